@@ -1,0 +1,8 @@
+//! Lumbar MRI in, radiological gradings of every disc out, with the evidence for each shown in the image.
+//!
+//! The modules are layers; each uses only those listed above it (`tests/layering.rs` holds the table).
+//! ARCHITECTURE.md explains why they are cut this way.
+
+pub mod volume;
+pub mod task;
+pub mod spine;

@@ -1,0 +1,96 @@
+//! Boxes drawn by readers or predicted from evidence.
+
+use serde::{Deserialize, Serialize};
+
+use super::{DiscLevel, Grading};
+
+/// Axis-parallel box in image pixels; `x`, `y` is the top-left corner.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(from = "[f64; 4]", into = "[f64; 4]")]
+pub struct PixelBox {
+    /// Left edge (column direction).
+    pub x: f64,
+    /// Top edge (row direction).
+    pub y: f64,
+    /// Extent along x, not negative.
+    pub width: f64,
+    /// Extent along y, not negative.
+    pub height: f64,
+}
+
+impl PixelBox {
+    /// The box spanned by two opposite corners in any order.
+    #[must_use]
+    pub fn from_corners(a: [f64; 2], b: [f64; 2]) -> Self {
+        let (x, y) = (a[0].min(b[0]), a[1].min(b[1]));
+        Self { x, y, width: (a[0] - b[0]).abs(), height: (a[1] - b[1]).abs() }
+    }
+
+    /// Area in square pixels.
+    #[must_use]
+    pub fn area(&self) -> f64 {
+        self.width * self.height
+    }
+
+    /// Area shared with `other`.
+    #[must_use]
+    pub fn intersection(&self, other: &Self) -> f64 {
+        let width = (self.x + self.width).min(other.x + other.width) - self.x.max(other.x);
+        let height = (self.y + self.height).min(other.y + other.height) - self.y.max(other.y);
+        width.max(0.0) * height.max(0.0)
+    }
+}
+
+impl From<[f64; 4]> for PixelBox {
+    fn from([x, y, width, height]: [f64; 4]) -> Self {
+        Self { x, y, width, height }
+    }
+}
+
+impl From<PixelBox> for [f64; 4] {
+    fn from(rect: PixelBox) -> Self {
+        [rect.x, rect.y, rect.width, rect.height]
+    }
+}
+
+/// Who made a box.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BoxSource {
+    /// Drawn by a person.
+    Reader,
+    /// Computed from an evidence map.
+    Predicted,
+}
+
+/// A box on one slice that marks the finding of one grading of one disc (schema `spinenet-boxes/1`).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SliceBox {
+    /// Disc.
+    pub level: DiscLevel,
+    /// Grading.
+    pub grading: Grading,
+    /// Slice index after sorting by position.
+    pub slice: usize,
+    /// Box in image pixels, written as `[x, y, width, height]`.
+    #[serde(rename = "box")]
+    pub rect: PixelBox,
+    /// Who made it.
+    pub source: BoxSource,
+    /// Percentile of the evidence map above which voxels were boxed; only for predicted boxes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub percentile: Option<f64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn corners_in_any_order_span_the_same_box() {
+        let rect = PixelBox::from_corners([5.0, 1.0], [2.0, 4.0]);
+        assert_eq!(rect, PixelBox { x: 2.0, y: 1.0, width: 3.0, height: 3.0 });
+        assert_eq!(rect.intersection(&PixelBox { x: 4.0, y: 0.0, width: 9.0, height: 2.0 }), 1.0);
+        assert_eq!(rect.intersection(&PixelBox { x: 6.0, y: 0.0, width: 9.0, height: 2.0 }), 0.0);
+    }
+}

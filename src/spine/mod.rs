@@ -1,0 +1,15 @@
+//! The vocabulary of the lumbar spine: levels, gradings, vertebrae, discs, boxes, and the disc volume.
+
+mod boxes;
+mod disc_volume;
+mod grading;
+mod label;
+mod vertebra;
+
+pub use boxes::{BoxSource, PixelBox, SliceBox};
+pub use disc_volume::{
+    DiscFrame, DiscFrameError, DiscVolume, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, PatchAugmentation, PATCH_VOXELS,
+};
+pub use grading::{ClassIndex, Grading, PerGrading, UnknownGrading};
+pub use label::{DiscLevel, UnknownLevel, VertebraLabel};
+pub use vertebra::{Corners, Disc, Vertebra, VertebraOutline, discs_between};
