@@ -6,3 +6,4 @@
 pub mod volume;
 pub mod task;
 pub mod spine;
+pub mod training;

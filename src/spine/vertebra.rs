@@ -31,6 +31,28 @@ impl Corners {
         Self { sa, sp, ip, ia }
     }
 
+    /// Closes the outline of a body of which only the upper endplate is known, such as S1: the lower corners lie
+    /// `height_mm` below it at right angles. `None` if the endplate is a point.
+    #[must_use]
+    pub fn from_upper_endplate(sa: DVec2, sp: DVec2, pixel_size_mm: DVec2, height_mm: f64) -> Option<Self> {
+        let down = Self::downward(sa, sp, pixel_size_mm)? * height_mm / pixel_size_mm;
+        Some(Self { sa, sp, ip: sp + down, ia: sa + down })
+    }
+
+    /// Closes the outline of a body cut off by the upper image edge: the upper corners lie `height_mm` above the lower
+    /// endplate at right angles, outside the image if need be. `None` if the endplate is a point.
+    #[must_use]
+    pub fn from_lower_endplate(ip: DVec2, ia: DVec2, pixel_size_mm: DVec2, height_mm: f64) -> Option<Self> {
+        let up = -Self::downward(ia, ip, pixel_size_mm)? * height_mm / pixel_size_mm;
+        Some(Self { sa: ia + up, sp: ip + up, ip, ia })
+    }
+
+    /// Unit normal of an endplate that points down the image, in millimeters; whichever side anterior is on.
+    fn downward(anterior: DVec2, posterior: DVec2, pixel_size_mm: DVec2) -> Option<DVec2> {
+        let normal = ((posterior - anterior) * pixel_size_mm).perp().try_normalize()?;
+        Some(if normal.y < 0.0 { -normal } else { normal })
+    }
+
     /// Mean of the four corners.
     #[must_use]
     pub fn center(&self) -> DVec2 {
@@ -188,6 +210,20 @@ mod tests {
         assert_eq!(discs.len(), 1);
         assert_eq!(discs[0].level, DiscLevel::L4L5);
         assert_eq!(discs[0].center_voxel, [3.0, 35.0, 6.0]);
+    }
+
+    #[test]
+    fn half_marked_bodies_are_closed_at_right_angles_in_millimeters() {
+        let pixel = DVec2::new(0.8, 0.5);
+        let (sa, sp) = (DVec2::new(10.0, 20.0), DVec2::new(50.0, 4.0));
+        for (a, p) in [(sa, sp), (sp, sa)] {
+            let corners = Corners::from_upper_endplate(a, p, pixel, 25.0).expect("a line");
+            let (edge, side) = ((corners.sp - corners.sa) * pixel, (corners.ia - corners.sa) * pixel);
+            assert!(edge.dot(side).abs() < 1e-9 && (side.length() - 25.0).abs() < 1e-9 && side.y > 0.0);
+            let back = Corners::from_lower_endplate(corners.ip, corners.ia, pixel, 25.0).expect("a line");
+            assert!((back.sa - corners.sa).length() < 1e-9 && (back.sp - corners.sp).length() < 1e-9);
+        }
+        assert_eq!(Corners::from_upper_endplate(sa, sa, pixel, 25.0), None);
     }
 
     #[test]
