@@ -6,4 +6,5 @@
 pub mod volume;
 pub mod task;
 pub mod spine;
+pub mod nn;
 pub mod training;
