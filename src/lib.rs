@@ -8,3 +8,6 @@ pub mod task;
 pub mod spine;
 pub mod nn;
 pub mod training;
+pub mod picture;
+#[cfg(feature = "gui")]
+pub mod render;
