@@ -9,5 +9,7 @@ pub mod spine;
 pub mod nn;
 pub mod training;
 pub mod picture;
+pub mod pipeline;
+pub mod worker;
 #[cfg(feature = "gui")]
 pub mod render;

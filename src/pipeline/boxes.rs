@@ -1,0 +1,192 @@
+//! Files of boxes, schema `spinenet-boxes/1`: one a series, saved at once and whole.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::files::write_whole;
+use crate::spine::{BoxSource, PixelBox, SliceBox};
+
+/// Name and version of the schema of boxes files.
+pub const BOXES_SCHEMA: &str = "spinenet-boxes/1";
+
+/// Why a boxes file was refused or could not be saved.
+#[derive(Debug, Error)]
+pub enum BoxesError {
+    /// The file cannot be read.
+    #[error("cannot read the boxes: {0}")]
+    Read(#[source] io::Error),
+    /// The file cannot be written.
+    #[error("cannot save the boxes: {0}")]
+    Write(#[source] io::Error),
+    /// The file is not JSON of the expected form.
+    #[error("not a boxes file: {0}")]
+    Json(#[from] serde_json::Error),
+    /// Another schema.
+    #[error("expected schema {BOXES_SCHEMA}, got \"{0}\"")]
+    Schema(String),
+    /// A box that cannot be.
+    #[error("box {number}: {fault}")]
+    Box {
+        /// Position in the file, from 1.
+        number: usize,
+        /// What is wrong with it.
+        fault: &'static str,
+    },
+}
+
+/// The boxes that one reader drew, or the program predicted, on one series.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BoxesFile {
+    /// [`BOXES_SCHEMA`].
+    pub schema: String,
+    /// The reader's initials or id; empty for predicted boxes.
+    pub reader: String,
+    /// The series they lie on.
+    pub series_instance_uid: String,
+    /// The boxes.
+    pub boxes: Vec<SliceBox>,
+}
+
+impl BoxesFile {
+    /// An annotation of a series.
+    #[must_use]
+    pub fn new(reader: &str, series_instance_uid: &str, boxes: Vec<SliceBox>) -> Self {
+        Self {
+            schema: BOXES_SCHEMA.to_owned(),
+            reader: reader.to_owned(),
+            series_instance_uid: series_instance_uid.to_owned(),
+            boxes,
+        }
+    }
+
+    /// Reads and validates a file.
+    ///
+    /// # Errors
+    /// If it cannot be read, is no boxes file of this schema, or holds a box that cannot be.
+    pub fn read(path: &Path) -> Result<Self, BoxesError> {
+        Self::parse(&fs::read(path).map_err(BoxesError::Read)?)
+    }
+
+    /// Parses and validates JSON.
+    ///
+    /// # Errors
+    /// If it is no boxes file of this schema, or holds a box that cannot be.
+    pub fn parse(json: &[u8]) -> Result<Self, BoxesError> {
+        // The schema is looked at first, so that a newer file is named as such and not as broken.
+        let value: serde_json::Value = serde_json::from_slice(json)?;
+        let schema = value.get("schema").and_then(serde_json::Value::as_str).unwrap_or_default();
+        if schema != BOXES_SCHEMA {
+            return Err(BoxesError::Schema(schema.to_owned()));
+        }
+        let file: Self = serde_json::from_value(value)?;
+        file.validate()?;
+        Ok(file)
+    }
+
+    /// Checks every box: finite, with an area, and a percentile exactly where predicted.
+    ///
+    /// # Errors
+    /// [`BoxesError::Box`] naming the first bad one.
+    pub fn validate(&self) -> Result<(), BoxesError> {
+        let bad = |(index, annotation)| fault(annotation).map(|fault| BoxesError::Box { number: index + 1, fault });
+        self.boxes.iter().enumerate().find_map(bad).map_or(Ok(()), Err)
+    }
+
+    /// Writes the file so that a crash leaves either the old or the new one: temporary file, fsync, rename, fsync of the
+    /// folder. Coordinates are rounded to a thousandth of a pixel.
+    ///
+    /// # Errors
+    /// If a box cannot be or the file cannot be written.
+    pub fn save(&self, path: &Path) -> Result<(), BoxesError> {
+        self.validate()?;
+        let mut text = serde_json::to_string_pretty(&self.rounded())?;
+        text.push('\n');
+        write_whole(path, text.as_bytes()).map_err(BoxesError::Write)
+    }
+
+    fn rounded(&self) -> Self {
+        let mut file = self.clone();
+        for annotation in &mut file.boxes {
+            let sides: [f64; 4] = annotation.rect.into();
+            annotation.rect = PixelBox::from(sides.map(|side| super::rounded(side, 3)));
+        }
+        file
+    }
+}
+
+fn fault(annotation: &SliceBox) -> Option<&'static str> {
+    let sides: [f64; 4] = annotation.rect.into();
+    if !sides.iter().all(|side| side.is_finite()) {
+        return Some("coordinates are not finite");
+    }
+    if !(annotation.rect.width > 0.0 && annotation.rect.height > 0.0) {
+        return Some("width and height must be above 0");
+    }
+    match (annotation.source, annotation.percentile) {
+        (BoxSource::Predicted, Some(percentile)) if (0.0..=100.0).contains(&percentile) => None,
+        (BoxSource::Predicted, _) => Some("a predicted box needs the percentile it was cut at, 0 to 100"),
+        (BoxSource::Reader, Some(_)) => Some("a reader's box has no percentile"),
+        (BoxSource::Reader, None) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spine::{DiscLevel, Grading};
+
+    fn annotation(source: BoxSource, percentile: Option<f64>) -> SliceBox {
+        let rect = PixelBox { x: 10.5, y: 20.0, width: 3.25, height: 4.0 };
+        SliceBox { level: DiscLevel::L4L5, grading: Grading::UpperMarrowChange, slice: 3, rect, source, percentile }
+    }
+
+    #[test]
+    fn a_saved_file_reads_back_and_replaces_the_old_one() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("boxes.json");
+        let mut file = BoxesFile::new("AB", "1.2.3", vec![annotation(BoxSource::Reader, None)]);
+        file.save(&path).expect("saved");
+        assert_eq!(BoxesFile::read(&path).expect("valid"), file);
+        file.boxes.push(annotation(BoxSource::Predicted, Some(97.0)));
+        file.save(&path).expect("saved again");
+        assert_eq!(BoxesFile::read(&path).expect("valid"), file);
+        assert_eq!(fs::read_dir(folder.path()).expect("readable").count(), 1, "no temporary file is left");
+        let text = fs::read_to_string(&path).expect("readable");
+        assert!(text.contains("\"schema\": \"spinenet-boxes/1\""));
+        assert!(text.contains("\"level\": \"L4-L5\"") && text.contains("\"grading\": \"upper_marrow_change\""));
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused_with_its_number() {
+        let good = annotation(BoxSource::Reader, None);
+        let mut flat = good.clone();
+        flat.rect.height = 0.0;
+        let mut endless = good.clone();
+        endless.rect.x = f64::NAN;
+        let faults = [flat, endless, annotation(BoxSource::Predicted, None), annotation(BoxSource::Reader, Some(5.0))];
+        for fault in faults {
+            let file = BoxesFile::new("AB", "1.2.3", vec![good.clone(), fault]);
+            assert!(matches!(file.validate(), Err(BoxesError::Box { number: 2, .. })));
+            let folder = tempfile::tempdir().expect("a temporary folder");
+            assert!(file.save(&folder.path().join("boxes.json")).is_err());
+        }
+    }
+
+    #[test]
+    fn another_schema_is_named() {
+        let error = BoxesFile::parse(br#"{"schema": "spinenet-boxes/2", "marks": []}"#).expect_err("refused");
+        assert_eq!(error.to_string(), "expected schema spinenet-boxes/1, got \"spinenet-boxes/2\"");
+        assert!(matches!(BoxesFile::parse(b"[1, 2"), Err(BoxesError::Json(_))));
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_is_an_error() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let file = BoxesFile::new("AB", "1.2.3", Vec::new());
+        assert!(matches!(file.save(&folder.path().join("none/boxes.json")), Err(BoxesError::Write(_))));
+    }
+}

@@ -1,0 +1,46 @@
+//! Writing files so that nobody ever sees half of one.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::Path;
+
+/// Writes `bytes` to a temporary file beside `path`, syncs it, renames it to `path` and syncs the folder.
+///
+/// # Errors
+/// Whatever the file system says; `path` is then as it was.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let mut temporary = tempfile::Builder::new().prefix(".spinenet-").tempfile_in(folder)?;
+    temporary.write_all(bytes)?;
+    temporary.as_file().sync_all()?;
+    share_like_other_files(temporary.as_file())?;
+    temporary.persist(path).map_err(|error| error.error)?;
+    sync_folder(folder)
+}
+
+/// Temporary files are private to their owner; a result is as readable as any other file (0644).
+#[cfg(unix)]
+fn share_like_other_files(file: &File) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    file.set_permissions(std::fs::Permissions::from_mode(0o644))
+}
+
+#[cfg(not(unix))]
+fn share_like_other_files(_file: &File) -> io::Result<()> {
+    Ok(())
+}
+
+/// Makes the rename itself durable.
+#[cfg(unix)]
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+/// Folders cannot be opened as files here; the rename is atomic all the same.
+#[cfg(not(unix))]
+fn sync_folder(_folder: &Path) -> io::Result<()> {
+    Ok(())
+}
