@@ -7,6 +7,7 @@ pub mod volume;
 pub mod task;
 pub mod spine;
 pub mod nn;
+pub mod model;
 pub mod training;
 pub mod picture;
 pub mod pipeline;

@@ -1,0 +1,86 @@
+//! What the grading network says about a disc.
+
+use candle_core::{D, Result, Tensor};
+use serde::{Deserialize, Serialize};
+
+use crate::spine::{ClassIndex, DiscLevel, Grading, PerGrading};
+
+/// Class probabilities of the eight gradings of one disc.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DiscPrediction {
+    /// Which disc.
+    pub level: DiscLevel,
+    /// For each grading the probability of each class; they sum to 1.
+    pub probabilities: PerGrading<Vec<f32>>,
+}
+
+impl DiscPrediction {
+    /// The most probable class, the milder one where two are equal.
+    #[must_use]
+    pub fn class(&self, grading: Grading) -> ClassIndex {
+        let probabilities = &self.probabilities[grading];
+        (1..probabilities.len())
+            .fold(0, |best, class| if probabilities[class] > probabilities[best] { class } else { best })
+    }
+
+    /// The most probable grade as a reader says it (see [`Grading::grade_from_class`]).
+    #[must_use]
+    pub fn grade(&self, grading: Grading) -> u8 {
+        grading.grade_from_class(self.class(grading))
+    }
+
+    /// Mean severity over the classes' probabilities, 0 (normal) to 1 (worst).
+    #[must_use]
+    pub fn severity(&self, grading: Grading) -> f32 {
+        let weighted = self.probabilities[grading].iter().enumerate();
+        weighted.map(|(class, probability)| probability * grading.severity(class)).sum()
+    }
+
+    /// The grading with the greatest [`Self::severity`], the first where several are equal.
+    #[must_use]
+    pub fn most_abnormal(&self) -> Grading {
+        let worse = |best: Grading, next: Grading| if self.severity(next) > self.severity(best) { next } else { best };
+        Grading::ALL.into_iter().fold(Grading::Pfirrmann, worse)
+    }
+}
+
+/// Class probabilities per sample from logits `[n, classes]` per grading.
+///
+/// # Errors
+/// If the device fails.
+pub fn probabilities(logits: &PerGrading<Tensor>) -> Result<Vec<PerGrading<Vec<f32>>>> {
+    let mut rows = Vec::with_capacity(Grading::ALL.len());
+    for (_, logits) in logits.iter() {
+        rows.push(candle_nn::ops::softmax(logits, D::Minus1)?.to_vec2::<f32>()?);
+    }
+    let samples = rows[0].len();
+    Ok((0..samples).map(|sample| PerGrading::from_fn(|grading| rows[grading.index()][sample].clone())).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::Device;
+
+    #[test]
+    fn probabilities_are_softmax_per_sample_and_the_largest_class_wins() -> Result<()> {
+        let mut logits = PerGrading::from_fn(|grading| {
+            Tensor::zeros((2, grading.classes()), candle_core::DType::F32, &Device::Cpu).expect("small tensor")
+        });
+        logits[Grading::DiscNarrowing] =
+            Tensor::new(&[[0_f32, 0., 0., 0.], [0., 2_f32.ln(), 5_f32.ln(), 0.]], &Device::Cpu)?;
+        let all = probabilities(&logits)?;
+        let predictions: Vec<DiscPrediction> =
+            all.into_iter().map(|probabilities| DiscPrediction { level: DiscLevel::L4L5, probabilities }).collect();
+        assert_eq!(predictions[0].class(Grading::DiscNarrowing), 0);
+        assert_eq!(predictions[1].class(Grading::DiscNarrowing), 2);
+        assert_eq!(predictions[1].grade(Grading::DiscNarrowing), 3);
+        let narrowing = &predictions[1].probabilities[Grading::DiscNarrowing];
+        assert!((narrowing[2] - 5.0 / 9.0).abs() < 1e-6);
+        assert!(
+            (predictions[1].severity(Grading::DiscNarrowing) - (2.0 / 9.0 + 10.0 / 9.0 + 1.0 / 3.0) / 3.0).abs() < 1e-6
+        );
+        assert_eq!(predictions[1].most_abnormal(), Grading::DiscNarrowing);
+        Ok(())
+    }
+}

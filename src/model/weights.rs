@@ -1,0 +1,572 @@
+//! Weights on disk: `<folder>/<name>-<major.minor.patch>/{metadata.json, model.safetensors}`.
+//!
+//! `metadata.json` has the keys of the MONAI bundle specification and those that make a result traceable: architecture
+//! and its sizes, SHA-256 and length of the tensors' file, how they were trained and on whose data. Before use they are
+//! checked in this order: the metadata parses, the architecture is the wanted one, length and SHA-256 are right, every
+//! tensor is there in its shape and none is left over. Nothing is ever downloaded.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use candle_core::{DType, Device, Tensor};
+use safetensors::{Dtype, SafeTensors};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+
+const METADATA_FILE: &str = "metadata.json";
+const TENSOR_FILE: &str = "model.safetensors";
+
+/// Metadata above this many bytes is not read.
+const LARGEST_METADATA: u64 = 1 << 20;
+
+/// Why weights cannot be used.
+#[derive(Debug, Error)]
+pub enum WeightsError {
+    /// No folder holds weights of this name.
+    #[error("no weights named \"{name}\"; searched {}", join(searched))]
+    NotFound {
+        /// What was looked for.
+        name: String,
+        /// Where.
+        searched: Vec<PathBuf>,
+    },
+    /// A file cannot be read or written.
+    #[error("{source}: {}", path.display())]
+    File {
+        /// What failed.
+        #[source]
+        source: std::io::Error,
+        /// Which file.
+        path: PathBuf,
+    },
+    /// `metadata.json` is not what it should be.
+    #[error("the metadata is not valid ({reason}): {}", path.display())]
+    Metadata {
+        /// What is wrong.
+        reason: String,
+        /// Which file.
+        path: PathBuf,
+    },
+    /// The weights are for another network.
+    #[error("architecture \"{got}\" where \"{expected}\" is needed: {}", path.display())]
+    Architecture {
+        /// In the metadata.
+        got: String,
+        /// Of this network.
+        expected: &'static str,
+        /// Which folder.
+        path: PathBuf,
+    },
+    /// The tensors' file is shorter or longer than the metadata says.
+    #[error("{got} bytes where {expected} are expected; the file is damaged or incomplete: {}", path.display())]
+    Length {
+        /// In the metadata.
+        expected: u64,
+        /// On disk.
+        got: u64,
+        /// Which file.
+        path: PathBuf,
+    },
+    /// The tensors' file is not the one that the metadata describes.
+    #[error("SHA-256 is {got} where {expected} is expected: {}", path.display())]
+    Hash {
+        /// In the metadata.
+        expected: String,
+        /// Of the file.
+        got: String,
+        /// Which file.
+        path: PathBuf,
+    },
+    /// The tensors' file does not parse.
+    #[error("not a safetensors file ({reason}): {}", path.display())]
+    Format {
+        /// What is wrong.
+        reason: String,
+        /// Which file.
+        path: PathBuf,
+    },
+    /// A tensor is missing.
+    #[error("tensor \"{name}\" is missing: {}", path.display())]
+    MissingTensor {
+        /// Which tensor.
+        name: String,
+        /// Which file.
+        path: PathBuf,
+    },
+    /// A tensor that the network does not have.
+    #[error("tensor \"{name}\" does not belong to the network: {}", path.display())]
+    UnexpectedTensor {
+        /// Which tensor.
+        name: String,
+        /// Which file.
+        path: PathBuf,
+    },
+    /// A tensor of another shape or of a type other than f16 and f32.
+    #[error("tensor \"{name}\" is {got} where {expected:?} of f16 or f32 is expected: {}", path.display())]
+    Shape {
+        /// Which tensor.
+        name: String,
+        /// Shape in the network.
+        expected: Vec<usize>,
+        /// Shape and type in the file.
+        got: String,
+        /// Which file.
+        path: PathBuf,
+    },
+    /// The device failed.
+    #[error("the tensors cannot be put on the device: {0}")]
+    Device(#[from] candle_core::Error),
+}
+
+fn join(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+}
+
+/// Sizes of a network that decide its tensors.
+pub trait Architecture: Serialize + DeserializeOwned {
+    /// Name and version in the metadata.
+    const NAME: &'static str;
+
+    /// Name and shape of every tensor.
+    fn tensors(&self) -> Vec<(String, Vec<usize>)>;
+}
+
+/// How weights were made.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Training {
+    /// Data sets, with the part used.
+    pub data: String,
+    /// Seed of everything random.
+    pub seed: u64,
+    /// Command that trains them again.
+    pub command: String,
+    /// What was measured, on what: any numbers that matter for this network.
+    pub results: serde_json::Value,
+}
+
+/// Content of `metadata.json`: MONAI bundle keys first, then ours.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct WeightsMetadata {
+    /// major.minor.patch
+    pub version: String,
+    /// What changed, per version.
+    #[serde(default)]
+    pub changelog: BTreeMap<String, String>,
+    /// Name of the weights; folder names start with it.
+    pub name: String,
+    /// What the network does, in one line.
+    pub task: String,
+    /// What it is, in a few sentences.
+    pub description: String,
+    /// Who made it.
+    #[serde(default)]
+    pub authors: String,
+    /// Copyright and license of the weights.
+    #[serde(default)]
+    pub copyright: String,
+    /// What it may be used for.
+    #[serde(default)]
+    pub intended_use: String,
+    /// Data it was trained on.
+    #[serde(default)]
+    pub data_source: String,
+    /// Publications.
+    #[serde(default)]
+    pub references: Vec<String>,
+    /// Measured quality by name of the measure.
+    #[serde(default)]
+    pub eval_metrics: BTreeMap<String, f64>,
+    /// Inputs and outputs, after MONAI's scheme.
+    #[serde(default)]
+    pub network_data_format: serde_json::Value,
+    /// [`Architecture::NAME`]; filled in by [`save_weights`].
+    pub architecture: String,
+    /// The architecture's sizes; filled in by [`save_weights`].
+    pub config: serde_json::Value,
+    /// SHA-256 of `model.safetensors` in lower-case hexadecimal digits; filled in by [`save_weights`].
+    pub sha256: String,
+    /// Length of `model.safetensors`; filled in by [`save_weights`].
+    pub bytes: u64,
+    /// How it was made.
+    pub training: Training,
+    /// Credits that the data's licenses ask for.
+    #[serde(default)]
+    pub attribution: Vec<String>,
+}
+
+/// Names the weights in a report.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WeightsInfo {
+    /// Name.
+    pub name: String,
+    /// major.minor.patch
+    pub version: String,
+    /// SHA-256 of the tensors' file.
+    pub sha256: String,
+}
+
+/// A folder with weights whose metadata parses; the tensors are not yet read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WeightsFolder {
+    /// The folder.
+    pub path: PathBuf,
+    /// What it says about itself.
+    pub metadata: WeightsMetadata,
+}
+
+/// Checked weights.
+#[derive(Debug, Clone)]
+pub struct LoadedWeights<A> {
+    /// Sizes of the network.
+    pub config: A,
+    /// Tensors by name, `f32`, on the device asked for.
+    pub tensors: HashMap<String, Tensor>,
+    /// Name, version and hash.
+    pub info: WeightsInfo,
+}
+
+impl WeightsFolder {
+    /// Reads the metadata of a folder.
+    ///
+    /// # Errors
+    /// If it cannot be read or does not parse.
+    pub fn open(folder: &Path) -> Result<Self, WeightsError> {
+        let path = folder.join(METADATA_FILE);
+        let invalid = |reason: String| WeightsError::Metadata { reason, path: path.clone() };
+        let file = File::open(&path).map_err(file_error(&path))?;
+        let mut text = String::new();
+        file.take(LARGEST_METADATA).read_to_string(&mut text).map_err(file_error(&path))?;
+        let metadata: WeightsMetadata = serde_json::from_str(&text).map_err(|error| invalid(error.to_string()))?;
+        if version_numbers(&metadata.version).is_none() {
+            return Err(invalid(format!("version \"{}\" is not major.minor.patch", metadata.version)));
+        }
+        Ok(Self { path: folder.to_owned(), metadata })
+    }
+
+    /// Name, version and hash.
+    #[must_use]
+    pub fn info(&self) -> WeightsInfo {
+        let WeightsMetadata { name, version, sha256, .. } = self.metadata.clone();
+        WeightsInfo { name, version, sha256 }
+    }
+
+    /// Checks everything and puts the tensors on `device` as `f32`.
+    ///
+    /// # Errors
+    /// The first check that fails, in the order the module names.
+    pub fn load<A: Architecture>(&self, device: &Device) -> Result<LoadedWeights<A>, WeightsError> {
+        let config = self.config::<A>()?;
+        let bytes = self.tensor_bytes()?;
+        let path = self.path.join(TENSOR_FILE);
+        let format = |reason: String| WeightsError::Format { reason, path: path.clone() };
+        let file = SafeTensors::deserialize(&bytes).map_err(|error| format(error.to_string()))?;
+        let expected: BTreeMap<String, Vec<usize>> = config.tensors().into_iter().collect();
+        check_tensors(&file, &expected, &path)?;
+        let mut tensors = HashMap::new();
+        for (name, view) in file.tensors() {
+            let dtype = if view.dtype() == Dtype::F16 { DType::F16 } else { DType::F32 };
+            let tensor = Tensor::from_raw_buffer(view.data(), dtype, view.shape(), &Device::Cpu)?;
+            tensors.insert(name, tensor.to_dtype(DType::F32)?.to_device(device)?);
+        }
+        Ok(LoadedWeights { config, tensors, info: self.info() })
+    }
+
+    fn config<A: Architecture>(&self) -> Result<A, WeightsError> {
+        if self.metadata.architecture != A::NAME {
+            let (got, path) = (self.metadata.architecture.clone(), self.path.clone());
+            return Err(WeightsError::Architecture { got, expected: A::NAME, path });
+        }
+        serde_json::from_value(self.metadata.config.clone()).map_err(|error| WeightsError::Metadata {
+            reason: format!("config: {error}"),
+            path: self.path.join(METADATA_FILE),
+        })
+    }
+
+    /// The tensors' file, with the length and hash that the metadata says.
+    fn tensor_bytes(&self) -> Result<Vec<u8>, WeightsError> {
+        let path = self.path.join(TENSOR_FILE);
+        let (expected, got) = (self.metadata.bytes, fs::metadata(&path).map_err(file_error(&path))?.len());
+        if got != expected {
+            return Err(WeightsError::Length { expected, got, path });
+        }
+        let bytes = fs::read(&path).map_err(file_error(&path))?;
+        let got = sha256(&bytes);
+        if got != self.metadata.sha256 {
+            return Err(WeightsError::Hash { expected: self.metadata.sha256.clone(), got, path });
+        }
+        Ok(bytes)
+    }
+}
+
+fn check_tensors(file: &SafeTensors, expected: &BTreeMap<String, Vec<usize>>, path: &Path) -> Result<(), WeightsError> {
+    for (name, shape) in expected {
+        let (name, path) = (name.clone(), path.to_owned());
+        let Ok(view) = file.tensor(&name) else {
+            return Err(WeightsError::MissingTensor { name, path });
+        };
+        if view.shape() != shape || !matches!(view.dtype(), Dtype::F16 | Dtype::F32) {
+            let got = format!("{:?} of {:?}", view.shape(), view.dtype());
+            return Err(WeightsError::Shape { name, expected: shape.clone(), got, path });
+        }
+    }
+    let mut names: Vec<&str> = file.names().into_iter().collect();
+    names.sort_unstable();
+    match names.into_iter().find(|name| !expected.contains_key(*name)) {
+        Some(name) => Err(WeightsError::UnexpectedTensor { name: name.to_owned(), path: path.to_owned() }),
+        None => Ok(()),
+    }
+}
+
+/// Writes `<folder>/<name>-<version>/` with `tensors` (as f16 if `half`) and `metadata`, whose architecture, config,
+/// length and hash are filled in.
+///
+/// # Errors
+/// If the version is not major.minor.patch, the tensors are not those of `config`, or a file cannot be written.
+pub fn save_weights<A: Architecture>(
+    folder: &Path,
+    config: &A,
+    metadata: WeightsMetadata,
+    tensors: &HashMap<String, Tensor>,
+    half: bool,
+) -> Result<WeightsFolder, WeightsError> {
+    let path = folder.join(format!("{}-{}", metadata.name, metadata.version));
+    let (tensor_path, metadata_path) = (path.join(TENSOR_FILE), path.join(METADATA_FILE));
+    let invalid = |reason: String| WeightsError::Metadata { reason, path: metadata_path.clone() };
+    if version_numbers(&metadata.version).is_none() {
+        return Err(invalid(format!("version \"{}\" is not major.minor.patch", metadata.version)));
+    }
+    fs::create_dir_all(&path).map_err(file_error(&path))?;
+    let dtype = if half { DType::F16 } else { DType::F32 };
+    let converted: HashMap<String, Tensor> = tensors
+        .iter()
+        .map(|(name, tensor)| Ok((name.clone(), tensor.to_device(&Device::Cpu)?.to_dtype(dtype)?.contiguous()?)))
+        .collect::<candle_core::Result<_>>()?;
+    candle_core::safetensors::save(&converted, &tensor_path)?;
+    let bytes = fs::read(&tensor_path).map_err(file_error(&tensor_path))?;
+    let metadata = WeightsMetadata {
+        architecture: A::NAME.to_owned(),
+        config: serde_json::to_value(config).map_err(|error| invalid(error.to_string()))?,
+        sha256: sha256(&bytes),
+        bytes: bytes.len() as u64,
+        ..metadata
+    };
+    let text = serde_json::to_string_pretty(&metadata).map_err(|error| invalid(error.to_string()))?;
+    fs::write(&metadata_path, text + "\n").map_err(file_error(&metadata_path))?;
+    let saved = WeightsFolder::open(&path)?;
+    saved.load::<A>(&Device::Cpu)?;
+    Ok(saved)
+}
+
+/// Folders that may hold weights, in the order of search: the user's, `SPINENET_WEIGHTS`, `weights` beside the program,
+/// `weights` of the source tree.
+#[must_use]
+pub fn weights_search_path(user_folder: Option<&Path>) -> Vec<PathBuf> {
+    let beside = std::env::current_exe().ok().and_then(|program| Some(program.parent()?.join("weights")));
+    let variable = std::env::var_os("SPINENET_WEIGHTS").map(PathBuf::from);
+    let source = Some(Path::new(env!("CARGO_MANIFEST_DIR")).join("weights"));
+    [user_folder.map(Path::to_owned), variable, beside, source].into_iter().flatten().collect()
+}
+
+/// All folders of weights under `folder`, or `folder` itself if it is one, by name and then version. Those whose metadata
+/// is not valid come as errors.
+#[must_use]
+pub fn list_weights(folder: &Path) -> Vec<Result<WeightsFolder, WeightsError>> {
+    if folder.join(METADATA_FILE).is_file() {
+        return vec![WeightsFolder::open(folder)];
+    }
+    let mut paths: Vec<PathBuf> = fs::read_dir(folder)
+        .map(|entries| entries.filter_map(|entry| Some(entry.ok()?.path())).collect())
+        .unwrap_or_default();
+    paths.retain(|path| path.join(METADATA_FILE).is_file());
+    paths.sort();
+    let mut found: Vec<_> = paths.iter().map(|path| WeightsFolder::open(path)).collect();
+    found.sort_by_key(|found| match found {
+        Ok(found) => (found.metadata.name.clone(), version_numbers(&found.metadata.version)),
+        Err(_) => (String::new(), None),
+    });
+    found
+}
+
+/// The newest weights named `name` in the first folder of [`weights_search_path`] that has any.
+///
+/// # Errors
+/// If there is none, or the metadata of the only candidate is not valid.
+pub fn find_weights(name: &str, user_folder: Option<&Path>) -> Result<WeightsFolder, WeightsError> {
+    let searched = weights_search_path(user_folder);
+    for folder in &searched {
+        let mut damaged = None;
+        let mut newest = None;
+        for found in list_weights(folder) {
+            match found {
+                Ok(found) if found.metadata.name == name => newest = Some(found),
+                Ok(_) => {}
+                Err(error) => damaged = damaged.or(candidate_error(error, name)),
+            }
+        }
+        match (newest, damaged) {
+            (Some(newest), _) => return Ok(newest),
+            (None, Some(error)) => return Err(error),
+            (None, None) => {}
+        }
+    }
+    Err(WeightsError::NotFound { name: name.to_owned(), searched })
+}
+
+/// `error` if the folder it is about is named as weights of `name` are.
+fn candidate_error(error: WeightsError, name: &str) -> Option<WeightsError> {
+    let (WeightsError::File { path, .. } | WeightsError::Metadata { path, .. }) = &error else { return Some(error) };
+    let folder = path.parent()?.file_name()?.to_string_lossy().into_owned();
+    let version = folder.strip_prefix(name)?.strip_prefix('-')?;
+    version_numbers(version).map(|_| error)
+}
+
+fn version_numbers(version: &str) -> Option<[u64; 3]> {
+    let numbers: Vec<u64> = version.split('.').map(|part| part.parse().ok()).collect::<Option<_>>()?;
+    numbers.try_into().ok()
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+fn file_error(path: &Path) -> impl Fn(std::io::Error) -> WeightsError {
+    let path = path.to_owned();
+    move |source| WeightsError::File { source, path: path.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+    struct Pair {
+        width: usize,
+    }
+
+    impl Architecture for Pair {
+        const NAME: &'static str = "pair/1";
+
+        fn tensors(&self) -> Vec<(String, Vec<usize>)> {
+            vec![("a.weight".to_owned(), vec![self.width, 3]), ("a.bias".to_owned(), vec![self.width])]
+        }
+    }
+
+    #[derive(Debug, Serialize, Deserialize)]
+    struct Other {}
+
+    impl Architecture for Other {
+        const NAME: &'static str = "other/1";
+
+        fn tensors(&self) -> Vec<(String, Vec<usize>)> {
+            Vec::new()
+        }
+    }
+
+    fn metadata(version: &str) -> WeightsMetadata {
+        WeightsMetadata { name: "pair".to_owned(), version: version.to_owned(), ..WeightsMetadata::default() }
+    }
+
+    fn tensors(width: usize) -> HashMap<String, Tensor> {
+        let range = |shape: &[usize]| {
+            let values: Vec<f32> = (0..shape.iter().product()).map(|i: usize| 0.5 + i as f32).collect();
+            Tensor::from_vec(values, shape, &Device::Cpu).expect("matching size")
+        };
+        HashMap::from([("a.weight".to_owned(), range(&[width, 3])), ("a.bias".to_owned(), range(&[width]))])
+    }
+
+    fn saved(folder: &Path, version: &str) -> WeightsFolder {
+        save_weights(folder, &Pair { width: 2 }, metadata(version), &tensors(2), true).expect("writable folder")
+    }
+
+    /// Writes `tensors` into `folder` and makes length and hash fit.
+    fn replace(folder: &mut WeightsFolder, tensors: &HashMap<String, Tensor>) {
+        let path = folder.path.join(TENSOR_FILE);
+        candle_core::safetensors::save(tensors, &path).expect("writable");
+        let bytes = fs::read(path).expect("readable");
+        (folder.metadata.bytes, folder.metadata.sha256) = (bytes.len() as u64, sha256(&bytes));
+    }
+
+    #[test]
+    fn weights_come_back_as_saved_and_the_newest_is_found() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        for version in ["0.9.0", "0.10.0", "0.2.11"] {
+            saved(folder.path(), version);
+        }
+        let found = find_weights("pair", Some(folder.path())).expect("three versions");
+        assert_eq!(found.metadata.version, "0.10.0");
+        assert_eq!(find_weights("pair", Some(&found.path)).expect("the folder itself"), found);
+        let loaded = found.load::<Pair>(&Device::Cpu).expect("intact");
+        assert_eq!((loaded.config, loaded.info), (Pair { width: 2 }, found.info()));
+        assert_eq!(loaded.tensors["a.bias"].to_vec1::<f32>().expect("f32"), [0.5, 1.5]);
+        assert_eq!(list_weights(folder.path()).len(), 3);
+        let missing = find_weights("triple", Some(folder.path()));
+        assert!(matches!(missing, Err(WeightsError::NotFound { .. })), "{missing:?}");
+    }
+
+    #[test]
+    fn every_damage_has_its_own_error() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let load = |weights: &WeightsFolder| weights.load::<Pair>(&Device::Cpu).map(|_| ()).expect_err("damaged");
+        let intact = saved(folder.path(), "1.0.0");
+
+        let mut weights = intact.clone();
+        weights.metadata.config = serde_json::json!({"height": 2});
+        assert!(matches!(load(&weights), WeightsError::Metadata { .. }));
+        let other = weights.load::<Other>(&Device::Cpu).map(|_| ()).expect_err("another architecture");
+        assert!(matches!(other, WeightsError::Architecture { expected: "other/1", .. }));
+
+        let path = intact.path.join(TENSOR_FILE);
+        let bytes = fs::read(&path).expect("readable");
+        fs::write(&path, &bytes[..bytes.len() - 1]).expect("writable");
+        assert!(matches!(load(&intact), WeightsError::Length { .. }));
+        let mut flipped = bytes.clone();
+        *flipped.last_mut().expect("not empty") ^= 1;
+        fs::write(&path, &flipped).expect("writable");
+        assert!(matches!(load(&intact), WeightsError::Hash { .. }));
+        fs::write(&path, b"no tensors").expect("writable");
+        let mut weights = intact.clone();
+        (weights.metadata.bytes, weights.metadata.sha256) = (10, sha256(b"no tensors"));
+        assert!(matches!(load(&weights), WeightsError::Format { .. }));
+
+        let mut fewer = tensors(2);
+        fewer.remove("a.bias");
+        replace(&mut weights, &fewer);
+        assert!(matches!(load(&weights), WeightsError::MissingTensor { name, .. } if name == "a.bias"));
+        let mut more = tensors(2);
+        more.insert("b".to_owned(), more["a.bias"].clone());
+        replace(&mut weights, &more);
+        assert!(matches!(load(&weights), WeightsError::UnexpectedTensor { name, .. } if name == "b"));
+        replace(&mut weights, &tensors(3));
+        assert!(matches!(load(&weights), WeightsError::Shape { name, .. } if name == "a.bias"));
+        let mut integers = tensors(2);
+        let bias = integers["a.bias"].to_dtype(DType::U32).expect("small");
+        integers.insert("a.bias".to_owned(), bias);
+        replace(&mut weights, &integers);
+        assert!(matches!(load(&weights), WeightsError::Shape { .. }));
+        fs::remove_file(&path).expect("there");
+        assert!(matches!(load(&weights), WeightsError::File { .. }));
+    }
+
+    #[test]
+    fn broken_metadata_is_named_and_wrong_tensors_are_not_saved() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let weights = saved(folder.path(), "1.0.0");
+        fs::write(weights.path.join(METADATA_FILE), "{\"name\": \"pair\"").expect("writable");
+        let broken = find_weights("pair", Some(folder.path()));
+        assert!(matches!(broken, Err(WeightsError::Metadata { .. })), "{broken:?}");
+        let save = |metadata, tensors: &HashMap<String, Tensor>| {
+            save_weights(folder.path(), &Pair { width: 2 }, metadata, tensors, false)
+        };
+        assert!(matches!(save(metadata("1.0"), &tensors(2)), Err(WeightsError::Metadata { .. })));
+        assert!(matches!(save(metadata("2.0.0"), &tensors(3)), Err(WeightsError::Shape { .. })));
+    }
+}
