@@ -1,0 +1,271 @@
+//! Opens one file: preamble, file meta information, transfer syntax, and the header up to the pixel data.
+
+use std::fs::File;
+use std::io::{self, BufReader, Cursor, Read, Seek, SeekFrom};
+use std::path::Path;
+
+use dicom_core::{Tag, VR};
+use dicom_dictionary_std::{tags, uids};
+use dicom_encoding::transfer_syntax::{Codec, TransferSyntax, TransferSyntaxIndex};
+use dicom_object::InMemDicomObject;
+use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
+
+use super::elements::{Element, Encoding, Layout, Walker};
+use super::error::FileError;
+
+/// How much larger than the file a deflated data set may grow, and what is always allowed.
+const INFLATION: (u64, u64) = (100, 16 << 20);
+
+/// Retired from the standard, alive in archives.
+const EXPLICIT_BIG_ENDIAN: &str = "1.2.840.10008.1.2.2";
+
+/// An open file with its decoded header.
+pub(super) struct DicomFile {
+    /// The elements that the program uses, without pixel data.
+    pub header: InMemDicomObject,
+    /// How the pixel data are written.
+    pub syntax: &'static TransferSyntax,
+    /// SOP class from the file meta information, where it has one.
+    pub media_sop_class: Option<String>,
+    pixels: Option<Element>,
+    encoding: Encoding,
+    source: Source,
+    end: u64,
+}
+
+enum Source {
+    File(File),
+    Inflated(Vec<u8>),
+}
+
+trait ReadSeek: Read + Seek {}
+impl<T: Read + Seek> ReadSeek for T {}
+
+impl Source {
+    fn reader(&self) -> Box<dyn ReadSeek + '_> {
+        match self {
+            Self::File(file) => Box::new(BufReader::with_capacity(1 << 14, file)),
+            Self::Inflated(bytes) => Box::new(Cursor::new(bytes.as_slice())),
+        }
+    }
+
+    fn read(&self, start: u64, end: u64) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; (end - start) as usize];
+        match self {
+            Self::File(file) => {
+                let mut file: &File = file;
+                file.seek(SeekFrom::Start(start))?;
+                file.read_exact(&mut bytes)?;
+            }
+            Self::Inflated(all) => bytes.copy_from_slice(&all[start as usize..end as usize]),
+        }
+        Ok(bytes)
+    }
+}
+
+/// What the file meta information and a first look tell.
+struct Start {
+    syntax_uid: String,
+    media_sop_class: Option<String>,
+    dataset: u64,
+}
+
+impl DicomFile {
+    /// Opens a file and decodes its header; pixel data are found but not read.
+    ///
+    /// # Errors
+    /// [`FileError::NotDicom`] for other kinds of files; else what is wrong with this one.
+    pub fn open(path: &Path) -> Result<Self, FileError> {
+        let file = File::open(path)?;
+        let metadata = file.metadata()?;
+        if !metadata.is_file() {
+            return Err(FileError::NotDicom);
+        }
+        let file_end = metadata.len();
+        let start = read_start(&file, file_end)?;
+        let syntax = TransferSyntaxRegistry
+            .get(&start.syntax_uid)
+            .ok_or_else(|| FileError::UnknownTransferSyntax(start.syntax_uid.clone()))?;
+        let encoding = match syntax.uid() {
+            uids::IMPLICIT_VR_LITTLE_ENDIAN => Encoding::IMPLICIT_LITTLE,
+            EXPLICIT_BIG_ENDIAN => Encoding::EXPLICIT_BIG,
+            _ => Encoding::EXPLICIT_LITTLE,
+        };
+        let (source, dataset, end) = match syntax.codec() {
+            Codec::Dataset(Some(adapter)) => {
+                let mut compressed = BufReader::new(&file);
+                compressed.seek(SeekFrom::Start(start.dataset))?;
+                let inflated = inflate(adapter.adapt_reader(Box::new(compressed)), file_end)?;
+                let end = inflated.len() as u64;
+                (Source::Inflated(inflated), 0, end)
+            }
+            Codec::Dataset(None) => return Err(unsupported(syntax)),
+            Codec::None | Codec::EncapsulatedPixelData(..) => (Source::File(file), start.dataset, file_end),
+        };
+        let layout = Walker::new(source.reader(), encoding, dataset, end)?.layout()?;
+        let header = decode_header(&source, &layout, encoding)?;
+        let media_sop_class = start.media_sop_class;
+        Ok(Self { header, syntax, media_sop_class, pixels: layout.pixels, encoding, source, end })
+    }
+
+    /// Whether the file has a pixel data element.
+    pub fn has_pixels(&self) -> bool {
+        self.pixels.is_some()
+    }
+
+    /// Whether pixel data are written as compressed fragments.
+    pub fn is_encapsulated(&self) -> bool {
+        self.syntax.is_encapsulated_pixel_data() || self.pixels.is_some_and(|pixels| pixels.length.is_none())
+    }
+
+    /// Whether native samples are written high byte first.
+    pub fn is_big_endian(&self) -> bool {
+        self.encoding.big_endian
+    }
+
+    /// Bytes of native pixel data: as declared, and as many of them as the file has.
+    pub fn native_length(&self) -> Option<(u64, u64)> {
+        let pixels = self.pixels?;
+        let declared = u64::from(pixels.length?);
+        Some((declared, declared.min(self.end.saturating_sub(pixels.value))))
+    }
+
+    /// The bytes `start..end` of native pixel data, counted from their beginning.
+    pub fn native_bytes(&self, start: u64, end: u64) -> Result<Vec<u8>, FileError> {
+        let (_, available) = self.native_length().ok_or(FileError::MissingAttribute("PixelData"))?;
+        if end > available {
+            return Err(FileError::TruncatedPixelData { expected: end, got: available });
+        }
+        let value = self.pixels.map_or(0, |pixels| pixels.value);
+        Ok(self.source.read(value + start, value + end)?)
+    }
+
+    /// Byte ranges of the items of encapsulated pixel data, offset table first.
+    pub fn fragment_ranges(&self) -> Result<Vec<(u64, u64)>, FileError> {
+        let pixels = self.pixels.ok_or(FileError::MissingAttribute("PixelData"))?;
+        Walker::new(self.source.reader(), self.encoding, pixels.value, self.end)?.fragments()
+    }
+
+    /// Bytes between two positions that [`Self::fragment_ranges`] gave.
+    pub fn bytes(&self, (start, end): (u64, u64)) -> Result<Vec<u8>, FileError> {
+        Ok(self.source.read(start, end)?)
+    }
+}
+
+/// Reads the file meta information where there is some, and guesses the encoding where there is none.
+fn read_start(file: &File, end: u64) -> Result<Start, FileError> {
+    let mut first = Vec::with_capacity(160);
+    file.take(160).read_to_end(&mut first)?;
+    let meta = match (first.get(128..132), first.get(0..4)) {
+        (Some(b"DICM"), _) => 132,
+        (_, Some(b"DICM")) => 4,
+        // A meta group that lost its preamble.
+        (_, Some([2, 0, 0 | 1, 0])) => 0,
+        _ => {
+            let encoding = guess_encoding(&first, end).ok_or(FileError::NotDicom)?;
+            return Ok(Start { syntax_uid: syntax_of(encoding).to_owned(), media_sop_class: None, dataset: 0 });
+        }
+    };
+    let mut walker = Walker::new(BufReader::new(file), Encoding::EXPLICIT_LITTLE, meta, end)?;
+    let (mut syntax_uid, mut media_sop_class, mut dataset) = (None, None, meta);
+    while let Some(element) = walker.next_element().ok().flatten().filter(|element| element.tag.group() == 2) {
+        let value = walker.value(&element)?;
+        match element.tag {
+            tags::TRANSFER_SYNTAX_UID => syntax_uid = Some(uid_text(&value)),
+            tags::MEDIA_STORAGE_SOP_CLASS_UID => media_sop_class = Some(uid_text(&value)),
+            _ => {}
+        }
+        dataset = walker.position();
+    }
+    let syntax_uid = match syntax_uid.filter(|uid| !uid.is_empty()) {
+        Some(uid) => uid,
+        None => {
+            let mut next = Vec::with_capacity(16);
+            let mut file = file;
+            file.seek(SeekFrom::Start(dataset))?;
+            file.take(16).read_to_end(&mut next)?;
+            let encoding = guess_encoding(&next, end).ok_or(FileError::MissingTransferSyntax)?;
+            syntax_of(encoding).to_owned()
+        }
+    };
+    Ok(Start { syntax_uid, media_sop_class: media_sop_class.filter(|uid| !uid.is_empty()), dataset })
+}
+
+fn uid_text(value: &[u8]) -> String {
+    String::from_utf8_lossy(value).trim_end_matches(['\0', ' ']).trim().to_owned()
+}
+
+/// Encoding of a data set that begins with `first`, if it begins as data sets do: with an element of group 0008.
+fn guess_encoding(first: &[u8], file_length: u64) -> Option<Encoding> {
+    let &[a, b, c, d, v0, v1, l0, l1, ..] = first else { return None };
+    let explicit = VR::from_binary([v0, v1]).is_some();
+    match ([a, b], [c, d]) {
+        ([8, 0], [_, 0]) if explicit => Some(Encoding::EXPLICIT_LITTLE),
+        ([8, 0], [_, 0]) => {
+            let length = u64::from(u32::from_le_bytes([v0, v1, l0, l1]));
+            (length < 1024.min(file_length)).then_some(Encoding::IMPLICIT_LITTLE)
+        }
+        ([0, 8], [0, _]) if explicit => Some(Encoding::EXPLICIT_BIG),
+        _ => None,
+    }
+}
+
+fn syntax_of(encoding: Encoding) -> &'static str {
+    if encoding.big_endian {
+        EXPLICIT_BIG_ENDIAN
+    } else if encoding.explicit {
+        uids::EXPLICIT_VR_LITTLE_ENDIAN
+    } else {
+        uids::IMPLICIT_VR_LITTLE_ENDIAN
+    }
+}
+
+fn inflate(reader: Box<dyn Read + '_>, file_length: u64) -> Result<Vec<u8>, FileError> {
+    let limit = file_length.saturating_mul(INFLATION.0).saturating_add(INFLATION.1);
+    let mut bytes = Vec::new();
+    reader.take(limit + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > limit { Err(FileError::InflatedTooLarge { limit }) } else { Ok(bytes) }
+}
+
+/// Decodes the kept elements alone, as a data set of their own.
+fn decode_header(source: &Source, layout: &Layout, encoding: Encoding) -> Result<InMemDicomObject, FileError> {
+    let mut bytes = Vec::new();
+    let mut ranges = layout.kept.iter().copied().peekable();
+    while let Some((start, mut end)) = ranges.next() {
+        while let Some((_, next_end)) = ranges.next_if(|(next_start, _)| *next_start == end) {
+            end = next_end;
+        }
+        bytes.extend(source.read(start, end)?);
+    }
+    let syntax = TransferSyntaxRegistry
+        .get(syntax_of(encoding))
+        .ok_or_else(|| FileError::UnknownTransferSyntax(syntax_of(encoding).to_owned()))?;
+    InMemDicomObject::read_dataset_with_ts(Cursor::new(bytes), syntax)
+        .map_err(|error| FileError::Header(Box::new(error)))
+}
+
+/// The error for a compression that no decoder is built in for.
+pub(super) fn unsupported(syntax: &TransferSyntax) -> FileError {
+    FileError::UnsupportedCompression { uid: syntax.uid().to_owned(), name: syntax.name().to_owned() }
+}
+
+/// Text of an attribute, without padding; `None` where it is absent or empty.
+pub(super) fn text(object: &InMemDicomObject, tag: Tag) -> Option<String> {
+    let text = object.get(tag)?.to_str().ok()?.trim_matches(['\0', ' ']).to_owned();
+    (!text.is_empty()).then_some(text)
+}
+
+/// Numbers of an attribute; empty where it is absent or not numeric.
+pub(super) fn numbers(object: &InMemDicomObject, tag: Tag) -> Vec<f64> {
+    object.get(tag).and_then(|element| element.to_multi_float64().ok()).unwrap_or_default()
+}
+
+/// First finite number of an attribute.
+pub(super) fn number(object: &InMemDicomObject, tag: Tag) -> Option<f64> {
+    numbers(object, tag).first().copied().filter(|number| number.is_finite())
+}
+
+/// First whole number of an attribute.
+pub(super) fn integer(object: &InMemDicomObject, tag: Tag) -> Option<i64> {
+    object.get(tag).and_then(|element| element.to_int().ok())
+}

@@ -1,0 +1,243 @@
+//! What the header of one image file says: whose it is, how its pixels are coded, where each frame lies.
+
+use std::fmt;
+
+use dicom_core::Tag;
+use dicom_dictionary_std::tags;
+use dicom_object::InMemDicomObject;
+use glam::DVec3;
+
+use super::codecs;
+use super::error::FileError;
+use super::file::{DicomFile, integer, number, numbers, text};
+use super::pixels::{PixelFormat, Rescale};
+use crate::volume::WindowLevel;
+
+/// Texts for the corners of the picture. Patient data: never logged, and left out of `Debug` output.
+#[derive(Clone, Default, PartialEq)]
+pub struct HeaderTexts {
+    /// Patient's name as written (components parted by `^`).
+    pub patient_name: String,
+    /// Patient ID.
+    pub patient_id: String,
+    /// Birth date, `YYYYMMDD`.
+    pub patient_birth_date: String,
+    /// `M`, `F`, `O` or empty.
+    pub patient_sex: String,
+    /// Study date, `YYYYMMDD`.
+    pub study_date: String,
+    /// Study description.
+    pub study_description: String,
+    /// Institution name.
+    pub institution: String,
+    /// Manufacturer and model.
+    pub scanner: String,
+    /// Series description.
+    pub series_description: String,
+    /// Protocol name.
+    pub protocol: String,
+    /// Repetition time, ms.
+    pub repetition_time_ms: Option<f64>,
+    /// Echo time, ms.
+    pub echo_time_ms: Option<f64>,
+    /// Inversion time, ms.
+    pub inversion_time_ms: Option<f64>,
+    /// Slice thickness as declared, mm (the distance between slices is measured from their positions).
+    pub slice_thickness_mm: Option<f64>,
+    /// Field strength, tesla.
+    pub field_strength_tesla: Option<f64>,
+}
+
+impl fmt::Debug for HeaderTexts {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("HeaderTexts")
+            .field("repetition_time_ms", &self.repetition_time_ms)
+            .field("echo_time_ms", &self.echo_time_ms)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Header of one image file.
+pub(super) struct ImageHeader {
+    pub study_instance_uid: String,
+    pub series_instance_uid: String,
+    pub sop_instance_uid: String,
+    pub frame_of_reference_uid: Option<String>,
+    pub modality: String,
+    pub series_number: Option<i64>,
+    pub instance_number: Option<i64>,
+    pub acquisition_number: Option<i64>,
+    pub image_type: String,
+    pub scanning_sequence: String,
+    pub sequence_words: String,
+    pub body_part: String,
+    pub is_three_dimensional: bool,
+    pub is_lossy: bool,
+    pub format: PixelFormat,
+    pub texts: HeaderTexts,
+    pub frames: Vec<FrameHeader>,
+}
+
+/// Header of one frame.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct FrameHeader {
+    /// Position of the center of the first pixel, LPS mm.
+    pub position: Option<DVec3>,
+    /// Directions of increasing column and row index.
+    pub orientation: Option<(DVec3, DVec3)>,
+    /// Distance between rows, then between columns, mm.
+    pub pixel_spacing: Option<[f64; 2]>,
+    pub echo_time_ms: Option<f64>,
+    pub temporal_position: Option<i64>,
+    pub frame_type: String,
+    pub rescale: Rescale,
+    pub window: Option<WindowLevel>,
+}
+
+impl ImageHeader {
+    /// Reads the header of an image and checks that its pixels can be there.
+    pub fn read(file: &DicomFile) -> Result<Self, FileError> {
+        let header = &file.header;
+        if !file.has_pixels() {
+            return Err(no_image(file));
+        }
+        let format = PixelFormat::read(header)?;
+        format.check_against(file)?;
+        let word = |tag| text(header, tag).unwrap_or_default();
+        let groups = |tag, item| functional_groups(header, tag, item);
+        let shared = groups(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE, 0);
+        let frames: Vec<_> = (0..format.frames)
+            .map(|frame| {
+                let own = groups(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE, frame);
+                Places { own, shared, header }.frame(format.frames)
+            })
+            .collect();
+        let first = Places { own: groups(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE, 0), shared, header };
+        Ok(Self {
+            study_instance_uid: word(tags::STUDY_INSTANCE_UID),
+            series_instance_uid: word(tags::SERIES_INSTANCE_UID),
+            sop_instance_uid: word(tags::SOP_INSTANCE_UID),
+            frame_of_reference_uid: text(header, tags::FRAME_OF_REFERENCE_UID),
+            modality: word(tags::MODALITY),
+            series_number: integer(header, tags::SERIES_NUMBER),
+            instance_number: integer(header, tags::INSTANCE_NUMBER),
+            acquisition_number: integer(header, tags::ACQUISITION_NUMBER),
+            image_type: word(tags::IMAGE_TYPE),
+            scanning_sequence: word(tags::SCANNING_SEQUENCE),
+            sequence_words: [tags::SEQUENCE_NAME, tags::PULSE_SEQUENCE_NAME, tags::PROTOCOL_NAME].map(word).join(" "),
+            body_part: word(tags::BODY_PART_EXAMINED),
+            is_three_dimensional: word(tags::MR_ACQUISITION_TYPE) == "3D",
+            is_lossy: word(tags::LOSSY_IMAGE_COMPRESSION) == "01" || codecs::is_lossy(file.syntax.uid()),
+            texts: first.texts(),
+            format,
+            frames,
+        })
+    }
+}
+
+fn no_image(file: &DicomFile) -> FileError {
+    let sop_class = text(&file.header, tags::SOP_CLASS_UID).or_else(|| file.media_sop_class.clone());
+    FileError::NoPixelData { sop_class: sop_class.unwrap_or_else(|| "not given".to_owned()) }
+}
+
+/// Item `item` of one of the functional groups sequences.
+fn functional_groups(header: &InMemDicomObject, tag: Tag, item: usize) -> Option<&InMemDicomObject> {
+    header.get(tag)?.items()?.get(item)
+}
+
+/// Where to look for the attributes of a frame: its own functional groups, those that all share, the plain header.
+#[derive(Clone, Copy)]
+struct Places<'a> {
+    own: Option<&'a InMemDicomObject>,
+    shared: Option<&'a InMemDicomObject>,
+    header: &'a InMemDicomObject,
+}
+
+impl<'a> Places<'a> {
+    /// The macro `sequence` of this frame, if the image is an enhanced one.
+    fn group(self, sequence: Tag) -> Option<&'a InMemDicomObject> {
+        [self.own, self.shared].into_iter().flatten().find_map(|groups| groups.get(sequence)?.items()?.first())
+    }
+
+    fn number(self, sequence: Tag, grouped: Tag, plain: Tag) -> Option<f64> {
+        self.group(sequence).and_then(|group| number(group, grouped)).or_else(|| number(self.header, plain))
+    }
+
+    fn numbers<const N: usize>(self, sequence: Tag, tag: Tag) -> Option<[f64; N]> {
+        let values = self.group(sequence).map(|group| numbers(group, tag)).filter(|values| !values.is_empty());
+        let values = values.unwrap_or_else(|| numbers(self.header, tag));
+        let values: [f64; N] = values.get(..N)?.try_into().ok()?;
+        values.iter().all(|value| value.is_finite()).then_some(values)
+    }
+
+    fn frame(self, frames: usize) -> FrameHeader {
+        let position = self.numbers::<3>(tags::PLANE_POSITION_SEQUENCE, tags::IMAGE_POSITION_PATIENT);
+        // Without functional groups, one position cannot serve many frames.
+        let position = position.filter(|_| frames == 1 || self.own.is_some());
+        let orientation = self.numbers::<6>(tags::PLANE_ORIENTATION_SEQUENCE, tags::IMAGE_ORIENTATION_PATIENT);
+        let frame_type = self
+            .group(tags::MR_IMAGE_FRAME_TYPE_SEQUENCE)
+            .and_then(|group| text(group, tags::FRAME_TYPE))
+            .or_else(|| text(self.header, tags::IMAGE_TYPE));
+        let content = self.group(tags::FRAME_CONTENT_SEQUENCE);
+        FrameHeader {
+            position: position.map(DVec3::from_array),
+            orientation: orientation.map(|[a, b, c, d, e, f]| (DVec3::new(a, b, c), DVec3::new(d, e, f))),
+            pixel_spacing: self
+                .numbers::<2>(tags::PIXEL_MEASURES_SEQUENCE, tags::PIXEL_SPACING)
+                .filter(|spacing| spacing.iter().all(|spacing| *spacing > 0.0)),
+            echo_time_ms: self.echo_time(),
+            temporal_position: content
+                .and_then(|content| integer(content, tags::TEMPORAL_POSITION_INDEX))
+                .or_else(|| integer(self.header, tags::TEMPORAL_POSITION_IDENTIFIER)),
+            frame_type: frame_type.unwrap_or_default(),
+            rescale: self.rescale(),
+            window: self.window(),
+        }
+    }
+
+    fn echo_time(self) -> Option<f64> {
+        self.number(tags::MR_ECHO_SEQUENCE, tags::EFFECTIVE_ECHO_TIME, tags::ECHO_TIME)
+    }
+
+    fn rescale(self) -> Rescale {
+        let sequence = tags::PIXEL_VALUE_TRANSFORMATION_SEQUENCE;
+        let value = |tag| self.number(sequence, tag, tag);
+        let slope = value(tags::RESCALE_SLOPE).filter(|slope| *slope != 0.0);
+        Rescale { slope: slope.unwrap_or(1.0), intercept: value(tags::RESCALE_INTERCEPT).unwrap_or(0.0) }
+    }
+
+    fn window(self) -> Option<WindowLevel> {
+        let value = |tag| self.number(tags::FRAME_VOILUT_SEQUENCE, tag, tag);
+        let (center, width) = (value(tags::WINDOW_CENTER)?, value(tags::WINDOW_WIDTH)?);
+        (width > 0.0).then_some(WindowLevel { center: center as f32, width: width as f32 })
+    }
+
+    fn texts(self) -> HeaderTexts {
+        let word = |tag| text(self.header, tag).unwrap_or_default();
+        let scanner = [tags::MANUFACTURER, tags::MANUFACTURER_MODEL_NAME].map(word).join(" ").trim().to_owned();
+        let timing = tags::MR_TIMING_AND_RELATED_PARAMETERS_SEQUENCE;
+        HeaderTexts {
+            patient_name: word(tags::PATIENT_NAME),
+            patient_id: word(tags::PATIENT_ID),
+            patient_birth_date: word(tags::PATIENT_BIRTH_DATE),
+            patient_sex: word(tags::PATIENT_SEX),
+            study_date: word(tags::STUDY_DATE),
+            study_description: word(tags::STUDY_DESCRIPTION),
+            institution: word(tags::INSTITUTION_NAME),
+            scanner,
+            series_description: word(tags::SERIES_DESCRIPTION),
+            protocol: word(tags::PROTOCOL_NAME),
+            repetition_time_ms: self.number(timing, tags::REPETITION_TIME, tags::REPETITION_TIME),
+            echo_time_ms: self.echo_time(),
+            inversion_time_ms: self.number(tags::MR_MODIFIER_SEQUENCE, tags::INVERSION_TIMES, tags::INVERSION_TIME),
+            slice_thickness_mm: self.number(
+                tags::PIXEL_MEASURES_SEQUENCE,
+                tags::SLICE_THICKNESS,
+                tags::SLICE_THICKNESS,
+            ),
+            field_strength_tesla: number(self.header, tags::MAGNETIC_FIELD_STRENGTH),
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Decodes the pixels of a series into a volume.
+
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+
+use super::error::{DicomError, FileError};
+use super::file::DicomFile;
+use super::frames::ImageHeader;
+use super::pixels::FrameReader;
+use super::series::SeriesSummary;
+use super::warning::SeriesWarning;
+use crate::task::{CancelToken, Progress};
+use crate::volume::{Volume, WindowLevel};
+
+/// Most voxels of a series: 2 GiB of them.
+const MAX_VOXELS: usize = 1 << 29;
+/// Slices decoded between two reports of progress, for each thread.
+const BATCH: usize = 8;
+
+/// A loaded series.
+#[derive(Debug, Clone)]
+pub struct Series {
+    /// What the scan found out.
+    pub summary: SeriesSummary,
+    /// Voxels after rescaling, slices in the order of [`SeriesSummary::instances`].
+    pub volume: Volume,
+    /// Display window of the header, in voxel values.
+    pub window: Option<WindowLevel>,
+    /// Oddities of the scan and of the pixels.
+    pub warnings: Vec<SeriesWarning>,
+}
+
+/// The slices of a series that one file holds.
+struct FilePart<'a> {
+    path: &'a Path,
+    /// Frame in the file and slice of the volume.
+    frames: Vec<(usize, usize)>,
+}
+
+/// Decodes all slices of `series`; high bits beyond `BitsStored` are masked, signs extended, MONOCHROME1 inverted
+/// and the rescale slope and intercept applied. Slices decode in parallel; the result does not depend on threads.
+///
+/// # Errors
+/// The first file that cannot be decoded, by slice order, with its reason; [`DicomError::Cancelled`] on request.
+pub fn load_series(
+    series: &SeriesSummary,
+    cancel: &CancelToken,
+    on_progress: &mut dyn FnMut(Progress),
+) -> Result<Series, DicomError> {
+    let SeriesSummary { slices, rows, columns, .. } = *series;
+    let too_large = DicomError::TooLarge { slices, rows, columns };
+    let pixels = rows.saturating_mul(columns);
+    let voxel_count = pixels.checked_mul(slices).filter(|count| *count <= MAX_VOXELS).ok_or(too_large)?;
+    let mut voxels: Vec<f32> = Vec::new();
+    let mut done = 0;
+    for batch in batches(series, BATCH * rayon::current_num_threads()) {
+        cancel.check()?;
+        on_progress(Progress { step: "Reading slices", done, total: slices });
+        let decoded: Vec<_> = batch.par_iter().map(|part| decode_part(series, part, cancel)).collect();
+        for part in decoded {
+            for (slice, values) in part? {
+                // Grows with what was really decoded, so that a lying header cannot reserve memory.
+                let end = (slice + 1) * pixels;
+                if voxels.len() < end {
+                    voxels.reserve(if done == 0 { pixels } else { voxel_count - voxels.len() });
+                    voxels.resize(end, 0.0);
+                }
+                voxels[slice * pixels..end].copy_from_slice(&values);
+                done += 1;
+            }
+        }
+    }
+    on_progress(Progress { step: "Reading slices", done, total: slices });
+    Ok(Series {
+        volume: Volume::new(rows, columns, voxels, series.geometry.clone())?,
+        window: series.window,
+        warnings: series.warnings.clone(),
+        summary: series.clone(),
+    })
+}
+
+/// Groups slices by file, in runs of at most `size` slices, so that many-frame files also report progress.
+fn batches(series: &SeriesSummary, size: usize) -> Vec<Vec<FilePart<'_>>> {
+    let indexed: Vec<_> = series.instances.iter().enumerate().collect();
+    indexed
+        .chunks(size.max(1))
+        .map(|chunk| {
+            let mut parts: Vec<FilePart> = Vec::new();
+            for (slice, source) in chunk {
+                let entry = (source.frame, *slice);
+                match parts.iter_mut().find(|part| part.path == source.path) {
+                    Some(part) => part.frames.push(entry),
+                    None => parts.push(FilePart { path: &source.path, frames: vec![entry] }),
+                }
+            }
+            parts
+        })
+        .collect()
+}
+
+fn decode_part(
+    series: &SeriesSummary,
+    part: &FilePart,
+    cancel: &CancelToken,
+) -> Result<Vec<(usize, Vec<f32>)>, DicomError> {
+    let path = || -> PathBuf { part.path.to_owned() };
+    let refused = |reason: FileError| DicomError::File { reason, path: path() };
+    cancel.check()?;
+    let file = DicomFile::open(part.path).map_err(refused)?;
+    let header = ImageHeader::read(&file).map_err(refused)?;
+    let format = header.format;
+    if (format.rows, format.columns) != (series.rows, series.columns) {
+        return Err(DicomError::Changed { path: path() });
+    }
+    let reader = FrameReader::new(&file, format).map_err(refused)?;
+    let decode = |(frame, slice): &(usize, usize)| {
+        cancel.check()?;
+        let place = header.frames.get(*frame).ok_or_else(|| DicomError::Changed { path: path() })?;
+        let samples = reader.samples(*frame).map_err(refused)?;
+        Ok((*slice, format.voxels(&samples, place.rescale)))
+    };
+    part.frames.par_iter().map(decode).collect()
+}

@@ -1,0 +1,26 @@
+//! DICOM: finding, reading and writing MR series.
+//!
+//! [`scan_folder`] reads headers only and sorts files into series; [`load_series`] decodes the pixels of one;
+//! [`write_series`] writes a volume as a new series. Nothing a file declares is trusted before it is checked against
+//! the bytes that are there, and every file that cannot be used is named with its reason.
+
+mod codecs;
+mod elements;
+mod error;
+mod file;
+mod frames;
+mod load;
+mod pixels;
+mod scan;
+mod select;
+mod series;
+mod stack;
+mod warning;
+
+pub use error::{DicomError, FileError};
+pub use frames::HeaderTexts;
+pub use load::{Series, load_series};
+pub use scan::{FolderScan, RefusedFile, scan_folder};
+pub use select::{Choice, Weighting};
+pub use series::{SeriesSummary, SliceSource};
+pub use warning::{SeriesWarning, WarningCode};

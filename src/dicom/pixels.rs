@@ -1,0 +1,227 @@
+//! From stored bytes to voxel values: native and compressed frames, signs, stray high bits, inversion, rescaling.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use dicom_dictionary_std::{tags, uids};
+use dicom_object::InMemDicomObject;
+
+use super::codecs;
+use super::error::FileError;
+use super::file::{DicomFile, integer, text};
+use crate::volume::WindowLevel;
+
+/// Most pixels a frame may have; four times the largest detector in use.
+const MAX_FRAME_PIXELS: usize = 1 << 26;
+
+/// How stored pixels are coded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct PixelFormat {
+    pub rows: usize,
+    pub columns: usize,
+    pub frames: usize,
+    /// Bytes of a native sample: 1 or 2.
+    pub sample_bytes: usize,
+    pub bits_stored: u32,
+    /// Bit number of the lowest stored bit.
+    pub low_bit: u32,
+    pub is_signed: bool,
+    /// High values are dark (MONOCHROME1).
+    pub is_inverted: bool,
+}
+
+/// Linear map from stored values to voxel values.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Rescale {
+    pub slope: f64,
+    pub intercept: f64,
+}
+
+impl PixelFormat {
+    /// Reads and checks the attributes of the image pixel module.
+    pub fn read(header: &InMemDicomObject) -> Result<Self, FileError> {
+        let needed = |tag, name| integer(header, tag).ok_or(FileError::MissingAttribute(name));
+        let size = |tag, name| {
+            let value = needed(tag, name)?;
+            usize::try_from(value)
+                .ok()
+                .filter(|size| *size > 0)
+                .ok_or(FileError::InvalidAttribute { name, value: value.to_string() })
+        };
+        let samples = integer(header, tags::SAMPLES_PER_PIXEL).unwrap_or(1);
+        let photometric = text(header, tags::PHOTOMETRIC_INTERPRETATION).unwrap_or_else(|| "MONOCHROME2".to_owned());
+        if samples != 1 || !matches!(photometric.as_str(), "MONOCHROME1" | "MONOCHROME2") {
+            return Err(FileError::UnsupportedPixels(format!("{samples} samples per pixel, {photometric}")));
+        }
+        let bits_allocated = needed(tags::BITS_ALLOCATED, "BitsAllocated")?;
+        let sample_bytes = match bits_allocated {
+            8 => 1,
+            16 => 2,
+            other => return Err(FileError::UnsupportedPixels(format!("{other} bits allocated"))),
+        };
+        let bits_stored = integer(header, tags::BITS_STORED).unwrap_or(bits_allocated);
+        if !(1..=bits_allocated).contains(&bits_stored) {
+            return Err(FileError::InvalidAttribute { name: "BitsStored", value: bits_stored.to_string() });
+        }
+        let high_bit = integer(header, tags::HIGH_BIT).unwrap_or(bits_stored - 1);
+        if !(bits_stored - 1..bits_allocated).contains(&high_bit) {
+            return Err(FileError::InvalidAttribute { name: "HighBit", value: high_bit.to_string() });
+        }
+        let frames = match text(header, tags::NUMBER_OF_FRAMES) {
+            None => 1,
+            Some(value) => value
+                .parse()
+                .ok()
+                .filter(|frames| *frames > 0)
+                .ok_or(FileError::InvalidAttribute { name: "NumberOfFrames", value })?,
+        };
+        let format = Self {
+            rows: size(tags::ROWS, "Rows")?,
+            columns: size(tags::COLUMNS, "Columns")?,
+            frames,
+            sample_bytes,
+            bits_stored: bits_stored as u32,
+            low_bit: (high_bit + 1 - bits_stored) as u32,
+            is_signed: integer(header, tags::PIXEL_REPRESENTATION) == Some(1),
+            is_inverted: photometric == "MONOCHROME1",
+        };
+        if format.rows.checked_mul(format.columns).is_none_or(|pixels| pixels > MAX_FRAME_PIXELS) {
+            return Err(format.too_large("a frame may have"));
+        }
+        Ok(format)
+    }
+
+    /// Checks that the file has the bytes that these frames need.
+    pub fn check_against(&self, file: &DicomFile) -> Result<(), FileError> {
+        if !file.is_encapsulated() {
+            let expected = (self.frames as u64)
+                .checked_mul(self.native_frame_bytes())
+                .ok_or_else(|| self.too_large("any file holds"))?;
+            let (_, got) = file.native_length().ok_or(FileError::MissingAttribute("PixelData"))?;
+            return if got < expected { Err(FileError::TruncatedPixelData { expected, got }) } else { Ok(()) };
+        }
+        if !codecs::is_supported(file.syntax) {
+            return Err(super::file::unsupported(file.syntax));
+        }
+        let fragments = file.fragment_ranges()?.len().saturating_sub(1);
+        if fragments < self.frames {
+            return Err(FileError::FragmentCount { fragments, frames: self.frames });
+        }
+        Ok(())
+    }
+
+    /// Pixels of a frame.
+    pub fn frame_pixels(&self) -> usize {
+        self.rows * self.columns
+    }
+
+    fn native_frame_bytes(&self) -> u64 {
+        (self.frame_pixels() * self.sample_bytes) as u64
+    }
+
+    fn too_large(&self, limit: &'static str) -> FileError {
+        FileError::ImageTooLarge { rows: self.rows, columns: self.columns, frames: self.frames, limit }
+    }
+
+    /// Value of a stored sample: stray bits masked off, sign extended, inverted where high values are dark.
+    fn value(&self, sample: u16) -> i32 {
+        let mask = ((1u32 << self.bits_stored) - 1) as i32;
+        let value = (i32::from(sample) >> self.low_bit) & mask;
+        let half = 1i32 << (self.bits_stored - 1);
+        let value = if self.is_signed && value >= half { value - 2 * half } else { value };
+        match (self.is_inverted, self.is_signed) {
+            (false, _) => value,
+            (true, false) => mask - value,
+            (true, true) => -1 - value,
+        }
+    }
+
+    /// Voxel values of stored samples.
+    pub fn voxels(&self, samples: &[u16], rescale: Rescale) -> Vec<f32> {
+        let Rescale { slope, intercept } = rescale;
+        samples.iter().map(|sample| (f64::from(self.value(*sample)) * slope + intercept) as f32).collect()
+    }
+
+    /// A window of the header, mirrored where pixel values are.
+    pub fn window(&self, window: WindowLevel, rescale: Rescale) -> WindowLevel {
+        if !self.is_inverted {
+            return window;
+        }
+        let sum = f64::from(if self.is_signed { -1 } else { (1i32 << self.bits_stored) - 1 });
+        let center = sum * rescale.slope + 2.0 * rescale.intercept - f64::from(window.center);
+        WindowLevel { center: center as f32, ..window }
+    }
+}
+
+/// The pixel data of an open file, ready to give frames.
+pub(super) struct FrameReader<'a> {
+    file: &'a DicomFile,
+    format: PixelFormat,
+    /// Byte ranges of the fragments of each frame; empty for native data.
+    fragments: Vec<Vec<(u64, u64)>>,
+}
+
+impl<'a> FrameReader<'a> {
+    /// Finds out which bytes belong to which frame.
+    pub fn new(file: &'a DicomFile, format: PixelFormat) -> Result<Self, FileError> {
+        let fragments = if file.is_encapsulated() { fragments_of_frames(file, format.frames)? } else { Vec::new() };
+        Ok(Self { file, format, fragments })
+    }
+
+    /// Reads and decodes the samples of one frame, row-major.
+    ///
+    /// # Errors
+    /// What is wrong with its bytes; a decoder that panics on them counts as a broken frame.
+    pub fn samples(&self, frame: usize) -> Result<Vec<u16>, FileError> {
+        if !self.file.is_encapsulated() {
+            let bytes = self.format.native_frame_bytes();
+            let start = frame as u64 * bytes;
+            return Ok(self.native_samples(&self.file.native_bytes(start, start + bytes)?));
+        }
+        let mut compressed = Vec::new();
+        let ranges = self.fragments.get(frame).ok_or(FileError::MissingAttribute("PixelData"))?;
+        for range in ranges {
+            compressed.extend(self.file.bytes(*range)?);
+        }
+        let (format, syntax) = (&self.format, self.file.syntax);
+        // Decoders of others, fed with bytes of others: broken streams are known to overflow their arithmetic.
+        let decoded = catch_unwind(AssertUnwindSafe(|| codecs::decode(syntax, &compressed, format)))
+            .unwrap_or_else(|_| Err("the decoder failed on it".to_owned()));
+        decoded.map_err(|message| FileError::Decode { frame, message })
+    }
+
+    fn native_samples(&self, bytes: &[u8]) -> Vec<u16> {
+        match (self.format.sample_bytes, self.file.is_big_endian()) {
+            // OW in big endian keeps pairs of 8-bit pixels swapped; files found in practice write them as OB.
+            (1, _) => bytes.iter().map(|byte| u16::from(*byte)).collect(),
+            (_, false) => bytes.as_chunks().0.iter().map(|pair| u16::from_le_bytes(*pair)).collect(),
+            (_, true) => bytes.as_chunks().0.iter().map(|pair| u16::from_be_bytes(*pair)).collect(),
+        }
+    }
+}
+
+/// Assigns fragments to frames: all to one, one to each, or by the basic offset table.
+fn fragments_of_frames(file: &DicomFile, frames: usize) -> Result<Vec<Vec<(u64, u64)>>, FileError> {
+    let mut ranges = file.fragment_ranges()?.into_iter();
+    let table = ranges.next().ok_or(FileError::FragmentCount { fragments: 0, frames })?;
+    let ranges: Vec<_> = ranges.collect();
+    let fragments = ranges.len();
+    if frames == 1 {
+        return Ok(vec![ranges]);
+    }
+    if fragments == frames || file.syntax.uid() == uids::RLE_LOSSLESS {
+        return Ok(ranges.into_iter().take(frames).map(|range| vec![range]).collect());
+    }
+    let table = file.bytes(table)?;
+    let offsets: Vec<u64> = table.as_chunks().0.iter().map(|entry| u64::from(u32::from_le_bytes(*entry))).collect();
+    if offsets.len() != frames {
+        return Err(FileError::FragmentCount { fragments, frames });
+    }
+    // Offsets count from the first fragment's item header, eight bytes before its value.
+    let first = ranges.first().map_or(0, |(start, _)| start - 8);
+    let mut of_frames = vec![Vec::new(); frames];
+    for (start, end) in ranges {
+        let frame = offsets.partition_point(|offset| first + offset <= start - 8).saturating_sub(1);
+        of_frames[frame].push((start, end));
+    }
+    Ok(of_frames)
+}

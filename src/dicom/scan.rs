@@ -1,0 +1,167 @@
+//! Finds the DICOM images of a folder and sorts them into series, reading headers only.
+
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use dicom_dictionary_std::uids;
+use rayon::prelude::*;
+
+use super::error::{DicomError, FileError};
+use super::file::DicomFile;
+use super::frames::ImageHeader;
+use super::select::choose_t2_sagittal;
+use super::series::{Image, SeriesSummary, group};
+use super::warning::{SeriesWarning, WarningCode};
+use crate::task::{CancelToken, Progress};
+
+/// Deepest folder below the given one that is searched.
+const MAX_DEPTH: usize = 16;
+/// Most files that are looked at.
+const MAX_FILES: usize = 200_000;
+/// Files read between two reports of progress.
+const BATCH: usize = 128;
+
+/// What a folder holds.
+#[derive(Debug, Clone, Default)]
+pub struct FolderScan {
+    /// The series, ordered by study, series number and UID.
+    pub series: Vec<SeriesSummary>,
+    /// DICOM files that cannot be used, each with its reason, ordered by path.
+    pub refused: Vec<RefusedFile>,
+    /// Number of other files that were passed over (not DICOM, or a DICOMDIR).
+    pub passed_over: usize,
+    /// Oddities of the folder as a whole.
+    pub warnings: Vec<SeriesWarning>,
+}
+
+/// A file that cannot be used; its path is left out of `Debug`.
+#[derive(Clone)]
+pub struct RefusedFile {
+    /// The file; patient data, never logged.
+    pub path: PathBuf,
+    /// Why.
+    pub reason: std::sync::Arc<FileError>,
+}
+
+impl fmt::Debug for RefusedFile {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("RefusedFile").field("reason", &self.reason).finish_non_exhaustive()
+    }
+}
+
+impl FolderScan {
+    /// The T2 sagittal series to grade; every series tells in [`SeriesSummary::choice`] why it is or is not that one.
+    #[must_use]
+    pub fn t2_sagittal(&self) -> Option<&SeriesSummary> {
+        self.series.iter().find(|series| series.choice.is_chosen)
+    }
+}
+
+/// Reads the headers of all DICOM images in `folder` and below (or of a single file) and sorts them into series.
+///
+/// Folders behind symbolic links are not entered. Files that are not DICOM are passed over, unless their name ends in
+/// `.dcm` or they were asked for by name; what is wrong with any other file is told in [`FolderScan::refused`].
+/// The result does not depend on the number of threads.
+///
+/// # Errors
+/// [`DicomError::Folder`] if the folder itself cannot be read, [`DicomError::Cancelled`] on request.
+pub fn scan_folder(
+    folder: &Path,
+    cancel: &CancelToken,
+    on_progress: &mut dyn FnMut(Progress),
+) -> Result<FolderScan, DicomError> {
+    let unreadable = |source| DicomError::Folder { source, path: folder.to_owned() };
+    let is_single_file = fs::metadata(folder).map_err(unreadable)?.is_file();
+    let mut files = Files::default();
+    if is_single_file {
+        files.paths.push(folder.to_owned());
+    } else {
+        fs::read_dir(folder).map_err(unreadable)?;
+        files.collect(folder, 0, cancel)?;
+        files.paths.sort();
+    }
+    let mut scan = FolderScan::default();
+    let mut images = Vec::new();
+    for (batch, paths) in files.paths.chunks(BATCH).enumerate() {
+        cancel.check()?;
+        on_progress(Progress { step: "Reading files", done: batch * BATCH, total: files.paths.len() });
+        let read: Vec<_> = paths.par_iter().map(|path| read_image(path)).collect();
+        for (path, result) in paths.iter().zip(read) {
+            match result {
+                Ok(Some(header)) => images.push(Image { path: path.clone(), header }),
+                Ok(None) => scan.passed_over += 1,
+                Err(FileError::NotDicom) if !is_single_file && !is_named_dicom(path) => scan.passed_over += 1,
+                Err(reason) => scan.refused.push(RefusedFile { path: path.clone(), reason: reason.into() }),
+            }
+        }
+    }
+    on_progress(Progress { step: "Reading files", done: files.paths.len(), total: files.paths.len() });
+    scan.series = group(&images);
+    choose_t2_sagittal(&mut scan.series);
+    if !scan.refused.is_empty() {
+        let message = format!("{} DICOM files could not be used", scan.refused.len());
+        scan.warnings.push(SeriesWarning::new(WarningCode::RefusedFiles, message));
+    }
+    if files.is_cut_short {
+        let message = format!("only {MAX_FILES} files, {MAX_DEPTH} folders deep, are searched; there are more");
+        scan.warnings.push(SeriesWarning::new(WarningCode::FolderNotSearchedFully, message));
+    }
+    Ok(scan)
+}
+
+/// Header of an image; `None` for a DICOMDIR, which only lists what is found anyway.
+fn read_image(path: &Path) -> Result<Option<ImageHeader>, FileError> {
+    let is_directory_by_name = path.file_name().is_some_and(|name| name.eq_ignore_ascii_case("DICOMDIR"));
+    if is_directory_by_name {
+        return Ok(None);
+    }
+    let file = DicomFile::open(path)?;
+    if file.media_sop_class.as_deref() == Some(uids::MEDIA_STORAGE_DIRECTORY_STORAGE) {
+        return Ok(None);
+    }
+    ImageHeader::read(&file).map(Some)
+}
+
+/// Whether the name says that the file should be DICOM.
+fn is_named_dicom(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| {
+        ["dcm", "dicom", "ima"].iter().any(|known| extension.eq_ignore_ascii_case(known))
+    })
+}
+
+/// The files below a folder.
+#[derive(Default)]
+struct Files {
+    paths: Vec<PathBuf>,
+    is_cut_short: bool,
+}
+
+impl Files {
+    fn collect(&mut self, folder: &Path, depth: usize, cancel: &CancelToken) -> Result<(), DicomError> {
+        cancel.check()?;
+        if depth > MAX_DEPTH {
+            self.is_cut_short = true;
+            return Ok(());
+        }
+        // A subfolder that may not be read holds nothing for this user.
+        let Ok(entries) = fs::read_dir(folder) else { return Ok(()) };
+        for entry in entries.flatten() {
+            if self.paths.len() >= MAX_FILES {
+                self.is_cut_short = true;
+                return Ok(());
+            }
+            if entry.file_name().as_encoded_bytes().starts_with(b".") {
+                continue;
+            }
+            match entry.file_type() {
+                Ok(kind) if kind.is_dir() => self.collect(&entry.path(), depth + 1, cancel)?,
+                Ok(kind) if kind.is_file() => self.paths.push(entry.path()),
+                // Links to files are read, links to folders could lead in circles.
+                Ok(kind) if kind.is_symlink() && entry.path().is_file() => self.paths.push(entry.path()),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}

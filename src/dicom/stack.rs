@@ -1,0 +1,170 @@
+//! Orders the slices of one stack by position and says what is odd about their places.
+
+use std::collections::BTreeMap;
+
+use glam::DVec3;
+
+use super::series::ImageFrame;
+use super::warning::{SeriesWarning, WarningCode};
+use crate::volume::{GeometryError, VolumeGeometry};
+
+/// Slices nearer than this along the normal lie at one position, mm.
+const SAME_POSITION_MM: f64 = 0.01;
+
+/// Parallel slices in order, at most one at each position.
+pub(super) struct Stack<'a> {
+    pub frames: Vec<ImageFrame<'a>>,
+    pub geometry: VolumeGeometry,
+    pub has_orientation: bool,
+    pub warnings: Vec<SeriesWarning>,
+}
+
+/// Distance of a frame along its normal, mm; `None` without position or orientation.
+fn height(frame: ImageFrame) -> Option<f64> {
+    let header = frame.header();
+    let (column, row) = header.orientation?;
+    Some(header.position?.dot(column.cross(row).normalize_or_zero()))
+}
+
+/// Number of frames that lie where another one lies already.
+fn duplicates(frames: &[ImageFrame]) -> usize {
+    let mut heights: Vec<f64> = frames.iter().filter_map(|frame| height(*frame)).collect();
+    heights.sort_by(f64::total_cmp);
+    heights.windows(2).filter(|pair| pair[1] - pair[0] < SAME_POSITION_MM).count()
+}
+
+/// Parts frames that share positions by what tells repetitions apart: frame type, time, acquisition, order.
+pub(super) fn split_repetitions(frames: Vec<ImageFrame>) -> Vec<Vec<ImageFrame>> {
+    if duplicates(&frames) == 0 {
+        return vec![frames];
+    }
+    let tellers: [fn(ImageFrame) -> String; 3] = [
+        |frame| frame.header().frame_type.clone(),
+        |frame| frame.header().temporal_position.map_or_else(String::new, |time| format!("{time:08}")),
+        |frame| frame.image.header.acquisition_number.map_or_else(String::new, |number| format!("{number:08}")),
+    ];
+    for tell in tellers {
+        let mut parts: BTreeMap<String, Vec<ImageFrame>> = BTreeMap::new();
+        for frame in &frames {
+            parts.entry(tell(*frame)).or_default().push(*frame);
+        }
+        if parts.values().all(|part| duplicates(part) == 0) {
+            return parts.into_values().collect();
+        }
+    }
+    vec![frames]
+}
+
+impl<'a> Stack<'a> {
+    /// Sorts frames along their normal, keeps one at each position, and measures the gaps.
+    ///
+    /// Without positions or orientation the order is that of instance numbers, which a warning says.
+    pub fn sort(mut frames: Vec<ImageFrame<'a>>) -> Self {
+        let order = |frame: &ImageFrame| (frame.image.header.instance_number, frame.index);
+        frames.sort_by(|a, b| order(a).cmp(&order(b)).then_with(|| a.image.path.cmp(&b.image.path)));
+        let mut warnings = Vec::new();
+        let orientation = frames[0].header().orientation.and_then(|axes| orthonormal(axes, &mut warnings));
+        if orientation.is_none() {
+            let message = "the header has no usable image orientation; the plane is unknown";
+            warnings.push(SeriesWarning::new(WarningCode::MissingOrientation, message));
+        }
+        let (column, row) = orientation.unwrap_or((DVec3::X, DVec3::Y));
+        let normal = column.cross(row);
+        let positions: Option<Vec<DVec3>> = frames.iter().map(|frame| frame.header().position).collect();
+        let origins = if let Some(positions) = positions {
+            let mut placed: Vec<_> = frames.into_iter().zip(positions).collect();
+            placed.sort_by(|a, b| a.1.dot(normal).total_cmp(&b.1.dot(normal)));
+            drop_duplicates(&mut placed, normal, &mut warnings);
+            let (sorted, origins): (Vec<_>, Vec<_>) = placed.into_iter().unzip();
+            frames = sorted;
+            check_gaps(&origins, normal, &mut warnings);
+            origins
+        } else {
+            let message = "the header has no image position; slices stand 1 mm apart in the order of their numbers";
+            warnings.push(SeriesWarning::new(WarningCode::MissingPosition, message));
+            (0..frames.len()).map(|slice| normal * slice as f64).collect()
+        };
+        let spacing = frames[0].header().pixel_spacing.unwrap_or_else(|| {
+            let message = "the header has no pixel spacing; 1 mm is assumed";
+            warnings.push(SeriesWarning::new(WarningCode::MissingPixelSpacing, message));
+            [1.0, 1.0]
+        });
+        if (spacing[0] - spacing[1]).abs() > 1e-3 * spacing[0] {
+            let message = format!("pixels are {:.4} mm high and {:.4} mm wide", spacing[0], spacing[1]);
+            warnings.push(SeriesWarning::new(WarningCode::AnisotropicPixels, message));
+        }
+        let geometry = geometry(origins, column, row, spacing).expect("axes and spacing were made valid above");
+        Self { frames, geometry, has_orientation: orientation.is_some(), warnings }
+    }
+}
+
+fn geometry(
+    origins: Vec<DVec3>,
+    column: DVec3,
+    row: DVec3,
+    [row_spacing, column_spacing]: [f64; 2],
+) -> Result<VolumeGeometry, GeometryError> {
+    VolumeGeometry::new(origins, column, row, row_spacing, column_spacing)
+}
+
+/// Exactly orthogonal unit vectors next to the given ones; `None` where they are too far from that.
+fn orthonormal((column, row): (DVec3, DVec3), warnings: &mut Vec<SeriesWarning>) -> Option<(DVec3, DVec3)> {
+    let (unit_column, unit_row) = (column.try_normalize()?, row.try_normalize()?);
+    let skew = unit_column.dot(unit_row).abs();
+    let stretch = (column.length() - 1.0).abs().max((row.length() - 1.0).abs());
+    if skew > 0.05 || stretch > 0.05 {
+        return None;
+    }
+    if skew > 1e-4 || stretch > 1e-4 {
+        let message = "image orientation was not two orthogonal unit vectors; it was corrected";
+        warnings.push(SeriesWarning::new(WarningCode::OrientationCorrected, message));
+    } else {
+        return Some((column, row));
+    }
+    let straight_row = (unit_row - unit_column * unit_column.dot(unit_row)).try_normalize()?;
+    Some((unit_column, straight_row))
+}
+
+/// Keeps the first of the frames at each position.
+fn drop_duplicates(placed: &mut Vec<(ImageFrame, DVec3)>, normal: DVec3, warnings: &mut Vec<SeriesWarning>) {
+    let before = placed.len();
+    placed.dedup_by(|next, kept| (next.1 - kept.1).dot(normal) < SAME_POSITION_MM);
+    let dropped = before - placed.len();
+    if dropped > 0 {
+        let message = format!("{dropped} of {before} images lie where another one lies and are left out");
+        warnings.push(SeriesWarning::new(WarningCode::DuplicatePositions, message));
+    }
+}
+
+/// Warns of gaps that differ, of missing slices and of shear.
+fn check_gaps(origins: &[DVec3], normal: DVec3, warnings: &mut Vec<SeriesWarning>) {
+    let gaps: Vec<f64> = origins.windows(2).map(|pair| (pair[1] - pair[0]).dot(normal)).collect();
+    let mut sorted = gaps.clone();
+    sorted.sort_by(f64::total_cmp);
+    let Some(&usual) = sorted.get(sorted.len().saturating_sub(1) / 2) else { return };
+    let tolerance = (0.02 * usual).max(0.02);
+    let missing: usize = gaps
+        .iter()
+        .map(|gap| gap / usual)
+        .filter(|ratio| ratio.round() >= 2.0 && (ratio - ratio.round()).abs() < 0.1)
+        .map(|ratio| ratio.round() as usize - 1)
+        .sum();
+    let (smallest, largest) = (sorted[0], sorted[sorted.len() - 1]);
+    if missing > 0 {
+        let message = format!("{missing} slices seem to be missing: gaps of up to {largest:.2} mm, usually {usual:.2} mm");
+        warnings.push(SeriesWarning::new(WarningCode::MissingSlices, message));
+    }
+    if largest - smallest > tolerance {
+        let message = format!("slices are {smallest:.2} to {largest:.2} mm apart");
+        warnings.push(SeriesWarning::new(WarningCode::UnevenSliceSpacing, message));
+    }
+    let sideways = origins
+        .windows(2)
+        .map(|pair| (pair[1] - pair[0]) - normal * (pair[1] - pair[0]).dot(normal))
+        .map(DVec3::length)
+        .fold(0.0, f64::max);
+    if sideways > 0.1 * usual {
+        let message = format!("the stack is sheared: slices shift by up to {sideways:.2} mm against their neighbors");
+        warnings.push(SeriesWarning::new(WarningCode::ShearedStack, message));
+    }
+}
