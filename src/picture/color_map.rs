@@ -1,7 +1,7 @@
 //! Color maps for evidence, made from formulas in a perceptual color space.
 //!
-//! Each map is a curve in OKLab (Ottosson 2020, "A perceptual color space for image processing") along which lightness
-//! only grows, so it reads the same in gray and for color-blind readers; its table takes equal steps of OKLab distance.
+//! Each map is a curve in Oklab (Ottosson 2020, "A perceptual color space for image processing") along which lightness
+//! only grows, so it reads the same in gray and for color-blind readers; its table takes equal steps of Oklab distance.
 
 use std::sync::LazyLock;
 
@@ -61,7 +61,7 @@ impl ColorMap {
         std::array::from_fn(|channel| from[channel] + (to[channel] - from[channel]) * (place - below))
     }
 
-    /// The map's curve in OKLab, `s` from 0 to 1.
+    /// The map's curve in Oklab, `s` from 0 to 1.
     fn curve(self, s: f64) -> [f64; 3] {
         let between = |from: f64, to: f64| from + (to - from) * s;
         let bump = (s * std::f64::consts::PI).sin();
@@ -76,13 +76,13 @@ impl ColorMap {
     }
 }
 
-/// OKLab of lightness, chroma and hue in degrees.
+/// Oklab of lightness, chroma and hue in degrees.
 fn polar(lightness: f64, chroma: f64, hue: f64) -> [f64; 3] {
     let (sin, cos) = hue.to_radians().sin_cos();
     [lightness, chroma * cos, chroma * sin]
 }
 
-/// A table that follows `curve` in steps of equal OKLab distance.
+/// A table that follows `curve` in steps of equal Oklab distance.
 fn equal_steps(curve: impl Fn(f64) -> [f64; 3]) -> [[f32; 3]; COLOR_ENTRIES] {
     const FINE: usize = 16_384;
     let points: Vec<[f64; 3]> = (0..=FINE).map(|index| into_gamut(curve(index as f64 / FINE as f64))).collect();
@@ -117,7 +117,7 @@ fn into_gamut([lightness, a, b]: [f64; 3]) -> [f64; 3] {
     shrunk(low)
 }
 
-/// Linear sRGB of an OKLab color; the matrices are those of the color space's definition.
+/// Linear sRGB of an Oklab color; the matrices are those of the color space's definition.
 fn linear_from_oklab([lightness, a, b]: [f64; 3]) -> [f64; 3] {
     let l = (lightness + 0.396_337_777_4 * a + 0.215_803_757_3 * b).powi(3);
     let m = (lightness - 0.105_561_345_8 * a - 0.063_854_172_8 * b).powi(3);
@@ -145,7 +145,7 @@ mod tests {
         })
     }
 
-    /// OKLab by its forward definition, which the tables were not made with.
+    /// Oklab by its forward definition, which the tables were not made with.
     fn oklab(color: [f32; 3]) -> [f64; 3] {
         let [r, g, b] = linear_from_srgb(color);
         let l = (0.412_221_470_8 * r + 0.536_332_536_3 * g + 0.051_445_992_9 * b).cbrt();

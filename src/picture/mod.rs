@@ -1,12 +1,49 @@
 //! Pictures of slices and evidence on the CPU, for files and for views on screen alike.
 //!
 //! [`SliceScene`] holds what one view shows; the window draws it with `shaders/slice.wgsl`, files are drawn by its CPU
-//! twin in this module.
+//! twin in this module. [`overlay()`], [`figure_sheet`] and [`study_overview`] are the pictures that are written to files.
 
+mod canvas;
 mod color_map;
+mod figure;
+mod overlay;
+mod overview;
 mod placement;
 mod shade;
+mod sheet;
+
+#[cfg(test)]
+mod tests;
 
 pub use color_map::{COLOR_ENTRIES, ColorMap};
+pub use figure::{DISCLAIMER, EvidenceFigure};
+pub use overlay::{OverlayStyle, overlay};
+pub use overview::{DiscNote, study_overview};
 pub use placement::ImageFromScreen;
 pub use shade::{EvidenceFill, EvidenceLook, EvidenceScene, SliceLook, SliceScene, nearest_patch_slice};
+pub use sheet::figure_sheet;
+
+use std::path::{Path, PathBuf};
+
+use image::RgbImage;
+use thiserror::Error;
+
+/// A picture could not be written.
+#[derive(Debug, Error)]
+#[error("cannot write the picture ({source}): {}", path.display())]
+pub struct PictureError {
+    /// What went wrong.
+    source: image::ImageError,
+    /// The file.
+    path: PathBuf,
+}
+
+/// Writes a picture as PNG, whatever the name's ending.
+///
+/// # Errors
+/// If the file cannot be written.
+pub fn write_png(picture: &RgbImage, path: &Path) -> Result<(), PictureError> {
+    picture
+        .save_with_format(path, image::ImageFormat::Png)
+        .map_err(|source| PictureError { source, path: path.to_owned() })
+}

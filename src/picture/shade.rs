@@ -198,10 +198,10 @@ impl EvidenceScene {
 
 /// Row-major values of one slice.
 #[derive(Clone, Copy)]
-struct Plane<'a> {
-    pixels: &'a [f32],
-    rows: usize,
-    columns: usize,
+pub(super) struct Plane<'a> {
+    pub(super) pixels: &'a [f32],
+    pub(super) rows: usize,
+    pub(super) columns: usize,
 }
 
 impl Plane<'_> {
@@ -219,7 +219,7 @@ impl Plane<'_> {
         self.at((x + 0.5).floor().clamp(0.0, last_x), (y + 0.5).floor().clamp(0.0, last_y))
     }
 
-    fn bilinear(&self, x: f32, y: f32) -> f32 {
+    pub(super) fn bilinear(&self, x: f32, y: f32) -> f32 {
         let (last_x, last_y) = (self.columns as f32 - 1.0, self.rows as f32 - 1.0);
         let (x, y) = (x.clamp(0.0, last_x), y.clamp(0.0, last_y));
         let (left, top) = (x.floor(), y.floor());
@@ -239,7 +239,7 @@ pub fn nearest_patch_slice(frame: &DiscFrame, slice: usize) -> Option<usize> {
     inside.then_some(nearest as usize).filter(|patch_slice| frame.scan_slice(*patch_slice).is_some())
 }
 
-fn patch_plane(values: &[f32], slice: usize) -> Plane<'_> {
+pub(super) fn patch_plane(values: &[f32], slice: usize) -> Plane<'_> {
     let pixels = PATCH_ROWS * PATCH_COLUMNS;
     Plane { pixels: &values[slice * pixels..(slice + 1) * pixels], rows: PATCH_ROWS, columns: PATCH_COLUMNS }
 }

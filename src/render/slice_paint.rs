@@ -34,7 +34,6 @@ pub struct EvidencePaint {
 
 impl SlicePaint {
     /// The shape that fills `rect` (points) with this view: `ui.painter().add(paint.shape(rect))`.
-    #[must_use]
     pub fn shape(self, rect: egui::Rect) -> egui::Shape {
         Callback::new_paint_callback(rect, SliceCallback::new(self)).into()
     }

@@ -1,0 +1,120 @@
+//! What pictures say about one evidence map.
+
+use super::{ColorMap, EvidenceFill, EvidenceLook};
+use crate::spine::{BoxSource, ClassIndex, DiscFrame, DiscLevel, Grading, SliceBox};
+
+/// On every sheet.
+pub const DISCLAIMER: &str = "Research use only. Not a medical device.";
+
+/// Share of the map's values below the strongest color: a single hot voxel must not set the scale.
+const STRONGEST: f64 = 0.999;
+
+/// Cover of the image by evidence.
+const OPACITY: f32 = 0.75;
+
+/// An evidence map with everything its pictures show and say.
+#[derive(Debug, Clone)]
+pub struct EvidenceFigure<'a> {
+    /// Evidence of the disc volume, `[9, 112, 224]`, not negative.
+    pub values: &'a [f32],
+    /// Where the disc volume lies in the scan.
+    pub frame: &'a DiscFrame,
+    /// Disc.
+    pub level: DiscLevel,
+    /// Grading explained.
+    pub grading: Grading,
+    /// Class explained.
+    pub class: ClassIndex,
+    /// Probability that the network gave this class, where it is known.
+    pub probability: Option<f32>,
+    /// Name of the method in words.
+    pub method: &'a str,
+    /// Augmented inputs that the map is the mean of.
+    pub augmentations: usize,
+    /// Percentile of the whole volume's evidence that marks the hotspots.
+    pub percentile: f64,
+    /// Evidence at that percentile; what lies above is drawn and boxed.
+    pub threshold: f32,
+    /// Boxes of this disc and grading, predicted ones and a reader's.
+    pub boxes: Vec<SliceBox>,
+    /// Colors.
+    pub color_map: ColorMap,
+}
+
+impl EvidenceFigure<'_> {
+    /// The finding in words: "Central canal stenosis: present (93 %)".
+    #[must_use]
+    pub fn finding(&self) -> String {
+        let class = self.grading.class_name(self.class);
+        let chance = self.probability.map(|p| format!(" ({:.0} %)", p * 100.0)).unwrap_or_default();
+        format!("{}: {class}{chance}", self.grading.name())
+    }
+
+    /// How the map was made: "Contrastive excitation, mean of 150 augmented inputs".
+    #[must_use]
+    pub fn making(&self) -> String {
+        match self.augmentations {
+            0 | 1 => format!("{}, one input", self.method),
+            several => format!("{}, mean of {several} augmented inputs", self.method),
+        }
+    }
+
+    /// What the boxes enclose: "Boxes enclose evidence above its 95th percentile in the disc volume".
+    #[must_use]
+    pub fn boxing(&self) -> String {
+        format!("Boxes enclose evidence above its {} percentile in the disc volume", ordinal(self.percentile))
+    }
+
+    /// Evidence shown in the strongest color.
+    #[must_use]
+    pub fn strongest(&self) -> f32 {
+        let mut values = self.values.to_vec();
+        let at = (values.len().saturating_sub(1) as f64 * STRONGEST) as usize;
+        if values.is_empty() {
+            return 1.0;
+        }
+        let (_, value, _) = values.select_nth_unstable_by(at, f32::total_cmp);
+        if *value > 0.0 { *value } else { 1.0 }
+    }
+
+    /// How the map lies over the scan: what exceeds the threshold, in colors from zero to [`Self::strongest`].
+    #[must_use]
+    pub fn look(&self) -> EvidenceLook {
+        EvidenceLook {
+            opacity: OPACITY,
+            threshold: self.threshold,
+            range: (0.0, self.strongest()),
+            color_map: self.color_map,
+            fill: EvidenceFill::Even,
+        }
+    }
+
+    /// The boxes on one scan slice from one source.
+    pub(super) fn boxes_on(&self, slice: usize, source: BoxSource) -> impl Iterator<Item = &SliceBox> {
+        self.boxes.iter().filter(move |found| found.slice == slice && found.source == source)
+    }
+}
+
+/// `95` as "95th", `91` as "91st", `97.5` as "97.5th".
+pub(super) fn ordinal(number: f64) -> String {
+    let whole = number.fract() == 0.0;
+    let (tens, units) = ((number / 10.0) as i64 % 10, number as i64 % 10);
+    let ending = match units {
+        1 if whole && tens != 1 => "st",
+        2 if whole && tens != 1 => "nd",
+        3 if whole && tens != 1 => "rd",
+        _ => "th",
+    };
+    format!("{number}{ending}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ordinals_end_as_spoken() {
+        let said: Vec<String> = [90.0, 91.0, 92.0, 93.0, 95.0, 97.5, 11.0, 12.0].into_iter().map(ordinal).collect();
+        assert_eq!(said, ["90th", "91st", "92nd", "93rd", "95th", "97.5th", "11th", "12th"]);
+    }
+}
