@@ -6,6 +6,7 @@
 pub mod volume;
 pub mod task;
 pub mod spine;
+pub mod phantom;
 pub mod dicom;
 pub mod nn;
 pub mod model;

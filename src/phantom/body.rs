@@ -1,0 +1,332 @@
+//! One vertebra as a solid: signed distance and marrow.
+
+use glam::{DMat3, DVec2, DVec3};
+
+use super::pathology::EndplateLesions;
+use super::texture::{Texture, mix, smoothstep};
+use crate::spine::VertebraLabel;
+
+/// Radius of the body's rounded edges, mm.
+const EDGE_RADIUS: f64 = 2.0;
+/// Share of the half width within which a body is seen well enough to outline: beyond it, partial volume blurs it away.
+const VISIBLE_SHARE: f64 = 0.85;
+
+/// Where a structure lies in the patient: its own axes are left, posterior, superior.
+#[derive(Debug, Clone)]
+pub(super) struct Frame {
+    center: DVec3,
+    axes: DMat3,
+}
+
+impl Frame {
+    /// Frame at `center` whose posterior axis dips below the horizontal by `sagittal_tilt` and whose left axis rises by
+    /// `coronal_tilt`, radians.
+    pub(super) fn new(center: DVec3, sagittal_tilt: f64, coronal_tilt: f64) -> Self {
+        let (sin, cos) = sagittal_tilt.sin_cos();
+        let (posterior, up) = (DVec3::new(0.0, cos, -sin), DVec3::new(0.0, sin, cos));
+        let left = DVec3::X * coronal_tilt.cos() + up * coronal_tilt.sin();
+        Self { center, axes: DMat3::from_cols(left, posterior, left.cross(posterior)) }
+    }
+
+    /// Own coordinates (left, posterior, superior) of a patient position.
+    pub(super) fn local(&self, lps: DVec3) -> DVec3 {
+        self.axes.transpose() * (lps - self.center)
+    }
+
+    /// Patient position of own coordinates.
+    pub(super) fn lps(&self, local: DVec3) -> DVec3 {
+        self.center + self.axes * local
+    }
+
+    /// Origin of the frame.
+    pub(super) fn center(&self) -> DVec3 {
+        self.center
+    }
+
+    /// Patient positions of the corners of a box in own coordinates.
+    pub(super) fn box_corners(&self, low: DVec3, high: DVec3) -> [DVec3; 8] {
+        std::array::from_fn(|corner| {
+            let pick = |bit: usize, low: f64, high: f64| if corner >> bit & 1 == 0 { low } else { high };
+            self.lps(DVec3::new(pick(0, low.x, high.x), pick(1, low.y, high.y), pick(2, low.z, high.z)))
+        })
+    }
+}
+
+/// Straight side of the body in its sagittal plane (posterior, superior).
+#[derive(Debug, Clone, Copy)]
+struct Side {
+    middle: DVec2,
+    along: DVec2,
+    outward: DVec2,
+    half_length: f64,
+    /// How far the middle of the side is drawn in, mm.
+    hollow: f64,
+}
+
+impl Side {
+    fn new(from: DVec2, to: DVec2, inside: DVec2, hollow: f64) -> Self {
+        let along = (to - from).normalize();
+        let middle = (from + to) / 2.0;
+        let perpendicular = along.perp();
+        let outward = if perpendicular.dot(inside - middle) > 0.0 { -perpendicular } else { perpendicular };
+        Self { middle, along, outward, half_length: from.distance(to) / 2.0, hollow }
+    }
+
+    fn position(&self, point: DVec2) -> f64 {
+        (point - self.middle).dot(self.along)
+    }
+
+    /// Distance above the side, the hollow counted.
+    fn distance(&self, point: DVec2, along: f64) -> f64 {
+        let share = along / self.half_length;
+        (point - self.middle).dot(self.outward) + self.hollow * (1.0 - share * share).max(0.0)
+    }
+}
+
+/// What lies behind the canal.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Arch {
+    /// Pedicles, facets, lamina, spinous process.
+    Vertebral {
+        /// Middle of the pedicle left of the midline, mm.
+        pedicle_mm: f64,
+        /// Length of the spinous process, mm.
+        spinous_length: f64,
+        /// How far the spinous process drops per millimeter of its length.
+        spinous_slope: f64,
+    },
+    /// The closed back wall of the sacral canal.
+    Sacral,
+}
+
+/// Measures of a vertebra in its own frame, mm.
+#[derive(Debug, Clone)]
+pub(super) struct BodyMeasures {
+    /// Corners (posterior, superior) at the midline: SA, SP, IP, IA, before edges are rounded.
+    pub corners: [DVec2; 4],
+    /// Half the width left to right.
+    pub half_width: f64,
+    /// Distance left or right of the middle up to which the body is outlined before [`VISIBLE_SHARE`] is taken.
+    pub outlined_half_width: f64,
+    /// Depth of the hollow of the upper and lower endplate.
+    pub hollows: [f64; 2],
+    /// Waist in front and behind.
+    pub waists: [f64; 2],
+    /// Depth of the canal from the posterior wall to the lamina.
+    pub canal_depth: f64,
+    /// The posterior elements.
+    pub arch: Arch,
+}
+
+/// A vertebra: body and posterior elements.
+pub(super) struct Body {
+    /// Level; `None` below S1.
+    pub label: Option<VertebraLabel>,
+    /// Its place.
+    pub frame: Frame,
+    /// Its measures.
+    pub measures: BodyMeasures,
+    /// Lesions of the upper endplate.
+    pub superior: EndplateLesions,
+    /// Lesions of the lower endplate.
+    pub inferior: EndplateLesions,
+    /// Benign bright spot in the marrow: center (own coordinates) and radius.
+    pub hemangioma: Option<(DVec3, f64)>,
+    sides: [Side; 4],
+}
+
+impl Body {
+    /// A vertebra without lesions.
+    pub(super) fn new(label: Option<VertebraLabel>, frame: Frame, measures: BodyMeasures) -> Self {
+        let [sa, sp, ip, ia] = measures.corners;
+        let inside = (sa + sp + ip + ia) / 4.0;
+        let sides = [
+            Side::new(sa, sp, inside, measures.hollows[0]),
+            Side::new(ia, ip, inside, measures.hollows[1]),
+            Side::new(sa, ia, inside, measures.waists[0]),
+            Side::new(sp, ip, inside, measures.waists[1]),
+        ];
+        let none = EndplateLesions::default;
+        Self { label, frame, measures, superior: none(), inferior: none(), hemangioma: None, sides }
+    }
+
+    /// How far the front and back walls lie inside their midline places at `lateral` mm off the middle.
+    fn drawn_in(&self, lateral: f64) -> (f64, f64) {
+        let share = (lateral.abs() / self.measures.half_width).min(1.0);
+        let gone = 1.0 - (1.0 - share * share * share).sqrt();
+        let depth = self.depth();
+        (0.62 * depth * gone, 0.38 * depth * gone)
+    }
+
+    /// How far the endplates lie inside their midline places at `lateral` mm off the middle.
+    fn thinner(&self, lateral: f64) -> f64 {
+        2.0 * (lateral / self.measures.half_width).powi(4).min(1.0)
+    }
+
+    /// Depth front to back at the midline, mm.
+    pub(super) fn depth(&self) -> f64 {
+        self.sides[0].half_length + self.sides[1].half_length
+    }
+
+    /// Mean height, mm.
+    pub(super) fn height(&self) -> f64 {
+        self.sides[2].half_length + self.sides[3].half_length
+    }
+
+    /// Mean posterior coordinate of the posterior wall.
+    fn wall(&self) -> f64 {
+        self.sides[3].middle.x
+    }
+
+    /// Corners (posterior, superior) as a reader would set them, on the rounded edges `lateral` mm off the middle;
+    /// `None` where the body is not seen well.
+    pub(super) fn visible_corners(&self, lateral: f64) -> Option<[DVec2; 4]> {
+        if lateral.abs() > VISIBLE_SHARE * self.measures.outlined_half_width {
+            return None;
+        }
+        let (front, back) = self.drawn_in(lateral);
+        // The point of a rounded right angle that lies furthest along the diagonal.
+        let inset = EDGE_RADIUS * (1.0 - std::f64::consts::FRAC_1_SQRT_2);
+        let thinner = self.thinner(lateral);
+        let inward = |side: usize, mm: f64| self.sides[side].outward * -(mm + inset);
+        let (up, down, fore, aft) = (inward(0, thinner), inward(1, thinner), inward(2, front), inward(3, back));
+        let [sa, sp, ip, ia] = self.measures.corners;
+        Some([sa + up + fore, sp + up + aft, ip + down + aft, ia + down + fore])
+    }
+
+    /// Own (posterior, superior) coordinates of a point of an endplate and the direction into the body.
+    pub(super) fn endplate_point(&self, superior: bool, along: f64, depth: f64) -> DVec2 {
+        let side = self.sides[usize::from(!superior)];
+        let share = along / side.half_length;
+        side.middle + side.along * along - side.outward * (depth + side.hollow * (1.0 - share * share).max(0.0))
+    }
+
+    /// Signed distance to the bone surface (negative inside), about right near the surface.
+    pub(super) fn distance(&self, local: DVec3) -> f64 {
+        self.body_distance(local).min(self.arch_distance(local))
+    }
+
+    fn body_distance(&self, local: DVec3) -> f64 {
+        let lateral = local.x;
+        let point = DVec2::new(local.y, local.z);
+        let [up, down, fore, aft] = &self.sides;
+        let flank = lateral.abs() - self.measures.half_width;
+        let (front, back) = self.drawn_in(lateral);
+        let thinner = self.thinner(lateral);
+        let plate = |side: &Side, lesions: &EndplateLesions| {
+            let along = side.position(point);
+            let dents = lesions.notches.iter().map(|notch| notch.depth_at(along, lateral)).fold(0.0, f64::max);
+            side.distance(point, along) + dents + thinner
+        };
+        let distances = [
+            plate(up, &self.superior),
+            plate(down, &self.inferior),
+            fore.distance(point, fore.position(point)) + front,
+            aft.distance(point, aft.position(point)) + back,
+            flank,
+        ];
+        let mut outside = 0.0;
+        let mut inside = f64::NEG_INFINITY;
+        for distance in distances {
+            let rounded = distance + EDGE_RADIUS;
+            outside += rounded.max(0.0).powi(2);
+            inside = inside.max(rounded);
+        }
+        if inside > 0.0 { outside.sqrt() - EDGE_RADIUS } else { inside - EDGE_RADIUS }
+    }
+
+    fn arch_distance(&self, local: DVec3) -> f64 {
+        let wall = self.wall();
+        if local.y < wall - 6.0 {
+            return f64::INFINITY;
+        }
+        let point = DVec3::new(local.x.abs(), local.y - wall, local.z);
+        let (height, canal) = (self.height(), self.measures.canal_depth);
+        match self.measures.arch {
+            Arch::Sacral => {
+                let back = rounded_box(
+                    point - DVec3::new(0.0, canal + 3.5, 0.0),
+                    DVec3::new(15.0, 3.0, height / 2.0 + 2.5),
+                    2.0,
+                );
+                let crest =
+                    rounded_box(point - DVec3::new(0.0, canal + 8.0, 0.0), DVec3::new(2.5, 6.0, height * 0.3), 2.0);
+                back.min(crest)
+            }
+            Arch::Vertebral { pedicle_mm, spinous_length, spinous_slope } => {
+                let at = |x: f64, y: f64, z: f64| DVec3::new(x, y, z * height);
+                let pedicle = rounded_box(point - at(pedicle_mm, 5.0, 0.22), DVec3::new(4.5, 9.0, height * 0.26), 3.5);
+                let superior_facet =
+                    capsule(point, at(pedicle_mm + 2.5, 10.0, 0.1), at(pedicle_mm + 3.5, 9.5, 0.68), 4.2);
+                let inferior_facet = capsule(point, at(pedicle_mm, 15.0, 0.0), at(pedicle_mm - 1.0, 19.0, -0.8), 4.2);
+                let transverse = capsule(point, at(pedicle_mm + 3.0, 9.0, 0.15), at(38.0, 13.0, 0.2), 3.5);
+                // The lamina is a plate: taller than it is thick.
+                let squash = DVec3::new(1.0, 1.0, 0.45);
+                let lamina = capsule(
+                    point * squash,
+                    at(pedicle_mm, canal - 1.0, -0.05) * squash,
+                    at(0.0, canal + 4.5, -0.4) * squash,
+                    3.6,
+                );
+                let mut spine = point - at(0.0, canal + 5.0 + spinous_length / 2.0, -0.42);
+                spine.z += spinous_slope * spine.y;
+                let tall = 0.34 * height + 0.06 * spine.y;
+                let spinous = rounded_box(spine, DVec3::new(3.6, spinous_length / 2.0, tall), 3.0);
+                [pedicle, superior_facet, inferior_facet, transverse, lamina, spinous]
+                    .into_iter()
+                    .fold(f64::INFINITY, f64::min)
+            }
+        }
+    }
+
+    /// Signal of the marrow at a point against that of healthy marrow.
+    pub(super) fn marrow(&self, local: DVec3, texture: &Texture) -> f64 {
+        let point = DVec2::new(local.y, local.z);
+        let offset = self.frame.center();
+        let grain = texture.grain(local + offset, 2.2);
+        let patches = texture.at((local + offset) / 9.0);
+        let fine = texture.at((local + offset) / 0.9);
+        let mut signal = 1.0 + 0.16 * grain + 0.12 * patches + 0.10 * fine;
+        for (side, lesions) in [(&self.sides[0], &self.superior), (&self.sides[1], &self.inferior)] {
+            if let Some(change) = &lesions.marrow {
+                let along = side.position(point);
+                let depth = -side.distance(point, along);
+                let reach = change.thickness_at(along, local.x) + 1.2 * grain;
+                signal *= mix(1.0, change.contrast, smoothstep(1.0, -1.0, depth - reach));
+            }
+        }
+        if let Some((center, radius)) = self.hemangioma {
+            signal *= mix(1.0, 1.7, smoothstep(radius + 0.8, radius - 0.8, local.distance(center)));
+        }
+        // The basivertebral vein enters the middle of the posterior wall.
+        let vein = DVec3::new(local.x / 3.0, (local.y - self.wall()) / 7.0, (point.y - self.sides[3].middle.y) / 1.8);
+        signal * mix(1.0, 1.5, smoothstep(1.2, 0.4, vein.length()))
+    }
+
+    /// Box in own coordinates that holds body and posterior elements.
+    pub(super) fn extent(&self) -> (DVec3, DVec3) {
+        let (depth, height) = (self.depth(), self.height());
+        let side = self.measures.half_width.max(44.0);
+        let behind = match self.measures.arch {
+            Arch::Vertebral { spinous_length, .. } => self.measures.canal_depth + spinous_length + 9.0,
+            Arch::Sacral => self.measures.canal_depth + 17.0,
+        };
+        (
+            DVec3::new(-side, -depth / 2.0 - 4.0, -1.35 * height - 4.0),
+            DVec3::new(side, depth / 2.0 + behind, 0.95 * height + 4.0),
+        )
+    }
+}
+
+/// Signed distance to a box around the origin with rounded edges.
+fn rounded_box(point: DVec3, half_size: DVec3, radius: f64) -> f64 {
+    let beyond = point.abs() - half_size + DVec3::splat(radius);
+    beyond.max(DVec3::ZERO).length() + beyond.max_element().min(0.0) - radius
+}
+
+/// Signed distance to a tube with round ends.
+pub(super) fn capsule(point: DVec3, from: DVec3, to: DVec3, radius: f64) -> f64 {
+    let axis = to - from;
+    let share = ((point - from).dot(axis) / axis.length_squared()).clamp(0.0, 1.0);
+    point.distance(from + axis * share) - radius
+}

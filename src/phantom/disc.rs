@@ -1,0 +1,153 @@
+//! One intervertebral disc: shape and signal.
+
+use glam::{DVec2, DVec3};
+use rand::Rng;
+
+use super::body::{Body, Frame};
+use super::pathology::DiscPathology;
+use super::texture::{Texture, mix, smoothstep};
+use crate::spine::{DiscLevel, Grading};
+
+/// How far the disc's solid reaches into the territory of the bodies, which are painted over it: deeper than any
+/// dent of an endplate.
+const REACH_MM: f64 = 9.0;
+
+/// Look of a Pfirrmann grade (Pfirrmann et al., Spine 26, 2001): signals against cerebrospinal fluid.
+struct GradeLook {
+    nucleus: f64,
+    annulus: f64,
+    /// Width of the border between nucleus and annulus in shares of the disc: small is a clear distinction.
+    blur: f64,
+    /// How much darker the horizontal cleft is.
+    cleft: f64,
+    /// Strength of the texture of the nucleus.
+    unrest: f64,
+}
+
+const LOOKS: [GradeLook; 5] = [
+    GradeLook { nucleus: 0.80, annulus: 0.13, blur: 0.10, cleft: 0.0, unrest: 0.03 },
+    GradeLook { nucleus: 0.60, annulus: 0.13, blur: 0.14, cleft: 0.5, unrest: 0.10 },
+    GradeLook { nucleus: 0.36, annulus: 0.14, blur: 0.35, cleft: 0.3, unrest: 0.22 },
+    GradeLook { nucleus: 0.19, annulus: 0.12, blur: 0.60, cleft: 0.1, unrest: 0.25 },
+    GradeLook { nucleus: 0.10, annulus: 0.09, blur: 0.60, cleft: 0.0, unrest: 0.25 },
+];
+
+/// A disc in its own frame: origin between the two endplates.
+pub(super) struct DiscBody {
+    /// Graded level, if it is one of the six.
+    pub level: Option<DiscLevel>,
+    /// Its place.
+    pub frame: Frame,
+    /// Half the depth front to back, mm.
+    pub half_depth: f64,
+    /// Half the gap between the endplates in front and behind, mm.
+    pub half_gaps: [f64; 2],
+    /// How far the disc passes the posterior walls, mm.
+    pub bulge_mm: f64,
+    half_width: f64,
+    grade: usize,
+    nucleus_scale: f64,
+    /// Signal in the middle of a collapsed disc: gas is dark, fluid bright.
+    cleft_fluid: f64,
+}
+
+impl DiscBody {
+    /// The disc between two adjacent bodies. Without a finding it is of grade II, or a dark remnant in the sacrum.
+    pub(super) fn between(
+        rng: &mut impl Rng,
+        level: Option<DiscLevel>,
+        finding: Option<&DiscPathology>,
+        upper: &Body,
+        lower: &Body,
+    ) -> Self {
+        let lps = |body: &Body, corner: usize| {
+            let at: DVec2 = body.measures.corners[corner];
+            body.frame.lps(DVec3::new(0.0, at.x, at.y))
+        };
+        let (front_up, front_down, back_up, back_down) = (lps(upper, 3), lps(lower, 0), lps(upper, 2), lps(lower, 1));
+        let (front, back) = ((front_up + front_down) / 2.0, (back_up + back_down) / 2.0);
+        let across = back - front;
+        let tilt = (-across.z).atan2(across.y);
+        let slope = (lower.frame.center().x - upper.frame.center().x)
+            / (lower.frame.center().z - upper.frame.center().z).min(-1.0);
+        let frame = Frame::new((front + back) / 2.0, tilt, -slope.atan());
+        let half = |up: DVec3, down: DVec3| (frame.local(up).z - frame.local(down).z).max(0.8) / 2.0;
+        let remnant = lower.label.is_none();
+        let grade = match finding {
+            Some(finding) => usize::from(finding.grades[Grading::Pfirrmann]) - 1,
+            None if remnant => rng.random_range(2..4),
+            None => rng.random_range(0..3),
+        };
+        Self {
+            level,
+            half_depth: across.length() / 2.0,
+            half_gaps: [half(front_up, front_down), half(back_up, back_down)],
+            bulge_mm: finding.map_or(0.0, |finding| finding.bulge_mm),
+            half_width: if remnant { 14.0 } else { upper.measures.half_width.min(lower.measures.half_width) },
+            grade,
+            nucleus_scale: rng.random_range(0.85..1.15),
+            cleft_fluid: if grade == 4 && rng.random_bool(0.2) { rng.random_range(0.3..0.9) } else { 0.0 },
+            frame,
+        }
+    }
+
+    /// Half the gap between the endplates at a place from front to back.
+    fn half_gap(&self, posterior: f64) -> f64 {
+        let share = (posterior / self.half_depth).clamp(-1.0, 1.0);
+        mix(self.half_gaps[0], self.half_gaps[1], (share + 1.0) / 2.0)
+    }
+
+    /// Signed distance to the disc's surface, the parts that bodies will cover included.
+    pub(super) fn distance(&self, local: DVec3) -> f64 {
+        let share = (local.x.abs() / self.half_width).min(1.0);
+        let gone = 1.0 - (1.0 - share * share * share).sqrt();
+        let half_gap = self.half_gap(local.y);
+        let lateral = 1.0 - 0.5 * (local.x / 9.0).powi(2).min(1.0);
+        let front = -local.y - self.half_depth * (1.0 - 1.24 * gone);
+        let back = local.y - self.half_depth * (1.0 - 0.76 * gone);
+        let flank = local.x.abs() - self.half_width;
+        // The core that the bodies bound, and the rounded rim that shows between and beyond them.
+        let core = (front + 1.5).max(back + 1.5).max(flank + 1.5).max(local.z.abs() - half_gap - REACH_MM);
+        let rim = half_gap + 0.7;
+        let bulge = self.bulge_mm * lateral + 0.8;
+        let radius = rim.min(4.0);
+        let beyond =
+            DVec2::new((front - 0.8).max(back - bulge).max(flank - 0.8) + radius, local.z.abs() - rim + radius);
+        let rounded = beyond.max(DVec2::ZERO).length() + beyond.max_element().min(0.0) - radius;
+        core.min(rounded)
+    }
+
+    /// Signal at a point of the disc against that of cerebrospinal fluid.
+    pub(super) fn signal(&self, local: DVec3, texture: &Texture) -> f64 {
+        let look = &LOOKS[self.grade];
+        let half_gap = self.half_gap(local.y);
+        let depth = local.y / self.half_depth;
+        let height = (local.z / half_gap).clamp(-1.3, 1.3);
+        let grain = texture.grain(local + self.frame.center(), 2.5);
+        let scale = self.nucleus_scale;
+        // The nucleus lies a little behind the middle.
+        let radius = DVec3::new(
+            local.x / (0.62 * self.half_width),
+            (depth - 0.06) / 0.62,
+            // Endplate cartilage keeps the nucleus off the bone.
+            height / 0.92,
+        );
+        let inside = smoothstep(scale + look.blur, scale - look.blur, radius.length());
+        let cleft = 1.0 - look.cleft * smoothstep(0.34, 0.1, height.abs()) * smoothstep(0.9, 0.5, radius.y.abs());
+        let nucleus = look.nucleus * cleft * (1.0 + look.unrest * grain)
+            + self.cleft_fluid * smoothstep(0.7, 0.3, height.abs()) * smoothstep(0.8, 0.5, radius.y.abs());
+        // Outer fibers and longitudinal ligaments are black.
+        let annulus = mix(look.annulus, 0.05, smoothstep(0.78, 1.0, depth.abs())) * (1.0 + 0.15 * grain);
+        mix(annulus, nucleus, inside)
+    }
+
+    /// Box in own coordinates that holds the disc.
+    pub(super) fn extent(&self) -> (DVec3, DVec3) {
+        let half_gap = self.half_gaps[0].max(self.half_gaps[1]) + REACH_MM + 1.0;
+        let side = self.half_width + 2.0;
+        (
+            DVec3::new(-side, -self.half_depth - 3.0, -half_gap),
+            DVec3::new(side, self.half_depth + self.bulge_mm + 3.0, half_gap),
+        )
+    }
+}
