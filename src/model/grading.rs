@@ -204,6 +204,14 @@ impl ConvolutionLayer {
         relu(&conv3d(input, &self.weight, Some(&self.bias), self.window)?)
     }
 
+    /// Convolution, ReLU and, where it follows, pooling.
+    ///
+    /// # Errors
+    /// If the input has other channels or the device fails.
+    pub fn forward(&self, input: &Tensor) -> Result<Tensor> {
+        self.pooled(&self.rectified(input)?)
+    }
+
     fn pooled(&self, rectified: &Tensor) -> Result<Tensor> {
         if self.pooled { max_pool_2x2(rectified) } else { Ok(rectified.clone()) }
     }
@@ -350,6 +358,18 @@ impl GradingNetwork {
         self.input_mean.device()
     }
 
+    /// Mean voxel that is subtracted from every input, `[1]`.
+    #[must_use]
+    pub fn input_mean(&self) -> &Tensor {
+        &self.input_mean
+    }
+
+    /// The convolutions in order.
+    #[must_use]
+    pub fn trunk(&self) -> &[ConvolutionLayer; 5] {
+        &self.trunk
+    }
+
     /// The layers of a grading's branch.
     #[must_use]
     pub fn head(&self, grading: Grading) -> &Head {
@@ -361,7 +381,7 @@ impl GradingNetwork {
     /// # Errors
     /// If `discs` has another shape or the device fails.
     pub fn forward(&self, discs: &Tensor) -> Result<PerGrading<Tensor>> {
-        self.all_heads(&self.features(discs)?, None)
+        self.classify(&self.features(discs)?, None)
     }
 
     /// As [`Self::forward`], with units of FC6 and FC7 dropped by chance.
@@ -369,7 +389,7 @@ impl GradingNetwork {
     /// # Errors
     /// As [`Self::forward`].
     pub fn forward_training(&self, discs: &Tensor, mut dropout: Dropout) -> Result<PerGrading<Tensor>> {
-        self.all_heads(&self.features(discs)?, Some(&mut dropout))
+        self.classify(&self.features(discs)?, Some(&mut dropout))
     }
 
     /// The trunk with every activation on the way.
@@ -416,7 +436,11 @@ impl GradingNetwork {
         Ok(HeadTrace { fc6, fc7, logits })
     }
 
-    fn all_heads(&self, features: &Tensor, mut dropout: Option<&mut Dropout>) -> Result<PerGrading<Tensor>> {
+    /// Logits of all branches from pool5 `[n, channels · 7 · 14]`, with units of FC6 and FC7 dropped by chance if asked.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn classify(&self, features: &Tensor, mut dropout: Option<&mut Dropout>) -> Result<PerGrading<Tensor>> {
         let mut logits = PerGrading::from_fn(|_| features.clone());
         for grading in Grading::ALL {
             logits[grading] = self.trace_head_dropping(grading, features, dropout.as_deref_mut())?.logits;
@@ -428,7 +452,7 @@ impl GradingNetwork {
     fn features(&self, discs: &Tensor) -> Result<Tensor> {
         let mut units = self.centered(discs)?;
         for layer in self.trunk.iter() {
-            units = layer.pooled(&layer.rectified(&units)?)?;
+            units = layer.forward(&units)?;
         }
         units.flatten_from(1)
     }

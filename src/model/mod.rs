@@ -1,9 +1,11 @@
 //! The networks, each in one readable file, their weights on disk, and what they predict.
 
+pub mod grader;
 pub mod grading;
 mod prediction;
 pub mod weights;
 
+pub use grader::{Grader, GraderError, Views};
 pub use grading::{GradingConfig, GradingNetwork};
 pub use prediction::{DiscPrediction, probabilities};
 pub use weights::{WeightsError, WeightsFolder, WeightsInfo, find_weights};

@@ -215,22 +215,31 @@ impl DiscFrame {
     pub fn sample(&self, volume: &Volume) -> DiscVolume {
         let mut voxels = vec![0.0; PATCH_VOXELS];
         for (patch_slice, pixels) in voxels.chunks_exact_mut(PATCH_ROWS * PATCH_COLUMNS).enumerate() {
-            let Some(slice) = self.scan_slice(patch_slice).filter(|slice| *slice < volume.slices()) else {
-                continue;
-            };
-            let scale = self.slice_scales[slice];
-            let step = self.posterior * self.mm_per_patch_pixel / self.pixel_size_mm;
-            for (row, line) in pixels.chunks_exact_mut(PATCH_COLUMNS).enumerate() {
-                let start = self.image_from_patch(row as f64, 0.0);
-                for (column, voxel) in line.iter_mut().enumerate() {
-                    let at = start + step * column as f64;
-                    if let Some(value) = volume.sample_bilinear(slice, at.x, at.y) {
-                        *voxel = (value * scale + self.intensity).clamp(0.0, 1.0);
-                    }
-                }
-            }
+            self.sample_slice(volume, patch_slice, pixels);
         }
         DiscVolume { voxels, frame: self.clone() }
+    }
+
+    /// Reads one slice of the disc volume into `pixels` (row-major); left as it is, and `false` returned, where the
+    /// scan has no slice there.
+    ///
+    /// # Panics
+    /// If `pixels` is shorter than a patch slice.
+    pub fn sample_slice(&self, volume: &Volume, patch_slice: usize, pixels: &mut [f32]) -> bool {
+        let Some(slice) = self.scan_slice(patch_slice).filter(|slice| *slice < volume.slices()) else {
+            return false;
+        };
+        let scale = self.slice_scales[slice];
+        let step = self.posterior * self.mm_per_patch_pixel / self.pixel_size_mm;
+        for (row, line) in pixels[..PATCH_ROWS * PATCH_COLUMNS].chunks_exact_mut(PATCH_COLUMNS).enumerate() {
+            let start = self.image_from_patch(row as f64, 0.0);
+            for (column, voxel) in line.iter_mut().enumerate() {
+                let at = start + step * column as f64;
+                let value = volume.sample_bilinear(slice, at.x, at.y);
+                *voxel = value.map_or(0.0, |value| (value * scale + self.intensity).clamp(0.0, 1.0));
+            }
+        }
+        true
     }
 }
 

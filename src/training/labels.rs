@@ -6,10 +6,12 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::spine::{ClassIndex, Grading, PerGrading};
 
 /// A set of classes of one grading; empty where nothing is known.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct ClassSet(u8);
 
 impl ClassSet {
@@ -65,7 +67,7 @@ impl fmt::Debug for ClassSet {
 }
 
 /// What is known of one disc.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct DiscLabels {
     /// Admissible classes of each grading.
     pub gradings: PerGrading<ClassSet>,

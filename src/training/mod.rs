@@ -1,7 +1,10 @@
 //! Learning from public data: data sets, labels, splits, augmentation, losses and the trainers.
 
+pub mod grading;
 pub mod labels;
+pub mod optimizer;
 pub mod spider;
+pub mod split;
 
 pub use labels::{ClassSet, DiscLabels};
 pub use spider::{LabelledDisc, ScanCase, SpiderError};

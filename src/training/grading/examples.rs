@@ -1,0 +1,165 @@
+//! Discs as the grading network learns and is measured on: frames over shared scans, augmented on the fly.
+
+use std::sync::Arc;
+
+use glam::DVec2;
+use rand::Rng;
+use serde::{Deserialize, Serialize};
+
+use crate::spine::{
+    Disc, DiscFrame, DiscFrameError, DiscLevel, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, PATCH_VOXELS,
+    PatchAugmentation,
+};
+use crate::training::labels::DiscLabels;
+use crate::training::spider::{LabelledDisc, ScanCase};
+use crate::volume::Volume;
+
+/// Pixels of one patch slice.
+const SLICE_PIXELS: usize = PATCH_ROWS * PATCH_COLUMNS;
+const MIDDLE: usize = PATCH_SLICES / 2;
+
+/// What kind of scan a disc was seen on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ScanKind {
+    /// One mid-sagittal slice of a clinical scan.
+    MidSagittal,
+    /// A stack of sagittal slices.
+    Stack,
+    /// A synthetic study.
+    Phantom,
+}
+
+/// A disc to learn from or to be measured on.
+#[derive(Debug, Clone)]
+pub struct GradingExample {
+    /// Patient number; splits go by it.
+    pub patient: u32,
+    /// Scan kind.
+    pub kind: ScanKind,
+    /// Level.
+    pub level: DiscLevel,
+    /// The scan.
+    pub volume: Arc<Volume>,
+    /// The disc's frame in it.
+    pub frame: DiscFrame,
+    /// What is known of its gradings.
+    pub labels: DiscLabels,
+}
+
+impl GradingExample {
+    /// A disc of `volume`.
+    ///
+    /// # Errors
+    /// If the outlines of the neighbouring bodies do not span a frame.
+    pub fn new(
+        patient: u32,
+        kind: ScanKind,
+        volume: Arc<Volume>,
+        disc: &Disc,
+        labels: DiscLabels,
+    ) -> Result<Self, DiscFrameError> {
+        let frame = DiscFrame::of_disc(&volume, disc)?;
+        Ok(Self { patient, kind, level: disc.level, volume, frame, labels })
+    }
+
+    /// All discs of scans.
+    ///
+    /// # Errors
+    /// If a disc has no frame.
+    pub fn of_cases(cases: Vec<ScanCase>) -> Result<Vec<Self>, DiscFrameError> {
+        let mut examples = Vec::new();
+        for case in cases {
+            let kind = if case.volume.slices() == 1 { ScanKind::MidSagittal } else { ScanKind::Stack };
+            let volume = Arc::new(case.volume);
+            for LabelledDisc { disc, labels } in case.discs {
+                examples.push(Self::new(case.patient, kind, Arc::clone(&volume), &disc, labels)?);
+            }
+        }
+        Ok(examples)
+    }
+
+    /// One slice `[112, 224]` of the disc: the middle one, or, where `change` shifts the window, that one if the scan
+    /// has it.
+    #[must_use]
+    pub fn flat_patch(&self, change: &PatchAugmentation) -> Vec<f32> {
+        let mut pixels = vec![0.0; SLICE_PIXELS];
+        if !self.frame.augmented(change).sample_slice(&self.volume, MIDDLE, &mut pixels) {
+            let unshifted = PatchAugmentation { slice_shift: 0, ..*change };
+            self.frame.augmented(&unshifted).sample_slice(&self.volume, MIDDLE, &mut pixels);
+        }
+        pixels
+    }
+
+    /// The disc volume `[9, 112, 224]`. A stack shows the slices it has. A single slice is repeated on `repeated` slices
+    /// to either side: the network must not learn that a missing neighbour means anything, and evidence from a repeated
+    /// slice is that of the slice.
+    #[must_use]
+    pub fn disc_volume(&self, change: &PatchAugmentation, repeated: usize) -> Vec<f32> {
+        if self.kind != ScanKind::MidSagittal {
+            return self.frame.augmented(change).sample(&self.volume).voxels;
+        }
+        let pixels = self.flat_patch(&PatchAugmentation { slice_shift: 0, ..*change });
+        let mut voxels = vec![0.0; PATCH_VOXELS];
+        let shown = MIDDLE.saturating_sub(repeated)..=(MIDDLE + repeated).min(PATCH_SLICES - 1);
+        for slice in shown {
+            voxels[slice * SLICE_PIXELS..(slice + 1) * SLICE_PIXELS].copy_from_slice(&pixels);
+        }
+        voxels
+    }
+}
+
+/// Ranges of the random changes; each is drawn evenly from minus to plus its value.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Augmentation {
+    /// In-plane rotation, degrees.
+    pub rotation_degrees: f64,
+    /// Shift along columns, patch pixels.
+    pub shift_columns: f64,
+    /// Shift along rows, patch pixels.
+    pub shift_rows: f64,
+    /// Shift of the slice window, slices.
+    pub shift_slices: i32,
+    /// Magnification, as a share of 1.
+    pub scale: f64,
+    /// Added intensity.
+    pub intensity: f32,
+    /// Whether the slice order is reversed half of the time.
+    pub mirror_slices: bool,
+    /// Chance that the outermost shown slices of a disc volume are blanked, again and again until it fails once: scans
+    /// show between one and nine slices of a disc.
+    pub drop_slices: f64,
+}
+
+impl Augmentation {
+    /// Draws a change.
+    pub fn draw(&self, random: &mut impl Rng) -> PatchAugmentation {
+        let mut even = |range: f64| if range > 0.0 { random.random_range(-range..=range) } else { 0.0 };
+        let rotation = even(self.rotation_degrees).to_radians();
+        let shift = DVec2::new(even(self.shift_columns), even(self.shift_rows));
+        let scale = 1.0 + even(self.scale);
+        let intensity = even(f64::from(self.intensity)) as f32;
+        let slice_shift = random.random_range(-self.shift_slices..=self.shift_slices) as isize;
+        let mirror_slices = self.mirror_slices && random.random_bool(0.5);
+        PatchAugmentation { rotation, shift, slice_shift, scale, intensity, mirror_slices }
+    }
+
+    /// Draws how many slices stay on each side of the middle: 4 at most, 0 at least.
+    pub fn draw_shown(&self, random: &mut impl Rng) -> usize {
+        let mut shown = MIDDLE;
+        while shown > 0 && random.random_bool(self.drop_slices) {
+            shown -= 1;
+        }
+        shown
+    }
+}
+
+/// Blanks the slices more than `shown` from the middle.
+pub fn blank_outer_slices(voxels: &mut [f32], shown: usize) {
+    for (slice, pixels) in voxels.chunks_exact_mut(SLICE_PIXELS).enumerate() {
+        if slice.abs_diff(MIDDLE) > shown {
+            pixels.fill(0.0);
+        }
+    }
+}

@@ -1,0 +1,299 @@
+//! One training run: the flat stage, inflation, the 3-D stage, with a log and checkpoints.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use candle_core::{DType, Device, Tensor};
+use candle_nn::{VarBuilder, VarMap};
+use rand::seq::SliceRandom;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::examples::{GradingExample, ScanKind, blank_outer_slices};
+use super::flat::FlatNetwork;
+use super::loss::{BatchTargets, LabelWeights};
+use super::{GradingTrainingConfig, GradingTrainingError, Stage};
+use crate::model::GradingNetwork;
+use crate::model::grading::{Dropout, INPUT_MEAN};
+use crate::spine::{Grading, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, PatchAugmentation, PerGrading};
+use crate::task::{CancelToken, Progress};
+use crate::training::optimizer::{AdamW, initialize, sorted};
+
+/// Discs that the mean voxel is computed from.
+const MEAN_SAMPLE: usize = 200;
+
+/// The two stages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum StageName {
+    Flat,
+    Deep,
+}
+
+/// Where a run stands; written after each epoch, the tensors beside it.
+#[derive(Debug, Serialize, Deserialize)]
+struct Checkpoint {
+    stage: StageName,
+    epochs_done: usize,
+    steps: usize,
+    tensors: String,
+}
+
+/// What a run needs to know.
+pub(super) struct Run<'a> {
+    pub(super) config: &'a GradingTrainingConfig,
+    /// Discs to learn from.
+    pub(super) examples: Vec<&'a GradingExample>,
+    /// Distinguishes runs of one configuration.
+    pub(super) seed: u64,
+    /// Where log and checkpoint go.
+    pub(super) folder: &'a Path,
+    /// Whether to go on from the checkpoint, if there is one.
+    pub(super) resume: bool,
+    pub(super) cancel: &'a CancelToken,
+}
+
+/// A trained network and the tensors that it is made of.
+pub(super) struct Fitted {
+    pub(super) network: GradingNetwork,
+    pub(super) variables: VarMap,
+}
+
+impl Run<'_> {
+    /// Trains through both stages. `after_flat` sees the flat network before it is inflated.
+    pub(super) fn fit(
+        &self,
+        after_flat: &mut dyn FnMut(&FlatNetwork) -> Result<(), GradingTrainingError>,
+        on_progress: &mut dyn FnMut(Progress),
+    ) -> Result<Fitted, GradingTrainingError> {
+        fs::create_dir_all(self.folder).map_err(|source| self.file_error(source, self.folder))?;
+        let device = Device::Cpu;
+        let variables = self.config.network.initial_variables(self.seed, &device)?;
+        let vb = VarBuilder::from_varmap(&variables, DType::F32, &device);
+        self.set_input_mean(&variables)?;
+        let network = GradingNetwork::new(&self.config.network, vb)?;
+        let flat = FlatNetwork::new(&network, &variables)?;
+        initialize(flat.variables(), self.seed)?;
+        let checkpoint = if self.resume { self.read_checkpoint()? } else { None };
+        let at = checkpoint.as_ref().map(|(checkpoint, _)| checkpoint.stage);
+        let mut here = checkpoint;
+        if at != Some(StageName::Deep) {
+            self.run_stage(StageName::Flat, flat.variables(), here.take(), on_progress, &|input, dropout| {
+                flat.forward(input, Some(dropout))
+            })?;
+            after_flat(&flat)?;
+            flat.inflate_into(&variables)?;
+        }
+        self.run_stage(StageName::Deep, &variables, here, on_progress, &|input, dropout| {
+            network.forward_training(input, Dropout { rate: dropout.rate, random: dropout.random })
+        })?;
+        Ok(Fitted { network, variables })
+    }
+
+    /// Mean voxel of a sample of the middle slices.
+    fn set_input_mean(&self, variables: &VarMap) -> Result<(), GradingTrainingError> {
+        let step = (self.examples.len() / MEAN_SAMPLE).max(1);
+        let chosen: Vec<_> = self.examples.iter().step_by(step).collect();
+        let means: Vec<f64> = chosen
+            .par_iter()
+            .map(|example| {
+                let pixels = example.flat_patch(&PatchAugmentation::NONE);
+                pixels.iter().map(|pixel| f64::from(*pixel)).sum::<f64>() / pixels.len() as f64
+            })
+            .collect();
+        let mean = means.iter().sum::<f64>() / means.len().max(1) as f64;
+        for (name, variable) in sorted(variables) {
+            if name == INPUT_MEAN {
+                variable.set(&Tensor::new(&[mean as f32], variable.device())?)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn run_stage(
+        &self,
+        name: StageName,
+        variables: &VarMap,
+        resumed: Option<(Checkpoint, HashMap<String, Tensor>)>,
+        on_progress: &mut dyn FnMut(Progress),
+        forward: &dyn Fn(&Tensor, &mut Dropout) -> candle_core::Result<PerGrading<Tensor>>,
+    ) -> Result<(), GradingTrainingError> {
+        let stage = match name {
+            StageName::Flat => &self.config.flat,
+            StageName::Deep => &self.config.deep,
+        };
+        let mut optimizer = AdamW::new(variables, self.config.weight_decay, self.config.largest_gradient)?;
+        let mut first_epoch = 0;
+        if let Some((checkpoint, tensors)) = resumed {
+            optimizer.restore(&tensors, checkpoint.steps)?;
+            first_epoch = checkpoint.epochs_done;
+        }
+        let weights = [false, true].map(|phantom| {
+            let of_source = |example: &&&GradingExample| (example.kind == ScanKind::Phantom) == phantom;
+            LabelWeights::of(self.examples.iter().filter(of_source).map(|example| &example.labels))
+        });
+        let steps = stage.epochs * self.epoch_order(stage, &mut self.random(name, 0)).len().div_ceil(stage.batch);
+        for epoch in first_epoch..stage.epochs {
+            let start = Instant::now();
+            let mut random = self.random(name, epoch);
+            let order = self.epoch_order(stage, &mut random);
+            let mut sums = PerGrading::from_fn(|_| 0.0);
+            let batches = order.chunks(stage.batch).count();
+            for batch in order.chunks(stage.batch) {
+                self.cancel.check()?;
+                let rate = stage.schedule.rate(optimizer.steps(), steps);
+                let input = self.input(name, batch, &mut random)?;
+                let targets = self.targets(batch, &weights)?;
+                let mut dropout = Dropout { rate: self.config.dropout, random: &mut random };
+                let losses = targets.loss(&forward(&input, &mut dropout)?)?;
+                let mut total = losses[Grading::Pfirrmann].clone();
+                for (grading, loss) in losses.iter() {
+                    sums[grading] += f64::from(loss.to_scalar::<f32>()?) / batches as f64;
+                    if grading != Grading::Pfirrmann {
+                        total = (total + loss)?;
+                    }
+                }
+                optimizer.step(&total.backward()?, rate)?;
+            }
+            self.log(name, epoch, &sums, optimizer.steps(), start.elapsed().as_secs_f64())?;
+            self.write_checkpoint(name, epoch + 1, &optimizer)?;
+            on_progress(Progress { step: "Training", done: epoch + 1, total: stage.epochs });
+        }
+        Ok(())
+    }
+
+    /// Chance of an epoch: the same whether the run was interrupted before it or not.
+    fn random(&self, name: StageName, epoch: usize) -> ChaCha8Rng {
+        let mut random = ChaCha8Rng::seed_from_u64(self.seed);
+        random.set_stream(1 + 2 * epoch as u64 + u64::from(name == StageName::Deep));
+        random
+    }
+
+    /// Indices of the discs of an epoch in random order: of each kind as many as the stage asks for, or all.
+    fn epoch_order(&self, stage: &Stage, random: &mut ChaCha8Rng) -> Vec<usize> {
+        let mut order = Vec::new();
+        for (kind, wanted) in [
+            (ScanKind::MidSagittal, stage.mid_sagittal),
+            (ScanKind::Stack, stage.stack),
+            (ScanKind::Phantom, stage.phantom),
+        ] {
+            let mut of_kind: Vec<usize> =
+                (0..self.examples.len()).filter(|index| self.examples[*index].kind == kind).collect();
+            of_kind.shuffle(random);
+            of_kind.truncate(wanted);
+            order.extend(of_kind);
+        }
+        order.shuffle(random);
+        order
+    }
+
+    fn input(&self, name: StageName, batch: &[usize], random: &mut ChaCha8Rng) -> candle_core::Result<Tensor> {
+        let seeds: Vec<u64> = batch.iter().map(|_| random.random()).collect();
+        let augmentation = &self.config.augmentation;
+        let patches: Vec<Vec<f32>> = batch
+            .par_iter()
+            .zip(&seeds)
+            .map(|(index, seed)| {
+                let (example, mut random) = (self.examples[*index], ChaCha8Rng::seed_from_u64(*seed));
+                let change = augmentation.draw(&mut random);
+                match name {
+                    StageName::Flat => example.flat_patch(&change),
+                    StageName::Deep => {
+                        let shown = augmentation.draw_shown(&mut random);
+                        let mut voxels = example.disc_volume(&change, shown);
+                        blank_outer_slices(&mut voxels, shown);
+                        voxels
+                    }
+                }
+            })
+            .collect();
+        let slices = if name == StageName::Flat { 1 } else { PATCH_SLICES };
+        Tensor::from_vec(patches.concat(), (batch.len(), slices, PATCH_ROWS, PATCH_COLUMNS), &Device::Cpu)
+    }
+
+    fn targets(&self, batch: &[usize], weights: &[LabelWeights; 2]) -> candle_core::Result<BatchTargets> {
+        let discs: Vec<_> = batch
+            .iter()
+            .map(|index| {
+                let example = self.examples[*index];
+                let phantom = example.kind == ScanKind::Phantom;
+                let factor = if phantom { self.config.phantoms.loss_weight } else { 1.0 };
+                (&example.labels, &weights[usize::from(phantom)], factor)
+            })
+            .collect();
+        BatchTargets::new(&discs, &Device::Cpu)
+    }
+
+    fn log(
+        &self,
+        name: StageName,
+        epoch: usize,
+        losses: &PerGrading<f64>,
+        steps: usize,
+        seconds: f64,
+    ) -> Result<(), GradingTrainingError> {
+        let path = self.folder.join("log.csv");
+        let failed = |source| self.file_error(source, &path);
+        let fresh = !path.exists();
+        let mut file = fs::OpenOptions::new().create(true).append(true).open(&path).map_err(failed)?;
+        let row = |cells: Vec<String>| cells.join(",");
+        if fresh {
+            let names: Vec<String> = losses.iter().map(|(grading, _)| grading.key().to_owned()).collect();
+            writeln!(file, "stage,epoch,steps,seconds,loss,{}", row(names)).map_err(failed)?;
+        }
+        let stage = if name == StageName::Flat { "flat" } else { "deep" };
+        let total: f64 = losses.iter().map(|(_, loss)| loss).sum();
+        let parts = row(losses.iter().map(|(_, loss)| format!("{loss:.4}")).collect());
+        writeln!(file, "{stage},{},{steps},{seconds:.1},{total:.4},{parts}", epoch + 1).map_err(failed)
+    }
+
+    fn file_error(&self, source: std::io::Error, path: &Path) -> GradingTrainingError {
+        GradingTrainingError::File { source, path: path.to_owned() }
+    }
+
+    fn checkpoint_path(&self) -> PathBuf {
+        self.folder.join("checkpoint.json")
+    }
+
+    /// Writes the tensors under a new name, then the small file that points to them, then drops the old tensors: a
+    /// crash at any moment leaves a whole checkpoint.
+    fn write_checkpoint(
+        &self,
+        stage: StageName,
+        epochs_done: usize,
+        optimizer: &AdamW,
+    ) -> Result<(), GradingTrainingError> {
+        let tensors =
+            format!("checkpoint-{}-{epochs_done}.safetensors", if stage == StageName::Flat { "flat" } else { "deep" });
+        candle_core::safetensors::save(&optimizer.state(), self.folder.join(&tensors))?;
+        let old = fs::read(self.checkpoint_path()).ok().and_then(|old| serde_json::from_slice::<Checkpoint>(&old).ok());
+        let checkpoint = Checkpoint { stage, epochs_done, steps: optimizer.steps(), tensors };
+        let text = serde_json::to_vec_pretty(&checkpoint).map_err(std::io::Error::from);
+        let temporary = self.checkpoint_path().with_extension("json.new");
+        text.and_then(|text| fs::write(&temporary, text))
+            .and_then(|()| fs::rename(&temporary, self.checkpoint_path()))
+            .map_err(|source| self.file_error(source, &self.checkpoint_path()))?;
+        if let Some(old) = old.filter(|old| old.tensors != checkpoint.tensors) {
+            let path = self.folder.join(old.tensors);
+            fs::remove_file(&path).map_err(|source| self.file_error(source, &path))?;
+        }
+        Ok(())
+    }
+
+    fn read_checkpoint(&self) -> Result<Option<(Checkpoint, HashMap<String, Tensor>)>, GradingTrainingError> {
+        let path = self.checkpoint_path();
+        if !path.exists() {
+            return Ok(None);
+        }
+        let failed = |source| self.file_error(source, &path);
+        let text = fs::read(&path).map_err(failed)?;
+        let checkpoint: Checkpoint = serde_json::from_slice(&text).map_err(|error| failed(error.into()))?;
+        let tensors = candle_core::safetensors::load(self.folder.join(&checkpoint.tensors), &Device::Cpu)?;
+        Ok(Some((checkpoint, tensors)))
+    }
+}

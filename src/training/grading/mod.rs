@@ -1,0 +1,119 @@
+//! Training of the grading network: cross-validation by patient, then the network of all patients.
+
+mod examples;
+mod fit;
+mod flat;
+mod loss;
+mod measure;
+mod publish;
+mod run;
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::optimizer::CosineSchedule;
+use super::spider::SpiderError;
+use crate::model::{GradingConfig, WeightsError};
+use crate::spine::DiscFrameError;
+use crate::task::Cancelled;
+
+pub use examples::{Augmentation, GradingExample, ScanKind};
+pub use measure::{HeldOutPrediction, MeasuredGrading, MeasuredRow, measure};
+pub use publish::publish;
+pub use run::{CrossValidation, TrainingOutcome, train};
+
+/// Everything that decides a training beside the data (`assets/training/grading.toml` made the shipped weights).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GradingTrainingConfig {
+    /// Decides split, initialization, order and augmentation.
+    pub seed: u64,
+    /// Folds of the cross-validation; 0 skips it.
+    pub folds: usize,
+    /// Whether to train on all patients after cross-validation and write weights.
+    pub final_network: bool,
+    /// Share of hidden units dropped while training.
+    pub dropout: f32,
+    /// Decoupled weight decay.
+    pub weight_decay: f64,
+    /// Gradients are scaled down to this norm.
+    pub largest_gradient: f64,
+    /// Widths of the network.
+    pub network: GradingConfig,
+    /// Random changes of the discs.
+    pub augmentation: Augmentation,
+    /// First stage: single slices.
+    pub flat: Stage,
+    /// Second stage: disc volumes of nine slices.
+    pub deep: Stage,
+    /// Synthetic studies mixed into training.
+    pub phantoms: PhantomMix,
+}
+
+/// One stage of training.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stage {
+    /// Passes.
+    pub epochs: usize,
+    /// Discs per step.
+    pub batch: usize,
+    /// Discs of mid-sagittal images per pass, at most.
+    pub mid_sagittal: usize,
+    /// Discs of stacks per pass, at most.
+    pub stack: usize,
+    /// Discs of phantoms per pass, at most.
+    pub phantom: usize,
+    /// Learning rate.
+    pub schedule: CosineSchedule,
+}
+
+/// Synthetic studies mixed into training; they are never measured on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PhantomMix {
+    /// Number of studies.
+    pub studies: usize,
+    /// Seed of the first study; the others follow.
+    pub first_seed: u64,
+    /// How much a phantom's loss counts against a patient's.
+    pub loss_weight: f32,
+}
+
+/// Why training stopped.
+#[derive(Debug, Error)]
+pub enum GradingTrainingError {
+    /// Asked to.
+    #[error(transparent)]
+    Cancelled(#[from] Cancelled),
+    /// The data set could not be read.
+    #[error(transparent)]
+    Data(#[from] SpiderError),
+    /// A disc cannot be framed.
+    #[error("a training disc has no frame: {0}")]
+    Frame(#[from] DiscFrameError),
+    /// A tensor operation failed.
+    #[error("training failed: {0}")]
+    Tensor(#[from] candle_core::Error),
+    /// The weights could not be written.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+    /// There is nothing to learn from.
+    #[error("the data hold {patients} patients, fewer than the {folds} folds asked for")]
+    TooFewPatients {
+        /// Patients with labelled discs.
+        patients: usize,
+        /// Folds asked for.
+        folds: usize,
+    },
+    /// A file could not be read or written.
+    #[error("cannot read or write ({source}): {}", path.display())]
+    File {
+        /// What went wrong.
+        source: std::io::Error,
+        /// The file.
+        path: PathBuf,
+    },
+}

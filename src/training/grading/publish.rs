@@ -1,0 +1,98 @@
+//! Writes the trained network as weights that say where they come from and how good they are.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+use candle_core::Tensor;
+use serde_json::json;
+
+use super::measure::MeasuredRow;
+use super::{GradingTrainingConfig, GradingTrainingError, ScanKind, TrainingOutcome};
+use crate::model::grader::GRADING_WEIGHTS;
+use crate::model::weights::{Training, WeightsFolder, WeightsMetadata, save_weights};
+use crate::training::optimizer::sorted;
+
+/// Version of the weights that this code trains.
+const VERSION: &str = "0.1.0";
+
+const SPIDER: &str = "SPIDER: van der Graaf J.W., van Hooff M.L., Buckens C.F.M., et al., \"Lumbar spine segmentation in \
+    MR images: a dataset and a public benchmark\", Sci Data 11, 264 (2024), doi:10.1038/s41597-024-03090-w, CC BY 4.0. \
+    Changed: 8-bit slices, some of each volume; corner landmarks added.";
+
+/// Writes `<folder>/grading-<version>/` with the network of all patients as f16; `command` is how to train it again.
+/// `None` if there is no such network.
+///
+/// # Errors
+/// If the files cannot be written.
+pub fn publish(
+    folder: &Path,
+    config: &GradingTrainingConfig,
+    outcome: &TrainingOutcome,
+    command: &str,
+) -> Result<Option<WeightsFolder>, GradingTrainingError> {
+    let Some((_, variables)) = &outcome.network else { return Ok(None) };
+    let tensors: HashMap<String, Tensor> =
+        sorted(variables).into_iter().map(|(name, variable)| (name, variable.as_tensor().clone())).collect();
+    Ok(Some(save_weights(folder, &config.network, metadata(config, outcome, command), &tensors, true)?))
+}
+
+fn metadata(config: &GradingTrainingConfig, outcome: &TrainingOutcome, command: &str) -> WeightsMetadata {
+    let table: &[MeasuredRow] = outcome.cross_validation.as_ref().map_or(&[], |measured| &measured.table);
+    let eval_metrics: BTreeMap<String, f64> =
+        table.iter().map(|row| (metric_name(row), (row.balanced_accuracy * 10.0).round() / 10.0)).collect();
+    let results = json!({
+        "measure": "balanced accuracy in percent by cross-validation with splits by patient, mean and standard \
+                    deviation over the folds; trained and measured on the same data set's other patients",
+        "cross_validation": outcome.cross_validation,
+        "patients": outcome.patients,
+        "discs": outcome.discs,
+        "synthetic_studies": config.phantoms.studies,
+        "phantom_only_gradings": outcome.phantom_only_gradings,
+        "untrained_gradings": outcome.untrained_gradings,
+        "config": config,
+    });
+    WeightsMetadata {
+        version: VERSION.to_owned(),
+        changelog: BTreeMap::from([(VERSION.to_owned(), "First training.".to_owned())]),
+        name: GRADING_WEIGHTS.to_owned(),
+        task: "Eight radiological gradings of a lumbar disc on sagittal T2 MRI".to_owned(),
+        description: "3-D SpineNet of narrow layers, first learned on single slices, inflated, and trained on disc \
+                      volumes. Labels are partial: narrowing is known as yes or no, marrow change for both endplates \
+                      together; the finer grades and those listed as phantom-only come from synthetic studies."
+            .to_owned(),
+        authors: "spinenet-viewer contributors".to_owned(),
+        copyright: "Weights under MIT or Apache-2.0; trained on data under CC BY 4.0 (see attribution).".to_owned(),
+        intended_use: "Research only; not a medical device.".to_owned(),
+        data_source: SPIDER.to_owned(),
+        references: vec![
+            "Jamaludin A., Kadir T., Zisserman A., SpineNet: Automated classification and evidence visualization in \
+             spinal MRIs, Medical Image Analysis 41 (2017) 63-73"
+                .to_owned(),
+            "Carreira J., Zisserman A., Quo vadis, action recognition?, CVPR 2017 (inflation)".to_owned(),
+        ],
+        eval_metrics,
+        network_data_format: json!({
+            "inputs": {"disc": {"type": "image", "modality": "MR", "format": "sagittal T2 disc volume",
+                "num_channels": 1, "spatial_shape": [9, 112, 224], "dtype": "float32", "value_range": [0, 1]}},
+            "outputs": {"gradings": {"type": "probabilities", "format": "classification"}},
+        }),
+        training: Training {
+            data: format!("{} labelled discs of {} patients of SPIDER", outcome.discs, outcome.patients),
+            seed: config.seed,
+            command: command.to_owned(),
+            results,
+        },
+        attribution: vec![SPIDER.to_owned()],
+        ..WeightsMetadata::default()
+    }
+}
+
+/// Such as `pfirrmann_balanced_accuracy_stack`.
+fn metric_name(row: &MeasuredRow) -> String {
+    let scans = match row.scans {
+        ScanKind::MidSagittal => "mid_sagittal",
+        ScanKind::Stack => "stack",
+        ScanKind::Phantom => "phantom",
+    };
+    format!("{}_balanced_accuracy_{scans}", row.grading.key())
+}
