@@ -81,6 +81,17 @@ impl TextStyle {
     pub(super) fn width(self, text: &str) -> f64 {
         layout(text, self.size).1
     }
+
+    /// The text, cut short with an ellipsis where it is wider than `room`.
+    pub(super) fn shortened(self, text: &str, room: f64) -> String {
+        if self.width(text) <= room {
+            return text.to_owned();
+        }
+        let letters: Vec<char> = text.chars().collect();
+        let cut = |count: usize| letters[..count].iter().collect::<String>().trim_end().to_owned() + "…";
+        let fitting = (0..letters.len()).rev().map(cut).find(|short| self.width(short) <= room);
+        fitting.unwrap_or_default()
+    }
 }
 
 /// A sheet: pictures first, lines and text always above them.
@@ -260,6 +271,15 @@ mod tests {
     }
 
     #[test]
+    fn long_text_is_cut_to_its_room() {
+        let style = TextStyle::new(20.0, Ink::TEXT);
+        assert_eq!(style.shortened("short", 200.0), "short");
+        let cut = style.shortened("Narrowing 3, upper endplate defect, central canal stenosis", 200.0);
+        assert!(cut.starts_with("Narrowing 3,") && cut.ends_with('…') && style.width(&cut) <= 200.0, "{cut}");
+        assert_eq!(style.shortened("anything", 1.0), "");
+    }
+
+    #[test]
     fn lines_cover_pictures_and_leave_the_rest() {
         let mut canvas = Canvas::new(20, 20);
         canvas.place(&RgbImage::from_pixel(10, 20, Rgb([0, 0, 200])), 10, 0);
@@ -274,7 +294,7 @@ mod tests {
     fn the_font_has_every_letter_that_the_sheets_use() {
         let font = FontRef::new(epaint_default_fonts::UBUNTU_LIGHT).expect("the bundled font is whole");
         let missing: String =
-            "L5-S1 · Pfirrmann – × ° % ± µ é".chars().filter(|c| font.charmap().map(*c).is_none()).collect();
+            "L5-S1 · Pfirrmann – × ° % ± µ é …".chars().filter(|c| font.charmap().map(*c).is_none()).collect();
         assert_eq!(missing, "");
     }
 }

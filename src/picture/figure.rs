@@ -1,12 +1,12 @@
 //! What pictures say about one evidence map.
 
 use super::{ColorMap, EvidenceFill, EvidenceLook};
-use crate::spine::{BoxSource, ClassIndex, DiscFrame, DiscLevel, Grading, SliceBox};
+use crate::spine::{BoxSource, ClassIndex, DiscFrame, DiscLevel, Grading, PATCH_COLUMNS, PATCH_ROWS, SliceBox};
 
 /// On every sheet.
 pub const DISCLAIMER: &str = "Research use only. Not a medical device.";
 
-/// Share of the map's values below the strongest color: a single hot voxel must not set the scale.
+/// Share of the map's values up to the strongest color: a single hot voxel must not set the scale.
 const STRONGEST: f64 = 0.999;
 
 /// Cover of the image by evidence.
@@ -65,14 +65,16 @@ impl EvidenceFigure<'_> {
         format!("Boxes enclose evidence above its {} percentile in the disc volume", ordinal(self.percentile))
     }
 
-    /// Evidence shown in the strongest color.
+    /// Evidence shown in the strongest color: nearly the greatest on the slices that the scan has, 1 where there is none.
     #[must_use]
     pub fn strongest(&self) -> f32 {
-        let mut values = self.values.to_vec();
-        let at = (values.len().saturating_sub(1) as f64 * STRONGEST) as usize;
+        let slices = self.values.chunks_exact(PATCH_ROWS * PATCH_COLUMNS).enumerate();
+        let present = slices.filter(|(slice, _)| self.frame.scan_slice(*slice).is_some());
+        let mut values: Vec<f32> = present.flat_map(|(_, values)| values.iter().copied()).collect();
         if values.is_empty() {
             return 1.0;
         }
+        let at = ((values.len() - 1) as f64 * STRONGEST) as usize;
         let (_, value, _) = values.select_nth_unstable_by(at, f32::total_cmp);
         if *value > 0.0 { *value } else { 1.0 }
     }

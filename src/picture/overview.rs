@@ -64,7 +64,8 @@ pub fn study_overview(volume: &Volume, vertebrae: &[Vertebra], notes: &[DiscNote
         disc_note(&mut canvas, note, *at, DVec2::new(size.x, height));
     }
 
-    canvas.text(DVec2::new(20.0, 48.0), TextStyle::new(30.0, Ink::TEXT).bold(), title);
+    let large = TextStyle::new(30.0, Ink::TEXT).bold();
+    canvas.text(DVec2::new(20.0, 48.0), large, &large.shortened(title, width - 40.0));
     let below = TITLE_HEIGHT + size.y + 35.0;
     let quiet = TextStyle::new(18.0, Ink::QUIET);
     let name = format!("Slice {} of {}", slice + 1, volume.slices());
@@ -130,7 +131,8 @@ fn disc_note(canvas: &mut Canvas, note: &DiscNote, disc: DVec2, edge: DVec2) {
     let level = TextStyle::new(26.0, Ink::TEXT).bold();
     canvas.text(left + DVec2::new(0.0, lift), level, &note.level.to_string());
     canvas.text(left + DVec2::new(118.0, lift), TextStyle::new(26.0, Ink::TEXT), &note.headline);
-    canvas.text(left + DVec2::new(0.0, 25.0), TextStyle::new(18.0, Ink::QUIET), &note.detail);
+    let small = TextStyle::new(18.0, Ink::QUIET);
+    canvas.text(left + DVec2::new(0.0, 25.0), small, &small.shortened(&note.detail, NOTES_WIDTH - 82.0));
 }
 
 /// Calm blue-green for normal over amber to red for severe, alike in lightness.

@@ -122,11 +122,13 @@ impl Plan {
 
 fn header(canvas: &mut Canvas, plan: &Plan, figure: &EvidenceFigure, scan: &str) {
     let title = format!("{}   {}", figure.level, figure.finding());
-    canvas.text(DVec2::new(MARGIN, 68.0), TextStyle::new(38.0, Ink::TEXT).bold(), &title);
+    let large = TextStyle::new(38.0, Ink::TEXT).bold();
+    canvas.text(DVec2::new(MARGIN, 68.0), large, &title);
     let making = format!("Supporting evidence  ·  {}", figure.making());
     canvas.text(DVec2::new(MARGIN, 104.0), TextStyle::new(21.0, Ink::QUIET), &making);
     let right = TextStyle::new(21.0, Ink::QUIET).aligned(Align::Right);
-    canvas.text(DVec2::new(plan.width - MARGIN, 68.0), right, scan);
+    let scan = right.shortened(scan, plan.width - 2.0 * MARGIN - large.width(&title) - 40.0);
+    canvas.text(DVec2::new(plan.width - MARGIN, 68.0), right, &scan);
     let rule = 128.0;
     canvas.line(DVec2::new(MARGIN, rule), DVec2::new(plan.width - MARGIN, rule), 1.0, Ink::RULE);
 }
