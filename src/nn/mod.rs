@@ -8,12 +8,14 @@
 mod activation;
 mod convolution;
 mod correlation;
+mod group_norm;
 mod pooling;
 mod product;
 mod stock;
 
 pub use activation::relu;
 pub use convolution::{ConvWindow, conv2d, conv3d, conv3d_input_gradient};
+pub use group_norm::group_norm_relu;
 pub use pooling::{max_pool_2x2, max_unpool_2x2};
 
 use candle_core::{CpuStorage, DType, Layout, Result, Tensor};
