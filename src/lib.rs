@@ -10,6 +10,7 @@ pub mod phantom;
 pub mod dicom;
 pub mod nn;
 pub mod model;
+pub mod detection;
 pub mod saliency;
 pub mod training;
 pub mod picture;

@@ -1,10 +1,12 @@
 //! The networks, each in one readable file, their weights on disk, and what they predict.
 
+pub mod detector;
 pub mod grader;
 pub mod grading;
 mod prediction;
 pub mod weights;
 
+pub use detector::{DetectorConfig, DetectorNetwork};
 pub use grader::{Grader, GraderError, Views};
 pub use grading::{GradingConfig, GradingNetwork};
 pub use prediction::{DiscPrediction, probabilities};
