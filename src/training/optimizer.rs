@@ -112,15 +112,17 @@ impl AdamW {
     }
 
     /// Parameters and moments by name (`parameter.`, `first.`, `second.` before the variable's), to be saved.
-    #[must_use]
-    pub fn state(&self) -> HashMap<String, Tensor> {
+    ///
+    /// # Errors
+    /// If a tensor cannot be copied (the variables go on changing in place).
+    pub fn state(&self) -> Result<HashMap<String, Tensor>> {
         let mut tensors = HashMap::new();
         for Parameter { name, value, first, second } in &self.parameters {
             for (kind, variable) in [("parameter", value), ("first", first), ("second", second)] {
-                tensors.insert(format!("{kind}.{name}"), variable.as_tensor().clone());
+                tensors.insert(format!("{kind}.{name}"), variable.as_tensor().copy()?);
             }
         }
-        tensors
+        Ok(tensors)
     }
 
     /// Goes back to a saved state after `steps` steps.
@@ -144,11 +146,9 @@ impl AdamW {
 /// The map's variables in the order of their names.
 #[must_use]
 pub fn sorted(variables: &VarMap) -> Vec<(String, Var)> {
-    let mut named: Vec<(String, Var)> = match variables.data().lock() {
-        Ok(data) => data.iter().map(|(name, variable)| (name.clone(), variable.clone())).collect(),
-        // A thread that panicked while holding the lock cannot have left the map half changed: it is only read here.
-        Err(poisoned) => poisoned.into_inner().iter().map(|(name, var)| (name.clone(), var.clone())).collect(),
-    };
+    // The map is only read here: a thread that panicked while holding the lock has left it whole.
+    let data = variables.data().lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let mut named: Vec<(String, Var)> = data.iter().map(|(name, variable)| (name.clone(), variable.clone())).collect();
     named.sort_by(|a, b| a.0.cmp(&b.0));
     named
 }
@@ -227,7 +227,7 @@ mod tests {
         let (straight, broken) = (variables(), variables());
         let mut optimizer = AdamW::new(&straight, 0.1, 1.0).expect("optimizer");
         run(&straight, &mut optimizer, 3);
-        let state = optimizer.state();
+        let state = optimizer.state().expect("copies");
         run(&straight, &mut optimizer, 3);
         let mut resumed = AdamW::new(&broken, 0.1, 1.0).expect("optimizer");
         resumed.restore(&state, 3).expect("complete state");

@@ -270,7 +270,7 @@ impl Run<'_> {
     ) -> Result<(), GradingTrainingError> {
         let tensors =
             format!("checkpoint-{}-{epochs_done}.safetensors", if stage == StageName::Flat { "flat" } else { "deep" });
-        candle_core::safetensors::save(&optimizer.state(), self.folder.join(&tensors))?;
+        candle_core::safetensors::save(&optimizer.state()?, self.folder.join(&tensors))?;
         let old = fs::read(self.checkpoint_path()).ok().and_then(|old| serde_json::from_slice::<Checkpoint>(&old).ok());
         let checkpoint = Checkpoint { stage, epochs_done, steps: optimizer.steps(), tensors };
         let text = serde_json::to_vec_pretty(&checkpoint).map_err(std::io::Error::from);

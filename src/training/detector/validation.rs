@@ -1,0 +1,194 @@
+//! How well a detector finds the labelled discs of scans it did not learn from.
+
+use crate::detection::Detection;
+use crate::spine::{Disc, DiscLevel, Vertebra, discs_between};
+use crate::volume::{Volume, VolumeGeometry};
+
+/// A disc counts as found when a disc of its level lies this near, mm.
+pub const FOUND_WITHIN_MM: f64 = 5.0;
+
+/// What became of a labelled disc.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DiscOutcome {
+    /// True level.
+    pub level: DiscLevel,
+    /// Distance to the detected disc of the same level, mm; `None` if there is none.
+    pub distance_mm: Option<f64>,
+    /// Level of the nearest detected disc within [`FOUND_WITHIN_MM`], whichever it is.
+    pub nearest: Option<DiscLevel>,
+}
+
+impl DiscOutcome {
+    /// Whether the disc was found with the right level.
+    #[must_use]
+    pub fn is_found(&self) -> bool {
+        self.distance_mm.is_some_and(|distance| distance <= FOUND_WITHIN_MM)
+    }
+}
+
+/// What became of a scan.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ScanOutcome {
+    /// One per labelled disc.
+    pub discs: Vec<DiscOutcome>,
+    /// Distance of each labelled corner to the detected one of the same level, mm; S1 with its upper corners only.
+    pub corner_errors_mm: Vec<f64>,
+    /// Detected bodies whose center lies in no labelled body.
+    pub false_vertebrae: usize,
+}
+
+/// Compares a detection (`None` where it failed) with the labelled bodies and disc centers of a scan.
+///
+/// Corners are compared on the slices with labelled outlines. A body above the topmost labelled one is not false.
+#[must_use]
+pub fn evaluate_scan(
+    volume: &Volume,
+    truth: &[Vertebra],
+    discs: &[(DiscLevel, [f64; 3])],
+    detection: Option<&Detection>,
+) -> ScanOutcome {
+    let geometry = volume.geometry();
+    let found = detection.map(|detection| detection.vertebrae.as_slice()).unwrap_or_default();
+    let found_discs = discs_between(found);
+    let discs = discs.iter().map(|(level, center)| disc_outcome(geometry, *level, *center, &found_discs)).collect();
+    let mut corner_errors_mm = Vec::new();
+    for body in truth {
+        if let Some(twin) = found.iter().find(|other| other.label == body.label) {
+            corner_errors_mm.extend(corner_errors(geometry, body, twin));
+        }
+    }
+    let false_vertebrae = found.iter().filter(|body| is_false(body, truth)).count();
+    ScanOutcome { discs, corner_errors_mm, false_vertebrae }
+}
+
+fn disc_outcome(geometry: &VolumeGeometry, level: DiscLevel, center: [f64; 3], found: &[Disc]) -> DiscOutcome {
+    let at = geometry.lps_from_voxel(center);
+    let distance = |disc: &Disc| disc.center_lps(geometry).distance(at);
+    let nearest = found.iter().min_by(|a, b| distance(a).total_cmp(&distance(b)));
+    DiscOutcome {
+        level,
+        distance_mm: found.iter().find(|disc| disc.level == level).map(distance),
+        nearest: nearest.filter(|disc| distance(disc) <= FOUND_WITHIN_MM).map(|disc| disc.level),
+    }
+}
+
+fn corner_errors(geometry: &VolumeGeometry, truth: &Vertebra, found: &Vertebra) -> Vec<f64> {
+    let seen = if truth.label == crate::spine::VertebraLabel::S1 { 2 } else { 4 };
+    let mut errors = Vec::new();
+    for outline in &truth.outlines {
+        let Some(corners) = found.corners_at(outline.slice as f64) else { continue };
+        let pairs = outline.corners.as_array().into_iter().zip(corners.as_array()).take(seen);
+        errors.extend(pairs.map(|(a, b)| ((a - b) * geometry.pixel_size_mm()).length()));
+    }
+    errors
+}
+
+fn is_false(body: &Vertebra, truth: &[Vertebra]) -> bool {
+    let slice = body.center_slice();
+    let Some(center) = body.corners_at(slice).map(|corners| corners.center()) else { return true };
+    let outlines: Vec<_> = truth.iter().filter_map(|other| other.corners_at(slice)).collect();
+    let above_all = outlines.first().is_none_or(|top| center.y < top.sa.y.max(top.sp.y));
+    !above_all && !outlines.iter().any(|corners| corners.contains(center))
+}
+
+/// Figures over many scans.
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize)]
+pub struct Summary {
+    /// Scans.
+    pub scans: usize,
+    /// Labelled discs.
+    pub discs: usize,
+    /// Share of them found within 5 mm with the right level.
+    pub found: f64,
+    /// Share of them with a detected disc of another level within 5 mm.
+    pub wrong_level: f64,
+    /// Median distance of the discs of the right level, mm.
+    pub median_distance_mm: f64,
+    /// 95th percentile of the same.
+    pub distance_95_mm: f64,
+    /// Median corner error, mm.
+    pub median_corner_mm: f64,
+    /// 95th percentile of the same.
+    pub corner_95_mm: f64,
+    /// Detected bodies that are none, per scan.
+    pub false_vertebrae_per_scan: f64,
+}
+
+/// Figures over the outcomes of many scans.
+#[must_use]
+pub fn summarize(outcomes: &[ScanOutcome]) -> Summary {
+    let discs: Vec<&DiscOutcome> = outcomes.iter().flat_map(|outcome| &outcome.discs).collect();
+    let share = |count: usize| count as f64 / discs.len().max(1) as f64;
+    let mut distances: Vec<f64> = discs.iter().filter_map(|disc| disc.distance_mm).collect();
+    let mut corners: Vec<f64> = outcomes.iter().flat_map(|outcome| outcome.corner_errors_mm.iter().copied()).collect();
+    distances.sort_by(f64::total_cmp);
+    corners.sort_by(f64::total_cmp);
+    let percentile = |sorted: &[f64], share: f64| {
+        sorted.get(((sorted.len() as f64 - 1.0).max(0.0) * share).round() as usize).copied().unwrap_or(f64::NAN)
+    };
+    let wrong = |disc: &&&DiscOutcome| disc.nearest.is_some_and(|level| level != disc.level);
+    Summary {
+        scans: outcomes.len(),
+        discs: discs.len(),
+        found: share(discs.iter().filter(|disc| disc.is_found()).count()),
+        wrong_level: share(discs.iter().filter(wrong).count()),
+        median_distance_mm: percentile(&distances, 0.5),
+        distance_95_mm: percentile(&distances, 0.95),
+        median_corner_mm: percentile(&corners, 0.5),
+        corner_95_mm: percentile(&corners, 0.95),
+        false_vertebrae_per_scan: outcomes.iter().map(|outcome| outcome.false_vertebrae).sum::<usize>() as f64
+            / outcomes.len().max(1) as f64,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spine::{Corners, VertebraLabel, VertebraOutline};
+    use glam::{DVec2, DVec3};
+
+    fn volume() -> Volume {
+        let geometry = VolumeGeometry::new(vec![DVec3::ZERO], DVec3::Y, -DVec3::Z, 1.0, 1.0).expect("valid");
+        Volume::new(200, 100, vec![0.0; 20_000], geometry).expect("matching size")
+    }
+
+    fn spine(labels: &[VertebraLabel], shift: f64) -> Vec<Vertebra> {
+        let body = |(index, label): (usize, &VertebraLabel)| {
+            let y = 10.0 + 35.0 * index as f64 + shift;
+            let at = |x, dy| DVec2::new(x, y + dy);
+            let corners = Corners { sa: at(30.0, 0.0), sp: at(60.0, 0.0), ip: at(60.0, 26.0), ia: at(30.0, 26.0) };
+            Vertebra { label: *label, confidence: 1.0, outlines: vec![VertebraOutline { slice: 0, corners }] }
+        };
+        labels.iter().enumerate().map(body).collect()
+    }
+
+    fn outcome(found: &[VertebraLabel], shift: f64) -> ScanOutcome {
+        let truth = spine(&[VertebraLabel::L2, VertebraLabel::L3, VertebraLabel::L4], 0.0);
+        let discs: Vec<_> = discs_between(&truth).into_iter().map(|disc| (disc.level, disc.center_voxel)).collect();
+        let detection = Detection { vertebrae: spine(found, shift) };
+        evaluate_scan(&volume(), &truth, &discs, Some(&detection))
+    }
+
+    #[test]
+    fn a_perfect_detection_finds_everything() {
+        let summary = summarize(&[outcome(&[VertebraLabel::L2, VertebraLabel::L3, VertebraLabel::L4], 0.0)]);
+        assert_eq!((summary.discs, summary.found, summary.wrong_level), (2, 1.0, 0.0));
+        assert_eq!((summary.corner_95_mm, summary.false_vertebrae_per_scan), (0.0, 0.0));
+    }
+
+    #[test]
+    fn shifted_levels_count_as_wrong_and_far_discs_as_missed() {
+        let shifted = summarize(&[outcome(&[VertebraLabel::L1, VertebraLabel::L2, VertebraLabel::L3], 0.0)]);
+        assert_eq!((shifted.found, shifted.wrong_level), (0.0, 1.0));
+        let far = summarize(&[outcome(&[VertebraLabel::L2, VertebraLabel::L3, VertebraLabel::L4], 7.0)]);
+        assert_eq!((far.found, far.wrong_level, far.median_distance_mm), (0.0, 0.0, 7.0));
+    }
+
+    #[test]
+    fn a_failed_detection_misses_every_disc() {
+        let truth = spine(&[VertebraLabel::L4, VertebraLabel::L5], 0.0);
+        let outcome = evaluate_scan(&volume(), &truth, &[(DiscLevel::L4L5, [0.0, 40.0, 45.0])], None);
+        assert_eq!(outcome.discs[0].distance_mm, None);
+        assert_eq!(summarize(&[outcome]).found, 0.0);
+    }
+}
