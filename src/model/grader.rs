@@ -65,7 +65,12 @@ impl Views {
                 for rows in [0.0, -1.0, 1.0] {
                     for columns in [0.0, -1.0, 1.0] {
                         let shift = DVec2::new(columns, rows) * VIEW_SHIFT;
-                        changes.push(PatchAugmentation { shift, slice_shift, mirror_slices, ..PatchAugmentation::NONE });
+                        changes.push(PatchAugmentation {
+                            shift,
+                            slice_shift,
+                            mirror_slices,
+                            ..PatchAugmentation::NONE
+                        });
                     }
                 }
             }
@@ -154,5 +159,24 @@ impl Grader {
         }
         let mean = |_, sums: &Vec<f64>| sums.iter().map(|sum| (sum / changes.len() as f64) as f32).collect();
         Ok(DiscPrediction { level: disc.level, probabilities: sum.map(mean) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fifty_four_views_are_all_different_and_balanced() {
+        let changes = Views::FiftyFour.changes();
+        assert_eq!(changes.len(), 54);
+        for (index, change) in changes.iter().enumerate() {
+            assert!(!changes[..index].contains(change));
+        }
+        assert!(changes.contains(&PatchAugmentation::NONE));
+        assert_eq!(changes.iter().map(|change| change.shift).sum::<DVec2>(), DVec2::ZERO);
+        assert_eq!(changes.iter().map(|change| change.slice_shift).sum::<isize>(), 0);
+        assert_eq!(changes.iter().filter(|change| change.mirror_slices).count(), 27);
+        assert_eq!(Views::One.changes(), [PatchAugmentation::NONE]);
     }
 }

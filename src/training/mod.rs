@@ -3,6 +3,7 @@
 pub mod detector;
 pub mod grading;
 pub mod labels;
+pub mod manifest;
 pub mod optimizer;
 pub mod spider;
 pub mod split;

@@ -163,3 +163,59 @@ pub fn blank_outer_slices(voxels: &mut [f32], shown: usize) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::training::grading::tests::scan_case;
+    use rand::SeedableRng;
+    use rand_chacha::ChaCha8Rng;
+
+    const AUGMENTATION: Augmentation = Augmentation {
+        rotation_degrees: 15.0,
+        shift_columns: 32.0,
+        shift_rows: 24.0,
+        shift_slices: 2,
+        scale: 0.1,
+        intensity: 0.1,
+        mirror_slices: true,
+        drop_slices: 0.5,
+    };
+
+    fn slices(voxels: &[f32]) -> Vec<bool> {
+        voxels.chunks_exact(SLICE_PIXELS).map(|pixels| pixels.iter().any(|pixel| *pixel > 0.0)).collect()
+    }
+
+    #[test]
+    fn a_single_slice_is_repeated_and_a_stack_shows_what_it_has() {
+        let examples = GradingExample::of_cases(vec![scan_case(1, 1), scan_case(2, 5)]).expect("frames");
+        let (single, stack) = (&examples[0], examples.last().expect("discs"));
+        assert_eq!((single.kind, stack.kind), (ScanKind::MidSagittal, ScanKind::Stack));
+        let volume = single.disc_volume(&PatchAugmentation::NONE, 1);
+        assert_eq!(slices(&volume), [false, false, false, true, true, true, false, false, false]);
+        assert_eq!(volume[3 * SLICE_PIXELS..4 * SLICE_PIXELS], single.flat_patch(&PatchAugmentation::NONE));
+        let mut volume = stack.disc_volume(&PatchAugmentation::NONE, 0);
+        assert_eq!(slices(&volume), [false, false, true, true, true, true, true, false, false]);
+        blank_outer_slices(&mut volume, 1);
+        assert_eq!(slices(&volume), [false, false, false, true, true, true, false, false, false]);
+        let shifted = PatchAugmentation { slice_shift: 1, ..PatchAugmentation::NONE };
+        assert_eq!(single.flat_patch(&shifted), single.flat_patch(&PatchAugmentation::NONE), "it has no other slice");
+        assert_ne!(stack.flat_patch(&shifted), stack.flat_patch(&PatchAugmentation::NONE));
+    }
+
+    #[test]
+    fn changes_stay_in_their_ranges_and_follow_the_seed() {
+        let mut random = ChaCha8Rng::seed_from_u64(1);
+        let changes: Vec<_> = (0..200).map(|_| AUGMENTATION.draw(&mut random)).collect();
+        assert!(changes.iter().all(|change| change.rotation.abs() <= 15f64.to_radians()));
+        assert!(changes.iter().all(|change| (0.9..=1.1).contains(&change.scale) && change.slice_shift.abs() <= 2));
+        assert!(
+            changes.iter().any(|change| change.shift.x > 20.0) && changes.iter().any(|change| change.shift.y < -15.0)
+        );
+        let mirrored = changes.iter().filter(|change| change.mirror_slices).count();
+        assert!((60..140).contains(&mirrored));
+        assert_eq!(changes[0], AUGMENTATION.draw(&mut ChaCha8Rng::seed_from_u64(1)));
+        let shown: Vec<usize> = (0..200).map(|_| AUGMENTATION.draw_shown(&mut random)).collect();
+        assert!((0..=4).all(|count| shown.contains(&count)));
+    }
+}

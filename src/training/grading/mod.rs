@@ -117,3 +117,6 @@ pub enum GradingTrainingError {
         path: PathBuf,
     },
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,173 @@
+//! Training on small made-up scans: what is learned, resumed, measured and written.
+
+use std::path::Path;
+
+use candle_core::Device;
+use glam::{DVec2, DVec3};
+
+use super::*;
+use crate::model::weights::find_weights;
+use crate::model::{Grader, Views};
+use crate::spine::{Corners, DiscLevel, Grading, Vertebra, VertebraLabel, VertebraOutline, discs_between};
+use crate::task::CancelToken;
+use crate::training::labels::{ClassSet, DiscLabels};
+use crate::training::spider::{LabelledDisc, ScanCase};
+use crate::volume::{Volume, VolumeGeometry};
+
+/// Two bodies and the disc L4-L5 between them on `slices` slices; the disc of an odd patient is bright and of grade I,
+/// of an even one dark and of grade V.
+pub(super) fn scan_case(patient: u32, slices: usize) -> ScanCase {
+    let bright = patient % 2 == 1;
+    let outline = |slice, top: f64| VertebraOutline {
+        slice,
+        corners: Corners {
+            sa: DVec2::new(20.0, top),
+            sp: DVec2::new(54.0, top),
+            ip: DVec2::new(54.0, top + 26.0),
+            ia: DVec2::new(20.0, top + 26.0),
+        },
+    };
+    let body = |label, top| Vertebra {
+        label,
+        confidence: 1.0,
+        outlines: (0..slices).map(|slice| outline(slice, top)).collect(),
+    };
+    let vertebrae = vec![body(VertebraLabel::L4, 10.0), body(VertebraLabel::L5, 46.0)];
+    let disc = if bright { 180.0 } else { 20.0 };
+    let mut voxels = Vec::new();
+    for slice in 0..slices {
+        for row in 0..90 {
+            let inside = |column: i32| (20..=54).contains(&column);
+            let value = |column| match row {
+                36..46 if inside(column) => disc,
+                10..=72 if inside(column) => 100.0 + slice as f32,
+                _ => 40.0 + (row as f32 * 0.9).sin() * 10.0,
+            };
+            voxels.extend((0..80).map(value));
+        }
+    }
+    let origins = (0..slices).map(|slice| DVec3::X * (slice as f64 * 4.0)).collect();
+    let geometry = VolumeGeometry::new(origins, DVec3::Y, -DVec3::Z, 1.0, 1.0).expect("valid geometry");
+    let volume = Volume::new(90, 80, voxels, geometry).expect("matching size");
+    let mut labels = DiscLabels::default();
+    labels.gradings[Grading::Pfirrmann] = ClassSet::exactly(if bright { 0 } else { 4 });
+    let discs =
+        discs_between(&vertebrae).into_iter().map(|disc| LabelledDisc { disc, labels: labels.clone() }).collect();
+    ScanCase { patient, name: format!("{patient}_made"), volume, vertebrae, top_is_extrapolated: false, discs }
+}
+
+fn cases() -> Vec<ScanCase> {
+    (0..8).map(|patient| scan_case(patient, 1 + 4 * usize::from(patient > 3))).collect()
+}
+
+fn stage(epochs: usize, peak: f64) -> Stage {
+    let schedule = CosineSchedule { peak, warm_up_steps: 2 };
+    Stage { epochs, batch: 4, mid_sagittal: 99, stack: 99, phantom: 99, schedule }
+}
+
+fn config(flat: usize, deep: usize) -> GradingTrainingConfig {
+    GradingTrainingConfig {
+        seed: 3,
+        folds: 0,
+        final_network: true,
+        dropout: 0.1,
+        weight_decay: 0.01,
+        largest_gradient: 5.0,
+        network: GradingConfig { channels: [3, 4, 4, 4, 4], fully_connected: 8 },
+        augmentation: Augmentation {
+            rotation_degrees: 5.0,
+            shift_columns: 4.0,
+            shift_rows: 4.0,
+            shift_slices: 1,
+            scale: 0.05,
+            intensity: 0.02,
+            mirror_slices: true,
+            drop_slices: 0.3,
+        },
+        flat: stage(flat, 1e-2),
+        deep: stage(deep, 1e-3),
+        phantoms: PhantomMix { studies: 0, first_seed: 0, loss_weight: 1.0 },
+    }
+}
+
+fn run(
+    config: &GradingTrainingConfig,
+    out: &Path,
+    resume: bool,
+    cancel: &CancelToken,
+) -> Result<TrainingOutcome, GradingTrainingError> {
+    train(config, cases(), out, resume, cancel, &mut |_| {})
+}
+
+fn parameters(outcome: &TrainingOutcome) -> Vec<f32> {
+    let (_, variables) = outcome.network.as_ref().expect("trained");
+    let named = crate::training::optimizer::sorted(variables);
+    named.iter().flat_map(|(_, v)| v.flatten_all().and_then(|v| v.to_vec1::<f32>()).expect("values")).collect()
+}
+
+#[test]
+fn bright_and_dark_discs_are_told_apart_in_patients_left_out() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let config = GradingTrainingConfig { folds: 2, final_network: false, ..config(25, 1) };
+    let outcome = run(&config, folder.path(), false, &CancelToken::default()).expect("training");
+    let measured = outcome.cross_validation.expect("asked for");
+    let scans: Vec<_> = measured.table.iter().map(|row| (row.grading, row.scans, row.discs)).collect();
+    assert_eq!(scans, [ScanKind::MidSagittal, ScanKind::Stack].map(|kind| (MeasuredGrading::Pfirrmann, kind, 4)));
+    for row in measured.table.iter().chain(&measured.flat_table) {
+        assert_eq!(row.pooled_balanced_accuracy, 100.0, "{row:?}");
+    }
+    assert_eq!(outcome.untrained_gradings.len(), 7, "only Pfirrmann has labels");
+    assert_eq!(outcome.patients, 8);
+}
+
+#[test]
+fn an_interrupted_training_ends_as_an_uninterrupted_one() {
+    let (straight, broken) = (tempfile::tempdir().expect("folder"), tempfile::tempdir().expect("folder"));
+    let config = config(2, 2);
+    let expected = parameters(&run(&config, straight.path(), false, &CancelToken::default()).expect("training"));
+    for stop_after in 1..=3 {
+        // Each attempt goes on from the last checkpoint and stops after one more epoch.
+        let cancel = CancelToken::default();
+        let stopped = train(&config, cases(), broken.path(), true, &cancel, &mut |_| cancel.cancel());
+        assert!(matches!(stopped, Err(GradingTrainingError::Cancelled(_))), "stopped after epoch {stop_after}");
+    }
+    let resumed = parameters(&run(&config, broken.path(), true, &CancelToken::default()).expect("training"));
+    assert_eq!(resumed, expected);
+    let log = std::fs::read_to_string(broken.path().join("final/log.csv")).expect("a log");
+    assert_eq!(log.lines().count(), 5, "a header and four epochs:\n{log}");
+}
+
+#[test]
+fn published_weights_load_and_grade() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let config = config(1, 1);
+    let outcome = run(&config, folder.path(), false, &CancelToken::default()).expect("training");
+    let saved = publish(folder.path(), &config, &outcome, "train again").expect("written").expect("a network");
+    assert_eq!(saved.path, folder.path().join("grading-0.1.0"));
+    assert!(saved.metadata.attribution[0].contains("CC BY 4.0"));
+    assert_eq!(find_weights("grading", Some(folder.path())).expect("found").metadata, saved.metadata);
+    let grader = Grader::load(Some(folder.path()), &Device::Cpu).expect("whole weights");
+    assert!(grader.untrained().contains(&Grading::CentralCanalStenosis));
+    assert!(!grader.untrained().contains(&Grading::Pfirrmann));
+
+    let case = scan_case(1, 5);
+    let disc = &case.discs[0].disc;
+    let token = CancelToken::default();
+    let one = grader.grade(&case.volume, disc, Views::One, &token).expect("graded");
+    let all = grader.grade(&case.volume, disc, Views::FiftyFour, &token).expect("graded");
+    assert_eq!(one.level, DiscLevel::L4L5);
+    for (grading, probabilities) in all.probabilities.iter() {
+        assert!((probabilities.iter().sum::<f32>() - 1.0).abs() < 1e-5, "{grading}");
+    }
+    assert_ne!(one, all);
+    token.cancel();
+    assert!(grader.grade(&case.volume, disc, Views::One, &token).is_err());
+}
+
+#[test]
+fn more_folds_than_patients_are_refused() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let config = GradingTrainingConfig { folds: 9, ..config(1, 0) };
+    let refused = run(&config, folder.path(), false, &CancelToken::default());
+    assert!(matches!(refused, Err(GradingTrainingError::TooFewPatients { patients: 8, folds: 9 })));
+}
