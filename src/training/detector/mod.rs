@@ -1,6 +1,8 @@
 //! Training of the vertebra detector ([`crate::model::detector`]).
 
 mod loss;
+mod publish;
+mod run;
 mod sample;
 mod targets;
 mod validation;
@@ -20,15 +22,17 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 pub use loss::LossParts;
+pub use publish::publish;
+pub use run::{DetectorOutcome, Measured, MissedDiscs, cross_validate_and_train};
 pub use sample::{AugmentationConfig, LabelledSlice};
 pub use targets::{CanvasBody, Targets};
-pub use validation::{DiscOutcome, ScanOutcome, Summary, evaluate_scan, summarize};
+pub use validation::{DiscOutcome, ScanOutcome, Summary, evaluate_scan, stack_disc_centers, summarize};
 
+use super::SpiderError;
 use super::optimizer::{AdamW, CosineSchedule, initialize, sorted};
 use crate::model::detector::{DetectorConfig, DetectorNetwork, Head};
-use crate::spine::Vertebra;
+use crate::model::WeightsError;
 use crate::task::{CancelToken, Cancelled, Progress};
-use crate::volume::Volume;
 
 /// Everything that decides a training run; `assets/training/detector.toml` holds the shipped one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -36,8 +40,14 @@ use crate::volume::Volume;
 pub struct DetectorTrainingConfig {
     /// Decides weights, samples and their variation.
     pub seed: u64,
-    /// Optimizer steps.
+    /// Groups of patients for cross-validation.
+    pub folds: usize,
+    /// How many of them are held out in turn (fewer than all to save time; 0 measures nothing).
+    pub measured_folds: usize,
+    /// Optimizer steps of each fold.
     pub steps: usize,
+    /// Optimizer steps of the final network; it goes on from the first fold's network if there is one.
+    pub final_steps: usize,
     /// Slices a step.
     pub batch: usize,
     /// Edge of the square views, pixels.
@@ -52,6 +62,8 @@ pub struct DetectorTrainingConfig {
     pub shares: Shares,
     /// Number of phantoms.
     pub phantoms: usize,
+    /// Seed of the first phantom; the others follow.
+    pub first_phantom: u64,
     /// Network size.
     pub network: DetectorConfig,
     /// Learning rate.
@@ -94,6 +106,20 @@ pub enum DetectorTrainingError {
         /// The file.
         path: PathBuf,
     },
+    /// The data set could not be read.
+    #[error(transparent)]
+    Data(#[from] SpiderError),
+    /// A table beside the data set is missing or malformed.
+    #[error("cannot read the table ({reason}): {}", path.display())]
+    Table {
+        /// What went wrong.
+        reason: String,
+        /// The table.
+        path: PathBuf,
+    },
+    /// The weights could not be written.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
     /// Stopped on request; the last checkpoint stays.
     #[error(transparent)]
     Cancelled(#[from] Cancelled),
@@ -115,19 +141,9 @@ struct Group {
 }
 
 impl TrainingSet {
-    /// Adds scans of one kind, drawn with the given share: volume, bodies from the thorax down, and whether the
-    /// topmost body's upper corners are extrapolated. Kinds without scans are left out.
-    pub fn add_kind<'a>(
-        &mut self,
-        share: f64,
-        pixel_mm: f64,
-        scans: impl Iterator<Item = (&'a Volume, &'a [Vertebra], bool)>,
-    ) {
-        let slices = |(volume, vertebrae, extrapolated): (&Volume, &[Vertebra], bool)| -> Vec<LabelledSlice> {
-            let slice = |index| LabelledSlice::new(volume, index, vertebrae, extrapolated, pixel_mm);
-            (0..volume.slices()).map(slice).collect()
-        };
-        let scans: Vec<_> = scans.map(slices).filter(|slices| !slices.is_empty()).collect();
+    /// Adds the slices of each scan of one kind, drawn with the given share. A kind without slices is left out.
+    pub fn add_kind(&mut self, share: f64, scans: impl Iterator<Item = Vec<LabelledSlice>>) {
+        let scans: Vec<_> = scans.filter(|slices| !slices.is_empty()).collect();
         if !scans.is_empty() && share > 0.0 {
             self.groups.push(Group { share, scans });
         }
@@ -152,7 +168,7 @@ impl TrainingSet {
     }
 }
 
-/// Trains a detector; the log (`log.csv`) and checkpoints go to `folder`. With `resume` it goes on from the checkpoint
+/// Trains a detector for `config.steps`, from random weights or those of `start`; the log (`log.csv`) and checkpoints go to `folder`. With `resume` it goes on from the checkpoint
 /// there, if there is one, to the same result as an uninterrupted run.
 ///
 /// # Errors
@@ -160,6 +176,7 @@ impl TrainingSet {
 pub fn train(
     config: &DetectorTrainingConfig,
     set: &TrainingSet,
+    start: Option<&VarMap>,
     folder: &Path,
     resume: bool,
     cancel: &CancelToken,
@@ -169,6 +186,9 @@ pub fn train(
     let network = DetectorNetwork::new(&config.network, VarBuilder::from_varmap(&variables, DType::F32, &Device::Cpu))?;
     initialize(&variables, config.seed)?;
     calm_heads(&variables)?;
+    for ((_, variable), (_, start)) in sorted(&variables).iter().zip(start.map(sorted).unwrap_or_default()) {
+        variable.set(&start)?;
+    }
     let mut optimizer = AdamW::new(&variables, config.weight_decay, config.largest_gradient)?;
     let checkpoint = Checkpoint { folder: folder.to_owned() };
     fs::create_dir_all(folder).map_err(|source| DetectorTrainingError::Write { source, path: folder.to_owned() })?;

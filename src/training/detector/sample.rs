@@ -6,8 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::targets::CanvasBody;
 use crate::detection::canvas::{CanvasFrame, SlicePicture};
+use crate::phantom::PhantomStudy;
 use crate::spine::{Vertebra, VertebraLabel};
 use crate::training::optimizer::normal;
+use crate::training::spider::ScanCase;
 use crate::volume::{Volume, VolumeGeometry};
 
 /// How much slices are varied.
@@ -59,6 +61,33 @@ impl LabelledSlice {
             bodies: vertebrae.iter().filter_map(corners).collect(),
             top_is_extrapolated,
         }
+    }
+
+    /// All slices of a scan whose bodies are outlined on its middle.
+    #[must_use]
+    pub fn of_case(case: &ScanCase, pixel_mm: f64) -> Vec<Self> {
+        let slice = |slice| Self::new(&case.volume, slice, &case.vertebrae, case.top_is_extrapolated, pixel_mm);
+        (0..case.volume.slices()).map(slice).collect()
+    }
+
+    /// Slices of a phantom: those on which every body is outlined, and those far enough to the side to show none.
+    /// Between them partial volume leaves open what there is to find.
+    #[must_use]
+    pub fn of_phantom(study: &PhantomStudy, pixel_mm: f64) -> Vec<Self> {
+        let outlined = |body: &Vertebra, slice: usize| body.outlines.iter().any(|outline| outline.slice == slice);
+        let near = |body: &Vertebra, slice: usize| body.outlines.iter().any(|o| o.slice.abs_diff(slice) < 2);
+        (0..study.volume.slices())
+            .filter_map(|slice| {
+                let bodies: &[Vertebra] = if study.vertebrae.iter().all(|body| outlined(body, slice)) {
+                    &study.vertebrae
+                } else if study.vertebrae.iter().any(|body| near(body, slice)) {
+                    return None;
+                } else {
+                    &[]
+                };
+                Some(Self::new(&study.volume, slice, bodies, false, pixel_mm))
+            })
+            .collect()
     }
 
     /// A random view of `edge` × `edge` pixels: pixels and the bodies in canvas coordinates, from the thorax down.

@@ -1,5 +1,12 @@
 //! How well a detector finds the labelled discs of scans it did not learn from.
 
+use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::DetectorTrainingError;
 use crate::detection::Detection;
 use crate::spine::{Disc, DiscLevel, Vertebra, discs_between};
 use crate::volume::{Volume, VolumeGeometry};
@@ -91,8 +98,47 @@ fn is_false(body: &Vertebra, truth: &[Vertebra]) -> bool {
     !above_all && !outlines.iter().any(|corners| corners.contains(center))
 }
 
+/// Disc centers `[slice, row, column]` of the T2 SPACE stacks by patient, from the centroids of the data set's disc masks
+/// (`gt_discs.csv` in `folder`). Slices are counted from the first one that is there.
+///
+/// # Errors
+/// If the table or the folder of images cannot be read.
+pub fn stack_disc_centers(
+    folder: &Path,
+) -> Result<HashMap<u32, Vec<(DiscLevel, [f64; 3])>>, DetectorTrainingError> {
+    let (images, table) = (folder.join("t2_SPACE/images"), folder.join("gt_discs.csv"));
+    let unreadable = |path: &Path, reason: String| DetectorTrainingError::Table { reason, path: path.to_owned() };
+    let mut first_slices: HashMap<u32, f64> = HashMap::new();
+    for entry in fs::read_dir(&images).map_err(|error| unreadable(&images, error.to_string()))? {
+        let name = entry.map_err(|error| unreadable(&images, error.to_string()))?.file_name();
+        let parts = name.to_str().and_then(|name| name.strip_suffix(".png")?.split_once("_t2_SPACE_slice"));
+        if let Some((Ok(patient), Ok(slice))) = parts.map(|(patient, slice)| (patient.parse(), slice.parse::<f64>())) {
+            let first = first_slices.entry(patient).or_insert(slice);
+            *first = first.min(slice);
+        }
+    }
+    let mut reader = csv::Reader::from_path(&table).map_err(|error| unreadable(&table, error.to_string()))?;
+    let mut centers: HashMap<u32, Vec<_>> = HashMap::new();
+    for row in reader.deserialize::<DiscRow>() {
+        let row = row.map_err(|error| unreadable(&table, error.to_string()))?;
+        if let (Ok(level), Some(first)) = (row.level.parse(), first_slices.get(&row.patient)) {
+            centers.entry(row.patient).or_default().push((level, [row.slice_c - first, row.cy_px, row.cx_px]));
+        }
+    }
+    Ok(centers)
+}
+
+#[derive(Deserialize)]
+struct DiscRow {
+    patient: u32,
+    level: String,
+    cx_px: f64,
+    cy_px: f64,
+    slice_c: f64,
+}
+
 /// Figures over many scans.
-#[derive(Debug, Clone, Default, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Summary {
     /// Scans.
     pub scans: usize,

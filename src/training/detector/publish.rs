@@ -1,0 +1,78 @@
+//! Writes the trained detector as weights that say where they come from and how good they are.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+use candle_core::Tensor;
+use serde_json::json;
+
+use super::{DetectorOutcome, DetectorTrainingConfig, DetectorTrainingError};
+use crate::model::detector::DETECTOR_WEIGHTS;
+use crate::model::weights::{Training, WeightsFolder, WeightsMetadata, save_weights};
+use crate::training::optimizer::sorted;
+
+/// Version of the weights that this code trains.
+const VERSION: &str = "0.1.0";
+
+const SPIDER: &str = "SPIDER: van der Graaf J.W., van Hooff M.L., Buckens C.F.M., et al., \"Lumbar spine segmentation in \
+    MR images: a dataset and a public benchmark\", Sci Data 11, 264 (2024), doi:10.1038/s41597-024-03090-w, CC BY 4.0. \
+    Changed: 8-bit slices, some of each volume; corner landmarks added.";
+
+/// Writes `<folder>/vertebra-detector-<version>/` with the network as f16; `command` is how to train it again.
+///
+/// # Errors
+/// If the files cannot be written.
+pub fn publish(
+    folder: &Path,
+    config: &DetectorTrainingConfig,
+    outcome: &DetectorOutcome,
+    command: &str,
+) -> Result<WeightsFolder, DetectorTrainingError> {
+    let tensors: HashMap<String, Tensor> =
+        sorted(&outcome.variables).into_iter().map(|(name, variable)| (name, variable.as_tensor().clone())).collect();
+    Ok(save_weights(folder, &config.network, metadata(config, outcome, command), &tensors, true)?)
+}
+
+fn metadata(config: &DetectorTrainingConfig, outcome: &DetectorOutcome, command: &str) -> WeightsMetadata {
+    let measured = &outcome.measured;
+    let eval_metrics: BTreeMap<String, f64> =
+        measured.summaries.iter().map(|(kind, summary)| (format!("{kind}_found_within_5_mm"), summary.found)).collect();
+    WeightsMetadata {
+        version: VERSION.to_owned(),
+        changelog: BTreeMap::from([(VERSION.to_owned(), "First training.".to_owned())]),
+        name: DETECTOR_WEIGHTS.to_owned(),
+        task: "Vertebral bodies T8 to S1 with corners and levels on sagittal lumbar MRI".to_owned(),
+        description: "U-shaped residual network that reads one sagittal slice at 1.25 mm; bodies are linked across \
+                      slices and named by the best chain from the sacrum up."
+            .to_owned(),
+        authors: "spinenet-viewer contributors".to_owned(),
+        copyright: "Weights under MIT or Apache-2.0; trained on data under CC BY 4.0 (see attribution).".to_owned(),
+        intended_use: "Research only; not a medical device.".to_owned(),
+        data_source: SPIDER.to_owned(),
+        references: vec![
+            "He K., Zhang X., Ren S., Sun J., Identity mappings in deep residual networks, ECCV 2016".to_owned(),
+        ],
+        eval_metrics,
+        network_data_format: json!({
+            "inputs": {"slice": {"type": "image", "modality": "MR", "format": "sagittal slice, anterior left",
+                "num_channels": 1, "spatial_shape": ["32*n", "32*n"], "dtype": "float32", "value_range": [0, 1.5]}},
+            "outputs": {"heads": {"type": "array", "format": "one cell per 4 pixels", "num_channels": 25}},
+        }),
+        training: Training {
+            data: format!(
+                "{} scans of {} patients of SPIDER, {} synthetic studies",
+                outcome.scans, outcome.patients, config.phantoms
+            ),
+            seed: config.seed,
+            command: command.to_owned(),
+            results: json!({
+                "measure": "labelled discs with a detected disc of the same level within 5 mm, on patients left out of \
+                            training; distances and corner errors in mm; the shipped network learned from all patients",
+                "held_out": measured,
+                "config": config,
+            }),
+        },
+        attribution: vec![SPIDER.to_owned()],
+        ..WeightsMetadata::default()
+    }
+}
