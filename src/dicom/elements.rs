@@ -14,7 +14,7 @@ use super::error::FileError;
 /// Deepest nesting of sequences that is followed; real enhanced images need about five.
 const MAX_DEPTH: usize = 24;
 /// Largest single value that the program has a use for, outside functional groups.
-const MAX_VALUE_BYTES: u32 = 1 << 16;
+const MAX_VALUE_BYTES: u32 = (1 << 16) - 2;
 /// Largest header, all used elements together.
 const MAX_HEADER_BYTES: u64 = 256 << 20;
 const ITEM: Tag = Tag(0xFFFE, 0xE000);
@@ -58,11 +58,22 @@ pub(super) struct Element {
     pub value: u64,
 }
 
+/// An element to decode.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Kept {
+    /// Byte where its header begins.
+    pub start: u64,
+    /// Byte behind its value.
+    pub end: u64,
+    /// A header to put in the place of one that hides a known element as `UN`, and the byte where the value begins.
+    pub header: Option<([u8; 8], u64)>,
+}
+
 /// What a walk over the top level of a data set found.
 #[derive(Debug, Default)]
 pub(super) struct Layout {
-    /// Byte ranges of the elements worth decoding, in file order.
-    pub kept: Vec<(u64, u64)>,
+    /// The elements worth decoding, in file order.
+    pub kept: Vec<Kept>,
     /// The pixel data, where the walk stops.
     pub pixels: Option<Element>,
 }
@@ -127,7 +138,8 @@ impl<R: Read + Seek> Walker<R> {
                 if kept_bytes > MAX_HEADER_BYTES {
                     return Err(FileError::HeaderTooLarge { bytes: kept_bytes, limit: MAX_HEADER_BYTES });
                 }
-                layout.kept.push((element.start, self.position));
+                let (start, end) = (element.start, self.position);
+                layout.kept.push(Kept { start, end, header: self.known_header(&element) });
             }
         }
         Ok(layout)
@@ -153,6 +165,16 @@ impl<R: Read + Seek> Walker<R> {
             }
         }
         Ok(fragments)
+    }
+
+    /// A header with the dictionary's value representation for an element written as `UN` (PS3.5 6.2.2 note 2).
+    fn known_header(&self, element: &Element) -> Option<([u8; 8], u64)> {
+        let vr = dictionary_vr(element.tag).to_bytes();
+        let hidden = self.encoding == Encoding::EXPLICIT_LITTLE && element.vr == VR::UN && has_short_length(vr);
+        let length = u16::try_from(element.length?).ok().filter(|_| hidden)?.to_le_bytes();
+        let (group, number) = (element.tag.group().to_le_bytes(), element.tag.element().to_le_bytes());
+        let header = [group[0], group[1], number[0], number[1], vr[0], vr[1], length[0], length[1]];
+        Some((header, element.value))
     }
 
     fn element_before(&mut self, end: u64, encoding: Encoding) -> Result<Option<Element>, FileError> {
@@ -323,7 +345,7 @@ fn is_used(element: &Element) -> bool {
     matches!(element.tag.group(), 0x0008 | 0x0010 | 0x0018 | 0x0020 | 0x0028)
         && element.tag.element() != 0
         && !matches!(known, VR::SQ | VR::UN)
-        && !matches!(element.vr, VR::SQ | VR::UN)
+        && element.vr != VR::SQ
         && element.length.is_some_and(|length| length <= MAX_VALUE_BYTES)
 }
 

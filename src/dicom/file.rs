@@ -230,10 +230,16 @@ fn inflate(reader: Box<dyn Read + '_>, file_length: u64) -> Result<Vec<u8>, File
 /// Decodes the kept elements alone, as a data set of their own.
 fn decode_header(source: &Source, layout: &Layout, encoding: Encoding) -> Result<InMemDicomObject, FileError> {
     let mut bytes = Vec::new();
-    let mut ranges = layout.kept.iter().copied().peekable();
-    while let Some((start, mut end)) = ranges.next() {
-        while let Some((_, next_end)) = ranges.next_if(|(next_start, _)| *next_start == end) {
-            end = next_end;
+    let mut kept = layout.kept.iter().peekable();
+    while let Some(element) = kept.next() {
+        let (mut start, mut end) = (element.start, element.end);
+        if let Some((header, value)) = element.header {
+            bytes.extend(header);
+            start = value;
+        }
+        // Neighbors are read in one piece.
+        while let Some(next) = kept.next_if(|next| next.start == end && next.header.is_none()) {
+            end = next.end;
         }
         bytes.extend(source.read(start, end)?);
     }

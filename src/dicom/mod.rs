@@ -16,6 +16,7 @@ mod select;
 mod series;
 mod stack;
 mod warning;
+mod write;
 
 pub use error::{DicomError, FileError};
 pub use frames::HeaderTexts;
@@ -24,3 +25,7 @@ pub use scan::{FolderScan, RefusedFile, scan_folder};
 pub use select::{Choice, Weighting};
 pub use series::{SeriesSummary, SliceSource};
 pub use warning::{SeriesWarning, WarningCode};
+pub use write::{SeriesHeader, write_series};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,412 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use dicom_core::value::{PixelFragmentSequence, PrimitiveValue};
+use dicom_core::{DataElement, Tag, VR};
+use dicom_dictionary_std::{tags, uids};
+use dicom_object::{DefaultDicomObject, InMemDicomObject, open_file};
+use glam::DVec3;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use super::*;
+use crate::task::{CancelToken, data_folder};
+use crate::volume::{PlaneOrientation, Volume, VolumeGeometry, WindowLevel};
+
+/// Four sagittal slices of 6 × 5 pixels with values that tell where they belong, `gaps` mm apart.
+fn volume(gaps: &[f64]) -> Volume {
+    let (slices, rows, columns) = (gaps.len() + 1, 6, 5);
+    let mut origins = vec![DVec3::new(20.5, -60.25, 80.125)];
+    for gap in gaps {
+        origins.push(origins[origins.len() - 1] - DVec3::X * *gap);
+    }
+    let geometry = VolumeGeometry::new(origins, DVec3::Y, -DVec3::Z, 0.6, 0.75).unwrap();
+    let values = (0..slices * rows * columns).map(|index| ((index * 977) % 65_536) as f32).collect();
+    Volume::new(rows, columns, values, geometry).unwrap()
+}
+
+/// A folder with `volume` as a series.
+fn written(volume: &Volume) -> (tempfile::TempDir, Vec<PathBuf>) {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = write_series(folder.path(), volume, &SeriesHeader::synthetic_t2_sagittal("test")).unwrap();
+    (folder, paths)
+}
+
+fn edit(path: &Path, change: impl FnOnce(&mut DefaultDicomObject)) {
+    let mut object = open_file(path).unwrap();
+    change(&mut object);
+    object.write_to_file(path).unwrap();
+}
+
+fn put(object: &mut InMemDicomObject, tag: Tag, vr: VR, value: impl Into<PrimitiveValue>) {
+    object.put(DataElement::new(tag, vr, value.into()));
+}
+
+fn scan(path: &Path) -> FolderScan {
+    scan_folder(path, &CancelToken::default(), &mut |_| ()).unwrap()
+}
+
+fn load(series: &SeriesSummary) -> Result<Series, DicomError> {
+    load_series(series, &CancelToken::default(), &mut |_| ())
+}
+
+fn codes(series: &SeriesSummary) -> Vec<&str> {
+    series.warnings.iter().map(|warning| warning.code.as_str()).collect()
+}
+
+fn only_refusal(path: &Path) -> String {
+    let scan = scan(path);
+    assert!(scan.series.is_empty(), "the file must not open");
+    scan.refused[0].reason.to_string()
+}
+
+#[test]
+fn a_written_series_reads_back_bit_for_bit() {
+    let original = volume(&[4.0, 4.5, 3.5]);
+    let (folder, paths) = written(&original);
+    assert_eq!(paths[0].file_name().unwrap(), "IM0001.dcm");
+    let scan = scan(folder.path());
+    let chosen = scan.t2_sagittal().unwrap();
+    let series = load(chosen).unwrap();
+    assert_eq!(series.volume, original);
+    assert_eq!(chosen.plane, Some(PlaneOrientation::Sagittal));
+    assert_eq!(chosen.texts.patient_name, "Phantom^Lumbar");
+    assert_eq!(chosen.texts.echo_time_ms, Some(100.0));
+    let again = tempfile::tempdir().unwrap();
+    write_series(again.path(), &original, &SeriesHeader::synthetic_t2_sagittal("test")).unwrap();
+    let name = paths[2].file_name().unwrap();
+    assert_eq!(fs::read(&paths[2]).unwrap(), fs::read(again.path().join(name)).unwrap(), "the same seed, the same bytes");
+}
+
+#[test]
+fn oblique_positions_survive_sixteen_characters() {
+    let turn = glam::DQuat::from_euler(glam::EulerRot::XYZ, 0.123_456_789, -0.2, 0.05);
+    let (column, row) = (turn * DVec3::Y, turn * -DVec3::Z);
+    let origins = (0..3).map(|slice| DVec3::new(-41.1, 33.3, -512.7) + column.cross(row) * (f64::from(slice) * 4.4));
+    let geometry = VolumeGeometry::new(origins.collect(), column, row, 1.0 / 3.0, 0.7).unwrap();
+    let original = Volume::new(2, 2, (0..12u8).map(f32::from).collect(), geometry).unwrap();
+    let (folder, _) = written(&original);
+    let read = load(&scan(folder.path()).series[0]).unwrap();
+    let (a, b) = (original.geometry(), read.volume.geometry());
+    let far = [2.9, 500.0, 400.0];
+    assert!((a.lps_from_voxel(far) - b.lps_from_voxel(far)).length() < 1e-8);
+}
+
+#[test]
+fn values_that_do_not_fit_are_not_written() {
+    let geometry = volume(&[]).geometry().clone();
+    let negative = Volume::new(6, 5, vec![-1.0; 30], geometry).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let result = write_series(folder.path(), &negative, &SeriesHeader::synthetic_t2_sagittal("test"));
+    assert!(matches!(result, Err(DicomError::Unwritable(_))));
+}
+
+#[test]
+fn slices_are_sorted_by_position_whatever_their_numbers_and_names() {
+    let original = volume(&[4.0; 3]);
+    let (folder, paths) = written(&original);
+    for (path, number) in paths.iter().zip(["3", "1", "4", "2"]) {
+        edit(path, |object| put(object, tags::INSTANCE_NUMBER, VR::IS, number));
+        fs::rename(path, folder.path().join(format!("slice{number}"))).unwrap();
+    }
+    let scan = scan(folder.path());
+    assert_eq!(load(&scan.series[0]).unwrap().volume, original);
+    assert!(codes(&scan.series[0]).contains(&"anisotropic_pixels"));
+}
+
+#[test]
+fn uneven_and_missing_slices_are_told() {
+    let (folder, _) = written(&volume(&[4.0, 5.0, 4.0]));
+    assert!(codes(&scan(folder.path()).series[0]).contains(&"uneven_slice_spacing"));
+    let (folder, paths) = written(&volume(&[4.0; 5]));
+    assert!(!codes(&scan(folder.path()).series[0]).contains(&"uneven_slice_spacing"));
+    fs::remove_file(&paths[2]).unwrap();
+    let scan = scan(folder.path());
+    let warning = scan.series[0].warnings.iter().find(|warning| warning.is(WarningCode::MissingSlices)).unwrap();
+    assert!(warning.message.starts_with("1 slices seem to be missing"), "{}", warning.message);
+}
+
+#[test]
+fn a_second_image_at_one_position_is_told_and_echoes_are_parted() {
+    let (folder, paths) = written(&volume(&[4.0; 2]));
+    let copy = folder.path().join("copy.dcm");
+    fs::copy(&paths[1], &copy).unwrap();
+    let doubled = scan(folder.path());
+    assert_eq!((doubled.series.len(), doubled.series[0].slices), (1, 3));
+    assert!(codes(&doubled.series[0]).contains(&"duplicate_positions"));
+    edit(&copy, |object| put(object, tags::ECHO_TIME, VR::DS, "20"));
+    let parted = scan(folder.path());
+    let shapes: Vec<_> = parted.series.iter().map(|series| series.slices).collect();
+    assert_eq!(shapes, [3, 1]);
+    assert!(codes(&parted.series[0]).contains(&"mixed_series_split"));
+    assert!(parted.series[0].choice.is_chosen && !parted.series[1].choice.is_chosen);
+}
+
+#[test]
+fn repetitions_in_one_series_are_parted() {
+    let (folder, paths) = written(&volume(&[4.0; 2]));
+    for path in &paths {
+        let copy = path.with_extension("second.dcm");
+        fs::copy(path, &copy).unwrap();
+        edit(&copy, |object| put(object, tags::ACQUISITION_NUMBER, VR::IS, "2"));
+    }
+    let shapes: Vec<_> = scan(folder.path()).series.iter().map(|series| series.slices).collect();
+    assert_eq!(shapes, [3, 3]);
+}
+
+#[test]
+fn mixed_orientations_are_parted() {
+    let (folder, paths) = written(&volume(&[4.0; 2]));
+    edit(&paths[2], |object| put(object, tags::IMAGE_ORIENTATION_PATIENT, VR::DS, "1\\0\\0\\0\\1\\0"));
+    let scan = scan(folder.path());
+    let planes: Vec<_> = scan.series.iter().map(|series| series.plane).collect();
+    assert_eq!(planes, [Some(PlaneOrientation::Sagittal), Some(PlaneOrientation::Axial)]);
+    assert_eq!(scan.series[1].choice.reason, "not chosen: axial");
+}
+
+#[test]
+fn missing_geometry_is_told_and_never_chosen() {
+    let (folder, paths) = written(&volume(&[4.0]));
+    for path in &paths {
+        edit(path, |object| {
+            object.remove_element(tags::IMAGE_POSITION_PATIENT);
+            object.remove_element(tags::PIXEL_SPACING);
+        });
+    }
+    let scan = scan(folder.path());
+    assert_eq!(codes(&scan.series[0]), ["missing_position", "missing_pixel_spacing"]);
+    assert!(scan.t2_sagittal().is_none());
+    assert_eq!(load(&scan.series[0]).unwrap().volume.shape(), [2, 6, 5]);
+}
+
+/// Loads one slice whose stored samples and pixel attributes `change` sets.
+fn voxels_after(samples: &[u16], change: impl FnOnce(&mut InMemDicomObject)) -> Series {
+    let (folder, paths) = written(&volume(&[]));
+    edit(&paths[0], |object| {
+        let mut all = samples.to_vec();
+        all.resize(30, 0);
+        put(object, tags::PIXEL_DATA, VR::OW, PrimitiveValue::U16(all.into()));
+        change(object);
+    });
+    load(&scan(folder.path()).series[0]).unwrap()
+}
+
+fn set_bits(object: &mut InMemDicomObject, stored: u16, signed: u16) {
+    put(object, tags::BITS_STORED, VR::US, stored);
+    put(object, tags::HIGH_BIT, VR::US, stored - 1);
+    put(object, tags::PIXEL_REPRESENTATION, VR::US, signed);
+}
+
+#[test]
+fn signs_are_extended_and_stray_high_bits_masked() {
+    // 12 bits: 0x0FFF is -1, 0x0800 is -2048; bits 12 to 15 hold an overlay.
+    let signed = voxels_after(&[0x0FFF, 0x0800, 0x07FF, 0xF001], |object| set_bits(object, 12, 1));
+    assert_eq!(signed.volume.voxels()[..4], [-1.0, -2048.0, 2047.0, 1.0]);
+    let unsigned = voxels_after(&[0x0FFF, 0x0800, 0x07FF, 0xF001], |object| set_bits(object, 12, 0));
+    assert_eq!(unsigned.volume.voxels()[..4], [4095.0, 2048.0, 2047.0, 1.0]);
+    let shifted = voxels_after(&[0xABC0], |object| {
+        set_bits(object, 12, 0);
+        put(object, tags::HIGH_BIT, VR::US, 15);
+    });
+    assert_eq!(shifted.volume.voxels()[0], 2748.0);
+}
+
+#[test]
+fn dark_high_values_are_inverted_with_their_window_and_rescaled() {
+    let series = voxels_after(&[0, 4095, 1000], |object| {
+        set_bits(object, 12, 0);
+        put(object, tags::PHOTOMETRIC_INTERPRETATION, VR::CS, "MONOCHROME1");
+        put(object, tags::RESCALE_SLOPE, VR::DS, "2");
+        put(object, tags::RESCALE_INTERCEPT, VR::DS, "-10");
+        // Window around the stored value 1000, which shows as 3095.
+        put(object, tags::WINDOW_CENTER, VR::DS, "1990");
+        put(object, tags::WINDOW_WIDTH, VR::DS, "500");
+    });
+    assert_eq!(series.volume.voxels()[..3], [8180.0, -10.0, 6180.0]);
+    assert_eq!(series.window, Some(WindowLevel { center: 6180.0, width: 500.0 }));
+}
+
+#[test]
+fn eight_bit_pixels_are_read() {
+    let series = voxels_after(&[0x0201, 0x0403], |object| {
+        set_bits(object, 8, 0);
+        put(object, tags::BITS_ALLOCATED, VR::US, 8_u16);
+    });
+    assert_eq!(series.volume.voxels()[..4], [1.0, 2.0, 3.0, 4.0]);
+}
+
+#[test]
+fn promises_of_gigabytes_are_refused_at_once() {
+    let (_folder, paths) = written(&volume(&[]));
+    edit(&paths[0], |object| {
+        put(object, tags::ROWS, VR::US, 65_535_u16);
+        put(object, tags::COLUMNS, VR::US, 65_535_u16);
+        put(object, tags::NUMBER_OF_FRAMES, VR::IS, "9999");
+    });
+    assert!(only_refusal(&paths[0]).starts_with("declares 9999 frames of 65535 x 65535 pixels"));
+    edit(&paths[0], |object| {
+        put(object, tags::ROWS, VR::US, 4096_u16);
+        put(object, tags::COLUMNS, VR::US, 4096_u16);
+        put(object, tags::NUMBER_OF_FRAMES, VR::IS, "2147483647");
+    });
+    assert!(only_refusal(&paths[0]).contains("truncated"));
+    edit(&paths[0], |object| {
+        let fragments = PixelFragmentSequence::new(vec![], vec![vec![0u8; 64]]);
+        object.put(DataElement::new(tags::PIXEL_DATA, VR::OB, fragments));
+        object.update_meta(|meta| meta.transfer_syntax = uids::RLE_LOSSLESS.to_owned());
+    });
+    assert!(only_refusal(&paths[0]).contains("1 compressed fragments do not make 2147483647 frames"));
+}
+
+#[test]
+fn lengths_beyond_the_file_are_refused_before_they_are_read() {
+    let (folder, paths) = written(&volume(&[]));
+    let bytes = fs::read(&paths[0]).unwrap();
+    let at = bytes.windows(4).position(|window| window == [0x10, 0, 0x10, 0]).expect("patient name");
+    let bomb = |header: &[u8]| {
+        let path = folder.path().join("bomb.dcm");
+        fs::write(&path, [&bytes[..at], header, &bytes[at..]].concat()).unwrap();
+        only_refusal(&path)
+    };
+    // (0009,1010) OB of 4 GiB; a sequence that nests itself; an item in the middle of nowhere.
+    assert!(bomb(&[9, 0, 0x10, 0x10, b'O', b'B', 0, 0, 0xF0, 0xFF, 0xFF, 0xFF]).contains("declares 4294967280 bytes"));
+    let level = [[0x08, 0, 0x40, 0x11, b'S', b'Q', 0, 0, 0xFF, 0xFF, 0xFF, 0xFF].as_slice(), &[0xFE, 0xFF, 0, 0xE0, 0xFF, 0xFF, 0xFF, 0xFF]].concat();
+    assert!(bomb(&level.repeat(1000)).contains("nests sequences deeper"));
+    assert!(bomb(&[0x08, 0, 0x40, 0x11, b'S', b'Q', 0, 0, 0xFF, 0xFF, 0xFF, 0xFF]).contains("broken sequence"));
+}
+
+#[test]
+fn truncated_files_are_refused_with_the_numbers() {
+    let (_folder, paths) = written(&volume(&[]));
+    let bytes = fs::read(&paths[0]).unwrap();
+    fs::write(&paths[0], &bytes[..bytes.len() - 10]).unwrap();
+    assert_eq!(only_refusal(&paths[0]), "pixel data are truncated: expected 60 bytes, got 50");
+    // Cut anywhere, a file is refused and nothing panics.
+    for length in 0..bytes.len() {
+        fs::write(&paths[0], &bytes[..length]).unwrap();
+        assert!(scan(&paths[0]).series.is_empty(), "cut to {length} bytes");
+    }
+}
+
+#[test]
+fn files_without_preamble_or_meta_are_read() {
+    let original = volume(&[]);
+    let (folder, paths) = written(&original);
+    let bytes = fs::read(&paths[0]).unwrap();
+    let dataset = bytes.windows(6).position(|window| window == [8, 0, 5, 0, b'C', b'S']).expect("first element");
+    for start in [128, 132, dataset] {
+        fs::write(folder.path().join("IM0001.dcm"), &bytes[start..]).unwrap();
+        assert_eq!(load(&scan(folder.path()).series[0]).unwrap().volume, original, "from byte {start}");
+    }
+}
+
+#[test]
+fn deflated_and_implicit_files_are_read() {
+    let original = volume(&[]);
+    for syntax in [uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN, uids::IMPLICIT_VR_LITTLE_ENDIAN, "1.2.840.10008.1.2.2"] {
+        let (folder, paths) = written(&original);
+        edit(&paths[0], |object| object.update_meta(|meta| meta.transfer_syntax = syntax.to_owned()));
+        assert_eq!(load(&scan(folder.path()).series[0]).unwrap().volume, original, "{syntax}");
+    }
+}
+
+#[test]
+fn other_files_are_passed_over_and_reports_refused() {
+    let (folder, paths) = written(&volume(&[4.0; 2]));
+    fs::write(folder.path().join("notes.txt"), "not DICOM at all").unwrap();
+    fs::write(folder.path().join("DICOMDIR"), "whatever").unwrap();
+    fs::create_dir(folder.path().join("sub")).unwrap();
+    fs::rename(&paths[0], folder.path().join("sub/image")).unwrap();
+    #[cfg(unix)]
+    std::os::unix::fs::symlink(folder.path(), folder.path().join("sub/loop")).unwrap();
+    edit(&paths[1], |object| {
+        object.remove_element(tags::PIXEL_DATA);
+    });
+    let scan = scan(folder.path());
+    assert_eq!((scan.passed_over, scan.refused.len(), scan.series[0].slices), (2, 1, 2));
+    assert!(scan.refused[0].reason.to_string().starts_with("holds no image"));
+    let debug = format!("{:?} {:?}", scan.series[0], scan.refused[0]);
+    assert!(!debug.contains("Phantom") && !debug.contains("IM000"), "{debug}");
+}
+
+#[test]
+fn the_t2_sagittal_series_is_chosen_and_others_say_why_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let add = |number: u32, description: &str, times: (f64, f64), slices: usize| {
+        let mut header = SeriesHeader::synthetic_t2_sagittal("several");
+        header.series_number = number;
+        header.texts.series_description = description.to_owned();
+        (header.texts.repetition_time_ms, header.texts.echo_time_ms) = (Some(times.0), Some(times.1));
+        let gaps = vec![4.0; slices - 1];
+        write_series(&folder.path().join(number.to_string()), &volume(&gaps), &header).unwrap();
+    };
+    add(1, "LOCALIZER", (3000.0, 90.0), 3);
+    add(2, "T1 TSE SAG", (550.0, 9.0), 15);
+    add(3, "T2 TSE SAG FS", (3500.0, 80.0), 20);
+    add(4, "T2 TSE SAG", (3500.0, 100.0), 15);
+    add(5, "STIR SAG", (4000.0, 60.0), 15);
+    let scan = scan(folder.path());
+    assert_eq!(scan.t2_sagittal().unwrap().series_number, Some(4));
+    let reasons: Vec<_> = scan.series.iter().map(|series| series.choice.reason.as_str()).collect();
+    assert_eq!(
+        reasons,
+        [
+            "not chosen: a localizer",
+            "not chosen: sagittal, but T1",
+            "not chosen: T2 sagittal too, but fat-suppressed, where another is not (series 4)",
+            "chosen: T2 sagittal, 15 slices",
+            "not chosen: sagittal, but STIR",
+        ]
+    );
+}
+
+#[test]
+fn contrast_follows_times_then_words() {
+    use super::select::ContrastHints;
+    let hints = |tr: Option<f64>, te: Option<f64>, ti: Option<f64>, sequence: &str, words: &str| {
+        ContrastHints {
+            echo_time_ms: te,
+            repetition_time_ms: tr,
+            inversion_time_ms: ti,
+            scanning_sequence: sequence.to_owned(),
+            words: words.to_owned(),
+        }
+        .weighting()
+    };
+    assert_eq!(hints(Some(3500.0), Some(110.0), None, "SE", ""), Weighting::T2);
+    assert_eq!(hints(Some(600.0), Some(10.0), None, "SE", ""), Weighting::T1);
+    assert_eq!(hints(Some(3000.0), Some(25.0), None, "SE", ""), Weighting::ProtonDensity);
+    assert_eq!(hints(Some(4000.0), Some(60.0), Some(160.0), "IR", ""), Weighting::Stir);
+    assert_eq!(hints(Some(2000.0), Some(12.0), Some(860.0), "IR", "T1 FLAIR"), Weighting::T1);
+    assert_eq!(hints(Some(500.0), Some(15.0), None, "GR", "T2* MEDIC"), Weighting::Other);
+    assert_eq!(hints(None, None, None, "", "sag_t2_tse"), Weighting::T2);
+    assert_eq!(hints(None, None, None, "", "survey"), Weighting::Other);
+}
+
+#[test]
+fn broken_compressed_streams_are_refused_without_a_crash() {
+    let Some(data) = data_folder().map(|data| data.join("dicom-conformance")).filter(|folder| folder.is_dir()) else {
+        eprintln!("skipped: the development data are not here");
+        return;
+    };
+    let mut random = ChaCha8Rng::seed_from_u64(7);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("broken.dcm");
+    for name in ["MR_small_RLE", "MR_small_jpeg_ls_lossless", "MR_small_jp2klossless"] {
+        let whole = fs::read(data.join(format!("{name}.dcm"))).unwrap();
+        for _ in 0..150 {
+            let mut bytes = whole.clone();
+            for _ in 0..random.random_range(1..6) {
+                let at = random.random_range(whole.len() - 4000..whole.len());
+                bytes[at] = random.random();
+            }
+            fs::write(&path, &bytes).unwrap();
+            // Either outcome is right; a crash or a volume of another shape is not.
+            for series in &scan(&path).series {
+                if let Ok(series) = load(series) {
+                    assert_eq!(series.volume.shape(), [1, 64, 64]);
+                }
+            }
+        }
+    }
+}
