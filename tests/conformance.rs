@@ -2,12 +2,23 @@
 //! folders open with the right geometry and pixels. Skips, saying so, where the data are absent.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use glam::DVec3;
 use spinenet_viewer::dicom::{DicomError, FolderScan, Series, Weighting, load_series, scan_folder};
 use spinenet_viewer::task::{CancelToken, data_folder};
 use spinenet_viewer::volume::PlaneOrientation;
+
+/// Longest time that a file may take.
+const LONGEST: Duration = Duration::from_secs(2);
+
+/// The tests share one pool of threads; taking turns keeps their times apart.
+static TURN: Mutex<()> = Mutex::new(());
+
+fn my_turn() -> MutexGuard<'static, ()> {
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// What becomes of a file.
 enum Expected {
@@ -118,15 +129,24 @@ fn complaint(path: &Path, expected: &Expected) -> Option<String> {
 #[test]
 fn conformance_files_open_or_are_refused_with_the_reason() {
     let Some(folder) = data("dicom-conformance") else { return };
+    let _turn = my_turn();
     let mut complaints = Vec::new();
     for (name, expected) in FILES {
-        let start = Instant::now();
-        if let Some(complaint) = complaint(&folder.join(name), expected) {
-            complaints.push(format!("{name}: {complaint}"));
+        // The best of up to three attempts counts, since other work may hold up any one of them.
+        let mut best = Duration::MAX;
+        for _ in 0..3 {
+            let start = Instant::now();
+            if let Some(complaint) = complaint(&folder.join(name), expected) {
+                complaints.push(format!("{name}: {complaint}"));
+                break;
+            }
+            best = best.min(start.elapsed());
+            if best < LONGEST {
+                break;
+            }
         }
-        // Two seconds is the promise; a shared, unoptimized test run gets some slack.
-        if start.elapsed() > Duration::from_secs(8) {
-            complaints.push(format!("{name}: took {:?}", start.elapsed()));
+        if best >= LONGEST {
+            complaints.push(format!("{name}: took longer than {LONGEST:?}"));
         }
     }
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
@@ -137,6 +157,7 @@ fn conformance_files_open_or_are_refused_with_the_reason() {
 #[test]
 fn the_whole_collection_scans_as_one_folder() {
     let Some(folder) = data("dicom-conformance") else { return };
+    let _turn = my_turn();
     let scan = scan(&folder);
     let openable = FILES.iter().filter(|(_, expected)| matches!(expected, Expected::Opens(..))).count();
     let files: std::collections::BTreeSet<_> =
@@ -171,6 +192,7 @@ const CASES: &[Case] = &[
 #[test]
 fn studies_open_sorted_by_position_with_exact_pixels() {
     let Some(folder) = data("dicom") else { return };
+    let _turn = my_turn();
     for (name, slices, first, last, spacing, first_sum, sum, value) in CASES {
         let scan = scan(&folder.join(name));
         assert!(scan.refused.is_empty() && scan.series.len() == 1, "{name}: {:?}", scan.refused);
@@ -199,6 +221,7 @@ fn studies_open_sorted_by_position_with_exact_pixels() {
 #[test]
 fn a_cancelled_scan_and_load_stop() {
     let Some(folder) = data("dicom") else { return };
+    let _turn = my_turn();
     let cancel = CancelToken::default();
     let scan = scan(&folder.join("case-041"));
     cancel.cancel();

@@ -392,9 +392,14 @@ fn broken_compressed_streams_are_refused_without_a_crash() {
     let mut random = ChaCha8Rng::seed_from_u64(7);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("broken.dcm");
-    for name in ["MR_small_RLE", "MR_small_jpeg_ls_lossless", "MR_small_jp2klossless"] {
+    for (name, times) in [
+        ("MR_small_RLE", 200),
+        ("MR_small_jpeg_ls_lossless", 200),
+        ("MR_small_jp2klossless", 200),
+        ("fodicom_GH1339_spine_axial_jpegll_truncated", 30),
+    ] {
         let whole = fs::read(data.join(format!("{name}.dcm"))).unwrap();
-        for _ in 0..150 {
+        for _ in 0..times {
             let mut bytes = whole.clone();
             for _ in 0..random.random_range(1..6) {
                 let at = random.random_range(whole.len() - 4000..whole.len());
@@ -404,7 +409,8 @@ fn broken_compressed_streams_are_refused_without_a_crash() {
             // Either outcome is right; a crash or a volume of another shape is not.
             for series in &scan(&path).series {
                 if let Ok(series) = load(series) {
-                    assert_eq!(series.volume.shape(), [1, 64, 64]);
+                    let SeriesSummary { slices, rows, columns, .. } = series.summary;
+                    assert_eq!(series.volume.shape(), [slices, rows, columns]);
                 }
             }
         }
