@@ -3,12 +3,41 @@
 //! The command line and the background worker call the same functions, so they cannot disagree.
 
 mod boxes;
+mod chain;
+mod demo;
 mod device;
+mod error;
+mod evidence;
+mod explanation;
 mod files;
+mod findings;
+mod models;
+mod output;
+mod report;
+mod table;
+#[cfg(test)]
+mod tests;
+mod truth;
 
 pub use boxes::{BOXES_SCHEMA, BoxesError, BoxesFile};
+pub use chain::{
+    Analysis, AnalysisObserver, AnalysisOptions, GradeOutcome, analyze_folder, analyze_series, choose_series, explain,
+    grade_discs, open_series,
+};
+pub use demo::{DEMO_SEED, DemoStudy, prepare_demo};
 pub use device::{DeviceChoice, DeviceError, device_name};
+pub use error::PipelineError;
+pub use evidence::{DEFAULT_PERCENTILE, EVIDENCE_SCHEMA, Evidence};
+pub use explanation::{Explanation, write_overview};
 pub use files::write_whole;
+pub use findings::{Finding, disc_notes, method_in_words, most_abnormal, sentence};
+pub use models::{Models, ModelsInfo, verify_weights};
+pub use output::{FailedScan, OutputFormat, ReportEntry, read_reports, write_reports};
+pub use report::{
+    CornersEntry, DiscEntry, GradeEntry, OutlineEntry, REPORT_SCHEMA, Report, ReportParts, ReportWarning, ScanSource,
+    Seconds, Software, VertebraEntry, WeightsUsed,
+};
+pub use truth::{DiscTruth, TRUTH_SCHEMA, TruthFile, TruthTable};
 
 /// `value` with `digits` after the point; never a negative zero. Written numbers are rounded to what they are worth, so
 /// that files stay small and differences in the last bit do not show.

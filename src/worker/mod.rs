@@ -9,9 +9,13 @@
 //! becomes a failure of that job. Knows nothing of windows: the worker is given a closure that wakes the screen.
 
 mod handle;
+mod inference;
 mod job;
+mod message;
 #[cfg(test)]
 mod tests;
 
 pub use handle::{COMMAND_CAPACITY, EVENT_CAPACITY, Handle, JobContext, SubmitError, Work};
+pub use inference::{Inference, JobKind, StartError, WorkerHandle};
 pub use job::{JobError, JobEvent, JobId, Loadable, Notice};
+pub use message::{Command, Event};

@@ -1,0 +1,130 @@
+//! Why the chain stopped.
+
+use std::io;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use super::{BoxesError, DeviceError};
+use crate::detection::DetectionError;
+use crate::dicom::DicomError;
+use crate::model::{GraderError, WeightsError};
+use crate::picture::PictureError;
+use crate::saliency::SaliencyError;
+use crate::spine::DiscLevel;
+use crate::task::Cancelled;
+
+/// Why a step of the chain failed.
+#[derive(Debug, Error)]
+pub enum PipelineError {
+    /// Stopped on request.
+    #[error(transparent)]
+    Cancelled(#[from] Cancelled),
+    /// Reading or writing DICOM.
+    #[error(transparent)]
+    Dicom(#[from] DicomError),
+    /// The folder holds no MR images at all.
+    #[error("no usable DICOM images were found{}", refused.as_ref().map(|text| format!(" ({text})")).unwrap_or_default())]
+    NoImages {
+        /// What was wrong with the first refused file, if there was one.
+        refused: Option<String>,
+    },
+    /// There are series, but none to grade.
+    #[error("no T2 sagittal series was found: {}", reasons.join("; "))]
+    NoSagittalT2 {
+        /// Why each series was not chosen.
+        reasons: Vec<String>,
+    },
+    /// The series asked for is not in the folder.
+    #[error("the folder has no series {uid}")]
+    NoSuchSeries {
+        /// What was asked for.
+        uid: String,
+    },
+    /// The device cannot be had.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    /// Weights are missing or damaged.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+    /// No vertebrae.
+    #[error(transparent)]
+    Detection(#[from] DetectionError),
+    /// Bodies were found but no two that enclose a graded disc.
+    #[error("no disc from T12-L1 to L5-S1 was found")]
+    NoDiscs,
+    /// A disc that was asked for was not found.
+    #[error("disc {level} was not found; found {}", list(found))]
+    NoSuchDisc {
+        /// What was asked for.
+        level: DiscLevel,
+        /// What is there.
+        found: Vec<DiscLevel>,
+    },
+    /// No grader, or not one disc can be graded.
+    #[error(transparent)]
+    Grader(#[from] GraderError),
+    /// No evidence map.
+    #[error(transparent)]
+    Saliency(#[from] SaliencyError),
+    /// A boxes file.
+    #[error(transparent)]
+    Boxes(#[from] BoxesError),
+    /// A picture could not be written.
+    #[error(transparent)]
+    Picture(#[from] PictureError),
+    /// An evidence volume could not be written.
+    #[error("cannot write the evidence volume ({reason}): {}", path.display())]
+    Nifti {
+        /// What is wrong.
+        reason: String,
+        /// Which file.
+        path: PathBuf,
+    },
+    /// A report file is not what it should be.
+    #[error("not a report ({reason}): {}", path.display())]
+    Report {
+        /// What is wrong.
+        reason: String,
+        /// Which file.
+        path: PathBuf,
+    },
+    /// A truth table is not what it should be.
+    #[error("not a table of true grades ({reason}): {}", path.display())]
+    Truth {
+        /// What is wrong.
+        reason: String,
+        /// Which file.
+        path: PathBuf,
+    },
+    /// The ending of an output file names no known format.
+    #[error("cannot tell the format of the output; end its name in .json, .jsonl or .csv: {}", path.display())]
+    OutputFormat {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// A file cannot be read or written.
+    #[error("{source}: {}", path.display())]
+    File {
+        /// What the system said.
+        #[source]
+        source: io::Error,
+        /// Which file.
+        path: PathBuf,
+    },
+}
+
+impl PipelineError {
+    /// Adds the path to what the system says.
+    pub(super) fn file(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::File { source, path }
+    }
+}
+
+fn list(levels: &[DiscLevel]) -> String {
+    if levels.is_empty() {
+        return "none".to_owned();
+    }
+    levels.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}

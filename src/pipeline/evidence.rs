@@ -1,0 +1,213 @@
+//! Evidence maps as files: the volume, the pictures, the boxes and how they were made.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use glam::DVec3;
+use ndarray::{Array3, ShapeBuilder};
+use nifti::{NiftiHeader, writer::WriterOptions};
+use serde::Serialize;
+
+use super::report::{Software, WeightsUsed};
+use super::{BoxesFile, PipelineError, method_in_words, rounded, write_whole};
+use crate::picture::{ColorMap, EvidenceFigure, OverlayStyle, figure_sheet, overlay, write_png};
+use crate::saliency::SaliencyMap;
+use crate::spine::{DiscFrame, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, SliceBox};
+use crate::volume::{Volume, VolumeGeometry};
+
+/// Name and version of the schema of evidence descriptions.
+pub const EVIDENCE_SCHEMA: &str = "spinenet-evidence/1";
+
+/// Percentile of the map above which evidence is boxed and shown, unless another is asked for.
+pub const DEFAULT_PERCENTILE: f64 = 97.0;
+
+/// An evidence map with all that its files say.
+#[derive(Debug, Clone)]
+pub struct Evidence {
+    /// The map.
+    pub map: Arc<SaliencyMap>,
+    /// Probability of the explained class, where the disc was graded.
+    pub probability: Option<f32>,
+    /// Of the random augmentations.
+    pub seed: u64,
+    /// Percentile of the map above which evidence is boxed.
+    pub percentile: f64,
+    /// The scan.
+    pub volume: Arc<Volume>,
+    /// Study of the scan.
+    pub study_instance_uid: String,
+    /// The series.
+    pub series_instance_uid: String,
+    /// Its instances by position.
+    pub sop_instance_uids: Vec<String>,
+    /// Weights of the networks used.
+    pub weights: Vec<WeightsUsed>,
+    /// `cpu`, `cuda` or `metal`.
+    pub device: String,
+    /// A reader's boxes of the same disc and grading, drawn beside the predicted ones.
+    pub reader_boxes: Vec<SliceBox>,
+}
+
+/// How a map was made: what must be known to make it again.
+#[derive(Debug, Serialize)]
+struct Description<'a> {
+    schema: &'static str,
+    software: Software,
+    weights: &'a [WeightsUsed],
+    device: &'a str,
+    research_use_only: bool,
+    study_instance_uid: &'a str,
+    series_instance_uid: &'a str,
+    sop_instance_uids: &'a [String],
+    level: String,
+    grading: &'static str,
+    class: usize,
+    grade: u8,
+    probability: Option<f64>,
+    method: &'static str,
+    augmentations: usize,
+    seed: u64,
+    percentile: f64,
+    threshold: f64,
+    volume: String,
+}
+
+impl Evidence {
+    /// The predicted boxes: one for each scan slice with evidence above the percentile.
+    #[must_use]
+    pub fn predicted_boxes(&self) -> Vec<SliceBox> {
+        self.map.image_boxes(&self.volume, self.percentile)
+    }
+
+    /// Writes into `folder` (made where needed), each name starting with disc and grading: the map as NIfTI in patient
+    /// space, one picture for each scan slice of the disc, the figure sheet, the predicted boxes, and how it was made.
+    ///
+    /// # Errors
+    /// If a file cannot be written.
+    pub fn write(&self, folder: &Path) -> Result<Vec<PathBuf>, PipelineError> {
+        fs::create_dir_all(folder).map_err(PipelineError::file(folder))?;
+        let stem = format!("{}_{}", self.map.level, self.map.grading);
+        let path = |ending: &str| folder.join(format!("{stem}_{ending}"));
+        let volume = path("evidence.nii.gz");
+        write_nifti(&volume, &self.map.values, &self.map.frame, self.volume.geometry())?;
+        let boxes = path("boxes.json");
+        let predicted = self.predicted_boxes();
+        BoxesFile::new("", &self.series_instance_uid, predicted.clone()).save(&boxes)?;
+        let description = path("evidence.json");
+        let text = serde_json::to_string_pretty(&self.description(&volume)).expect("plain values") + "\n";
+        write_whole(&description, text.as_bytes()).map_err(PipelineError::file(&description))?;
+
+        let figure = self.figure(predicted);
+        let mut files = vec![volume, boxes, description];
+        for slice in self.scan_slices() {
+            let file = path(&format!("slice-{:02}.png", slice + 1));
+            write_png(&overlay(&self.volume, slice, Some(&figure), &OverlayStyle::default()), &file)?;
+            files.push(file);
+        }
+        let sheet = path("figure.png");
+        write_png(&figure_sheet(&self.volume, &figure, ""), &sheet)?;
+        files.push(sheet);
+        Ok(files)
+    }
+
+    /// Scan slices that the disc volume shows, ascending.
+    fn scan_slices(&self) -> Vec<usize> {
+        let mut slices: Vec<usize> = (0..PATCH_SLICES).filter_map(|slice| self.map.frame.scan_slice(slice)).collect();
+        slices.sort_unstable();
+        slices
+    }
+
+    fn figure(&self, predicted: Vec<SliceBox>) -> EvidenceFigure<'_> {
+        let map = &self.map;
+        let same = |found: &&SliceBox| found.level == map.level && found.grading == map.grading;
+        let readers = self.reader_boxes.iter().filter(same).cloned();
+        EvidenceFigure {
+            values: &map.values,
+            frame: &map.frame,
+            level: map.level,
+            grading: map.grading,
+            class: map.class,
+            probability: self.probability,
+            method: method_in_words(map.method),
+            augmentations: map.augmentations,
+            percentile: self.percentile,
+            threshold: map.threshold(self.percentile),
+            boxes: predicted.into_iter().chain(readers).collect(),
+            color_map: ColorMap::default(),
+        }
+    }
+
+    fn description(&self, volume: &Path) -> Description<'_> {
+        let map = &self.map;
+        Description {
+            schema: EVIDENCE_SCHEMA,
+            software: Software::this(),
+            weights: &self.weights,
+            device: &self.device,
+            research_use_only: true,
+            study_instance_uid: &self.study_instance_uid,
+            series_instance_uid: &self.series_instance_uid,
+            sop_instance_uids: &self.sop_instance_uids,
+            level: map.level.to_string(),
+            grading: map.grading.key(),
+            class: map.class,
+            grade: map.grading.grade_from_class(map.class),
+            probability: self.probability.map(|probability| rounded(f64::from(probability), 5)),
+            method: map.method.key(),
+            augmentations: map.augmentations,
+            seed: self.seed,
+            percentile: self.percentile,
+            threshold: f64::from(map.threshold(self.percentile)),
+            volume: volume.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        }
+    }
+}
+
+/// Rows of the affine from NIfTI's voxel index (column, row, slice of the patch) to RAS, mm.
+///
+/// NIfTI counts right and anterior positive where DICOM counts left and posterior. Where slices are unevenly spaced the
+/// mean step is written.
+pub(super) fn ras_from_patch(frame: &DiscFrame, geometry: &VolumeGeometry) -> [[f64; 4]; 3] {
+    let lps = |slice: f64, row: f64, column: f64| {
+        let image = frame.image_from_patch(row, column);
+        geometry.lps_from_voxel([frame.scan_from_patch_slice(slice), image.y, image.x])
+    };
+    let (last_slice, last_row, last_column) =
+        (PATCH_SLICES as f64 - 1.0, PATCH_ROWS as f64 - 1.0, PATCH_COLUMNS as f64 - 1.0);
+    let origin = lps(0.0, 0.0, 0.0);
+    let column = (lps(0.0, 0.0, last_column) - origin) / last_column;
+    let row = (lps(0.0, last_row, 0.0) - origin) / last_row;
+    let slice = (lps(last_slice, 0.0, 0.0) - origin) / last_slice;
+    let ras = DVec3::new(-1.0, -1.0, 1.0);
+    let [column, row, slice, origin] = [column, row, slice, origin].map(|vector| (vector * ras).to_array());
+    std::array::from_fn(|axis| [column[axis], row[axis], slice[axis], origin[axis]])
+}
+
+/// Writes the values of a map as `float32` NIfTI, index order (column, row, slice) of the disc volume.
+pub(super) fn write_nifti(
+    file: &Path,
+    values: &[f32],
+    frame: &DiscFrame,
+    geometry: &VolumeGeometry,
+) -> Result<(), PipelineError> {
+    let affine = ras_from_patch(frame, geometry);
+    let row = |axis: usize| affine[axis].map(|value| value as f32);
+    let step = |column: usize| DVec3::from_array(std::array::from_fn(|axis| affine[axis][column])).length() as f32;
+    let mut header = NiftiHeader {
+        pixdim: [1.0, step(0), step(1), step(2), 0.0, 0.0, 0.0, 0.0],
+        // Millimeters; scanner coordinates by the affine alone.
+        xyzt_units: 2,
+        qform_code: 0,
+        sform_code: 1,
+        srow_x: row(0),
+        srow_y: row(1),
+        srow_z: row(2),
+        ..NiftiHeader::default()
+    };
+    let failed = |error: nifti::NiftiError| PipelineError::Nifti { reason: error.to_string(), path: file.to_owned() };
+    header.set_description_str("spinenet evidence, research use only").map_err(failed)?;
+    let shape = (PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES).f();
+    let values = Array3::from_shape_vec(shape, values.to_vec()).expect("a map has the size of a disc volume");
+    WriterOptions::new(file).reference_header(&header).write_nifti(&values).map_err(failed)
+}

@@ -1,0 +1,144 @@
+//! The networks: loaded on first use, then kept.
+
+use std::path::PathBuf;
+
+use candle_core::Device;
+
+use super::{DeviceChoice, DeviceError, PipelineError, WeightsUsed, device_name};
+use crate::detection::Detector;
+use crate::model::grader::GRADING_WEIGHTS;
+use crate::model::weights::{Architecture, WeightsMetadata};
+use crate::model::{DetectorConfig, Grader, GradingConfig, WeightsError, WeightsFolder, find_weights};
+use crate::spine::{Grading, PerGrading};
+
+/// The detector and the grader with the device they run on.
+pub struct Models {
+    device: Device,
+    user_weights: Option<PathBuf>,
+    detector: Option<Detector>,
+    grader: Option<Grader>,
+    experimental: PerGrading<Option<String>>,
+}
+
+/// Which networks were used, where, and what not to rely on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModelsInfo {
+    /// Weights of the networks loaded so far, in the order of the chain.
+    pub weights: Vec<WeightsUsed>,
+    /// `cpu`, `cuda` or `metal`.
+    pub device: String,
+    /// Why a grading must not be relied on, where that is so.
+    pub experimental: PerGrading<Option<String>>,
+}
+
+impl ModelsInfo {
+    /// The gradings that must not be relied on.
+    #[must_use]
+    pub fn experimental_gradings(&self) -> Vec<Grading> {
+        self.experimental.iter().filter(|(_, reason)| reason.is_some()).map(|(grading, _)| grading).collect()
+    }
+}
+
+impl Models {
+    /// Opens the device; nothing is loaded yet. Weights are looked for in `user_weights` first.
+    ///
+    /// # Errors
+    /// If the device is not there.
+    pub fn new(device: DeviceChoice, user_weights: Option<PathBuf>) -> Result<Self, DeviceError> {
+        Ok(Self {
+            device: device.open()?,
+            user_weights,
+            detector: None,
+            grader: None,
+            experimental: PerGrading::default(),
+        })
+    }
+
+    /// Loads and checks the detector's weights; `false` if that was done before.
+    ///
+    /// # Errors
+    /// If they are missing or damaged.
+    pub fn load_detector(&mut self) -> Result<bool, PipelineError> {
+        let is_new = self.detector.is_none();
+        if is_new {
+            self.detector = Some(Detector::load(self.user_weights.as_deref(), &self.device)?);
+        }
+        Ok(is_new)
+    }
+
+    /// Loads and checks the grader's weights; `false` if that was done before.
+    ///
+    /// # Errors
+    /// If they are missing or damaged.
+    pub fn load_grader(&mut self) -> Result<bool, PipelineError> {
+        let is_new = self.grader.is_none();
+        if is_new {
+            let weights = find_weights(GRADING_WEIGHTS, self.user_weights.as_deref())?;
+            self.grader = Some(Grader::from_folder(&weights, &self.device)?);
+            self.experimental = experimental_gradings(&weights.metadata);
+        }
+        Ok(is_new)
+    }
+
+    /// The detector, loaded now if it was not.
+    ///
+    /// # Errors
+    /// As [`Self::load_detector`].
+    pub fn detector(&mut self) -> Result<&Detector, PipelineError> {
+        self.load_detector()?;
+        Ok(self.detector.as_ref().expect("loaded one line above"))
+    }
+
+    /// The grader, loaded now if it was not.
+    ///
+    /// # Errors
+    /// As [`Self::load_grader`].
+    pub fn grader(&mut self) -> Result<&Grader, PipelineError> {
+        self.load_grader()?;
+        Ok(self.grader.as_ref().expect("loaded one line above"))
+    }
+
+    /// Forgets the networks; they are loaded again on next use.
+    pub fn unload(&mut self) {
+        (self.detector, self.grader) = (None, None);
+    }
+
+    /// Names what is loaded.
+    #[must_use]
+    pub fn info(&self) -> ModelsInfo {
+        let detector = self.detector.as_ref().map(Detector::info);
+        let grader = self.grader.as_ref().map(Grader::info);
+        ModelsInfo {
+            weights: [detector, grader].into_iter().flatten().cloned().map(WeightsUsed::from).collect(),
+            device: device_name(&self.device).to_owned(),
+            experimental: self.experimental.clone(),
+        }
+    }
+}
+
+/// Why gradings must not be relied on, after what the weights say of their training.
+fn experimental_gradings(metadata: &WeightsMetadata) -> PerGrading<Option<String>> {
+    let named = |key: &str| -> Vec<Grading> {
+        serde_json::from_value(metadata.training.results[key].clone()).unwrap_or_default()
+    };
+    let (phantom_only, untrained) = (named("phantom_only_gradings"), named("untrained_gradings"));
+    PerGrading::from_fn(|grading| {
+        if untrained.contains(&grading) {
+            Some("not trained: no labels".to_owned())
+        } else {
+            phantom_only.contains(&grading).then(|| "trained on synthetic studies only, not on patients".to_owned())
+        }
+    })
+}
+
+/// Checks size, SHA-256 and every tensor of weights whose architecture this program knows.
+///
+/// # Errors
+/// The first check that fails, or an architecture that is not known.
+pub fn verify_weights(weights: &WeightsFolder) -> Result<(), WeightsError> {
+    match weights.metadata.architecture.as_str() {
+        DetectorConfig::NAME => weights.load::<DetectorConfig>(&Device::Cpu).map(|_| ()),
+        // An unknown architecture fails here, naming what it is.
+        _ => weights.load::<GradingConfig>(&Device::Cpu).map(|_| ()),
+    }
+}

@@ -1,0 +1,324 @@
+//! The report of a graded scan, schema `spinenet-report/1`.
+//!
+//! The same scan, weights and options give the same bytes: keys keep their order, numbers are rounded to what they are
+//! worth, and the running times are the only part that changes from run to run ([`Report::without_times`] drops them).
+
+use glam::{DVec2, DVec3};
+use serde::{Deserialize, Serialize};
+
+use super::{ModelsInfo, rounded};
+use crate::dicom::{Series, SeriesSummary, SeriesWarning};
+use crate::model::{DiscPrediction, Views, WeightsInfo};
+use crate::spine::{Corners, Disc, DiscLevel, Grading, PerGrading, Vertebra, VertebraLabel};
+use crate::volume::VolumeGeometry;
+
+/// Name and version of the report's schema.
+pub const REPORT_SCHEMA: &str = "spinenet-report/1";
+
+/// A graded scan as written to JSON.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// [`REPORT_SCHEMA`].
+    pub schema: String,
+    /// The program that wrote it.
+    pub software: Software,
+    /// Weights that were used, in the order of the chain.
+    pub weights: Vec<WeightsUsed>,
+    /// Where the networks ran: `cpu`, `cuda` or `metal`.
+    pub device: String,
+    /// Views averaged per disc; absent where nothing was graded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub views: Option<usize>,
+    /// Always true.
+    pub research_use_only: bool,
+    /// Gradings that the weights were hardly or not trained for; their values say little.
+    pub experimental_gradings: Vec<Grading>,
+    /// Distance between rows and between columns, mm.
+    pub pixel_spacing_mm: [f64; 2],
+    /// Mean distance between slices, mm, measured from positions; `null` for a single slice.
+    pub slice_spacing_mm: Option<f64>,
+    /// Study of the series.
+    pub study_instance_uid: String,
+    /// The series that was graded.
+    pub series_instance_uid: String,
+    /// Its instances by position.
+    pub sop_instance_uids: Vec<String>,
+    /// Folder that was read; only on request, because paths may name the patient.
+    pub folder: Option<String>,
+    /// What is odd about the scan but could be lived with.
+    pub warnings: Vec<ReportWarning>,
+    /// Labelled vertebral bodies from the thorax down.
+    pub vertebrae: Vec<VertebraEntry>,
+    /// Discs from the thorax down.
+    pub discs: Vec<DiscEntry>,
+    /// Running times.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seconds: Option<Seconds>,
+}
+
+/// A program and its version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Software {
+    /// Package name.
+    pub name: String,
+    /// Package version.
+    pub version: String,
+}
+
+impl Software {
+    /// This program.
+    #[must_use]
+    pub fn this() -> Self {
+        Self { name: env!("CARGO_PKG_NAME").to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() }
+    }
+}
+
+/// Weights that took part in a result.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WeightsUsed {
+    /// Name.
+    pub name: String,
+    /// Version.
+    pub version: String,
+    /// SHA-256 of the weights file, hexadecimal.
+    pub sha256: String,
+}
+
+impl From<WeightsInfo> for WeightsUsed {
+    fn from(WeightsInfo { name, version, sha256 }: WeightsInfo) -> Self {
+        Self { name, version, sha256 }
+    }
+}
+
+/// A warning of the report.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReportWarning {
+    /// Stable code such as `uneven_slice_spacing`.
+    pub code: String,
+    /// What it means for the reader.
+    pub message: String,
+}
+
+/// A vertebral body in the report.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct VertebraEntry {
+    /// Level.
+    pub label: VertebraLabel,
+    /// Probability that body and label are right.
+    pub confidence: f64,
+    /// Outlines, ascending by slice.
+    pub slices: Vec<OutlineEntry>,
+    /// Center in the patient, mm.
+    pub centroid_lps: [f64; 3],
+}
+
+/// Outline of a body on one slice.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OutlineEntry {
+    /// Slice index after sorting by position.
+    pub slice: usize,
+    /// Corners in image pixels.
+    pub corners_image: CornersEntry,
+}
+
+/// Four corners as `[x, y]`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub struct CornersEntry {
+    /// Superior-anterior.
+    pub sa: [f64; 2],
+    /// Superior-posterior.
+    pub sp: [f64; 2],
+    /// Inferior-posterior.
+    pub ip: [f64; 2],
+    /// Inferior-anterior.
+    pub ia: [f64; 2],
+}
+
+/// A disc in the report.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DiscEntry {
+    /// Level.
+    pub level: DiscLevel,
+    /// Center in the patient, mm.
+    pub centroid_lps: [f64; 3],
+    /// Center as `[slice, x, y]`.
+    pub centroid_image: [f64; 3],
+    /// Grades; absent where the disc was only detected or could not be graded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gradings: Option<PerGrading<GradeEntry>>,
+}
+
+/// One grading of one disc.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GradeEntry {
+    /// The computed grade in a reader's counting.
+    pub grade: u8,
+    /// Probability of each class, lowest grade first.
+    pub probabilities: Vec<f64>,
+    /// The reader's grade where it differs; the computed one stays beside it.
+    pub edited: Option<u8>,
+}
+
+/// Running times, s.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Seconds {
+    /// Finding and decoding the series.
+    pub load: f64,
+    /// Finding the vertebrae.
+    pub detect: f64,
+    /// Grading all discs.
+    pub grade: f64,
+}
+
+/// Where a scan comes from and how it lies, as far as the report says it.
+#[derive(Debug, Clone)]
+pub struct ScanSource<'a> {
+    /// Study of the series.
+    pub study_instance_uid: &'a str,
+    /// The series.
+    pub series_instance_uid: &'a str,
+    /// Its instances by position.
+    pub sop_instance_uids: Vec<String>,
+    /// Oddities.
+    pub warnings: Vec<ReportWarning>,
+    /// Spacings.
+    pub geometry: &'a VolumeGeometry,
+}
+
+impl<'a> From<&'a Series> for ScanSource<'a> {
+    fn from(series: &'a Series) -> Self {
+        let SeriesSummary { study_instance_uid, series_instance_uid, instances, .. } = &series.summary;
+        let warning = |from: &SeriesWarning| ReportWarning { code: from.code.clone(), message: from.message.clone() };
+        Self {
+            study_instance_uid,
+            series_instance_uid,
+            sop_instance_uids: instances.iter().map(|instance| instance.sop_instance_uid.clone()).collect(),
+            warnings: series.warnings.iter().map(warning).collect(),
+            geometry: series.volume.geometry(),
+        }
+    }
+}
+
+/// Everything a report is made of.
+#[derive(Debug, Clone)]
+pub struct ReportParts<'a> {
+    /// The scan.
+    pub source: ScanSource<'a>,
+    /// Labelled bodies, as detected or as corrected by a reader.
+    pub vertebrae: &'a [Vertebra],
+    /// The discs between them.
+    pub discs: &'a [Disc],
+    /// What was computed for them; discs without an entry are reported without grades.
+    pub predictions: &'a [DiscPrediction],
+    /// The weights and the device.
+    pub models: &'a ModelsInfo,
+    /// Views averaged per disc; `None` where nothing was graded.
+    pub views: Option<Views>,
+    /// Running times, to be left out where bytes must repeat.
+    pub seconds: Option<Seconds>,
+}
+
+impl Report {
+    /// Puts a report together; vertebrae and discs are ordered from the thorax down.
+    #[must_use]
+    pub fn new(parts: &ReportParts<'_>) -> Self {
+        let source = &parts.source;
+        let geometry = source.geometry;
+        let mut vertebrae: Vec<&Vertebra> = parts.vertebrae.iter().collect();
+        vertebrae.sort_by_key(|vertebra| vertebra.label);
+        let mut discs: Vec<&Disc> = parts.discs.iter().collect();
+        discs.sort_by_key(|disc| disc.level);
+        let prediction = |level| parts.predictions.iter().find(|prediction| prediction.level == level);
+        Self {
+            schema: REPORT_SCHEMA.to_owned(),
+            software: Software::this(),
+            weights: parts.models.weights.clone(),
+            device: parts.models.device.clone(),
+            views: parts.views.map(|views| views.changes().len()),
+            research_use_only: true,
+            experimental_gradings: parts.models.experimental_gradings(),
+            pixel_spacing_mm: [rounded(geometry.row_spacing_mm(), 6), rounded(geometry.column_spacing_mm(), 6)],
+            slice_spacing_mm: geometry.slice_spacing_mm().map(|spacing| rounded(spacing, 4)),
+            study_instance_uid: source.study_instance_uid.to_owned(),
+            series_instance_uid: source.series_instance_uid.to_owned(),
+            sop_instance_uids: source.sop_instance_uids.clone(),
+            folder: None,
+            warnings: source.warnings.clone(),
+            vertebrae: vertebrae.into_iter().map(|vertebra| VertebraEntry::new(vertebra, geometry)).collect(),
+            discs: discs.into_iter().map(|disc| DiscEntry::new(disc, geometry, prediction(disc.level))).collect(),
+            seconds: parts.seconds.map(Seconds::rounded),
+        }
+    }
+
+    /// Notes a reader's grade beside the computed one; `None` takes the edit back. `false` if the report has no such
+    /// grading or the grade does not exist.
+    pub fn set_edited(&mut self, level: DiscLevel, grading: Grading, grade: Option<u8>) -> bool {
+        let exists = grade.is_none_or(|grade| grading.class_from_grade(grade).is_some());
+        let disc = self.discs.iter_mut().find(|disc| disc.level == level);
+        let Some(gradings) = disc.and_then(|disc| disc.gradings.as_mut()).filter(|_| exists) else { return false };
+        gradings[grading].edited = grade.filter(|grade| *grade != gradings[grading].grade);
+        true
+    }
+
+    /// Adds a warning.
+    pub fn warn(&mut self, code: &str, message: String) {
+        self.warnings.push(ReportWarning { code: code.to_owned(), message });
+    }
+
+    /// The report without running times: the same input gives the same bytes.
+    #[must_use]
+    pub fn without_times(mut self) -> Self {
+        self.seconds = None;
+        self
+    }
+}
+
+impl VertebraEntry {
+    pub(super) fn new(vertebra: &Vertebra, geometry: &VolumeGeometry) -> Self {
+        let slices = vertebra.outlines.iter();
+        Self {
+            label: vertebra.label,
+            confidence: rounded(f64::from(vertebra.confidence), 4),
+            slices: slices
+                .map(|outline| OutlineEntry { slice: outline.slice, corners_image: (&outline.corners).into() })
+                .collect(),
+            centroid_lps: millimeters(vertebra.centroid_lps(geometry)),
+        }
+    }
+}
+
+impl DiscEntry {
+    fn new(disc: &Disc, geometry: &VolumeGeometry, prediction: Option<&DiscPrediction>) -> Self {
+        let [slice, row, column] = disc.center_voxel;
+        Self {
+            level: disc.level,
+            centroid_lps: millimeters(disc.center_lps(geometry)),
+            centroid_image: [slice, column, row].map(|index| rounded(index, 3)),
+            gradings: prediction.map(|prediction| {
+                prediction.probabilities.map(|grading, probabilities| GradeEntry {
+                    grade: grading.grade_from_class(prediction.class(grading)),
+                    probabilities: probabilities.iter().map(|value| rounded(f64::from(*value), 5)).collect(),
+                    edited: None,
+                })
+            }),
+        }
+    }
+}
+
+impl From<&Corners> for CornersEntry {
+    fn from(corners: &Corners) -> Self {
+        let point = |corner: DVec2| [rounded(corner.x, 3), rounded(corner.y, 3)];
+        Self { sa: point(corners.sa), sp: point(corners.sp), ip: point(corners.ip), ia: point(corners.ia) }
+    }
+}
+
+impl Seconds {
+    fn rounded(self) -> Self {
+        Self { load: rounded(self.load, 3), detect: rounded(self.detect, 3), grade: rounded(self.grade, 3) }
+    }
+}
+
+fn millimeters(point: DVec3) -> [f64; 3] {
+    point.to_array().map(|value| rounded(value, 3))
+}

@@ -1,0 +1,228 @@
+use std::path::Path;
+
+use glam::{DVec2, DVec3};
+
+use super::*;
+use crate::model::{DiscPrediction, Views};
+use crate::spine::{
+    Corners, DiscFrame, DiscLevel, Grading, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, PerGrading, Vertebra,
+    VertebraLabel, VertebraOutline, discs_between,
+};
+use crate::volume::{Volume, VolumeGeometry};
+
+/// An oblique scan of seven slices with two bodies 5 mm apart.
+fn scan() -> (Volume, Vec<Vertebra>) {
+    let rotation = glam::DQuat::from_euler(glam::EulerRot::XYZ, 0.05, 0.1, -0.08);
+    let (x, y, normal) = (rotation * DVec3::Y, rotation * -DVec3::Z, rotation * -DVec3::X);
+    let origins = (0..7).map(|slice| DVec3::new(12.0, -60.0, 90.0) + normal * (4.0 * f64::from(slice))).collect();
+    let geometry = VolumeGeometry::new(origins, x, y, 0.5, 0.8).expect("valid geometry");
+    let volume = Volume::new(200, 120, vec![100.0; 7 * 200 * 120], geometry).expect("matching size");
+    let body = |label, top: f64| {
+        let at = |x: f64, y: f64| DVec2::new(x, y);
+        let corners =
+            Corners { sa: at(40.0, top), sp: at(80.0, top), ip: at(80.0, top + 50.0), ia: at(40.0, top + 50.0) };
+        let outlines = (1..6).map(|slice| VertebraOutline { slice, corners }).collect();
+        Vertebra { label, confidence: 0.98761, outlines }
+    };
+    (volume, vec![body(VertebraLabel::L4, 30.0), body(VertebraLabel::L5, 90.0)])
+}
+
+fn prediction(level: DiscLevel) -> DiscPrediction {
+    let probabilities = PerGrading::from_fn(|grading| {
+        let mut probabilities = vec![0.1; grading.classes()];
+        probabilities[1] = 1.0 - 0.1 * (grading.classes() as f32 - 1.0);
+        probabilities
+    });
+    DiscPrediction { level, probabilities }
+}
+
+fn models() -> ModelsInfo {
+    let mut experimental = PerGrading::from_fn(|_| None);
+    experimental[Grading::CentralCanalStenosis] = Some("no labels".to_owned());
+    let used = |name: &str| WeightsUsed { name: name.into(), version: "1.0.0".into(), sha256: "ab".repeat(32) };
+    ModelsInfo { weights: vec![used("detector"), used("grading")], device: "cpu".into(), experimental }
+}
+
+fn report() -> Report {
+    let (volume, vertebrae) = scan();
+    let discs = discs_between(&vertebrae);
+    let source = ScanSource {
+        study_instance_uid: "1.2",
+        series_instance_uid: "1.2.3",
+        sop_instance_uids: vec!["1.2.3.1".into(), "1.2.3.2".into()],
+        warnings: vec![ReportWarning { code: "uneven_slice_spacing".into(), message: "uneven".into() }],
+        geometry: volume.geometry(),
+    };
+    Report::new(&ReportParts {
+        source,
+        vertebrae: &vertebrae,
+        discs: &discs,
+        predictions: &[prediction(DiscLevel::L4L5)],
+        models: &models(),
+        views: Some(Views::FiftyFour),
+        seconds: Some(Seconds { load: 0.123_456, detect: 1.0, grade: 2.0 }),
+    })
+}
+
+#[test]
+fn the_report_has_the_keys_of_the_schema_in_their_order() {
+    let text = OutputFormat::Json.text(&[report().into()]);
+    let value: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let keys = [
+        "schema",
+        "software",
+        "weights",
+        "device",
+        "views",
+        "research_use_only",
+        "experimental_gradings",
+        "pixel_spacing_mm",
+        "slice_spacing_mm",
+        "study_instance_uid",
+        "series_instance_uid",
+        "sop_instance_uids",
+        "folder",
+        "warnings",
+        "vertebrae",
+        "discs",
+        "seconds",
+    ];
+    let places: Vec<usize> =
+        keys.iter().map(|key| text.find(&format!("\n  \"{key}\": ")).unwrap_or_else(|| panic!("no {key}"))).collect();
+    assert!(places.is_sorted(), "keys in order");
+    assert_eq!(value.as_object().expect("an object").len(), keys.len());
+    assert_eq!(value["schema"], "spinenet-report/1");
+    assert_eq!(value["views"], 54);
+    assert_eq!(value["pixel_spacing_mm"], serde_json::json!([0.5, 0.8]), "row, then column spacing");
+    assert_eq!(value["slice_spacing_mm"], 4.0);
+    assert_eq!(value["folder"], serde_json::Value::Null);
+    assert_eq!(value["experimental_gradings"], serde_json::json!(["central_canal_stenosis"]));
+    assert_eq!(value["vertebrae"][1]["label"], "L5");
+    assert_eq!(value["vertebrae"][0]["confidence"], 0.9876);
+    assert_eq!(value["vertebrae"][0]["slices"][0]["slice"], 1);
+    assert_eq!(value["vertebrae"][0]["slices"][0]["corners_image"]["SP"], serde_json::json!([80.0, 30.0]));
+    let disc = &value["discs"][0];
+    assert_eq!(disc["level"], "L4-L5");
+    assert_eq!(disc["centroid_image"], serde_json::json!([3.0, 60.0, 85.0]), "slice, x, y");
+    assert_eq!(disc["gradings"]["pfirrmann"]["grade"], 2);
+    assert_eq!(disc["gradings"]["pfirrmann"]["probabilities"], serde_json::json!([0.1, 0.6, 0.1, 0.1, 0.1]));
+    assert_eq!(disc["gradings"]["spondylolisthesis"]["grade"], 1);
+    assert_eq!(disc["gradings"]["spondylolisthesis"]["edited"], serde_json::Value::Null);
+    assert_eq!(value["seconds"]["load"], 0.123);
+}
+
+#[test]
+fn a_reader_edits_beside_the_computed_grade() {
+    let mut report = report();
+    assert!(report.set_edited(DiscLevel::L4L5, Grading::Pfirrmann, Some(4)));
+    assert!(!report.set_edited(DiscLevel::L4L5, Grading::Pfirrmann, Some(6)), "no such grade");
+    assert!(!report.set_edited(DiscLevel::L1L2, Grading::Pfirrmann, Some(1)), "no such disc");
+    let entry = |report: &Report| report.discs[0].gradings.as_ref().expect("graded")[Grading::Pfirrmann].clone();
+    assert_eq!((entry(&report).grade, entry(&report).edited), (2, Some(4)));
+    assert!(report.set_edited(DiscLevel::L4L5, Grading::Pfirrmann, Some(2)));
+    assert_eq!(entry(&report).edited, None, "the computed grade is no edit");
+}
+
+#[test]
+fn reports_and_failures_read_back_from_json_and_lines() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let failed = FailedScan::new(2, Path::new("/data/Doe^John"), "no images", false);
+    let entries = vec![ReportEntry::from(report()), ReportEntry::Failed(failed)];
+    for name in ["report.json", "report.jsonl"] {
+        let file = folder.path().join(name);
+        write_reports(&file, &entries).expect("written");
+        assert_eq!(read_reports(&file).expect("valid"), entries, "{name}");
+        write_reports(&file, &entries[..1]).expect("written");
+        assert_eq!(read_reports(&file).expect("valid"), entries[..1], "{name}");
+    }
+    let single = std::fs::read_to_string(folder.path().join("report.json")).expect("readable");
+    assert!(single.starts_with("{\n  \"schema\""), "a single report is an object");
+    let file = folder.path().join("other.json");
+    std::fs::write(&file, r#"{"schema": "spinenet-report/9"}"#).expect("writable");
+    let message = read_reports(&file).expect_err("refused").to_string();
+    assert!(message.contains("expected schema spinenet-report/1, got \"spinenet-report/9\""), "{message}");
+}
+
+#[test]
+fn without_times_the_bytes_repeat() {
+    let text = |seconds: f64| {
+        let mut report = report();
+        report.seconds = Some(Seconds { load: seconds, detect: seconds, grade: seconds });
+        OutputFormat::Json.text(&[report.without_times().into()])
+    };
+    assert_eq!(text(1.0), text(2.0));
+    assert!(!text(1.0).contains("seconds"));
+}
+
+#[test]
+fn csv_has_one_row_a_disc_and_one_a_failure() {
+    let failed = FailedScan::new(2, Path::new("/data/Doe^John"), "no images, none", false);
+    let text = OutputFormat::Csv.text(&[report().into(), ReportEntry::Failed(failed)]);
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    let head = reader.headers().expect("a head").clone();
+    let rows: Vec<csv::StringRecord> = reader.records().map(|row| row.expect("rows of one length")).collect();
+    let cell = |row: usize, name: &str| {
+        rows[row].get(head.iter().position(|column| column == name).expect("a column")).expect("a cell").to_owned()
+    };
+    assert_eq!(rows.len(), 2);
+    assert_eq!(cell(0, "level"), "L4-L5");
+    assert_eq!(cell(0, "pfirrmann"), "2");
+    assert_eq!(cell(0, "pfirrmann_p2"), "0.6");
+    assert_eq!(cell(0, "disc_narrowing_p4"), "0.1");
+    assert_eq!(cell(0, "central_canal_stenosis_p0"), "0.1");
+    assert_eq!(cell(1, "error"), "no images, none");
+    assert_eq!(cell(1, "level"), "");
+}
+
+#[test]
+fn failures_name_the_folder_only_on_request() {
+    let folder = Path::new("/data/Doe^John/");
+    let message = "file is truncated: /data/Doe^John/IM0001.dcm";
+    let hidden = FailedScan::new(1, folder, message, false);
+    assert_eq!((hidden.error.as_str(), hidden.folder), ("file is truncated", None));
+    let shown = FailedScan::new(1, folder, message, true);
+    assert_eq!((shown.error.as_str(), shown.folder.as_deref()), (message, Some("/data/Doe^John/")));
+    assert!(OutputFormat::of(Path::new("report.txt")).is_err());
+    assert_eq!(OutputFormat::of(Path::new("R.JSONL")).expect("known"), OutputFormat::JsonLines);
+}
+
+#[test]
+fn the_evidence_volume_lies_where_the_frame_says() {
+    let (volume, vertebrae) = scan();
+    let disc = &discs_between(&vertebrae)[0];
+    let frame = DiscFrame::of_disc(&volume, disc).expect("good outlines");
+    let affine = evidence::ras_from_patch(&frame, volume.geometry());
+    for [slice, row, column] in [[0.0, 0.0, 0.0], [4.0, 55.5, 111.5], [8.0, 111.0, 223.0], [2.0, 100.0, 3.0]] {
+        let image = frame.image_from_patch(row, column);
+        let lps = volume.geometry().lps_from_voxel([frame.scan_from_patch_slice(slice), image.y, image.x]);
+        let ras = affine.map(|line| line[0] * column + line[1] * row + line[2] * slice + line[3]);
+        assert!((DVec3::from_array(ras) - lps * DVec3::new(-1.0, -1.0, 1.0)).length() < 1e-9);
+    }
+    // The middle of the patch is the middle of the disc.
+    let center = DVec3::from_array(affine.map(|line| line[0] * 111.5 + line[1] * 55.5 + line[2] * 4.0 + line[3]));
+    assert!((center - disc.center_lps(volume.geometry()) * DVec3::new(-1.0, -1.0, 1.0)).length() < 1e-6);
+}
+
+#[test]
+fn the_nifti_file_reads_back_with_values_and_affine() {
+    use nifti::{IntoNdArray, NiftiObject, ReaderOptions};
+
+    let (volume, vertebrae) = scan();
+    let frame = DiscFrame::of_disc(&volume, &discs_between(&vertebrae)[0]).expect("good outlines");
+    let mut values = vec![0.0; PATCH_SLICES * PATCH_ROWS * PATCH_COLUMNS];
+    values[(3 * PATCH_ROWS + 40) * PATCH_COLUMNS + 200] = 0.75;
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("L4-L5_pfirrmann_evidence.nii.gz");
+    evidence::write_nifti(&file, &values, &frame, volume.geometry()).expect("written");
+    let object = ReaderOptions::new().read_file(&file).expect("NIfTI");
+    let affine = evidence::ras_from_patch(&frame, volume.geometry());
+    let header = object.header();
+    for (written, expected) in [header.srow_x, header.srow_y, header.srow_z].iter().zip(affine) {
+        assert!(written.iter().zip(expected).all(|(a, b)| (f64::from(*a) - b).abs() < 1e-3));
+    }
+    assert_eq!((header.sform_code, header.qform_code, header.xyzt_units), (1, 0, 2));
+    let read = object.into_volume().into_ndarray::<f32>().expect("floats");
+    assert_eq!(read.shape(), [PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES]);
+    assert_eq!(read[[200, 40, 3]], 0.75);
+    assert_eq!(read.sum(), 0.75);
+}

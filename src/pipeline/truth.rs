@@ -1,0 +1,170 @@
+//! What is true of a synthetic study, schema `spinenet-truth/1`, and truth tables to evaluate against.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::report::{Software, VertebraEntry};
+use super::{PipelineError, write_whole};
+use crate::phantom::PhantomStudy;
+use crate::spine::{DiscLevel, Grading, PerGrading, SliceBox};
+
+/// Name and version of the schema of truth files.
+pub const TRUTH_SCHEMA: &str = "spinenet-truth/1";
+
+/// The truth of a synthetic study.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TruthFile {
+    /// [`TRUTH_SCHEMA`].
+    pub schema: String,
+    /// The program that made the study.
+    pub software: Software,
+    /// The synthetic patient.
+    pub seed: u64,
+    /// The series that it is true of.
+    pub series_instance_uid: String,
+    /// Labelled bodies with their corners.
+    pub vertebrae: Vec<VertebraEntry>,
+    /// Grades of the discs in a reader's counting, from the thorax down.
+    pub discs: Vec<DiscTruth>,
+    /// Boxes around findings.
+    pub boxes: Vec<SliceBox>,
+}
+
+/// True grades of one disc.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DiscTruth {
+    /// Disc.
+    pub level: DiscLevel,
+    /// Grades in a reader's counting.
+    pub gradings: PerGrading<u8>,
+}
+
+impl TruthFile {
+    /// The truth of a phantom that was written as the series `series_instance_uid`.
+    #[must_use]
+    pub fn of_phantom(study: &PhantomStudy, seed: u64, series_instance_uid: &str) -> Self {
+        let geometry = study.volume.geometry();
+        let disc =
+            |(level, gradings): (&DiscLevel, &PerGrading<u8>)| DiscTruth { level: *level, gradings: gradings.clone() };
+        Self {
+            schema: TRUTH_SCHEMA.to_owned(),
+            software: Software::this(),
+            seed,
+            series_instance_uid: series_instance_uid.to_owned(),
+            vertebrae: study.vertebrae.iter().map(|vertebra| VertebraEntry::new(vertebra, geometry)).collect(),
+            discs: study.grades.iter().map(disc).collect(),
+            boxes: study.boxes.clone(),
+        }
+    }
+}
+
+/// True grades by series and disc; a grading without a label is `None`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TruthTable {
+    /// Grades in a reader's counting.
+    pub grades: BTreeMap<(String, DiscLevel), PerGrading<Option<u8>>>,
+}
+
+impl TruthTable {
+    /// Adds the truth of a synthetic study.
+    pub fn add(&mut self, truth: &TruthFile) {
+        for disc in &truth.discs {
+            let key = (truth.series_instance_uid.clone(), disc.level);
+            self.grades.insert(key, disc.gradings.map(|_, grade| Some(*grade)));
+        }
+    }
+
+    /// Reads CSV with the columns `series_instance_uid`, `level` and any of the gradings' names; an empty cell is a
+    /// missing label.
+    ///
+    /// # Errors
+    /// If the file cannot be read, a column is missing, or a cell holds no level or no such grade.
+    pub fn read(file: &Path) -> Result<Self, PipelineError> {
+        let broken = |reason: String| PipelineError::Truth { reason, path: file.to_owned() };
+        let mut reader = csv::Reader::from_path(file).map_err(|error| broken(error.to_string()))?;
+        let head = reader.headers().map_err(|error| broken(error.to_string()))?.clone();
+        let column = |name: &str| head.iter().position(|column| column.trim() == name);
+        let needed = |name: &str| column(name).ok_or_else(|| broken(format!("column {name} is missing")));
+        let (series, level) = (needed("series_instance_uid")?, needed("level")?);
+        let columns = PerGrading::from_fn(|grading| column(grading.key()));
+        if columns.iter().all(|(_, column)| column.is_none()) {
+            return Err(broken(format!("no column of a grading, such as {}", Grading::Pfirrmann)));
+        }
+        let mut table = Self::default();
+        for (number, row) in reader.records().enumerate() {
+            let row = row.map_err(|error| broken(error.to_string()))?;
+            let line = number + 2;
+            let cell = |index: usize| row.get(index).unwrap_or_default().trim();
+            let level = cell(level).parse().map_err(|error| broken(format!("line {line}: {error}")))?;
+            let mut grades = PerGrading::from_fn(|_| None);
+            for (grading, column) in columns.iter() {
+                let text = column.map(cell).unwrap_or_default();
+                if !text.is_empty() {
+                    let grade = text.parse().ok().filter(|grade| grading.class_from_grade(*grade).is_some());
+                    let no_such = || broken(format!("line {line}: {grading} has no grade \"{text}\""));
+                    grades[grading] = Some(grade.ok_or_else(no_such)?);
+                }
+            }
+            table.grades.insert((cell(series).to_owned(), level), grades);
+        }
+        Ok(table)
+    }
+
+    /// Writes the table as CSV that [`Self::read`] reads.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn write(&self, file: &Path) -> Result<(), PipelineError> {
+        let mut text = String::from("series_instance_uid,level");
+        for grading in Grading::ALL {
+            text.push(',');
+            text.push_str(grading.key());
+        }
+        text.push('\n');
+        for ((series, level), grades) in &self.grades {
+            text.push_str(&format!("{series},{level}"));
+            for (_, grade) in grades.iter() {
+                text.push(',');
+                text.push_str(&grade.map(|grade| grade.to_string()).unwrap_or_default());
+            }
+            text.push('\n');
+        }
+        write_whole(file, text.as_bytes()).map_err(PipelineError::file(file))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_reads_back_and_missing_labels_stay_missing() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let file = folder.path().join("truth.csv");
+        let mut table = TruthTable::default();
+        let mut grades = PerGrading::from_fn(|grading| Some(grading.grade_from_class(1)));
+        grades[Grading::CentralCanalStenosis] = None;
+        table.grades.insert(("1.2.3".to_owned(), DiscLevel::L4L5), grades);
+        table.write(&file).expect("written");
+        assert_eq!(TruthTable::read(&file).expect("valid"), table);
+    }
+
+    #[test]
+    fn faults_are_named_with_their_line() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let file = folder.path().join("truth.csv");
+        let message = |text: &str| {
+            std::fs::write(&file, text).expect("written");
+            TruthTable::read(&file).expect_err("refused").to_string()
+        };
+        assert!(message("level,pfirrmann\n").contains("column series_instance_uid is missing"));
+        assert!(message("series_instance_uid,level\n").contains("no column of a grading"));
+        assert!(
+            message("series_instance_uid,level,pfirrmann\n1,L4-L5,6\n")
+                .contains("line 2: pfirrmann has no grade \"6\"")
+        );
+        assert!(message("series_instance_uid,level,pfirrmann\n1,L4-L9,2\n").contains("line 2: unknown level"));
+    }
+}

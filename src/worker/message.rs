@@ -1,0 +1,129 @@
+//! What the screen can ask for, and what it is told.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::Notice;
+use super::job::JobError;
+use crate::detection::Detection;
+use crate::dicom::{FolderScan, Series, SeriesSummary};
+use crate::model::{DiscPrediction, Views};
+use crate::pipeline::{DemoStudy, Evidence, ModelsInfo, Report};
+use crate::saliency::{SaliencyMap, SaliencyMethod};
+use crate::spine::{ClassIndex, Disc, DiscLevel, Grading};
+use crate::task::Progress;
+use crate::volume::Volume;
+
+/// A request to the worker. It has no `Debug`: folders and series are patient data.
+pub enum Command {
+    /// Find the series of a folder (or of a single file).
+    ScanFolder {
+        /// Where.
+        folder: PathBuf,
+    },
+    /// Decode the pixels of a series.
+    LoadSeries {
+        /// Which, from [`Event::FolderScanned`].
+        series: Arc<SeriesSummary>,
+    },
+    /// Find and label the vertebral bodies.
+    DetectDiscs {
+        /// In which scan.
+        volume: Arc<Volume>,
+    },
+    /// Grade discs, one after the other.
+    GradeDiscs {
+        /// Of which scan.
+        volume: Arc<Volume>,
+        /// Which discs, in the order in which the results are wanted.
+        discs: Vec<Disc>,
+        /// How many views are averaged.
+        views: Views,
+    },
+    /// Show where the evidence for one class of one grading is.
+    ExplainGrade {
+        /// In which scan.
+        volume: Arc<Volume>,
+        /// Of which disc.
+        disc: Disc,
+        /// Which grading.
+        grading: Grading,
+        /// Which class of it, usually the predicted one.
+        class: ClassIndex,
+        /// How.
+        method: SaliencyMethod,
+        /// Randomly changed inputs to average over.
+        augmentations: usize,
+        /// Of the random changes.
+        seed: u64,
+    },
+    /// Write a synthetic study.
+    PrepareDemo {
+        /// Where; `None`: in a temporary folder that lives as long as the worker or the answer.
+        folder: Option<PathBuf>,
+        /// Which synthetic patient.
+        seed: u64,
+    },
+    /// Write a report as JSON, JSON lines or CSV, by the ending of the file's name.
+    ExportReport {
+        /// What.
+        report: Arc<Report>,
+        /// To which file.
+        file: PathBuf,
+    },
+    /// Write an evidence map as volume, pictures and boxes.
+    ExportEvidence {
+        /// What.
+        evidence: Arc<Evidence>,
+        /// Into which folder, made where needed.
+        folder: PathBuf,
+    },
+}
+
+/// What the worker tells; an answer is marked as the last word of its job by [`super::JobEvent::ends_job`].
+#[derive(Clone)]
+pub enum Event {
+    /// The job came this far.
+    Progressed(Progress),
+    /// The job stopped because it was asked to, or because newer work made it pointless.
+    Cancelled,
+    /// The job could not be done.
+    Failed(Arc<JobError>),
+    /// Answers [`Command::ScanFolder`].
+    FolderScanned(Arc<FolderScan>),
+    /// Answers [`Command::LoadSeries`]; `Arc::unwrap_or_clone` takes the voxels without a copy.
+    SeriesLoaded(Arc<Series>),
+    /// Networks were loaded, before the first result that uses them.
+    ModelsLoaded(Arc<ModelsInfo>),
+    /// Answers [`Command::DetectDiscs`].
+    DiscsDetected(Arc<Detection>),
+    /// One disc of [`Command::GradeDiscs`] is done.
+    DiscGraded(Arc<DiscPrediction>),
+    /// One disc of [`Command::GradeDiscs`] cannot be graded.
+    DiscNotGraded {
+        /// Which.
+        level: DiscLevel,
+        /// Why, in words.
+        reason: String,
+    },
+    /// Answers [`Command::GradeDiscs`] when all discs are done.
+    DiscsGradingFinished,
+    /// A better map of [`Command::ExplainGrade`]; the first comes after one augmentation.
+    SaliencyRefined(Arc<SaliencyMap>),
+    /// Answers [`Command::ExplainGrade`] with the map over all augmentations.
+    SaliencyFinished(Arc<SaliencyMap>),
+    /// Answers [`Command::PrepareDemo`].
+    DemoPrepared(Arc<DemoStudy>),
+    /// Answers the exports: the files written.
+    Exported(Vec<PathBuf>),
+}
+
+impl From<Notice> for Event {
+    fn from(notice: Notice) -> Self {
+        match notice {
+            Notice::Progressed(progress) => Self::Progressed(progress),
+            Notice::Cancelled => Self::Cancelled,
+            Notice::Failed(error) => Self::Failed(error),
+        }
+    }
+}
