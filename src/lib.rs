@@ -18,3 +18,4 @@ pub mod pipeline;
 pub mod worker;
 #[cfg(feature = "gui")]
 pub mod render;
+pub mod cli;

@@ -1,0 +1,129 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use super::{demo, explain, grade, phantom, train, weights};
+use crate::pipeline::DeviceChoice;
+
+/// Grades lumbar discs on MRI and shows where in the image the evidence is. Research use only.
+///
+/// Without a command it opens the viewer, on FOLDER if one is given.
+#[derive(Debug, Parser)]
+#[command(name = "spinenet", version, args_conflicts_with_subcommands = true)]
+pub struct Arguments {
+    /// What to do instead of opening the viewer.
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+    /// Folder with a DICOM study to open in the viewer.
+    pub(super) folder: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) models: ModelArguments,
+    #[command(flatten)]
+    pub(super) talk: TalkArguments,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Write a synthetic study and show it graded and explained.
+    Demo(demo::DemoArguments),
+    /// Find the T2 sagittal series, detect and label discs, grade them.
+    Grade(grade::GradeArguments),
+    /// Find and label vertebrae and discs only.
+    Detect(grade::DetectArguments),
+    /// Show where the evidence for a grade is: volume, pictures and boxes.
+    Explain(explain::ExplainArguments),
+    /// Train a network.
+    Train(train::TrainArguments),
+    /// Write synthetic studies with their truth.
+    Phantom(phantom::PhantomArguments),
+    /// What weights there are and whether they are whole.
+    Weights(weights::WeightsArguments),
+    /// Where the networks could run.
+    Devices,
+}
+
+/// Which networks, and where.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ModelArguments {
+    /// Folder with your own weights, searched before the shipped ones.
+    #[arg(long, value_name = "DIR")]
+    pub weights: Option<PathBuf>,
+    /// Where the networks run: auto, cpu, cuda or metal.
+    #[arg(long, default_value_t, value_name = "DEVICE")]
+    pub device: DeviceChoice,
+}
+
+/// How much is said.
+#[derive(Debug, Clone, Default, Args)]
+pub struct TalkArguments {
+    /// Print errors only, no progress and no table.
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+    /// Log more on stderr; twice for most.
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// Write the log to a file; it holds no patient data.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub log: Option<PathBuf>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn parse(line: &str) -> Result<Arguments, clap::Error> {
+        Arguments::try_parse_from(line.split_whitespace())
+    }
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_folder_alone_opens_the_viewer() {
+        let arguments = parse("spinenet /data/study --device cpu").expect("valid");
+        assert!(arguments.command.is_none());
+        assert_eq!(arguments.folder, Some(PathBuf::from("/data/study")));
+        assert_eq!(arguments.models.device, DeviceChoice::Cpu);
+    }
+
+    #[test]
+    fn commands_of_the_interface_parse() {
+        for line in [
+            "spinenet",
+            "spinenet demo --headless --out demo",
+            "spinenet grade a b --out r.jsonl --views 1 --device auto --series 1.2.3 --quiet",
+            "spinenet detect a --out r.json -v",
+            "spinenet explain a --disc L4-L5 --grading pfirrmann --class 3 --method contrastive-excitation \
+             --augmentations 150 --seed 4 --out e",
+            "spinenet train detector --data M.toml --config C.toml --out D --resume",
+            "spinenet train grading --data M.toml --config C.toml --out D",
+            "spinenet phantom --out d --count 3 --seed 5",
+            "spinenet weights list",
+            "spinenet weights verify weights",
+            "spinenet devices",
+        ] {
+            assert!(parse(line).is_ok(), "{line}: {}", parse(line).expect_err("printed"));
+        }
+    }
+
+    #[test]
+    fn wrong_words_are_refused() {
+        for line in [
+            "spinenet grade",
+            "spinenet grade a --views 7",
+            "spinenet grade a --device tpu",
+            "spinenet grade a --out report.txt",
+            "spinenet explain a --disc L9-L10 --grading pfirrmann --out e",
+            "spinenet explain a --disc L4-L5 --grading beauty --out e",
+            "spinenet explain a --disc L4-L5 --grading pfirrmann --method magic --out e",
+        ] {
+            assert!(parse(line).is_err(), "{line}");
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! The grades of a scan as an aligned table.
+
+use crate::pipeline::{DiscEntry, GradeEntry, Report};
+use crate::spine::Grading;
+
+/// Column heads, in the order of [`Grading::ALL`].
+const HEADS: [&str; 8] =
+    ["Pfirrmann", "Narrowing", "Endplate ↑", "Endplate ↓", "Marrow ↑", "Marrow ↓", "Slip", "Stenosis"];
+
+/// Lines of the table: a head, one line a disc with grade and probability of each grading, and a note on gradings that
+/// must not be relied on (marked *).
+pub fn grade_table(report: &Report) -> Vec<String> {
+    let is_experimental = |grading: Grading| report.experimental_gradings.contains(&grading);
+    let mut rows = vec![vec!["Disc".to_owned()]];
+    for grading in Grading::ALL {
+        let mark = if is_experimental(grading) { "*" } else { "" };
+        rows[0].push(format!("{}{mark}", HEADS[grading.index()]));
+    }
+    rows.extend(report.discs.iter().map(row));
+    let mut lines = aligned(&rows);
+    if !report.experimental_gradings.is_empty() {
+        lines.push("* experimental: hardly or not trained on labelled patients; do not rely on it".to_owned());
+    }
+    lines
+}
+
+fn row(disc: &DiscEntry) -> Vec<String> {
+    let mut cells = vec![disc.level.to_string()];
+    for grading in Grading::ALL {
+        cells.push(disc.gradings.as_ref().map_or_else(|| "-".to_owned(), |entries| cell(grading, &entries[grading])));
+    }
+    cells
+}
+
+/// `IV 0.62`; the reader's grade behind it where it differs.
+fn cell(grading: Grading, entry: &GradeEntry) -> String {
+    let Some(class) = grading.class_from_grade(entry.grade) else { return "?".to_owned() };
+    let word = |class| match grading.class_name(class) {
+        "present" => "yes",
+        "absent" => "no",
+        other => other,
+    };
+    let probability = entry.probabilities.get(class).copied().unwrap_or_default();
+    let edited = entry.edited.and_then(|grade| grading.class_from_grade(grade));
+    let edit = edited.map(|class| format!(" → {}", word(class))).unwrap_or_default();
+    format!("{} {probability:.2}{edit}", word(class))
+}
+
+/// Cells padded so that columns line up, two spaces apart.
+pub fn aligned(rows: &[Vec<String>]) -> Vec<String> {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column: usize| {
+        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let line = |row: &Vec<String>| {
+        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    rows.iter().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_line_up() {
+        let rows = [
+            vec!["a".to_owned(), "bb".to_owned(), "c".to_owned()],
+            vec!["↑aa".to_owned(), "b".to_owned(), "c".to_owned()],
+        ];
+        assert_eq!(aligned(&rows), ["a    bb  c", "↑aa  b   c"]);
+    }
+
+    #[test]
+    fn cells_show_grade_probability_and_edit() {
+        let mut entry = GradeEntry { grade: 4, probabilities: vec![0.0, 0.1, 0.2, 0.62, 0.08], edited: None };
+        assert_eq!(cell(Grading::Pfirrmann, &entry), "IV 0.62");
+        entry.edited = Some(3);
+        assert_eq!(cell(Grading::Pfirrmann, &entry), "IV 0.62 → III");
+        let slip = GradeEntry { grade: 0, probabilities: vec![0.9, 0.1], edited: None };
+        assert_eq!(cell(Grading::Spondylolisthesis, &slip), "no 0.90");
+    }
+}

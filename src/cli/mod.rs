@@ -1,0 +1,115 @@
+//! The commands: each a thin user of [`crate::pipeline`], [`crate::training`] and [`crate::evaluation`].
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "printing is what a command line is for")]
+
+mod arguments;
+mod console;
+mod demo;
+mod explain;
+mod grade;
+mod grade_table;
+mod phantom;
+mod train;
+mod weights;
+
+use std::path::PathBuf;
+
+pub use arguments::Arguments;
+pub use demo::DemoArguments;
+
+use arguments::Command;
+use console::Console;
+
+use crate::pipeline::DeviceChoice;
+
+/// How a command ended.
+#[derive(Debug)]
+pub enum Outcome {
+    /// All is done.
+    Done,
+    /// Something failed and was reported already; the rest is done.
+    PartlyFailed,
+    /// The window is to be opened.
+    OpenViewer(ViewerRequest),
+}
+
+/// What the window shall show.
+#[derive(Debug, Clone)]
+pub struct ViewerRequest {
+    /// Folder to open.
+    pub folder: Option<PathBuf>,
+    /// Make a synthetic study and open that instead.
+    pub demo: Option<DemoArguments>,
+    /// The user's own weights.
+    pub weights: Option<PathBuf>,
+    /// Where the networks run.
+    pub device: DeviceChoice,
+    console: Console,
+}
+
+/// Runs the command that the arguments ask for.
+///
+/// # Errors
+/// Whatever stops the whole command; the caller prints it once.
+pub fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
+    let console = Console::new(&arguments.talk)?;
+    let viewer = |folder| {
+        let (weights, device) = (arguments.models.weights.clone(), arguments.models.device);
+        Outcome::OpenViewer(ViewerRequest { folder, demo: None, weights, device, console })
+    };
+    match arguments.command {
+        None => Ok(viewer(arguments.folder)),
+        Some(Command::Demo(demo)) => demo::run(demo, console),
+        Some(Command::Grade(grade)) => grade::run_grade(&grade, &console),
+        Some(Command::Detect(detect)) => grade::run_detect(&detect, &console),
+        Some(Command::Explain(explain)) => explain::run(&explain, &console),
+        Some(Command::Train(train)) => train::run(&train, &console),
+        Some(Command::Phantom(phantom)) => phantom::run(&phantom, &console),
+        Some(Command::Weights(weights)) => weights::run(&weights, &console),
+        Some(Command::Devices) => {
+            weights::list_devices();
+            Ok(Outcome::Done)
+        }
+    }
+}
+
+/// Why no window can be opened, where that is known beforehand.
+#[must_use]
+pub fn why_no_window() -> Option<&'static str> {
+    if !cfg!(feature = "gui") {
+        return Some("this build has no window (feature gui)");
+    }
+    let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let needs_server = cfg!(all(unix, not(target_os = "macos")));
+    (needs_server && !set("DISPLAY") && !set("WAYLAND_DISPLAY"))
+        .then_some("there is no display (neither DISPLAY nor WAYLAND_DISPLAY is set)")
+}
+
+/// Does what can be done of `request` without a window: all of a demo, nothing of a viewer.
+///
+/// # Errors
+/// Whatever stops the demo; without one, what to do instead.
+pub fn without_window(request: ViewerRequest, reason: &str) -> anyhow::Result<Outcome> {
+    if let Some(demo) = request.demo {
+        request.console.note(&format!("spinenet: {reason}; the demo runs without a window"));
+        return demo::run_headless(&demo, &request.console);
+    }
+    let folder = request.folder.map_or_else(|| "FOLDER".to_owned(), |folder| folder.display().to_string());
+    anyhow::bail!(
+        "{reason}; to work without a window try `spinenet grade {folder} --out report.json`, \
+         `spinenet explain`, or `spinenet demo --headless`"
+    )
+}
+
+/// Prints the error that ended a command, with its causes.
+pub fn print_error(error: &anyhow::Error) {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1) {
+        let message = cause.to_string();
+        // Many errors of this program name their cause themselves.
+        if !text.contains(&message) {
+            text = format!("{text}: {message}");
+        }
+    }
+    eprintln!("spinenet: {text}");
+}

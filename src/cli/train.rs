@@ -1,0 +1,94 @@
+//! `spinenet train`.
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::{Args, Subcommand};
+use serde::de::DeserializeOwned;
+
+use super::Outcome;
+use super::console::Console;
+use crate::task::{CancelToken, Progress};
+use crate::training::manifest::DataManifest;
+use crate::training::{detector, grading};
+
+/// Arguments of `spinenet train`.
+#[derive(Debug, Args)]
+pub struct TrainArguments {
+    #[command(subcommand)]
+    network: Network,
+}
+
+#[derive(Debug, Subcommand)]
+enum Network {
+    /// Train the network that finds and labels vertebrae.
+    Detector(Files),
+    /// Train the network that grades discs.
+    Grading(Files),
+}
+
+#[derive(Debug, Args)]
+struct Files {
+    /// Data manifest (TOML), such as `assets/training/spider-dev.toml`.
+    #[arg(long, value_name = "MANIFEST")]
+    data: PathBuf,
+    /// Everything that decides the training beside the data (TOML); the shipped weights' are in `assets/training`.
+    #[arg(long, value_name = "CONFIG")]
+    config: PathBuf,
+    /// Folder for log, checkpoints, measures and weights.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Go on from the checkpoints in the folder, to the same result as without the interruption.
+    #[arg(long)]
+    resume: bool,
+}
+
+impl Files {
+    fn config<T: DeserializeOwned>(&self) -> anyhow::Result<T> {
+        let text = fs::read_to_string(&self.config)
+            .with_context(|| format!("cannot read the training configuration: {}", self.config.display()))?;
+        toml::from_str(&text).with_context(|| format!("not a training configuration: {}", self.config.display()))
+    }
+
+    /// The command that trains the same again.
+    fn command(&self, network: &str) -> String {
+        let name = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        format!("spinenet train {network} --data {} --config {}", name(&self.data), name(&self.config))
+    }
+}
+
+/// Runs `spinenet train`.
+pub fn run(arguments: &TrainArguments, console: &Console) -> anyhow::Result<Outcome> {
+    let (Network::Detector(files) | Network::Grading(files)) = &arguments.network;
+    fs::create_dir_all(&files.out).with_context(|| format!("cannot make the folder: {}", files.out.display()))?;
+    let line = console.progress("");
+    let mut show = |progress: Progress| line.show(progress);
+    let manifest = DataManifest::read(&files.data)?;
+    let cancel = CancelToken::default();
+    let weights = match &arguments.network {
+        Network::Detector(files) => {
+            let config = files.config()?;
+            let outcome = detector::cross_validate_and_train(
+                &config,
+                &manifest.folder,
+                &files.out,
+                files.resume,
+                &cancel,
+                &mut show,
+            )?;
+            Some(detector::publish(&files.out, &config, &outcome, &files.command("detector"))?)
+        }
+        Network::Grading(files) => {
+            let config = files.config()?;
+            let outcome = grading::train(&config, manifest.load()?, &files.out, files.resume, &cancel, &mut show)?;
+            grading::publish(&files.out, &config, &outcome, &files.command("grading"))?
+        }
+    };
+    drop(line);
+    match weights {
+        Some(weights) => console.say(&format!("weights in {}", weights.path.display())),
+        None => console.say(&format!("measures in {}", files.out.display())),
+    }
+    Ok(Outcome::Done)
+}
