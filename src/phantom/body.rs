@@ -203,7 +203,7 @@ impl Body {
 
     /// Signed distance to the bone surface (negative inside), about right near the surface.
     pub(super) fn distance(&self, local: DVec3) -> f64 {
-        self.body_distance(local).min(self.arch_distance(local))
+        merge(self.body_distance(local), self.arch_distance(local))
     }
 
     fn body_distance(&self, local: DVec3) -> f64 {
@@ -246,12 +246,12 @@ impl Body {
             Arch::Sacral => {
                 let back = rounded_box(
                     point - DVec3::new(0.0, canal + 3.5, 0.0),
-                    DVec3::new(15.0, 3.0, height / 2.0 + 2.5),
+                    DVec3::new(15.0, 2.4, height / 2.0 + 2.5),
                     2.0,
                 );
                 let crest =
                     rounded_box(point - DVec3::new(0.0, canal + 8.0, 0.0), DVec3::new(2.5, 6.0, height * 0.3), 2.0);
-                back.min(crest)
+                merge(back, crest)
             }
             Arch::Vertebral { pedicle_mm, spinous_length, spinous_slope } => {
                 let at = |x: f64, y: f64, z: f64| DVec3::new(x, y, z * height);
@@ -268,13 +268,17 @@ impl Body {
                     at(0.0, canal + 4.5, -0.4) * squash,
                     3.6,
                 );
+                // The spinous process is a plate with a rounded outline, a little taller at its end.
                 let mut spine = point - at(0.0, canal + 5.0 + spinous_length / 2.0, -0.42);
                 spine.z += spinous_slope * spine.y;
                 let tall = 0.34 * height + 0.06 * spine.y;
-                let spinous = rounded_box(spine, DVec3::new(3.6, spinous_length / 2.0, tall), 3.0);
+                let outline =
+                    DVec2::new(spine.y.abs() - spinous_length / 2.0, spine.z.abs() - tall) + DVec2::splat(6.0);
+                let outline = outline.max(DVec2::ZERO).length() + outline.max_element().min(0.0) - 6.0;
+                let spinous = outline.max(spine.x - 3.6);
                 [pedicle, superior_facet, inferior_facet, transverse, lamina, spinous]
                     .into_iter()
-                    .fold(f64::INFINITY, f64::min)
+                    .fold(f64::INFINITY, merge)
             }
         }
     }
@@ -291,8 +295,9 @@ impl Body {
             if let Some(change) = &lesions.marrow {
                 let along = side.position(point);
                 let depth = -side.distance(point, along);
-                let reach = change.thickness_at(along, local.x) + 1.2 * grain;
-                signal *= mix(1.0, change.contrast, smoothstep(1.0, -1.0, depth - reach));
+                let reach = change.thickness_at(along, local.x);
+                let reach = reach + (1.5 * grain + 1.5 * patches) * (reach / 4.0).min(1.0);
+                signal *= mix(1.0, change.contrast, smoothstep(1.0, -3.0, depth - reach));
             }
         }
         if let Some((center, radius)) = self.hemangioma {
@@ -316,6 +321,14 @@ impl Body {
             DVec3::new(side, depth / 2.0 + behind, 0.95 * height + 4.0),
         )
     }
+}
+
+/// Union of two solids, the notch between them filled so that no cortex shows inside.
+fn merge(a: f64, b: f64) -> f64 {
+    const REACH_MM: f64 = 3.0;
+    let near = (REACH_MM - (a - b).abs()).max(0.0);
+    // Infinite distances have no difference.
+    if near > 0.0 { a.min(b) - near * near / (4.0 * REACH_MM) } else { a.min(b) }
 }
 
 /// Signed distance to a box around the origin with rounded edges.

@@ -25,10 +25,10 @@ struct GradeLook {
 }
 
 const LOOKS: [GradeLook; 5] = [
-    GradeLook { nucleus: 0.80, annulus: 0.13, blur: 0.10, cleft: 0.0, unrest: 0.03 },
-    GradeLook { nucleus: 0.60, annulus: 0.13, blur: 0.14, cleft: 0.5, unrest: 0.10 },
-    GradeLook { nucleus: 0.36, annulus: 0.14, blur: 0.35, cleft: 0.3, unrest: 0.22 },
-    GradeLook { nucleus: 0.19, annulus: 0.12, blur: 0.60, cleft: 0.1, unrest: 0.25 },
+    GradeLook { nucleus: 0.78, annulus: 0.22, blur: 0.12, cleft: 0.0, unrest: 0.05 },
+    GradeLook { nucleus: 0.58, annulus: 0.21, blur: 0.18, cleft: 0.5, unrest: 0.12 },
+    GradeLook { nucleus: 0.34, annulus: 0.19, blur: 0.40, cleft: 0.3, unrest: 0.22 },
+    GradeLook { nucleus: 0.19, annulus: 0.15, blur: 0.60, cleft: 0.1, unrest: 0.25 },
     GradeLook { nucleus: 0.10, annulus: 0.09, blur: 0.60, cleft: 0.0, unrest: 0.25 },
 ];
 
@@ -45,6 +45,8 @@ pub(super) struct DiscBody {
     /// How far the disc passes the posterior walls, mm.
     pub bulge_mm: f64,
     half_width: f64,
+    /// How far inside its rim the disc's core stays, so that it does not show beside bodies that have slipped.
+    core_inset: f64,
     grade: usize,
     nucleus_scale: f64,
     /// Signal in the middle of a collapsed disc: gas is dark, fluid bright.
@@ -72,6 +74,8 @@ impl DiscBody {
             / (lower.frame.center().z - upper.frame.center().z).min(-1.0);
         let frame = Frame::new((front + back) / 2.0, tilt, -slope.atan());
         let half = |up: DVec3, down: DVec3| (frame.local(up).z - frame.local(down).z).max(0.8) / 2.0;
+        let offset = |up: DVec3, down: DVec3| (frame.local(up).y - frame.local(down).y).abs() / 2.0;
+        let core_inset = 2.0 + offset(front_up, front_down).max(offset(back_up, back_down));
         let remnant = lower.label.is_none();
         let grade = match finding {
             Some(finding) => usize::from(finding.grades[Grading::Pfirrmann]) - 1,
@@ -84,6 +88,7 @@ impl DiscBody {
             half_gaps: [half(front_up, front_down), half(back_up, back_down)],
             bulge_mm: finding.map_or(0.0, |finding| finding.bulge_mm),
             half_width: if remnant { 14.0 } else { upper.measures.half_width.min(lower.measures.half_width) },
+            core_inset,
             grade,
             nucleus_scale: rng.random_range(0.85..1.15),
             cleft_fluid: if grade == 4 && rng.random_bool(0.2) { rng.random_range(0.3..0.9) } else { 0.0 },
@@ -107,7 +112,7 @@ impl DiscBody {
         let back = local.y - self.half_depth * (1.0 - 0.76 * gone);
         let flank = local.x.abs() - self.half_width;
         // The core that the bodies bound, and the rounded rim that shows between and beyond them.
-        let core = (front + 1.5).max(back + 1.5).max(flank + 1.5).max(local.z.abs() - half_gap - REACH_MM);
+        let core = (front.max(back).max(flank) + self.core_inset).max(local.z.abs() - half_gap - REACH_MM);
         let rim = half_gap + 0.7;
         let bulge = self.bulge_mm * lateral + 0.8;
         let radius = rim.min(4.0);
@@ -122,22 +127,27 @@ impl DiscBody {
         let look = &LOOKS[self.grade];
         let half_gap = self.half_gap(local.y);
         let depth = local.y / self.half_depth;
-        let height = (local.z / half_gap).clamp(-1.3, 1.3);
+        // The endplates are hollow: the disc is taller in its middle than between its corners.
+        let height = (local.z / (half_gap + 1.6)).clamp(-1.3, 1.3);
         let grain = texture.grain(local + self.frame.center(), 2.5);
         let scale = self.nucleus_scale;
         // The nucleus lies a little behind the middle.
         let radius = DVec3::new(
-            local.x / (0.62 * self.half_width),
-            (depth - 0.06) / 0.62,
+            local.x / (0.72 * self.half_width),
+            (depth - 0.05) / 0.72,
             // Endplate cartilage keeps the nucleus off the bone.
-            height / 0.92,
+            height / 0.95,
         );
-        let inside = smoothstep(scale + look.blur, scale - look.blur, radius.length());
-        let cleft = 1.0 - look.cleft * smoothstep(0.34, 0.1, height.abs()) * smoothstep(0.9, 0.5, radius.y.abs());
+        // Between an ellipsoid and a box.
+        let squares = radius * radius;
+        let norm = squares.dot(squares).sqrt().sqrt();
+        let inside = smoothstep(scale + look.blur, scale - look.blur, norm);
+        let cleft = 1.0
+            - look.cleft * smoothstep(0.32, 0.05, (height + 0.1 * grain).abs()) * smoothstep(0.95, 0.5, radius.y.abs());
         let nucleus = look.nucleus * cleft * (1.0 + look.unrest * grain)
             + self.cleft_fluid * smoothstep(0.7, 0.3, height.abs()) * smoothstep(0.8, 0.5, radius.y.abs());
         // Outer fibers and longitudinal ligaments are black.
-        let annulus = mix(look.annulus, 0.05, smoothstep(0.78, 1.0, depth.abs())) * (1.0 + 0.15 * grain);
+        let annulus = mix(look.annulus, 0.05, smoothstep(0.6, 0.98, depth.abs())) * (1.0 + 0.15 * grain);
         mix(annulus, nucleus, inside)
     }
 

@@ -102,9 +102,13 @@ impl Acquisition {
 
     fn image_slice(&self, scene: &Scene, seed: u64, slice: usize) -> Vec<f32> {
         let mut mean = vec![0.0_f32; self.rows * self.columns];
+        let mut background = self.canvas(slice, 0.0);
+        scene.paint_background(&mut background);
         for plane in 0..PLANES {
             let offset = ((plane as f64 + 0.5) / PLANES as f64 - 0.5) * self.thickness_mm;
-            let canvas = self.paint(scene, slice, offset);
+            let mut canvas = self.canvas(slice, offset);
+            canvas.values.copy_from_slice(&background.values);
+            scene.paint_spine(&mut canvas);
             for (sum, value) in mean.iter_mut().zip(canvas.values) {
                 *sum += value / PLANES as f32;
             }
@@ -122,9 +126,9 @@ impl Acquisition {
         mean
     }
 
-    fn paint(&self, scene: &Scene, slice: usize, offset_mm: f64) -> Canvas {
+    fn canvas(&self, slice: usize, offset_mm: f64) -> Canvas {
         let geometry = &self.geometry;
-        let mut canvas = Canvas {
+        Canvas {
             origin: geometry.slice_origins_lps()[slice] + geometry.normal() * offset_mm,
             right: geometry.column_direction() * geometry.column_spacing_mm(),
             down: geometry.row_direction() * geometry.row_spacing_mm(),
@@ -132,9 +136,7 @@ impl Acquisition {
             columns: self.columns,
             pixel_mm: geometry.row_spacing_mm(),
             values: vec![0.0; self.rows * self.columns],
-        };
-        scene.paint(&mut canvas);
-        canvas
+        }
     }
 
     fn sensitivity(&self, scene: &Scene, lps: DVec3) -> f64 {
@@ -170,16 +172,22 @@ pub(super) struct Scene {
 }
 
 impl Scene {
-    /// Paints a plane from the back layer to the front one: soft tissue, organs, discs, bones, nerve roots.
-    fn paint(&self, canvas: &mut Canvas) {
+    /// Paints soft tissue, then organs.
+    fn paint_background(&self, canvas: &mut Canvas) {
         let texture = &self.texture;
-        canvas.fill(|point| self.surroundings.signal(point, texture));
+        canvas.fill(|point| Some(self.surroundings.signal(point, texture)));
         for organ in &self.surroundings.organs {
             canvas.draw(&organ.box_corners(), |point, pixel| {
                 let distance = organ.distance(point);
                 (distance < pixel).then(|| (cover(distance, pixel), organ.signal(-distance, point, texture)))
             });
         }
+    }
+
+    /// Paints over the background what changes within the thickness of a slice: canal, discs, bones, nerve roots.
+    fn paint_spine(&self, canvas: &mut Canvas) {
+        let texture = &self.texture;
+        canvas.fill(|point| self.surroundings.is_fine(point).then(|| self.surroundings.signal(point, texture)));
         for disc in &self.spine.discs {
             let (low, high) = disc.extent();
             canvas.draw(&disc.frame.box_corners(low, high), |point, pixel| {
@@ -229,11 +237,14 @@ struct Canvas {
 }
 
 impl Canvas {
-    fn fill(&mut self, signal: impl Fn(DVec3) -> f64) {
+    /// Sets the pixels for which `signal` gives one.
+    fn fill(&mut self, signal: impl Fn(DVec3) -> Option<f64>) {
         for (row, line) in self.values.chunks_exact_mut(self.columns).enumerate() {
             let start = self.origin + self.down * row as f64;
             for (column, value) in line.iter_mut().enumerate() {
-                *value = signal(start + self.right * column as f64) as f32;
+                if let Some(signal) = signal(start + self.right * column as f64) {
+                    *value = signal as f32;
+                }
             }
         }
     }

@@ -57,7 +57,7 @@ impl Notch {
     /// Depth at a point of the endplate, 0 outside.
     pub(super) fn depth_at(&self, along: f64, lateral: f64) -> f64 {
         let (a, b) = ((along - self.along) / self.half_length, (lateral - self.lateral) / self.half_width);
-        self.depth * (1.0 - a * a - b * b).max(0.0).sqrt()
+        self.depth * (1.0 - a * a - b * b).max(0.0)
     }
 }
 
@@ -82,7 +82,7 @@ impl MarrowChange {
     /// Depth that the band reaches under a point of the endplate, 0 outside.
     pub(super) fn thickness_at(&self, along: f64, lateral: f64) -> f64 {
         let (a, b) = ((along - self.along) / self.half_length, (lateral - self.lateral) / self.half_width);
-        self.thickness * (1.0 - (a * a).powi(2) - (b * b).powi(2)).max(0.0).sqrt()
+        self.thickness * (1.0 - a * a * a * a - b * b * b * b).max(0.0)
     }
 }
 
@@ -192,9 +192,9 @@ fn draw_notches(rng: &mut impl Rng) -> Vec<Notch> {
     (0..count)
         .map(|_| {
             let (depth, half_length) = if node {
-                (rng.random_range(3.5..7.5), rng.random_range(4.5..8.0))
+                (rng.random_range(3.5..8.0), rng.random_range(5.0..9.0))
             } else {
-                (rng.random_range(2.2..3.5), rng.random_range(3.0..4.5))
+                (rng.random_range(2.4..4.0), rng.random_range(3.5..5.5))
             };
             Notch {
                 along: rng.random_range(-7.0..7.0),
@@ -209,7 +209,7 @@ fn draw_notches(rng: &mut impl Rng) -> Vec<Notch> {
 
 fn draw_marrow_change(rng: &mut impl Rng) -> MarrowChange {
     // Fatty (type 2) and edematous (type 1) changes are bright on T2, sclerosis (type 3) is dark and rare.
-    let contrast = if rng.random_bool(0.06) { rng.random_range(0.3..0.5) } else { rng.random_range(1.45..2.1) };
+    let contrast = if rng.random_bool(0.06) { rng.random_range(0.3..0.5) } else { rng.random_range(1.35..2.0) };
     MarrowChange {
         along: rng.random_range(-8.0..8.0),
         half_length: rng.random_range(9.0..18.0),

@@ -114,6 +114,13 @@ impl Surroundings {
         &self.profile
     }
 
+    /// Whether the tissue around a position changes from plane to plane of a slice: near the canal.
+    pub(super) fn is_fine(&self, point: DVec3) -> bool {
+        let station = self.profile.at(point.z);
+        let depth = (point.y - station.wall_y) * station.cosine;
+        (-2.0..station.canal_depth + 10.0).contains(&depth)
+    }
+
     /// Signal of the tissue at a patient position, bones, discs and organs left out.
     pub(super) fn signal(&self, point: DVec3, texture: &Texture) -> f64 {
         let station = self.profile.at(point.z);
@@ -149,11 +156,14 @@ impl Surroundings {
 
     /// Muscles and interspinous tissue.
     fn back(&self, point: DVec3, x: f64, behind: f64, station: &Station, texture: &Texture) -> f64 {
-        let fibers = texture.at(DVec3::new(point.x / 3.0, point.y / 2.6, point.z / 22.0));
+        // Bundles run down the back, slightly forward; fat lies in streaks between them.
+        let across = point.y + 0.15 * point.z;
+        let bundles = texture.at(DVec3::new(point.x / 6.0, across / 4.5, point.z / 30.0));
+        let fibers = 0.6 * bundles + 0.5 * texture.at(DVec3::new(point.x / 3.0, across / 1.8, point.z / 18.0));
         let patches = texture.grain(point, 11.0);
-        let fatty = 2.4 * self.tissues.infiltration - 1.1 + 0.6 * smoothstep(10.0, 0.0, behind);
-        let muscle =
-            mix(self.tissues.muscle, 0.85 * self.tissues.fat, smoothstep(0.5, 1.3, fibers + 0.8 * patches + fatty));
+        let fatty = 1.6 * self.tissues.infiltration - 0.75 + 0.5 * smoothstep(10.0, 0.0, behind);
+        let lean = self.tissues.muscle * (1.0 + 0.25 * fibers);
+        let muscle = mix(lean, 0.85 * self.tissues.fat, smoothstep(0.0, 0.8, fibers + 0.5 * patches + fatty));
         let ligament = mix(0.12, 0.5, smoothstep(-0.5, 0.7, fibers * 0.6 + patches * 0.7));
         let midline = smoothstep(6.0, 3.0, x.abs());
         let tissue = mix(muscle, ligament, midline);
@@ -173,7 +183,7 @@ impl Surroundings {
         let narrow = smoothstep(0.8, 0.5, station.sac_depth / (station.canal_depth - station.sac_front).max(1.0));
         let flavum = behind_sac * lateral.max(narrow * smoothstep(15.0, 11.0, x.abs()));
         let mut signal = mix(fat, self.tissues.cortex * 1.6, ligament.max(0.9 * flavum));
-        let far = smoothstep(22.0, 30.0, x.abs());
+        let far = smoothstep(17.0, 23.0, x.abs());
         signal = mix(signal, self.back(point, x, 20.0, station, texture), far);
         if half_depth < 0.8 {
             return signal;
@@ -199,7 +209,7 @@ impl Surroundings {
         let density = (self.tissues.roots * settled + 0.5 * crowded) * (0.65 + 0.6 * streaks);
         let fluid = 1.0 - 0.75 * density.clamp(0.0, 1.0);
         // The cone thins over its last 25 mm.
-        let taper = smoothstep(-2.0, 25.0, above_conus);
+        let taper = ((above_conus + 2.0) / 32.0).clamp(0.0, 1.0);
         if taper <= 0.0 {
             return fluid;
         }
@@ -212,27 +222,28 @@ impl Surroundings {
     fn front(&self, point: DVec3, x: f64, station: &Station, texture: &Texture) -> f64 {
         let before = station.front_y - point.y;
         let tissues = &self.tissues;
-        let patches = texture.grain(point, 14.0);
-        let fine = texture.grain(point, 4.0);
-        let fat = tissues.fat * (0.9 + 0.12 * fine);
-        let inner = point.y - self.abdomen_y;
+        let patches = texture.grain(point, 22.0);
+        let fine = texture.grain(point, 5.0);
+        let fat = tissues.fat * (0.9 + 0.1 * fine);
+        // The belly wall curves around the bowel.
+        let inner = point.y - self.abdomen_y - 0.0012 * point.z * point.z - 0.002 * x * x;
         if inner < 0.0 {
             let skin = -inner - 9.0 - self.belly_fat;
             let wall = mix(tissues.muscle, fat, smoothstep(8.0, 9.5, -inner));
             return if skin > 0.0 { 0.0 } else { mix(0.25, wall, smoothstep(-1.0, -2.0, skin)) };
         }
-        let mesentery = mix(0.35 + 0.1 * fine, fat, smoothstep(-0.35, 0.3, patches + 0.25 * fine));
+        let mesentery = mix(0.4 + 0.08 * fine, fat, smoothstep(-0.5, 0.35, patches + 0.15 * fine));
         // Retroperitoneal fat, then the anterior ligament on the bone.
         let bed = mix(mesentery, fat, smoothstep(14.0, 6.0, before));
         let ligament = smoothstep(2.2, 0.6, before) * smoothstep(station.half_width, station.half_width - 6.0, x.abs());
         let signal = mix(bed, tissues.cortex * 1.4, ligament);
         // Psoas grows from L1 down and moves forward and aside; z = 0 is L3.
-        let grown = smoothstep(60.0, -40.0, point.z);
+        let grown = smoothstep(85.0, -30.0, point.z);
         if grown <= 0.0 {
             return signal;
         }
-        let (half_depth, half_width) = (4.0 + 15.0 * grown, 2.0 + 16.0 * grown);
-        let center_x = station.half_width.min(26.0) + 3.0 + 0.7 * half_width;
+        let (half_depth, half_width) = (4.0 + 17.0 * grown, 2.0 + 17.0 * grown);
+        let center_x = station.half_width.min(26.0) + 1.0 + 0.7 * half_width;
         // Below L5 it leaves the spine, which turns backward, and goes on straight.
         let center_y = f64::midpoint(station.front_y, station.wall_y).min(self.psoas_y) - 2.0 * grown;
         let radius = ((x.abs() - center_x) / half_width).hypot((point.y - center_y) / half_depth);
