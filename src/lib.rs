@@ -12,6 +12,7 @@ pub mod nn;
 pub mod model;
 pub mod detection;
 pub mod saliency;
+pub mod evaluation;
 pub mod training;
 pub mod picture;
 pub mod pipeline;

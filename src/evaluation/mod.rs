@@ -1,0 +1,12 @@
+//! The paper's measures: how well grades and boxes agree with a reader's.
+//!
+//! Pure functions over slices of numbers; formatting and files are elsewhere. A measure that the data do not define
+//! (no items, one class only) is `None`, never a made-up number.
+
+mod boxes;
+mod grades;
+
+pub use boxes::{OverlapMeasures, iou, iou_of_pairs, overlap_measures, whole_slice};
+pub use grades::{
+    BinaryMeasures, ConfusionMatrix, Interval, KappaWeights, area_under_curve, binary_measures, bootstrap_by_patient,
+};
