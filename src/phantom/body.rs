@@ -203,7 +203,12 @@ impl Body {
 
     /// Signed distance to the bone surface (negative inside), about right near the surface.
     pub(super) fn distance(&self, local: DVec3) -> f64 {
-        merge(self.body_distance(local), self.arch_distance(local))
+        // Far from the posterior wall only one of the two matters.
+        if local.y > self.wall() + 8.0 {
+            self.arch_distance(local)
+        } else {
+            merge(self.body_distance(local), self.arch_distance(local))
+        }
     }
 
     fn body_distance(&self, local: DVec3) -> f64 {
@@ -255,11 +260,10 @@ impl Body {
             }
             Arch::Vertebral { pedicle_mm, spinous_length, spinous_slope } => {
                 let at = |x: f64, y: f64, z: f64| DVec3::new(x, y, z * height);
-                let pedicle = rounded_box(point - at(pedicle_mm, 5.0, 0.22), DVec3::new(4.5, 9.0, height * 0.26), 3.5);
-                let superior_facet =
-                    capsule(point, at(pedicle_mm + 2.5, 10.0, 0.1), at(pedicle_mm + 3.5, 9.5, 0.68), 4.2);
-                let inferior_facet = capsule(point, at(pedicle_mm, 15.0, 0.0), at(pedicle_mm - 1.0, 19.0, -0.8), 4.2);
-                let transverse = capsule(point, at(pedicle_mm + 3.0, 9.0, 0.15), at(38.0, 13.0, 0.2), 3.5);
+                let transverse = || capsule(point, at(pedicle_mm + 3.0, 9.0, 0.15), at(38.0, 13.0, 0.2), 3.5);
+                if point.x > pedicle_mm + 9.0 {
+                    return transverse();
+                }
                 // The lamina is a plate: taller than it is thick.
                 let squash = DVec3::new(1.0, 1.0, 0.45);
                 let lamina = capsule(
@@ -275,10 +279,15 @@ impl Body {
                 let outline =
                     DVec2::new(spine.y.abs() - spinous_length / 2.0, spine.z.abs() - tall) + DVec2::splat(6.0);
                 let outline = outline.max(DVec2::ZERO).length() + outline.max_element().min(0.0) - 6.0;
-                let spinous = outline.max(spine.x - 3.6);
-                [pedicle, superior_facet, inferior_facet, transverse, lamina, spinous]
-                    .into_iter()
-                    .fold(f64::INFINITY, merge)
+                let median = merge(lamina, outline.max(spine.x - 3.6));
+                if point.x < pedicle_mm - 9.0 {
+                    return median;
+                }
+                let pedicle = rounded_box(point - at(pedicle_mm, 5.0, 0.22), DVec3::new(4.5, 9.0, height * 0.26), 3.5);
+                let superior_facet =
+                    capsule(point, at(pedicle_mm + 2.5, 10.0, 0.1), at(pedicle_mm + 3.5, 9.5, 0.68), 4.2);
+                let inferior_facet = capsule(point, at(pedicle_mm, 15.0, 0.0), at(pedicle_mm - 1.0, 19.0, -0.8), 4.2);
+                [pedicle, superior_facet, inferior_facet, transverse()].into_iter().fold(median, merge)
             }
         }
     }

@@ -11,6 +11,8 @@ use crate::spine::{DiscLevel, Grading};
 /// How far the disc's solid reaches into the territory of the bodies, which are painted over it: deeper than any
 /// dent of an endplate.
 const REACH_MM: f64 = 9.0;
+/// How far inside the disc's rim that part stays, so that it does not show beside the bodies.
+const CORE_INSET_MM: f64 = 2.0;
 
 /// Look of a Pfirrmann grade (Pfirrmann et al., Spine 26, 2001): signals against cerebrospinal fluid.
 struct GradeLook {
@@ -45,8 +47,8 @@ pub(super) struct DiscBody {
     /// How far the disc passes the posterior walls, mm.
     pub bulge_mm: f64,
     half_width: f64,
-    /// How far inside its rim the disc's core stays, so that it does not show beside bodies that have slipped.
-    core_inset: f64,
+    /// Posterior shift per millimeter upward that joins bodies which have slipped.
+    shear: f64,
     grade: usize,
     nucleus_scale: f64,
     /// Signal in the middle of a collapsed disc: gas is dark, fluid bright.
@@ -74,8 +76,9 @@ impl DiscBody {
             / (lower.frame.center().z - upper.frame.center().z).min(-1.0);
         let frame = Frame::new((front + back) / 2.0, tilt, -slope.atan());
         let half = |up: DVec3, down: DVec3| (frame.local(up).z - frame.local(down).z).max(0.8) / 2.0;
-        let offset = |up: DVec3, down: DVec3| (frame.local(up).y - frame.local(down).y).abs() / 2.0;
-        let core_inset = 2.0 + offset(front_up, front_down).max(offset(back_up, back_down));
+        let offset = |up: DVec3, down: DVec3| frame.local(up).y - frame.local(down).y;
+        let gaps = half(front_up, front_down) + half(back_up, back_down);
+        let shear = (offset(front_up, front_down) + offset(back_up, back_down)) / (2.0 * gaps);
         let remnant = lower.label.is_none();
         let grade = match finding {
             Some(finding) => usize::from(finding.grades[Grading::Pfirrmann]) - 1,
@@ -88,7 +91,7 @@ impl DiscBody {
             half_gaps: [half(front_up, front_down), half(back_up, back_down)],
             bulge_mm: finding.map_or(0.0, |finding| finding.bulge_mm),
             half_width: if remnant { 14.0 } else { upper.measures.half_width.min(lower.measures.half_width) },
-            core_inset,
+            shear,
             grade,
             nucleus_scale: rng.random_range(0.85..1.15),
             cleft_fluid: if grade == 4 && rng.random_bool(0.2) { rng.random_range(0.3..0.9) } else { 0.0 },
@@ -102,17 +105,23 @@ impl DiscBody {
         mix(self.half_gaps[0], self.half_gaps[1], (share + 1.0) / 2.0)
     }
 
+    /// The place that a point has in the disc without the slip.
+    fn straightened(&self, local: DVec3, half_gap: f64) -> DVec3 {
+        local - DVec3::Y * (self.shear * local.z.clamp(-half_gap, half_gap))
+    }
+
     /// Signed distance to the disc's surface, the parts that bodies will cover included.
     pub(super) fn distance(&self, local: DVec3) -> f64 {
         let share = (local.x.abs() / self.half_width).min(1.0);
         let gone = 1.0 - (1.0 - share * share * share).sqrt();
         let half_gap = self.half_gap(local.y);
+        let local = self.straightened(local, half_gap);
         let lateral = 1.0 - 0.5 * (local.x / 9.0).powi(2).min(1.0);
         let front = -local.y - self.half_depth * (1.0 - 1.24 * gone);
         let back = local.y - self.half_depth * (1.0 - 0.76 * gone);
         let flank = local.x.abs() - self.half_width;
         // The core that the bodies bound, and the rounded rim that shows between and beyond them.
-        let core = (front.max(back).max(flank) + self.core_inset).max(local.z.abs() - half_gap - REACH_MM);
+        let core = (front.max(back).max(flank) + CORE_INSET_MM).max(local.z.abs() - half_gap - REACH_MM);
         let rim = half_gap + 0.7;
         let bulge = self.bulge_mm * lateral + 0.8;
         let radius = rim.min(4.0);
@@ -126,6 +135,7 @@ impl DiscBody {
     pub(super) fn signal(&self, local: DVec3, texture: &Texture) -> f64 {
         let look = &LOOKS[self.grade];
         let half_gap = self.half_gap(local.y);
+        let local = self.straightened(local, half_gap);
         let depth = local.y / self.half_depth;
         // The endplates are hollow: the disc is taller in its middle than between its corners.
         let height = (local.z / (half_gap + 1.6)).clamp(-1.3, 1.3);
@@ -155,9 +165,10 @@ impl DiscBody {
     pub(super) fn extent(&self) -> (DVec3, DVec3) {
         let half_gap = self.half_gaps[0].max(self.half_gaps[1]) + REACH_MM + 1.0;
         let side = self.half_width + 2.0;
+        let slip = self.shear.abs() * half_gap;
         (
-            DVec3::new(-side, -self.half_depth - 3.0, -half_gap),
-            DVec3::new(side, self.half_depth + self.bulge_mm + 3.0, half_gap),
+            DVec3::new(-side, -self.half_depth - slip - 3.0, -half_gap),
+            DVec3::new(side, self.half_depth + self.bulge_mm + slip + 3.0, half_gap),
         )
     }
 }

@@ -172,10 +172,10 @@ pub(super) struct Scene {
 }
 
 impl Scene {
-    /// Paints soft tissue, then organs.
+    /// Paints soft tissue, then organs; the canal is left to [`Self::paint_spine`].
     fn paint_background(&self, canvas: &mut Canvas) {
         let texture = &self.texture;
-        canvas.fill(|point| Some(self.surroundings.signal(point, texture)));
+        canvas.fill(|point| (!self.surroundings.is_fine(point)).then(|| self.surroundings.signal(point, texture)));
         for organ in &self.surroundings.organs {
             canvas.draw(&organ.box_corners(), |point, pixel| {
                 let distance = organ.distance(point);
@@ -206,7 +206,7 @@ impl Scene {
                     // About a millimeter of cortex around the marrow.
                     let marrow =
                         if distance < -0.2 { tissues.marrow * body.marrow(local, texture) } else { tissues.marrow };
-                    let signal = mix(tissues.cortex, marrow, smoothstep(-0.4, -1.4, distance));
+                    let signal = mix(tissues.cortex, marrow, smoothstep(-0.6, -1.5, distance));
                     (cover(distance, pixel), signal)
                 })
             });
@@ -304,5 +304,5 @@ fn rician(rng: &mut ChaCha8Rng, signal: f64, noise: f64) -> f64 {
     // Box and Muller: one draw gives both channels.
     let radius = noise * (-2.0 * (1.0 - rng.random::<f64>()).ln()).sqrt();
     let channels = DVec2::from_angle(rng.random_range(0.0..std::f64::consts::TAU)) * radius;
-    (signal + channels.x).hypot(channels.y)
+    (channels + DVec2::X * signal).length()
 }

@@ -14,6 +14,9 @@ mod surroundings;
 mod texture;
 mod truth;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use thiserror::Error;

@@ -180,7 +180,7 @@ fn lesions(rng: &mut impl Rng, grades: PerGrading<u8>) -> DiscPathology {
         bulge_mm: bulge_mm.max(0.0),
         flavum_mm,
         // A sac of 12-15 mm reduced below half is severe stenosis; a normal disc takes a tenth at most.
-        sac_left: if stenosis { rng.random_range(0.25..0.5) } else { rng.random_range(0.85..1.0) },
+        sac_left: if stenosis { rng.random_range(0.2..0.42) } else { rng.random_range(0.85..1.0) },
         grades,
     }
 }

@@ -1,6 +1,6 @@
 //! Everything around the bones: canal, fat, muscle, vessels, bowel.
 
-use glam::DVec3;
+use glam::{DVec2, DVec3};
 use rand::Rng;
 
 use super::anatomy::Spine;
@@ -188,7 +188,7 @@ impl Surroundings {
         if half_depth < 0.8 {
             return signal;
         }
-        let radius = ((depth - middle) / half_depth).hypot(x / station.sac_half_width);
+        let radius = DVec2::new((depth - middle) / half_depth, x / station.sac_half_width).length();
         let edge = (radius - 1.0) * half_depth.min(station.sac_half_width);
         if edge > 0.9 {
             return signal;
@@ -214,7 +214,7 @@ impl Surroundings {
             return fluid;
         }
         let depth = (share - 0.56) * station.sac_depth;
-        let radius = (depth / 3.6).hypot(x / 4.6) - taper.sqrt();
+        let radius = DVec2::new(depth / 3.6, x / 4.6).length() - taper.sqrt();
         mix(fluid, self.tissues.cord * (1.0 + 0.06 * streaks), smoothstep(0.14, -0.14, radius))
     }
 
@@ -246,7 +246,7 @@ impl Surroundings {
         let center_x = station.half_width.min(26.0) + 1.0 + 0.7 * half_width;
         // Below L5 it leaves the spine, which turns backward, and goes on straight.
         let center_y = f64::midpoint(station.front_y, station.wall_y).min(self.psoas_y) - 2.0 * grown;
-        let radius = ((x.abs() - center_x) / half_width).hypot((point.y - center_y) / half_depth);
+        let radius = DVec2::new((x.abs() - center_x) / half_width, (point.y - center_y) / half_depth).length();
         let fibers = texture.at(DVec3::new(point.x / 3.0, point.y / 3.0, point.z / 25.0));
         let psoas = tissues.muscle * (1.0 + 0.15 * fibers) + 0.3 * smoothstep(0.75, 1.1, fibers);
         mix(signal, psoas, smoothstep(1.05, 0.95, radius))

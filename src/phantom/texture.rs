@@ -44,6 +44,7 @@ impl Texture {
     }
 
     /// Value at `position`, one lattice cell per unit; coordinates within ±[`REACH`].
+    #[inline]
     pub(super) fn at(&self, position: DVec3) -> f64 {
         // Truncation of a positive number is a floor, and much faster.
         let shifted = position + DVec3::splat(REACH);
