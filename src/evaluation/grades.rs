@@ -93,7 +93,7 @@ impl ConfusionMatrix {
     pub fn cohen_kappa(&self, weights: KappaWeights) -> Option<f64> {
         let total = self.total() as f64;
         let margin = |fixed: &dyn Fn(usize) -> (usize, usize)| -> f64 {
-            (0..self.classes).map(|class| fixed(class)).map(|(a, b)| self.count(a, b) as f64).sum()
+            (0..self.classes).map(fixed).map(|(a, b)| self.count(a, b) as f64).sum()
         };
         let (mut observed, mut expected) = (0.0, 0.0);
         for (truth, predicted, count) in self.cells() {

@@ -102,7 +102,7 @@ impl DiscBody {
     /// Half the gap between the endplates at a place from front to back.
     fn half_gap(&self, posterior: f64) -> f64 {
         let share = (posterior / self.half_depth).clamp(-1.0, 1.0);
-        mix(self.half_gaps[0], self.half_gaps[1], (share + 1.0) / 2.0)
+        mix(self.half_gaps[0], self.half_gaps[1], f64::midpoint(share, 1.0))
     }
 
     /// The place that a point has in the disc without the slip.
