@@ -61,7 +61,7 @@ struct ScanArguments {
 pub(super) fn views(text: &str) -> Result<Views, String> {
     [Views::One, Views::FiftyFour]
         .into_iter()
-        .find(|views| views.changes().len().to_string() == text)
+        .find(|views| views.count().to_string() == text)
         .ok_or_else(|| "choose 1 or 54".to_owned())
 }
 

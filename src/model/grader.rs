@@ -5,13 +5,17 @@ use std::path::Path;
 use candle_core::Device;
 use candle_nn::VarBuilder;
 use glam::DVec2;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::grading::disc_tensor;
 use super::weights::{WeightsError, WeightsFolder, WeightsInfo, find_weights};
 use super::{DiscPrediction, GradingConfig, GradingNetwork, probabilities};
-use crate::spine::{Disc, DiscFrame, DiscFrameError, Grading, PATCH_VOXELS, PatchAugmentation, PerGrading};
+use crate::spine::{
+    Disc, DiscFrame, DiscFrameError, Grading, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, PATCH_VOXELS, PatchAugmentation,
+    PerGrading,
+};
 use crate::task::{CancelToken, Cancelled};
 use crate::volume::Volume;
 
@@ -20,9 +24,6 @@ pub const GRADING_WEIGHTS: &str = "grading";
 
 /// Step of the shifted views, patch pixels: the stride of the trunk.
 const VIEW_SHIFT: f64 = 16.0;
-
-/// Views put through the network at once.
-const VIEW_BATCH: usize = 6;
 
 /// Why a disc could not be graded.
 #[derive(Debug, Error)]
@@ -53,29 +54,56 @@ pub enum Views {
 }
 
 impl Views {
-    /// The changes that make the views; the centered one is among them.
+    /// Number of views.
     #[must_use]
-    pub fn changes(self) -> Vec<PatchAugmentation> {
-        if self == Self::One {
-            return vec![PatchAugmentation::NONE];
+    pub fn count(self) -> usize {
+        self.shifts().len() * self.arrangements().len()
+    }
+
+    /// In-plane shifts, patch pixels; the center first.
+    fn shifts(self) -> Vec<DVec2> {
+        let steps = [0.0, -VIEW_SHIFT, VIEW_SHIFT];
+        match self {
+            Self::One => vec![DVec2::ZERO],
+            Self::FiftyFour => steps.iter().flat_map(|y| steps.map(|x| DVec2::new(x, *y))).collect(),
         }
-        let mut changes = Vec::with_capacity(54);
-        for slice_shift in [0, -1, 1] {
-            for mirror_slices in [false, true] {
-                for rows in [0.0, -1.0, 1.0] {
-                    for columns in [0.0, -1.0, 1.0] {
-                        let shift = DVec2::new(columns, rows) * VIEW_SHIFT;
-                        changes.push(PatchAugmentation {
-                            shift,
-                            slice_shift,
-                            mirror_slices,
-                            ..PatchAugmentation::NONE
-                        });
-                    }
-                }
+    }
+
+    /// Slice windows with and without reflection.
+    fn arrangements(self) -> Vec<(isize, bool)> {
+        match self {
+            Self::One => vec![(0, false)],
+            Self::FiftyFour => [0, -1, 1].into_iter().flat_map(|window| [(window, false), (window, true)]).collect(),
+        }
+    }
+
+    /// The disc volumes of one in-plane shift, one after the other. Each slice is read once: windows and reflections
+    /// only arrange slices anew.
+    fn read(self, frame: &DiscFrame, volume: &Volume, shift: DVec2) -> Vec<f32> {
+        const PLANE: usize = PATCH_ROWS * PATCH_COLUMNS;
+        let at_window =
+            |slice_shift| frame.augmented(&PatchAugmentation { shift, slice_shift, ..PatchAugmentation::NONE });
+        let windows = [at_window(-1), at_window(0), at_window(1)];
+        // Planes −1 to 9 of the centered window; the outer two are seen through the shifted windows.
+        let mut planes = vec![0.0; (PATCH_SLICES + 2) * PLANE];
+        planes.par_chunks_mut(PLANE).enumerate().for_each(|(plane, pixels)| {
+            let (window, slice) = match plane {
+                0 => (&windows[0], 0),
+                plane if plane <= PATCH_SLICES => (&windows[1], plane - 1),
+                _ => (&windows[2], PATCH_SLICES - 1),
+            };
+            // Slices that the scan does not have stay zero.
+            let _ = window.sample_slice(volume, slice, pixels);
+        });
+        let mut voxels = Vec::with_capacity(self.arrangements().len() * PATCH_VOXELS);
+        for (window, mirrored) in self.arrangements() {
+            for slice in 0..PATCH_SLICES {
+                let slice = if mirrored { PATCH_SLICES - 1 - slice } else { slice };
+                let plane = (slice + 1).saturating_add_signed(window);
+                voxels.extend_from_slice(&planes[plane * PLANE..(plane + 1) * PLANE]);
             }
         }
-        changes
+        voxels
     }
 }
 
@@ -84,7 +112,7 @@ impl Views {
 pub struct Grader {
     network: GradingNetwork,
     info: WeightsInfo,
-    untrained: Vec<Grading>,
+    unvalidated: Vec<Grading>,
 }
 
 impl Grader {
@@ -104,10 +132,12 @@ impl Grader {
         let loaded = folder.load::<GradingConfig>(device)?;
         let vb = VarBuilder::from_tensors(loaded.tensors, candle_core::DType::F32, device);
         let network = GradingNetwork::new(&loaded.config, vb)?;
-        let untrained = folder.metadata.training.results["untrained_gradings"].clone();
-        // Weights that do not say which gradings are untrained claim that none is.
-        let untrained = serde_json::from_value(untrained).unwrap_or_default();
-        Ok(Self { network, info: loaded.info, untrained })
+        // Weights that do not say so claim that patients taught every grading.
+        let listed = |key: &str| -> Vec<Grading> {
+            serde_json::from_value(folder.metadata.training.results[key].clone()).unwrap_or_default()
+        };
+        let unvalidated = [listed("phantom_only_gradings"), listed("untrained_gradings")].concat();
+        Ok(Self { network, info: loaded.info, unvalidated })
     }
 
     /// The network, for evidence maps.
@@ -122,16 +152,17 @@ impl Grader {
         &self.info
     }
 
-    /// Gradings that no labelled disc of a patient taught: their answers have not been validated on patients.
+    /// Gradings that no labelled disc of a patient taught (phantoms at most): their answers have not been validated on
+    /// patients, and whoever shows them has to say so.
     #[must_use]
-    pub fn untrained(&self) -> &[Grading] {
-        &self.untrained
+    pub fn unvalidated(&self) -> &[Grading] {
+        &self.unvalidated
     }
 
     /// Class probabilities of a disc, the mean over `views`.
     ///
     /// # Errors
-    /// If the disc has no frame, the device fails, or `cancel` was asked between batches of views.
+    /// If the disc has no frame, the device fails, or `cancel` was asked between shifts.
     pub fn grade(
         &self,
         volume: &Volume,
@@ -140,14 +171,10 @@ impl Grader {
         cancel: &CancelToken,
     ) -> Result<DiscPrediction, GraderError> {
         let frame = DiscFrame::of_disc(volume, disc)?;
-        let changes = views.changes();
         let mut sum = PerGrading::from_fn(|grading| vec![0.0_f64; grading.classes()]);
-        for batch in changes.chunks(VIEW_BATCH) {
+        for shift in views.shifts() {
             cancel.check()?;
-            let mut voxels = Vec::with_capacity(batch.len() * PATCH_VOXELS);
-            for change in batch {
-                voxels.extend(frame.augmented(change).sample(volume).voxels);
-            }
+            let voxels = views.read(&frame, volume, shift);
             let input = disc_tensor(voxels.chunks_exact(PATCH_VOXELS), self.network.device())?;
             for view in probabilities(&self.network.forward(&input)?)? {
                 for (grading, probabilities) in view.iter() {
@@ -157,7 +184,7 @@ impl Grader {
                 }
             }
         }
-        let mean = |_, sums: &Vec<f64>| sums.iter().map(|sum| (sum / changes.len() as f64) as f32).collect();
+        let mean = |_, sums: &Vec<f64>| sums.iter().map(|sum| (sum / views.count() as f64) as f32).collect();
         Ok(DiscPrediction { level: disc.level, probabilities: sum.map(mean) })
     }
 }
@@ -165,18 +192,47 @@ impl Grader {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::spine::{Corners, DiscLevel, Vertebra, VertebraLabel, VertebraOutline};
+    use crate::volume::VolumeGeometry;
+    use glam::DVec3;
+
+    /// Eight slices of a pattern that differs everywhere, and a disc in its middle.
+    fn scan() -> (Volume, Disc) {
+        let origins = (0..8).map(|slice| DVec3::X * (slice as f64 * 4.0)).collect();
+        let geometry = VolumeGeometry::new(origins, DVec3::Y, -DVec3::Z, 1.0, 1.0).expect("valid geometry");
+        let value = |index: usize| 60.0 + 40.0 * ((index as f32 * 0.37).sin() + (index as f32 * 0.011).cos());
+        let volume = Volume::new(90, 80, (0..8 * 90 * 80).map(value).collect(), geometry).expect("matching size");
+        let body = |label, top: f64| {
+            let at = |x, y| DVec2::new(x, top + y);
+            let corners = Corners { sa: at(20.0, 0.0), sp: at(54.0, 1.0), ip: at(53.0, 26.0), ia: at(21.0, 25.0) };
+            Vertebra {
+                label,
+                confidence: 1.0,
+                outlines: (1..6).map(|slice| VertebraOutline { slice, corners }).collect(),
+            }
+        };
+        let (upper, lower) = (body(VertebraLabel::L4, 10.0), body(VertebraLabel::L5, 46.0));
+        (volume, Disc::between(DiscLevel::L4L5, &upper, &lower).expect("outlines"))
+    }
 
     #[test]
-    fn fifty_four_views_are_all_different_and_balanced() {
-        let changes = Views::FiftyFour.changes();
-        assert_eq!(changes.len(), 54);
-        for (index, change) in changes.iter().enumerate() {
-            assert!(!changes[..index].contains(change));
+    fn the_views_are_the_papers_fifty_four() {
+        let (volume, disc) = scan();
+        let frame = DiscFrame::of_disc(&volume, &disc).expect("good outlines");
+        let mut seen = Vec::new();
+        for shift in Views::FiftyFour.shifts() {
+            let voxels = Views::FiftyFour.read(&frame, &volume, shift);
+            let arrangements = Views::FiftyFour.arrangements();
+            for (view, (slice_shift, mirror_slices)) in voxels.chunks_exact(PATCH_VOXELS).zip(arrangements) {
+                let change = PatchAugmentation { shift, slice_shift, mirror_slices, ..PatchAugmentation::NONE };
+                assert_eq!(view, frame.augmented(&change).sample(&volume).voxels, "{change:?}");
+                assert!(!seen.contains(&change));
+                seen.push(change);
+            }
         }
-        assert!(changes.contains(&PatchAugmentation::NONE));
-        assert_eq!(changes.iter().map(|change| change.shift).sum::<DVec2>(), DVec2::ZERO);
-        assert_eq!(changes.iter().map(|change| change.slice_shift).sum::<isize>(), 0);
-        assert_eq!(changes.iter().filter(|change| change.mirror_slices).count(), 27);
-        assert_eq!(Views::One.changes(), [PatchAugmentation::NONE]);
+        assert_eq!((seen.len(), Views::FiftyFour.count(), Views::One.count()), (54, 54, 1));
+        assert!(seen.contains(&PatchAugmentation::NONE));
+        assert!(seen.iter().all(|change| change.shift.abs().max_element() <= 16.0 && change.slice_shift.abs() <= 1));
+        assert_eq!(Views::One.read(&frame, &volume, DVec2::ZERO), frame.sample(&volume).voxels);
     }
 }

@@ -30,6 +30,18 @@ pub enum ScanKind {
     Phantom,
 }
 
+impl ScanKind {
+    /// Name in files.
+    #[must_use]
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::MidSagittal => "mid_sagittal",
+            Self::Stack => "stack",
+            Self::Phantom => "phantom",
+        }
+    }
+}
+
 /// A disc to learn from or to be measured on.
 #[derive(Debug, Clone)]
 pub struct GradingExample {

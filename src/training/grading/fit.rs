@@ -42,6 +42,8 @@ struct Checkpoint {
     epochs_done: usize,
     steps: usize,
     tensors: String,
+    /// What the run was started with; a checkpoint of another configuration is refused.
+    config: GradingTrainingConfig,
 }
 
 /// What a run needs to know.
@@ -272,7 +274,8 @@ impl Run<'_> {
             format!("checkpoint-{}-{epochs_done}.safetensors", if stage == StageName::Flat { "flat" } else { "deep" });
         candle_core::safetensors::save(&optimizer.state()?, self.folder.join(&tensors))?;
         let old = fs::read(self.checkpoint_path()).ok().and_then(|old| serde_json::from_slice::<Checkpoint>(&old).ok());
-        let checkpoint = Checkpoint { stage, epochs_done, steps: optimizer.steps(), tensors };
+        let config = self.config.clone();
+        let checkpoint = Checkpoint { stage, epochs_done, steps: optimizer.steps(), tensors, config };
         let text = serde_json::to_vec_pretty(&checkpoint).map_err(std::io::Error::from);
         let temporary = self.checkpoint_path().with_extension("json.new");
         text.and_then(|text| fs::write(&temporary, text))
@@ -293,6 +296,9 @@ impl Run<'_> {
         let failed = |source| self.file_error(source, &path);
         let text = fs::read(&path).map_err(failed)?;
         let checkpoint: Checkpoint = serde_json::from_slice(&text).map_err(|error| failed(error.into()))?;
+        if checkpoint.config != *self.config {
+            return Err(GradingTrainingError::OtherConfig { path });
+        }
         let tensors = candle_core::safetensors::load(self.folder.join(&checkpoint.tensors), &Device::Cpu)?;
         Ok(Some((checkpoint, tensors)))
     }

@@ -108,6 +108,12 @@ pub enum GradingTrainingError {
         /// Folds asked for.
         folds: usize,
     },
+    /// The checkpoint to go on from was made with another configuration.
+    #[error("cannot resume: the checkpoint was made with another configuration: {}", path.display())]
+    OtherConfig {
+        /// The checkpoint.
+        path: PathBuf,
+    },
     /// A file could not be read or written.
     #[error("cannot read or write ({source}): {}", path.display())]
     File {

@@ -7,7 +7,7 @@ use candle_core::Tensor;
 use serde_json::json;
 
 use super::measure::MeasuredRow;
-use super::{GradingTrainingConfig, GradingTrainingError, ScanKind, TrainingOutcome};
+use super::{GradingTrainingConfig, GradingTrainingError, TrainingOutcome};
 use crate::model::grader::GRADING_WEIGHTS;
 use crate::model::weights::{Training, WeightsFolder, WeightsMetadata, save_weights};
 use crate::training::optimizer::sorted;
@@ -89,10 +89,5 @@ fn metadata(config: &GradingTrainingConfig, outcome: &TrainingOutcome, command: 
 
 /// Such as `pfirrmann_balanced_accuracy_stack`.
 fn metric_name(row: &MeasuredRow) -> String {
-    let scans = match row.scans {
-        ScanKind::MidSagittal => "mid_sagittal",
-        ScanKind::Stack => "stack",
-        ScanKind::Phantom => "phantom",
-    };
-    format!("{}_balanced_accuracy_{scans}", row.grading.key())
+    format!("{}_balanced_accuracy_{}", row.grading.key(), row.scans.key())
 }

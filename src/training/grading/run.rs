@@ -59,6 +59,7 @@ pub struct TrainingOutcome {
 /// Held-out answers of one fold.
 #[derive(Serialize, Deserialize)]
 struct FoldPredictions {
+    config: GradingTrainingConfig,
     deep: Vec<HeldOutPrediction>,
     flat: Vec<HeldOutPrediction>,
 }
@@ -85,9 +86,11 @@ pub fn train(
     if patients < config.folds.max(1) {
         return Err(GradingTrainingError::TooFewPatients { patients, folds: config.folds });
     }
-    let mut predictions = FoldPredictions { deep: Vec::new(), flat: Vec::new() };
+    // A fold is the same whether the final network is trained after it or not.
+    let fold_config = GradingTrainingConfig { final_network: true, ..config.clone() };
+    let mut predictions = FoldPredictions { config: config.clone(), deep: Vec::new(), flat: Vec::new() };
     for (fold, held_out) in folds.iter().enumerate().take(config.folds) {
-        let split = Split { config, examples: &examples, phantoms: &phantoms, held_out };
+        let split = Split { config: &fold_config, examples: &examples, phantoms: &phantoms, held_out };
         let done = split.run_fold(fold, &out.join(format!("fold-{fold}")), resume, cancel, on_progress)?;
         predictions.deep.extend(done.deep);
         predictions.flat.extend(done.flat);
@@ -100,6 +103,8 @@ pub fn train(
         write_json(&out.join("cross-validation.json"), measured)?;
     }
     let network = if config.final_network {
+        // The network of all patients is the same whatever is cross-validated beside it.
+        let config = &GradingTrainingConfig { folds: 0, ..config.clone() };
         let split = Split { config, examples: &examples, phantoms: &phantoms, held_out: &[] };
         let Fitted { network, variables } =
             split.run(config.seed, &out.join("final"), resume, cancel).fit(&mut |_| Ok(()), on_progress)?;
@@ -162,7 +167,12 @@ impl<'a> Split<'a> {
     ) -> Result<FoldPredictions, GradingTrainingError> {
         let path = folder.join("predictions.json");
         if resume && path.exists() {
-            return read_json(&path);
+            let done: FoldPredictions = read_json(&path)?;
+            return if done.config == *self.config {
+                Ok(done)
+            } else {
+                Err(GradingTrainingError::OtherConfig { path })
+            };
         }
         let test: Vec<&GradingExample> =
             self.examples.iter().filter(|example| self.held_out.contains(&example.patient)).collect();
@@ -182,7 +192,7 @@ impl<'a> Split<'a> {
             on_progress,
         )?;
         let deep = predict(&test, fold, &|examples| fitted.network.forward(&volumes(examples)?))?;
-        let done = FoldPredictions { deep, flat: read_json(&flat_path)? };
+        let done = FoldPredictions { config: self.config.clone(), deep, flat: read_json(&flat_path)? };
         write_json(&path, &done)?;
         Ok(done)
     }

@@ -131,6 +131,9 @@ fn an_interrupted_training_ends_as_an_uninterrupted_one() {
         let stopped = train(&config, cases(), broken.path(), true, &cancel, &mut |_| cancel.cancel());
         assert!(matches!(stopped, Err(GradingTrainingError::Cancelled(_))), "stopped after epoch {stop_after}");
     }
+    let other = GradingTrainingConfig { dropout: 0.2, ..config.clone() };
+    let refused = run(&other, broken.path(), true, &CancelToken::default());
+    assert!(matches!(refused, Err(GradingTrainingError::OtherConfig { .. })));
     let resumed = parameters(&run(&config, broken.path(), true, &CancelToken::default()).expect("training"));
     assert_eq!(resumed, expected);
     let log = std::fs::read_to_string(broken.path().join("final/log.csv")).expect("a log");
@@ -147,8 +150,8 @@ fn published_weights_load_and_grade() {
     assert!(saved.metadata.attribution[0].contains("CC BY 4.0"));
     assert_eq!(find_weights("grading", Some(folder.path())).expect("found").metadata, saved.metadata);
     let grader = Grader::load(Some(folder.path()), &Device::Cpu).expect("whole weights");
-    assert!(grader.untrained().contains(&Grading::CentralCanalStenosis));
-    assert!(!grader.untrained().contains(&Grading::Pfirrmann));
+    assert!(grader.unvalidated().contains(&Grading::CentralCanalStenosis));
+    assert!(!grader.unvalidated().contains(&Grading::Pfirrmann));
 
     let case = scan_case(1, 5);
     let disc = &case.discs[0].disc;
