@@ -142,7 +142,7 @@ fn jpeg2000_frame(stream: &[u8]) -> Option<StreamFrame> {
     })
 }
 
-/// Decodes RLE Lossless (PS3.5 annex G): one PackBits segment per byte of a sample, most significant byte first.
+/// Decodes RLE Lossless (PS3.5 annex G): one `PackBits` segment per byte of a sample, most significant byte first.
 fn decode_run_length(stream: &[u8], format: &PixelFormat) -> Result<Vec<u16>, String> {
     let (header, _) = stream.as_chunks::<4>().0.split_at_checked(16).ok_or("the stream has no header")?;
     let word = |index: usize| u32::from_le_bytes(header[index]) as usize;

@@ -105,7 +105,7 @@ impl<R: Read + Seek> Walker<R> {
 
     /// Value of `element`, which must be the one read last; refuses to read more than 64 KiB.
     pub fn value(&mut self, element: &Element) -> Result<Vec<u8>, FileError> {
-        let length = self.checked_length(element, self.end)?;
+        let length = Self::checked_length(element, self.end)?;
         if length > u64::from(MAX_VALUE_BYTES) {
             return Err(FileError::HeaderTooLarge { bytes: length, limit: u64::from(MAX_VALUE_BYTES) });
         }
@@ -213,7 +213,7 @@ impl<R: Read + Seek> Walker<R> {
         Ok(Tag(encoding.u16([g0, g1]), encoding.u16([e0, e1])))
     }
 
-    fn checked_length(&self, element: &Element, end: u64) -> Result<u64, FileError> {
+    fn checked_length(element: &Element, end: u64) -> Result<u64, FileError> {
         let declared = u64::from(element.length.ok_or(FileError::BrokenSequence { offset: element.start })?);
         let remaining = end.saturating_sub(element.value);
         if declared > remaining {
@@ -233,7 +233,7 @@ impl<R: Read + Seek> Walker<R> {
             };
             return self.skip_items(end, encoding, thorough, depth + 1);
         }
-        let value_end = element.value + self.checked_length(element, end)?;
+        let value_end = element.value + Self::checked_length(element, end)?;
         if thorough && element.vr == VR::SQ {
             return self.skip_items_within(value_end, thorough, depth + 1);
         }
@@ -271,7 +271,7 @@ impl<R: Read + Seek> Walker<R> {
 
     fn skip_item(&mut self, item: &Element, end: u64, thorough: bool, depth: usize) -> Result<(), FileError> {
         let item_end = match item.length {
-            Some(_) => item.value + self.checked_length(item, end)?,
+            Some(_) => item.value + Self::checked_length(item, end)?,
             None => end,
         };
         if item.length.is_some() && !thorough {
@@ -358,7 +358,26 @@ fn dictionary_vr(tag: Tag) -> VR {
 fn has_short_length(letters: [u8; 2]) -> bool {
     matches!(
         &letters,
-        b"AE" | b"AS" | b"AT" | b"CS" | b"DA" | b"DS" | b"DT" | b"FL" | b"FD" | b"IS" | b"LO" | b"LT" | b"PN" | b"SH"
-            | b"SL" | b"SS" | b"ST" | b"TM" | b"UI" | b"UL" | b"US"
+        b"AE"
+            | b"AS"
+            | b"AT"
+            | b"CS"
+            | b"DA"
+            | b"DS"
+            | b"DT"
+            | b"FL"
+            | b"FD"
+            | b"IS"
+            | b"LO"
+            | b"LT"
+            | b"PN"
+            | b"SH"
+            | b"SL"
+            | b"SS"
+            | b"ST"
+            | b"TM"
+            | b"UI"
+            | b"UL"
+            | b"US"
     )
 }

@@ -177,16 +177,15 @@ fn read_start(file: &File, end: u64) -> Result<Start, FileError> {
         }
         dataset = walker.position();
     }
-    let syntax_uid = match syntax_uid.filter(|uid| !uid.is_empty()) {
-        Some(uid) => uid,
-        None => {
-            let mut next = Vec::with_capacity(16);
-            let mut file = file;
-            file.seek(SeekFrom::Start(dataset))?;
-            file.take(16).read_to_end(&mut next)?;
-            let encoding = guess_encoding(&next, end).ok_or(FileError::MissingTransferSyntax)?;
-            syntax_of(encoding).to_owned()
-        }
+    let syntax_uid = if let Some(uid) = syntax_uid.filter(|uid| !uid.is_empty()) {
+        uid
+    } else {
+        let mut next = Vec::with_capacity(16);
+        let mut file = file;
+        file.seek(SeekFrom::Start(dataset))?;
+        file.take(16).read_to_end(&mut next)?;
+        let encoding = guess_encoding(&next, end).ok_or(FileError::MissingTransferSyntax)?;
+        syntax_of(encoding).to_owned()
     };
     Ok(Start { syntax_uid, media_sop_class: media_sop_class.filter(|uid| !uid.is_empty()), dataset })
 }

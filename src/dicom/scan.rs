@@ -125,9 +125,8 @@ fn read_image(path: &Path) -> Result<Option<ImageHeader>, FileError> {
 
 /// Whether the name says that the file should be DICOM.
 fn is_named_dicom(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| {
-        ["dcm", "dicom", "ima"].iter().any(|known| extension.eq_ignore_ascii_case(known))
-    })
+    path.extension()
+        .is_some_and(|extension| ["dcm", "dicom", "ima"].iter().any(|known| extension.eq_ignore_ascii_case(known)))
 }
 
 /// The files below a folder.

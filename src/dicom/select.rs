@@ -1,5 +1,7 @@
 //! Which contrast a series has, and which series is the T2 sagittal one.
 
+use std::cmp::Ordering;
+
 use super::series::SeriesSummary;
 use crate::volume::PlaneOrientation;
 
@@ -115,7 +117,7 @@ fn words_of(text: &str) -> Vec<String> {
 pub(super) fn choose_t2_sagittal(series: &mut [SeriesSummary]) {
     let best = (0..series.len())
         .filter(|index| obstacle(&series[*index]).is_none())
-        .min_by(|a, b| rank(&series[*a]).partial_cmp(&rank(&series[*b])).unwrap_or(std::cmp::Ordering::Equal));
+        .min_by(|a, b| compare(&rank(&series[*a]), &rank(&series[*b])));
     let winner = best.map(|index| (rank(&series[index]), name(&series[index])));
     for (index, one) in series.iter_mut().enumerate() {
         let reason = match (obstacle(one), &winner) {
@@ -151,53 +153,38 @@ fn obstacle(series: &SeriesSummary) -> Option<String> {
     (series.weighting != Weighting::T2).then(|| format!("sagittal, but {}", series.weighting.name()))
 }
 
-/// Reasons to prefer another T2 sagittal series, most important first; smaller is better.
-#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
-struct Rank {
-    is_other_region: bool,
-    is_derived: bool,
-    is_fat_suppressed: bool,
-    has_few_slices: bool,
-    is_three_dimensional: bool,
-    fewer_slices: i64,
-    pixel_mm: f64,
-    series_number: i64,
-}
+/// Reasons to prefer another T2 sagittal series, most important first: a penalty, and what to say where it decides.
+type Rank = [(f64, &'static str); 8];
 
 fn rank(series: &SeriesSummary) -> Rank {
     let words = words_of(&format!("{} {}", series.description, series.body_part));
     let has = |names: &[&str]| words.iter().any(|word| names.contains(&word.as_str()));
     let is_lumbar = has(&["LSPINE", "LUMBAR", "LWS", "LS", "L", "LUMBOSACRAL"]);
     let is_elsewhere = has(&["CSPINE", "CERVICAL", "HWS", "TSPINE", "THORACIC", "BWS", "BRAIN", "HEAD", "KNEE"]);
-    Rank {
-        is_other_region: is_elsewhere && !is_lumbar,
-        is_derived: series.image_type.starts_with("DERIVED") || has(&["MPR", "MIP", "SUB"]),
-        is_fat_suppressed: has(&["FS", "FATSAT", "SPAIR", "SPIR", "WATER", "FAT", "W", "F", "OPP"]),
-        has_few_slices: series.slices < 5,
-        is_three_dimensional: series.is_three_dimensional,
-        fewer_slices: -(series.slices as i64),
-        pixel_mm: series.geometry.row_spacing_mm(),
-        series_number: series.series_number.unwrap_or(i64::MAX),
-    }
+    let is_derived = series.image_type.starts_with("DERIVED") || has(&["MPR", "MIP", "SUB"]);
+    let is_fat_suppressed = has(&["FS", "FATSAT", "SPAIR", "SPIR", "WATER", "FAT", "W", "F", "OPP"]);
+    let study_date: f64 = series.texts.study_date.parse().unwrap_or(0.0);
+    [
+        (f64::from(is_elsewhere && !is_lumbar), "of another region than the chosen one"),
+        (f64::from(is_derived), "derived, where another is original"),
+        (f64::from(is_fat_suppressed), "fat-suppressed, where another is not"),
+        (f64::from(series.slices < 5), "with fewer than five slices"),
+        (-study_date, "of an older study"),
+        (f64::from(series.is_three_dimensional), "3-D, where another is 2-D"),
+        (-(series.slices as f64), "with fewer slices than another"),
+        (series.geometry.row_spacing_mm(), "with larger pixels than another"),
+    ]
+}
+
+/// Compares ranks; the better one is less. Equal ranks leave the first series the better one.
+fn compare(one: &Rank, other: &Rank) -> Ordering {
+    let orders = one.iter().zip(other).map(|(a, b)| a.0.total_cmp(&b.0));
+    orders.into_iter().find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
 }
 
 /// The first respect in which `one` is worse than `best`, in words.
 fn lost_by(one: &Rank, best: &Rank) -> &'static str {
-    if one.is_other_region != best.is_other_region {
-        "of another region than the chosen one"
-    } else if one.is_derived != best.is_derived {
-        "derived, where another is original"
-    } else if one.is_fat_suppressed != best.is_fat_suppressed {
-        "fat-suppressed, where another is not"
-    } else if one.has_few_slices != best.has_few_slices {
-        "with fewer than five slices"
-    } else if one.is_three_dimensional != best.is_three_dimensional {
-        "3-D, where another is 2-D"
-    } else if one.fewer_slices != best.fewer_slices {
-        "with fewer slices than another"
-    } else {
-        "another is as good or has finer pixels"
-    }
+    one.iter().zip(best).find(|(one, best)| one.0 > best.0).map_or("an earlier one is as good", |(one, _)| one.1)
 }
 
 /// How a series is called in the reason of another.

@@ -144,9 +144,12 @@ impl<'a> ImageFrame<'a> {
     }
 }
 
+/// Study UID, series number and series UID, in the order in which series are listed.
+type SeriesKey<'a> = (&'a str, Option<i64>, &'a str);
+
 /// Sorts images into stacks, ordered by series number, then UID, then first position.
 pub(super) fn group(images: &[Image]) -> Vec<SeriesSummary> {
-    let mut series: BTreeMap<(&str, Option<i64>, &str), Vec<Vec<ImageFrame>>> = BTreeMap::new();
+    let mut series: BTreeMap<SeriesKey, Vec<Vec<ImageFrame>>> = BTreeMap::new();
     for image in images {
         let header = &image.header;
         let key = (header.study_instance_uid.as_str(), header.series_number, header.series_instance_uid.as_str());
@@ -220,9 +223,7 @@ fn summarize(stack: &Stack) -> SeriesSummary {
         geometry: stack.geometry.clone(),
         instances,
         texts,
-        window: middle_frame
-            .window
-            .map(|window| middle.image.header.format.window(window, middle_frame.rescale)),
+        window: middle_frame.window.map(|window| middle.image.header.format.window(window, middle_frame.rescale)),
         warnings,
         choice: Choice::default(),
     }

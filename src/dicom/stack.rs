@@ -151,7 +151,8 @@ fn check_gaps(origins: &[DVec3], normal: DVec3, warnings: &mut Vec<SeriesWarning
         .sum();
     let (smallest, largest) = (sorted[0], sorted[sorted.len() - 1]);
     if missing > 0 {
-        let message = format!("{missing} slices seem to be missing: gaps of up to {largest:.2} mm, usually {usual:.2} mm");
+        let message =
+            format!("{missing} slices seem to be missing: gaps of up to {largest:.2} mm, usually {usual:.2} mm");
         warnings.push(SeriesWarning::new(WarningCode::MissingSlices, message));
     }
     if largest - smallest > tolerance {

@@ -4,7 +4,10 @@ use std::path::{Path, PathBuf};
 use dicom_core::value::{PixelFragmentSequence, PrimitiveValue};
 use dicom_core::{DataElement, Tag, VR};
 use dicom_dictionary_std::{tags, uids};
+use dicom_encoding::adapters::EncodeOptions;
+use dicom_encoding::transfer_syntax::TransferSyntaxIndex;
 use dicom_object::{DefaultDicomObject, InMemDicomObject, open_file};
+use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 use glam::DVec3;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -75,7 +78,11 @@ fn a_written_series_reads_back_bit_for_bit() {
     let again = tempfile::tempdir().unwrap();
     write_series(again.path(), &original, &SeriesHeader::synthetic_t2_sagittal("test")).unwrap();
     let name = paths[2].file_name().unwrap();
-    assert_eq!(fs::read(&paths[2]).unwrap(), fs::read(again.path().join(name)).unwrap(), "the same seed, the same bytes");
+    assert_eq!(
+        fs::read(&paths[2]).unwrap(),
+        fs::read(again.path().join(name)).unwrap(),
+        "the same seed, the same bytes"
+    );
 }
 
 #[test]
@@ -270,7 +277,11 @@ fn lengths_beyond_the_file_are_refused_before_they_are_read() {
     };
     // (0009,1010) OB of 4 GiB; a sequence that nests itself; an item in the middle of nowhere.
     assert!(bomb(&[9, 0, 0x10, 0x10, b'O', b'B', 0, 0, 0xF0, 0xFF, 0xFF, 0xFF]).contains("declares 4294967280 bytes"));
-    let level = [[0x08, 0, 0x40, 0x11, b'S', b'Q', 0, 0, 0xFF, 0xFF, 0xFF, 0xFF].as_slice(), &[0xFE, 0xFF, 0, 0xE0, 0xFF, 0xFF, 0xFF, 0xFF]].concat();
+    let level = [
+        [0x08, 0, 0x40, 0x11, b'S', b'Q', 0, 0, 0xFF, 0xFF, 0xFF, 0xFF].as_slice(),
+        &[0xFE, 0xFF, 0, 0xE0, 0xFF, 0xFF, 0xFF, 0xFF],
+    ]
+    .concat();
     assert!(bomb(&level.repeat(1000)).contains("nests sequences deeper"));
     assert!(bomb(&[0x08, 0, 0x40, 0x11, b'S', b'Q', 0, 0, 0xFF, 0xFF, 0xFF, 0xFF]).contains("broken sequence"));
 }
@@ -308,6 +319,42 @@ fn deflated_and_implicit_files_are_read() {
         edit(&paths[0], |object| object.update_meta(|meta| meta.transfer_syntax = syntax.to_owned()));
         assert_eq!(load(&scan(folder.path()).series[0]).unwrap().volume, original, "{syntax}");
     }
+}
+
+#[test]
+fn deflated_data_sets_may_not_explode() {
+    let (_folder, paths) = written(&volume(&[]));
+    edit(&paths[0], |object| {
+        put(object, tags::PIXEL_DATA, VR::OW, PrimitiveValue::U16(vec![0; 12 << 20].into()));
+        object.update_meta(|meta| meta.transfer_syntax = uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN.to_owned());
+    });
+    assert!(only_refusal(&paths[0]).starts_with("deflated data set grows beyond"));
+}
+
+#[test]
+fn baseline_jpeg_is_read_and_told_to_be_lossy() {
+    let geometry = volume(&[]).geometry().clone();
+    let smooth: Vec<f32> = (0..64 * 48).map(|index| (index % 48 + index / 48 * 2) as f32).collect();
+    let (folder, paths) = written(&Volume::new(64, 48, smooth.clone(), geometry).unwrap());
+    edit(&paths[0], |object| {
+        set_bits(object, 8, 0);
+        put(object, tags::BITS_ALLOCATED, VR::US, 8_u16);
+        let bytes: Vec<u8> = smooth.iter().map(|value| *value as u8).collect();
+        put(object, tags::PIXEL_DATA, VR::OB, PrimitiveValue::U8(bytes.into()));
+        let syntax = TransferSyntaxRegistry.get(uids::JPEG_BASELINE8_BIT).unwrap();
+        let mut stream = Vec::new();
+        let writer = syntax.pixel_data_writer().unwrap();
+        writer.encode_frame(&*object, 0, EncodeOptions::default(), &mut stream).unwrap();
+        stream.resize(stream.len().next_multiple_of(2), 0);
+        // Split in two, as long streams may be.
+        let rest = stream.split_off(300);
+        object.put(DataElement::new(tags::PIXEL_DATA, VR::OB, PixelFragmentSequence::new(vec![], vec![stream, rest])));
+        object.update_meta(|meta| meta.transfer_syntax = uids::JPEG_BASELINE8_BIT.to_owned());
+    });
+    let series = load(&scan(folder.path()).series[0]).unwrap();
+    assert!(series.warnings.iter().any(|warning| warning.is(WarningCode::LossyCompression)));
+    let worst = smooth.iter().zip(series.volume.voxels()).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(worst <= 6.0, "pixels differ by up to {worst}");
 }
 
 #[test]

@@ -210,16 +210,19 @@ fn decimal(value: f64) -> String {
     if exact.len() <= DECIMAL_LENGTH {
         return exact;
     }
-    (0..DECIMAL_LENGTH)
+    (1..DECIMAL_LENGTH)
         .rev()
         .map(|places| format!("{value:.places$}"))
         .find(|text| text.len() <= DECIMAL_LENGTH)
-        .unwrap_or_else(|| format!("{value:.8e}"))
+        .map_or_else(|| format!("{value:.8e}"), |text| text.trim_end_matches('0').trim_end_matches('.').to_owned())
 }
 
 /// A text without separators and control characters, not longer than the standard allows.
 fn clean(text: &str) -> String {
-    text.chars().map(|letter| if letter == '\\' || letter.is_control() { ' ' } else { letter }).take(TEXT_LENGTH).collect()
+    text.chars()
+        .map(|letter| if letter == '\\' || letter.is_control() { ' ' } else { letter })
+        .take(TEXT_LENGTH)
+        .collect()
 }
 
 /// A date as eight digits, or empty.
