@@ -1,0 +1,83 @@
+//! Undo and redo of what the reader changes.
+
+use crate::ui::state::Findings;
+
+/// Steps that can be taken back at most.
+const DEPTH: usize = 200;
+
+/// A change and the findings on its other side.
+struct Step {
+    label: &'static str,
+    findings: Findings,
+}
+
+/// Findings before each change, to go back to, and after it, to go forward again.
+#[derive(Default)]
+pub struct History {
+    undo: Vec<Step>,
+    redo: Vec<Step>,
+}
+
+impl History {
+    /// Remembers the findings before a change called `label`.
+    pub fn record(&mut self, label: &'static str, before: Findings) {
+        self.undo.push(Step { label, findings: before });
+        if self.undo.len() > DEPTH {
+            self.undo.remove(0);
+        }
+        self.redo.clear();
+    }
+
+    /// Takes back the last change: the findings before it. `now` is kept for redo.
+    pub fn undo(&mut self, now: Findings) -> Option<Findings> {
+        let step = self.undo.pop()?;
+        self.redo.push(Step { label: step.label, findings: now });
+        Some(step.findings)
+    }
+
+    /// Makes the change again that was taken back last.
+    pub fn redo(&mut self, now: Findings) -> Option<Findings> {
+        let step = self.redo.pop()?;
+        self.undo.push(Step { label: step.label, findings: now });
+        Some(step.findings)
+    }
+
+    /// What undo would take back.
+    #[must_use]
+    pub fn undo_label(&self) -> Option<&'static str> {
+        self.undo.last().map(|step| step.label)
+    }
+
+    /// What redo would make again.
+    #[must_use]
+    pub fn redo_label(&self) -> Option<&'static str> {
+        self.redo.last().map(|step| step.label)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spine::{Vertebra, VertebraLabel};
+
+    fn findings(labels: &[VertebraLabel]) -> Findings {
+        let body = |label: &VertebraLabel| Vertebra { label: *label, confidence: 1.0, outlines: Vec::new() };
+        Findings { vertebrae: labels.iter().map(body).collect(), boxes: Vec::new() }
+    }
+
+    #[test]
+    fn undo_and_redo_walk_the_same_way_and_a_new_change_cuts_it() {
+        let [a, b, c] = [&[][..], &[VertebraLabel::L5], &[VertebraLabel::L4]].map(findings);
+        let mut history = History::default();
+        history.record("first", a.clone());
+        history.record("second", b.clone());
+        assert_eq!(history.undo_label(), Some("second"));
+        assert_eq!(history.undo(c.clone()), Some(b.clone()));
+        assert_eq!(history.undo(b.clone()), Some(a.clone()));
+        assert_eq!(history.undo(a.clone()), None);
+        assert_eq!(history.redo_label(), Some("first"));
+        assert_eq!(history.redo(a.clone()), Some(b.clone()));
+        history.record("other", b.clone());
+        assert_eq!(history.redo(c), None);
+    }
+}

@@ -1,0 +1,121 @@
+//! Headers in words: the series list and the corners of the image.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::dicom::{FolderScan, HeaderTexts, Series, SeriesSummary};
+use crate::ui::state::{LoadedSeries, SeriesEntry};
+use crate::volume::{PlaneOrientation, WindowLevel};
+
+/// The series list of a folder; `shown` is the place of the series on the screen.
+pub fn series_list(scan: &FolderScan, shown: Option<usize>) -> Vec<SeriesEntry> {
+    let entry = |(index, series): (usize, &SeriesSummary)| SeriesEntry {
+        title: title(series),
+        detail: detail(series),
+        reason: capitalized(&series.choice.reason),
+        shown: shown == Some(index),
+    };
+    scan.series.iter().enumerate().map(entry).collect()
+}
+
+/// Oddities of a folder in plain words; refused files by name only, since the rest of the path may identify a patient.
+pub fn folder_warnings(scan: &FolderScan) -> Vec<String> {
+    const NAMED: usize = 5;
+    let mut lines: Vec<String> = scan.warnings.iter().map(|warning| capitalized(&warning.message)).collect();
+    let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    lines.extend(scan.refused.iter().take(NAMED).map(|file| format!("{}: {}", name(&file.path), file.reason)));
+    if scan.refused.len() > NAMED {
+        lines.push(format!("… and {} more files that could not be used", scan.refused.len() - NAMED));
+    }
+    lines
+}
+
+/// A series with the texts for the corners.
+pub fn loaded_series(series: Series) -> LoadedSeries {
+    let summary = &series.summary;
+    let texts = &summary.texts;
+    LoadedSeries {
+        default_window: series.window.unwrap_or_else(|| WindowLevel::from_percentiles(series.volume.voxels())),
+        series_instance_uid: summary.series_instance_uid.clone(),
+        patient_lines: patient_lines(texts),
+        study_lines: filled(&[readable_date(&texts.study_date), texts.study_description.clone(), texts.institution.clone()]),
+        series_lines: series_lines(summary),
+        warnings: series.warnings.iter().map(|warning| capitalized(&warning.message)).collect(),
+        volume: Arc::new(series.volume),
+    }
+}
+
+fn title(series: &SeriesSummary) -> String {
+    let description = series.description.trim();
+    if description.is_empty() {
+        series.series_number.map_or_else(|| "Series without a name".to_owned(), |number| format!("Series {number}"))
+    } else {
+        description.to_owned()
+    }
+}
+
+fn detail(series: &SeriesSummary) -> String {
+    let plane = match series.plane {
+        Some(PlaneOrientation::Sagittal) => "sagittal",
+        Some(PlaneOrientation::Coronal) => "coronal",
+        Some(PlaneOrientation::Axial) => "axial",
+        None => "unknown plane",
+    };
+    let weighting = series.weighting.name();
+    format!("{weighting} {plane}, {} slices, {} × {}", series.slices, series.columns, series.rows)
+}
+
+fn patient_lines(texts: &HeaderTexts) -> Vec<String> {
+    let name = texts.patient_name.replace('^', " ").trim().to_owned();
+    let id = if texts.patient_id.trim() == name { String::new() } else { texts.patient_id.clone() };
+    let born = readable_date(&texts.patient_birth_date);
+    let born_and_sex = filled(&[born, texts.patient_sex.clone()]).join("  ");
+    filled(&[name, id, born_and_sex])
+}
+
+fn series_lines(series: &SeriesSummary) -> Vec<String> {
+    let texts = &series.texts;
+    let milliseconds = |name: &str, value: Option<f64>| value.map(|value| format!("{name} {value:.0}"));
+    let times = [milliseconds("TR", texts.repetition_time_ms), milliseconds("TE", texts.echo_time_ms)];
+    let spacing = series.geometry.slice_spacing_mm().map(|spacing| format!("{spacing:.1} mm apart"));
+    let thickness = texts.slice_thickness_mm.map(|thickness| format!("{thickness:.1} mm thick"));
+    let slices = [thickness, spacing].into_iter().flatten().collect::<Vec<_>>().join(", ");
+    filled(&[title(series), times.into_iter().flatten().collect::<Vec<_>>().join("  "), slices])
+}
+
+fn filled(lines: &[String]) -> Vec<String> {
+    lines.iter().filter(|line| !line.trim().is_empty()).cloned().collect()
+}
+
+/// `YYYYMMDD` as `YYYY-MM-DD`; anything else as it is.
+fn readable_date(date: &str) -> String {
+    let date = date.trim();
+    if date.len() == 8 && date.bytes().all(|byte| byte.is_ascii_digit()) {
+        format!("{}-{}-{}", &date[..4], &date[4..6], &date[6..])
+    } else {
+        date.to_owned()
+    }
+}
+
+fn capitalized(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_read_and_odd_ones_stay() {
+        assert_eq!(readable_date("20240131"), "2024-01-31");
+        assert_eq!(readable_date("2024"), "2024");
+        assert_eq!(readable_date(""), "");
+    }
+
+    #[test]
+    fn reasons_begin_with_a_capital() {
+        assert_eq!(capitalized("chosen: T2 sagittal"), "Chosen: T2 sagittal");
+        assert_eq!(capitalized(""), "");
+    }
+}

@@ -1,0 +1,203 @@
+//! What becomes of each result, failure and cancellation of the study's steps.
+
+use std::sync::Arc;
+
+use super::{Command, Event, Viewer, present};
+use crate::dicom::{FolderScan, Series};
+use crate::pipeline::{DemoStudy, ModelsInfo};
+use crate::spine::{DiscLevel, Grading};
+use crate::ui::state::{BannerKind, DiscGrades, Selection, ViewerState, expected_severity};
+use crate::worker::{JobError, JobId, Work};
+
+impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
+    pub(super) fn folder_scanned(&mut self, job: JobId, scan: Arc<FolderScan>) {
+        if !self.state.folder.resolve(job, Arc::new(())) {
+            return;
+        }
+        self.state.folder_warnings = present::folder_warnings(&scan);
+        let chosen = scan.series.iter().position(|series| series.choice.is_chosen);
+        self.scan = Some(scan);
+        self.list_series();
+        match chosen {
+            Some(index) => self.load_series(index),
+            None if self.state.series_list.is_empty() => {
+                self.tell_error("No DICOM images were found in this folder.".to_owned());
+            }
+            None => self.tell(
+                BannerKind::Warning,
+                "No T2 sagittal series was found. The reasons stand beside each series on the left.".to_owned(),
+            ),
+        }
+    }
+
+    pub(super) fn demo_prepared(&mut self, job: JobId, study: &DemoStudy) {
+        if self.demo_job == Some(job) {
+            self.open_folder(study.folder().to_owned());
+            self.explains_worst = true;
+        }
+    }
+
+    pub(super) fn models_loaded(&mut self, models: &ModelsInfo) {
+        self.state.device.clone_from(&models.device);
+        self.state.experimental = models.experimental.clone();
+    }
+
+    pub(super) fn series_loaded(&mut self, job: JobId, series: Arc<Series>) {
+        let is_chosen = series.summary.choice.is_chosen;
+        let series = Arc::new(present::loaded_series(Arc::unwrap_or_clone(series)));
+        if !self.state.image.resolve(job, Arc::clone(&series)) {
+            return;
+        }
+        self.state.view.slice = series.volume.slices() / 2;
+        match self.boxes.load(&series.series_instance_uid) {
+            Ok(boxes) => self.state.findings.boxes = boxes,
+            Err(error) => self.tell_error(format!("The boxes saved for this series could not be read. {error}")),
+        }
+        self.upload_series();
+        if is_chosen {
+            self.detect();
+        }
+    }
+
+    pub(super) fn vertebrae_found(&mut self) {
+        self.follow_vertebrae();
+        if self.state.discs.is_empty() {
+            self.tell(BannerKind::Warning, "No lumbar disc was found in this series.".to_owned());
+        } else if let Some(slice) = middle_slice(&self.state) {
+            self.state.view.slice = slice;
+        }
+    }
+
+    pub(super) fn disc_graded(&mut self, job: JobId, level: DiscLevel, grades: DiscGrades) {
+        let Some(slot) = self.state.grades.get_mut(&level) else { return };
+        let grades = Arc::new(grades);
+        if !slot.resolve(job, Arc::clone(&grades)) {
+            return;
+        }
+        if let Some(disc) = self.state.disc(level).cloned() {
+            self.grade_book.enter(disc, grades.as_ref().clone());
+        }
+        let is_selected = self.state.selection.is_some_and(|selection| selection.level == level);
+        if is_selected && self.state.evidence.map.is_none() {
+            self.request_evidence();
+        }
+    }
+
+    pub(super) fn disc_not_graded(&mut self, job: JobId, level: DiscLevel, reason: String) {
+        if let Some(slot) = self.state.grades.get_mut(&level) {
+            slot.fail(job, Arc::new(JobError::failed(reason)));
+        }
+    }
+
+    pub(super) fn discs_graded(&mut self, job: JobId) {
+        if self.grading_job != Some(job) {
+            return;
+        }
+        self.grading_job = None;
+        if std::mem::take(&mut self.explains_worst)
+            && let Some(selection) = worst_finding(&self.state)
+        {
+            self.explain(selection);
+        }
+    }
+
+    /// A job ended without its result because it was asked to.
+    pub(super) fn cancelled(&mut self, job: JobId) {
+        let state = &mut self.state;
+        state.folder.abandon(job);
+        state.image.abandon(job);
+        state.detection.abandon(job);
+        state.evidence.request.abandon(job);
+        for grades in state.grades.values_mut() {
+            grades.abandon(job);
+        }
+        self.forget_job(job);
+    }
+
+    /// A job ended with an error: it is told in plain words, and what it was to deliver says so.
+    pub(super) fn failed(&mut self, job: JobId, error: &Arc<JobError>) {
+        let state = &mut self.state;
+        let reason = error.chain();
+        let mut message = None;
+        if state.folder.fail(job, Arc::clone(error)) {
+            message = Some(format!("The study could not be opened. {reason}"));
+        } else if state.image.fail(job, Arc::clone(error)) {
+            message = Some(format!("The series could not be loaded. {reason}"));
+        } else if state.detection.fail(job, Arc::clone(error)) {
+            message = Some(format!("The vertebrae could not be found. {reason}"));
+        } else if state.evidence.request.fail(job, Arc::clone(error)) {
+            message = Some(format!("The evidence could not be computed. {reason}"));
+        }
+        for grades in state.grades.values_mut() {
+            if grades.fail(job, Arc::clone(error)) {
+                message = Some(format!("The discs could not be graded. {reason}"));
+            }
+        }
+        if let Some(message) = message {
+            self.tell_error(message);
+        }
+        self.forget_job(job);
+    }
+
+    fn forget_job(&mut self, job: JobId) {
+        if self.grading_job == Some(job) {
+            self.grading_job = None;
+        }
+        if self.demo_job == Some(job) {
+            self.demo_job = None;
+        }
+    }
+}
+
+/// The slice through the middle of the spine: the mean middle of the discs.
+fn middle_slice(state: &ViewerState) -> Option<usize> {
+    let last = state.loaded()?.volume.slices() - 1;
+    let mean = state.discs.iter().map(|disc| disc.center_voxel[0]).sum::<f64>() / state.discs.len() as f64;
+    Some((mean.round().max(0.0) as usize).min(last))
+}
+
+/// The most abnormal grading that can be relied on, the first in reading order on a tie.
+fn worst_finding(state: &ViewerState) -> Option<Selection> {
+    let mut worst: Option<(f32, Selection)> = None;
+    for (&level, grades) in &state.grades {
+        let Some(grades) = grades.ready() else { continue };
+        for grading in Grading::ALL.into_iter().filter(|grading| state.experimental[*grading].is_none()) {
+            let severity = expected_severity(grading, &grades[grading]);
+            if worst.is_none_or(|(most, _)| severity > most) {
+                worst = Some((severity, Selection { level, grading }));
+            }
+        }
+    }
+    worst.map(|(_, selection)| selection)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::testing::state_with_series;
+    use crate::spine::PerGrading;
+    use crate::worker::Loadable;
+
+    #[test]
+    fn the_worst_finding_is_severe_certain_and_not_experimental() {
+        let mut state = state_with_series();
+        let grades = |pfirrmann: f32, slip: f32| {
+            PerGrading::from_fn(|grading| match grading {
+                Grading::Pfirrmann => vec![0.0, 1.0 - pfirrmann, 0.0, pfirrmann, 0.0],
+                Grading::Spondylolisthesis => vec![1.0 - slip, slip],
+                other => {
+                    let mut healthy = vec![0.0; other.classes()];
+                    healthy[0] = 1.0;
+                    healthy
+                }
+            })
+        };
+        state.grades.insert(DiscLevel::L3L4, Loadable::Ready(Arc::new(grades(0.9, 0.1))));
+        state.grades.insert(DiscLevel::L4L5, Loadable::Ready(Arc::new(grades(0.6, 0.95))));
+        let slip = Selection { level: DiscLevel::L4L5, grading: Grading::Spondylolisthesis };
+        assert_eq!(worst_finding(&state), Some(slip));
+        state.experimental[Grading::Spondylolisthesis] = Some("untrained".to_owned());
+        let degenerated = Selection { level: DiscLevel::L3L4, grading: Grading::Pfirrmann };
+        assert_eq!(worst_finding(&state), Some(degenerated));
+    }
+}

@@ -1,0 +1,187 @@
+//! From a folder to graded discs: each step asks the worker for the next.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::correction::GradeBook;
+use super::history::History;
+use super::{Command, Event, Viewer, present};
+use crate::ui::state::{EvidenceState, Findings, JobStatus, ViewState};
+use crate::model::Views;
+use crate::worker::{JobEvent, JobId, Loadable, Work};
+
+/// The synthetic patient of the demo.
+const DEMO_SEED: u64 = 1;
+
+impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
+    /// Opens the study in a folder; of a file, the folder it lies in.
+    pub fn open_folder(&mut self, path: PathBuf) {
+        let folder = match path.parent() {
+            Some(parent) if path.is_file() => parent.to_owned(),
+            _ => path,
+        };
+        self.close_study();
+        self.state.path_entry = None;
+        if let Some(job) = self.submit(Command::ScanFolder { folder }) {
+            self.state.folder = Loadable::Pending(job);
+        }
+    }
+
+    /// Writes the synthetic study, opens it, and explains its worst finding.
+    pub fn open_demo(&mut self) {
+        self.close_study();
+        self.demo_job = self.submit(Command::PrepareDemo { folder: None, seed: DEMO_SEED });
+        self.explains_worst = self.demo_job.is_some();
+        if let Some(job) = self.demo_job {
+            self.state.folder = Loadable::Pending(job);
+        }
+    }
+
+    /// Closes the study; its jobs are cancelled.
+    pub(super) fn close_study(&mut self) {
+        self.worker.cancel_all();
+        self.clear_series();
+        self.scan = None;
+        self.state.folder = Loadable::Idle;
+        self.state.series_list.clear();
+        self.state.folder_warnings.clear();
+        self.state.banners.clear();
+        self.explains_worst = false;
+        self.demo_job = None;
+    }
+
+    /// Forgets everything that belongs to the shown series.
+    fn clear_series(&mut self) {
+        let state = &mut self.state;
+        state.image = Loadable::Idle;
+        state.image_texture = None;
+        state.detection = Loadable::Idle;
+        state.findings = Findings::default();
+        state.discs.clear();
+        state.grades.clear();
+        state.selection = None;
+        state.selected_box = None;
+        let kept = std::mem::take(&mut state.evidence);
+        state.evidence = EvidenceState {
+            method: kept.method,
+            opacity: kept.opacity,
+            percentile: kept.percentile,
+            color_map: kept.color_map,
+            ..EvidenceState::default()
+        };
+        let annotations = state.view.annotations;
+        state.view = ViewState { annotations, viewport: state.view.viewport, ..ViewState::default() };
+        (state.undo_label, state.redo_label) = (None, None);
+        self.history = History::default();
+        self.grade_book = GradeBook::default();
+        self.finished_maps.clear();
+        self.grading_job = None;
+        self.series = None;
+    }
+
+    /// Loads the series at a place of the list.
+    pub(super) fn load_series(&mut self, index: usize) {
+        let Some(series) = self.scan.as_ref().and_then(|scan| scan.series.get(index)).cloned() else { return };
+        self.worker.cancel_all();
+        self.clear_series();
+        self.series = Some(index);
+        self.list_series();
+        if let Some(job) = self.submit(Command::LoadSeries { series: Arc::new(series) }) {
+            self.state.image = Loadable::Pending(job);
+        }
+    }
+
+    /// Writes the series list anew.
+    pub(super) fn list_series(&mut self) {
+        if let Some(scan) = &self.scan {
+            self.state.series_list = present::series_list(scan, self.series);
+        }
+    }
+
+    /// Looks for vertebrae and discs; grading follows.
+    pub(super) fn detect(&mut self) {
+        if self.state.detection.ready().is_some() {
+            self.grade_missing();
+            return;
+        }
+        let Some(series) = self.state.loaded() else { return };
+        let volume = Arc::clone(&series.volume);
+        if let Some(job) = self.submit(Command::DetectDiscs { volume }) {
+            self.state.detection = Loadable::Pending(job);
+        }
+    }
+
+    /// Grades the discs that have no grades yet.
+    pub(super) fn grade_missing(&mut self) {
+        let Some(series) = self.state.loaded() else { return };
+        let is_missing = |level| !matches!(self.state.grades.get(level), Some(Loadable::Ready(_)));
+        let discs: Vec<_> = self.state.discs.iter().filter(|disc| is_missing(&disc.level)).cloned().collect();
+        if discs.is_empty() {
+            return;
+        }
+        let levels: Vec<_> = discs.iter().map(|disc| disc.level).collect();
+        let volume = Arc::clone(&series.volume);
+        self.grading_job = self.submit(Command::GradeDiscs { volume, discs, views: Views::FiftyFour });
+        if let Some(job) = self.grading_job {
+            for level in levels {
+                self.state.grades.insert(level, Loadable::Pending(job));
+            }
+        }
+    }
+
+    /// Queues a command; a full queue becomes a message.
+    pub(super) fn submit(&mut self, command: Command) -> Option<JobId> {
+        match self.worker.submit(command) {
+            Ok(job) => Some(job),
+            Err(error) => {
+                self.tell_error(format!("This could not be started: {error}."));
+                None
+            }
+        }
+    }
+
+    pub(super) fn cancel_job(&mut self) {
+        match self.reporting_job {
+            Some(job) => self.worker.cancel(job),
+            None => self.worker.cancel_all(),
+        }
+    }
+
+    /// Takes in one event of the worker; stale ones change nothing.
+    pub(super) fn receive(&mut self, JobEvent { job, event, ends_job }: JobEvent<Event>) {
+        match event {
+            Event::Progressed(progress) => {
+                if self.worker.is_active(job) {
+                    self.reporting_job = Some(job);
+                    self.state.job = Some(JobStatus { progress });
+                }
+            }
+            Event::Cancelled => self.cancelled(job),
+            Event::Failed(error) => self.failed(job, &error),
+            Event::FolderScanned(scan) => self.folder_scanned(job, scan),
+            Event::DemoPrepared(study) => self.demo_prepared(job, &study),
+            Event::ModelsLoaded(models) => self.models_loaded(&models),
+            Event::SeriesLoaded(series) => self.series_loaded(job, series),
+            Event::DiscsDetected(detection) => {
+                if self.state.detection.resolve(job, Arc::new(())) {
+                    self.state.findings.vertebrae = detection.vertebrae.clone();
+                    self.vertebrae_found();
+                }
+            }
+            Event::Exported(_) => {}
+            Event::DiscGraded(disc) => self.disc_graded(job, disc.level, disc.probabilities.clone()),
+            Event::DiscNotGraded { level, reason } => self.disc_not_graded(job, level, reason),
+            Event::DiscsGradingFinished => self.discs_graded(job),
+            Event::SaliencyRefined(map) => self.evidence_refined(job, map),
+            Event::SaliencyFinished(map) => self.evidence_finished(job, map),
+        }
+        if ends_job {
+            if self.reporting_job == Some(job) {
+                self.reporting_job = None;
+            }
+            if self.reporting_job.is_none() || !self.worker.is_busy() {
+                self.state.job = None;
+            }
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! The native window around the viewer.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use eframe::egui;
+use thiserror::Error;
+
+use super::{BoxStore, Viewer, user_boxes_folder};
+use crate::pipeline::DeviceChoice;
+use crate::render::SliceRenderer;
+use crate::ui::theme;
+use crate::worker::{Inference, StartError, WorkerHandle};
+
+/// How the window starts.
+#[derive(Debug, Clone, Default)]
+pub struct AppOptions {
+    /// Folder of a study to open at once.
+    pub open: Option<PathBuf>,
+    /// Write and open the synthetic study at once.
+    pub demo: bool,
+    /// Folder of the user's own weights, searched before the shipped ones.
+    pub weights: Option<PathBuf>,
+    /// Where the networks run.
+    pub device: DeviceChoice,
+}
+
+/// Why the window could not be opened.
+#[derive(Debug, Error)]
+pub enum AppError {
+    /// The system gives no window: no display, or no graphics adapter that can draw into it.
+    #[error("no window could be opened: {0}")]
+    Window(String),
+    /// The background worker did not start, or the device asked for is not there.
+    #[error(transparent)]
+    Worker(#[from] StartError),
+    /// The system gives no thread.
+    #[error("a background thread cannot be started: {0}")]
+    Thread(#[from] std::io::Error),
+}
+
+/// Smallest window in which everything has its place.
+const SMALLEST: egui::Vec2 = egui::vec2(960.0, 600.0);
+/// Window at the start.
+const FIRST: egui::Vec2 = egui::vec2(1280.0, 800.0);
+
+/// Opens the window and returns when it is closed.
+///
+/// # Errors
+/// If there is no display, no usable graphics adapter, or the device asked for is not there.
+pub fn run(options: AppOptions) -> Result<(), AppError> {
+    let viewport = egui::ViewportBuilder::default()
+        .with_title("SpineNet Viewer")
+        .with_app_id("spinenet-viewer")
+        .with_inner_size(FIRST)
+        .with_min_inner_size(SMALLEST);
+    let native = eframe::NativeOptions { viewport, renderer: eframe::Renderer::Wgpu, ..Default::default() };
+    let make = move |context: &eframe::CreationContext<'_>| {
+        Window::new(context, options).map(|window| Box::new(window) as Box<dyn eframe::App>).map_err(Into::into)
+    };
+    eframe::run_native("spinenet-viewer", native, Box::new(make)).map_err(|error| AppError::Window(error.to_string()))
+}
+
+struct Window {
+    viewer: Viewer<Inference>,
+}
+
+impl Window {
+    fn new(context: &eframe::CreationContext<'_>, options: AppOptions) -> Result<Self, AppError> {
+        theme::install(&context.egui_ctx);
+        let render_state = context.wgpu_render_state.as_ref();
+        let render_state = render_state.ok_or_else(|| AppError::Window("no graphics adapter was found".to_owned()))?;
+        let renderer = SliceRenderer::new(render_state);
+        let ctx = context.egui_ctx.clone();
+        let wake: Arc<dyn Fn() + Send + Sync> = Arc::new(move || ctx.request_repaint());
+        let woken_by_worker = Arc::clone(&wake);
+        let worker = WorkerHandle::spawn(options.device, options.weights, move || woken_by_worker())?;
+        let woken_by_store = Arc::clone(&wake);
+        let boxes = BoxStore::start(user_boxes_folder(), move || woken_by_store())?;
+        let mut viewer = Viewer::new(worker, boxes, Some(renderer), wake);
+        if options.demo {
+            viewer.open_demo();
+        } else if let Some(folder) = options.open {
+            viewer.open_folder(folder);
+        }
+        Ok(Self { viewer })
+    }
+}
+
+impl eframe::App for Window {
+    fn logic(&mut self, ctx: &egui::Context, _frame: &mut eframe::Frame) {
+        self.viewer.logic(ctx);
+    }
+
+    fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut eframe::Frame) {
+        self.viewer.ui(ui);
+    }
+
+    fn clear_color(&self, _visuals: &egui::Visuals) -> [f32; 4] {
+        theme::PANEL.to_normalized_gamma_f32()
+    }
+}

@@ -1,0 +1,50 @@
+//! The reader's boxes of the selected grading and how well the predicted ones agree.
+
+use eframe::egui::{Button, Grid, RichText, Ui, vec2};
+
+use super::action::UiAction;
+use super::command::UiCommand;
+use super::state::{Tool, ViewerState};
+use super::theme;
+
+/// List under the evidence controls.
+pub fn boxes_panel_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
+    let Some(selection) = state.selection else { return };
+    ui.horizontal(|ui| {
+        ui.label(RichText::new("Boxes").strong());
+        let drawing = state.view.tool == Tool::Box;
+        let hint = format!("Drag on the image to box the finding ({})", UiCommand::BoxTool.keys_text(ui.ctx()));
+        if ui.add(Button::selectable(drawing, "Draw")).on_hover_text(hint).clicked() {
+            actions.push(UiAction::ChooseTool(if drawing { Tool::Window } else { Tool::Box }));
+        }
+        if state.selected_box.is_some() && ui.small_button("Delete").clicked() {
+            actions.push(UiAction::DeleteBox);
+        }
+    });
+    let boxes: Vec<_> = state.selected_boxes().collect();
+    if boxes.is_empty() {
+        let text = format!("No box drawn for {} {}.", selection.level, selection.grading.name().to_lowercase());
+        ui.label(RichText::new(text).color(theme::TEXT_WEAK));
+        return;
+    }
+    ui.label(RichText::new(overlap_text("Overlap (IoU) over all slices", state.volume_iou())));
+    Grid::new("boxes").num_columns(3).striped(true).spacing(vec2(16.0, 3.0)).show(ui, |ui| {
+        for (index, slice_box) in boxes {
+            let selected = state.selected_box == Some(index);
+            if ui.selectable_label(selected, format!("Slice {}", slice_box.slice + 1)).clicked() {
+                actions.push(UiAction::ShowSlice(slice_box.slice));
+                actions.push(UiAction::SelectBox(Some(index)));
+            }
+            let rect = slice_box.rect;
+            ui.label(RichText::new(format!("{:.0} × {:.0} px", rect.width, rect.height)).color(theme::TEXT_WEAK));
+            ui.label(overlap_text("IoU", state.slice_iou(slice_box.slice)));
+            ui.end_row();
+        }
+    });
+}
+
+/// An overlap in words; a dash where there is no evidence map to compare with.
+#[must_use]
+pub fn overlap_text(name: &str, overlap: Option<f64>) -> String {
+    overlap.map_or_else(|| format!("{name} –"), |overlap| format!("{name} {overlap:.2}"))
+}

@@ -1,0 +1,144 @@
+//! How the evidence map is computed and shown.
+
+use eframe::egui::{ComboBox, Grid, RichText, Slider, Ui, vec2};
+
+use super::action::UiAction;
+use super::state::{ColorMap, Selection, ViewerState, predicted_class};
+use super::theme;
+use crate::saliency::SaliencyMethod;
+use crate::spine::{ClassIndex, DiscLevel};
+
+/// Methods in the order of the list.
+const METHODS: [SaliencyMethod; 4] = [
+    SaliencyMethod::ContrastiveExcitation,
+    SaliencyMethod::Excitation,
+    SaliencyMethod::Guided,
+    SaliencyMethod::Gradient,
+];
+
+/// Name of a method on the screen.
+#[must_use]
+pub fn method_name(method: SaliencyMethod) -> &'static str {
+    match method {
+        SaliencyMethod::Gradient => "Gradient",
+        SaliencyMethod::Guided => "Guided backpropagation",
+        SaliencyMethod::Excitation => "Excitation",
+        SaliencyMethod::ContrastiveExcitation => "Contrastive excitation",
+    }
+}
+
+/// The controls under the grade table.
+pub fn evidence_panel_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
+    ui.horizontal(|ui| {
+        ui.label(RichText::new("Evidence").strong());
+        let mut shown = state.evidence.shown;
+        if ui.checkbox(&mut shown, "shown").on_hover_text("E; hold H to hide it for a moment").changed() {
+            actions.push(UiAction::ToggleEvidence);
+        }
+    });
+    let Some(selection) = state.selection else {
+        ui.label(RichText::new("Select a grade in the table.").color(theme::TEXT_WEAK));
+        return;
+    };
+    ui.label(status_text(state, selection));
+    Grid::new("evidence").num_columns(2).spacing(vec2(10.0, 5.0)).show(ui, |ui| {
+        level_ui(ui, selection, actions);
+        computation_ui(ui, state, selection, actions);
+        display_ui(ui, state, actions);
+    });
+    let note = "Supporting evidence of the network, not a segmentation.";
+    ui.label(RichText::new(note).small().color(theme::TEXT_WEAK));
+}
+
+/// What the map shows and how far it has come.
+fn status_text(state: &ViewerState, Selection { level, grading }: Selection) -> RichText {
+    let head = format!("{level}  {}", grading.name());
+    let evidence = &state.evidence;
+    let text = match (&evidence.map, evidence.request.error()) {
+        (_, Some(error)) => return RichText::new(format!("{head}: {}", error.chain())).color(theme::ERROR),
+        (Some(map), None) => {
+            let refining = if evidence.request.pending().is_some() { ", getting sharper" } else { "" };
+            let maps = if map.augmentations == 1 { "1 view" } else { &format!("{} views", map.augmentations) };
+            format!("{head}: {} ({maps}{refining})", grading.class_name(map.class))
+        }
+        (None, None) if evidence.request.pending().is_some() => format!("{head}: computing…"),
+        (None, None) => head,
+    };
+    RichText::new(text)
+}
+
+/// One line of the grid: a label and the control that it names.
+fn row_ui(ui: &mut Ui, label: &str, hint: &str, control: impl FnOnce(&mut Ui)) {
+    let mut label = ui.label(label);
+    if !hint.is_empty() {
+        label = label.on_hover_text(hint);
+    }
+    ui.label_inputs_by(label.id, control);
+    ui.end_row();
+}
+
+/// A list to choose from; gives back what is chosen now.
+fn choice_ui<T: PartialEq + Clone>(ui: &mut Ui, salt: &str, now: &T, choices: &[T], name: impl Fn(&T) -> String) -> T {
+    let mut chosen = now.clone();
+    ComboBox::from_id_salt(salt).width(200.0).selected_text(name(now)).show_ui(ui, |ui| {
+        for choice in choices {
+            ui.selectable_value(&mut chosen, choice.clone(), name(choice));
+        }
+    });
+    chosen
+}
+
+/// Corrects the level of the selected disc.
+fn level_ui(ui: &mut Ui, selection: Selection, actions: &mut Vec<UiAction>) {
+    row_ui(ui, "This disc is", "Correct a wrong level here; the other discs follow", |ui| {
+        let level = choice_ui(ui, "level", &selection.level, &DiscLevel::ALL, ToString::to_string);
+        if level != selection.level {
+            actions.push(UiAction::RelabelDisc { from: selection.level, to: level });
+        }
+    });
+}
+
+fn computation_ui(ui: &mut Ui, state: &ViewerState, selection: Selection, actions: &mut Vec<UiAction>) {
+    let (evidence, grading) = (&state.evidence, selection.grading);
+    row_ui(ui, "Method", "How the network is asked for its evidence", |ui| {
+        let method = choice_ui(ui, "method", &evidence.method, &METHODS, |method| method_name(*method).to_owned());
+        if method != evidence.method {
+            actions.push(UiAction::SetEvidenceMethod(method));
+        }
+    });
+    row_ui(ui, "Class", "Which grade the evidence speaks for", |ui| {
+        let predicted = state.grades_of(selection.level).map(|grades| predicted_class(&grades[grading]));
+        let name = |class: &Option<ClassIndex>| match (class, predicted) {
+            (Some(class), _) => grading.class_name(*class).to_owned(),
+            (None, Some(predicted)) => format!("predicted ({})", grading.class_name(predicted)),
+            (None, None) => "predicted".to_owned(),
+        };
+        let choices: Vec<Option<ClassIndex>> = std::iter::once(None).chain((0..grading.classes()).map(Some)).collect();
+        let class = choice_ui(ui, "class", &evidence.class, &choices, name);
+        if class != evidence.class {
+            actions.push(UiAction::SetEvidenceClass(class));
+        }
+    });
+}
+
+fn display_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
+    let evidence = &state.evidence;
+    row_ui(ui, "Opacity", "", |ui| {
+        let mut opacity = evidence.opacity;
+        if ui.add(Slider::new(&mut opacity, 0.0..=1.0).fixed_decimals(2)).changed() {
+            actions.push(UiAction::SetEvidenceOpacity(opacity));
+        }
+    });
+    row_ui(ui, "Percentile", "Evidence above this percentile of the disc volume is shown and boxed", |ui| {
+        let mut percentile = evidence.percentile;
+        if ui.add(Slider::new(&mut percentile, 80.0..=99.5).step_by(0.1).fixed_decimals(1)).changed() {
+            actions.push(UiAction::SetEvidencePercentile(percentile));
+        }
+    });
+    row_ui(ui, "Colors", "", |ui| {
+        let color_map = choice_ui(ui, "colors", &evidence.color_map, &ColorMap::ALL, |map| map.name().to_owned());
+        if color_map != evidence.color_map {
+            actions.push(UiAction::SetColorMap(color_map));
+        }
+    });
+}

@@ -1,0 +1,279 @@
+//! The table of grades: a row for each disc, a column for each grading.
+
+use eframe::egui::{self, Align2, CursorIcon, Pos2, Rect, Response, RichText, Role, Sense, Stroke, StrokeKind, Ui, WidgetInfo};
+use eframe::egui::{pos2, vec2};
+
+use super::action::UiAction;
+use super::state::{DiscGrades, Selection, ViewerState, predicted_class};
+use super::theme;
+use crate::spine::{ClassIndex, DiscLevel, Grading};
+use crate::worker::Loadable;
+
+const ROW_HEIGHT: f32 = 34.0;
+const HEADER_HEIGHT: f32 = 34.0;
+/// Widths relative to each other: the level's name, then the eight gradings.
+const COLUMN_SHARES: [f32; 9] = [46.0, 55.0, 55.0, 36.0, 36.0, 36.0, 36.0, 36.0, 50.0];
+
+/// What a cell shows.
+enum Cell {
+    /// Not computed yet.
+    Waiting,
+    /// There is no such disc in the scan.
+    Absent,
+    /// The predicted class and its probability.
+    Grade { class: ClassIndex, probability: f32 },
+    /// Grading failed.
+    Failed(String),
+}
+
+/// The table; a click on a grade asks for its evidence.
+pub fn grade_table_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
+    ui.horizontal(|ui| {
+        ui.label(RichText::new("Grades").strong());
+        if can_grade(state) {
+            if ui.button("Grade this series").clicked() {
+                actions.push(UiAction::Grade);
+            }
+        } else {
+            ui.label(RichText::new("click a grade to see its evidence").small().color(theme::TEXT_WEAK));
+        }
+    });
+    let size = vec2(ui.available_width(), HEADER_HEIGHT + ROW_HEIGHT * DiscLevel::ALL.len() as f32);
+    let (area, _) = ui.allocate_exact_size(size, Sense::hover());
+    let columns = column_edges(area);
+    header_ui(ui, state, area.top(), &columns);
+    for (row, level) in DiscLevel::ALL.into_iter().enumerate() {
+        let top = area.top() + HEADER_HEIGHT + ROW_HEIGHT * row as f32;
+        level_ui(ui, state, level, cell_rect(&columns, 0, top), actions);
+        for grading in Grading::ALL {
+            let rect = cell_rect(&columns, grading.index() + 1, top);
+            cell_ui(ui, state, Selection { level, grading }, rect, actions);
+        }
+    }
+    footnote_ui(ui, state);
+}
+
+/// Whether there is something to grade and nobody is at it: the series was not chosen, or a job was cancelled or failed.
+fn can_grade(state: &ViewerState) -> bool {
+    let is_under_way = state.detection.pending().is_some() || state.grades.values().any(|one| one.pending().is_some());
+    let is_done = state.detection.ready().is_some() && state.grades.values().all(|one| one.ready().is_some());
+    state.loaded().is_some() && !is_under_way && !is_done
+}
+
+fn column_edges(area: Rect) -> [f32; 10] {
+    let scale = area.width() / COLUMN_SHARES.iter().sum::<f32>();
+    let mut edges = [area.left(); 10];
+    for (index, share) in COLUMN_SHARES.iter().enumerate() {
+        edges[index + 1] = edges[index] + share * scale;
+    }
+    edges
+}
+
+fn cell_rect(columns: &[f32; 10], column: usize, top: f32) -> Rect {
+    Rect::from_min_max(pos2(columns[column], top), pos2(columns[column + 1], top + ROW_HEIGHT)).shrink(1.0)
+}
+
+/// Heading of a column: the name of a pair of columns, or empty, and the name of this one.
+fn heading(grading: Grading) -> &'static str {
+    match grading {
+        Grading::Pfirrmann => "Pfirrmann",
+        Grading::DiscNarrowing => "Narrowing",
+        Grading::UpperEndplateDefect | Grading::UpperMarrowChange => "upper",
+        Grading::LowerEndplateDefect | Grading::LowerMarrowChange => "lower",
+        Grading::Spondylolisthesis => "Slip",
+        Grading::CentralCanalStenosis => "Stenosis",
+    }
+}
+
+fn header_ui(ui: &Ui, state: &ViewerState, top: f32, columns: &[f32; 10]) {
+    let painter = ui.painter();
+    let font = theme::image_font(11.0);
+    let middle = |first: usize, last: usize, y: f32| pos2(f32::midpoint(columns[first], columns[last]), y);
+    for (first, name) in [(3, "Endplate"), (5, "Marrow")] {
+        painter.text(middle(first, first + 2, top + 8.0), Align2::CENTER_CENTER, name, font.clone(), theme::TEXT);
+    }
+    for grading in Grading::ALL {
+        let column = grading.index() + 1;
+        let mark = if state.experimental[grading].is_some() { "*" } else { "" };
+        let text = format!("{}{mark}", heading(grading));
+        painter.text(middle(column, column + 1, top + 23.0), Align2::CENTER_CENTER, text, font.clone(), theme::TEXT);
+        let rect = Rect::from_min_max(pos2(columns[column], top), pos2(columns[column + 1], top + HEADER_HEIGHT));
+        let response = ui.interact(rect, ui.scope_id().with(("grade heading", column)), Sense::hover());
+        response.on_hover_ui(|ui| {
+            ui.label(RichText::new(grading.name()).strong());
+            if let Some(reason) = &state.experimental[grading] {
+                ui.label(RichText::new(format!("Experimental: {reason}")).color(theme::WARNING));
+            }
+        });
+    }
+}
+
+fn level_ui(ui: &Ui, state: &ViewerState, level: DiscLevel, rect: Rect, actions: &mut Vec<UiAction>) {
+    let found = state.disc(level).is_some();
+    let response = ui.interact(rect, ui.scope_id().with(("grade row", level)), Sense::click());
+    response.widget_info(|| WidgetInfo::labeled(Role::Button, found, format!("Show {level}")));
+    let selected = state.selection.is_some_and(|selection| selection.level == level);
+    let color = if selected || response.hovered() && found {
+        theme::ACCENT
+    } else if found {
+        theme::TEXT_STRONG
+    } else {
+        theme::TEXT_WEAK
+    };
+    ui.painter().text(rect.left_center(), Align2::LEFT_CENTER, level, theme::image_font(13.0), color);
+    if found && response.on_hover_cursor(CursorIcon::PointingHand).clicked() {
+        actions.push(UiAction::SelectDisc(level));
+    }
+}
+
+fn cell_of(state: &ViewerState, selection: Selection) -> Cell {
+    match state.grades.get(&selection.level) {
+        Some(Loadable::Ready(grades)) => {
+            let probabilities = &grades[selection.grading];
+            let class = predicted_class(probabilities);
+            Cell::Grade { class, probability: probabilities.get(class).copied().unwrap_or_default() }
+        }
+        Some(Loadable::Failed(error)) => Cell::Failed(error.chain()),
+        Some(Loadable::Pending(_)) => Cell::Waiting,
+        Some(Loadable::Idle) | None => {
+            let searched = state.detection.ready().is_some();
+            if searched && state.disc(selection.level).is_none() { Cell::Absent } else { Cell::Waiting }
+        }
+    }
+}
+
+/// A class in the table: a sign for the two-class gradings, the reader's word for the others.
+fn short_name(grading: Grading, class: ClassIndex) -> &'static str {
+    match (grading.classes(), class) {
+        (2, 0) => "–",
+        (2, _) => "+",
+        _ => grading.class_name(class),
+    }
+}
+
+fn cell_ui(ui: &Ui, state: &ViewerState, selection: Selection, rect: Rect, actions: &mut Vec<UiAction>) {
+    let Selection { level, grading } = selection;
+    let cell = cell_of(state, selection);
+    let response = ui.interact(rect, ui.scope_id().with(("grade", level, grading)), Sense::click());
+    let painter = ui.painter();
+    match &cell {
+        Cell::Waiting | Cell::Absent => {
+            painter.rect_filled(rect, 3.0, theme::PANEL.lerp_to_gamma(theme::RAISED, 0.7));
+            if matches!(cell, Cell::Waiting) {
+                painter.text(rect.center(), Align2::CENTER_CENTER, "…", theme::image_font(12.0), theme::LINE);
+            }
+        }
+        Cell::Failed(_) => {
+            painter.rect_filled(rect, 3.0, theme::ERROR_FILL);
+            painter.text(rect.center(), Align2::CENTER_CENTER, "!", theme::image_font(14.0), theme::ERROR);
+        }
+        Cell::Grade { class, probability } => {
+            let dimmed = state.experimental[grading].is_some();
+            grade_ui(painter, rect, grading, *class, *probability, dimmed);
+        }
+    }
+    let selected = state.selection == Some(selection);
+    if selected || response.hovered() && matches!(cell, Cell::Grade { .. }) {
+        let stroke = Stroke::new(if selected { 2.0 } else { 1.0 }, theme::ACCENT);
+        painter.rect_stroke(rect, 3.0, stroke, StrokeKind::Inside);
+    }
+    let ready = matches!(cell, Cell::Grade { .. });
+    response.widget_info(|| WidgetInfo::selected(Role::Button, ready, selected, cell_label(selection, &cell)));
+    let response = cell_tooltip(response, state, selection, &cell);
+    if ready && response.on_hover_cursor(CursorIcon::PointingHand).clicked() {
+        actions.push(UiAction::Explain(selection));
+    }
+}
+
+fn grade_ui(painter: &egui::Painter, rect: Rect, grading: Grading, class: ClassIndex, probability: f32, dimmed: bool) {
+    let severity = grading.severity(class);
+    let (mut fill, mut text) = (theme::severity_fill(severity), theme::severity_text(severity));
+    if dimmed {
+        (fill, text) = (theme::PANEL.lerp_to_gamma(fill, 0.35), theme::TEXT_WEAK);
+    }
+    painter.rect_filled(rect, 3.0, fill);
+    let at = |dy: f32| Pos2::new(rect.center().x, rect.center().y + dy);
+    painter.text(at(-5.5), Align2::CENTER_CENTER, short_name(grading, class), theme::image_font(14.5), text);
+    let percent = format!("{:.0}%", probability * 100.0);
+    painter.text(at(9.0), Align2::CENTER_CENTER, percent, theme::image_font(10.5), text);
+}
+
+/// The cell in words, for screen readers and tests.
+fn cell_label(Selection { level, grading }: Selection, cell: &Cell) -> String {
+    let value = match cell {
+        Cell::Waiting => "waiting".to_owned(),
+        Cell::Absent => "not in the scan".to_owned(),
+        Cell::Failed(_) => "failed".to_owned(),
+        Cell::Grade { class, probability } => {
+            format!("{}, {:.0} %", grading.class_name(*class), probability * 100.0)
+        }
+    };
+    format!("{level} {}: {value}", grading.name())
+}
+
+fn cell_tooltip(response: Response, state: &ViewerState, selection: Selection, cell: &Cell) -> Response {
+    match cell {
+        Cell::Waiting => response,
+        Cell::Absent => response.on_hover_text("This disc was not found in the scan."),
+        Cell::Failed(reason) => response.on_hover_text(format!("Grading failed: {reason}")),
+        Cell::Grade { .. } => response.on_hover_ui(|ui| {
+            let Selection { level, grading } = selection;
+            ui.label(RichText::new(format!("{level}  {}", grading.name())).strong());
+            if let Some(grades) = state.grades_of(level) {
+                probabilities_ui(ui, grades, grading);
+            }
+            if let Some(reason) = &state.experimental[grading] {
+                ui.label(RichText::new(format!("Experimental: {reason}")).color(theme::WARNING));
+            }
+        }),
+    }
+}
+
+fn probabilities_ui(ui: &mut Ui, grades: &DiscGrades, grading: Grading) {
+    egui::Grid::new("probabilities").num_columns(2).show(ui, |ui| {
+        for (class, probability) in grades[grading].iter().enumerate() {
+            ui.label(grading.class_name(class));
+            ui.label(format!("{:.0} %", probability * 100.0));
+            ui.end_row();
+        }
+    });
+}
+
+fn footnote_ui(ui: &mut Ui, state: &ViewerState) {
+    if state.experimental.iter().any(|(_, reason)| reason.is_some()) {
+        let text = "* experimental: not trained or not measured on real scans; do not rely on it.";
+        ui.label(RichText::new(text).small().color(theme::WARNING));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spine::PerGrading;
+    use std::sync::Arc;
+
+    #[test]
+    fn cells_tell_waiting_from_found_and_missing() {
+        let mut state = ViewerState::default();
+        let selection = Selection { level: DiscLevel::L4L5, grading: Grading::Pfirrmann };
+        assert!(matches!(cell_of(&state, selection), Cell::Waiting));
+        state.detection = Loadable::Ready(Arc::new(()));
+        assert!(matches!(cell_of(&state, selection), Cell::Absent));
+        let grades = PerGrading::from_fn(|grading| {
+            let mut probabilities = vec![0.1; grading.classes()];
+            probabilities[1] = 0.6;
+            probabilities
+        });
+        state.grades.insert(DiscLevel::L4L5, Loadable::Ready(Arc::new(grades)));
+        let cell = cell_of(&state, selection);
+        assert_eq!(cell_label(selection, &cell), "L4-L5 Pfirrmann grade: II, 60 %");
+    }
+
+    #[test]
+    fn columns_fill_the_width() {
+        let area = Rect::from_min_size(pos2(10.0, 0.0), vec2(400.0, 100.0));
+        let edges = column_edges(area);
+        assert!((edges[9] - 410.0).abs() < 1e-3);
+        assert!(edges.windows(2).all(|pair| pair[1] > pair[0]));
+    }
+}

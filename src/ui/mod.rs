@@ -1,0 +1,72 @@
+//! The panels and widgets of the window.
+//!
+//! Every panel is a function `…_ui(ui, &state, &mut actions)`: it reads the state, draws, and notes what the user asked
+//! for. Nothing here changes the state or talks to the worker; the app applies the actions after the frame.
+
+pub mod action;
+pub mod camera;
+pub mod command;
+pub mod state;
+pub mod theme;
+
+mod banner;
+mod boxes_panel;
+mod evidence_panel;
+mod grade_table;
+mod help;
+mod series_panel;
+mod slice_view;
+mod status_bar;
+mod top_bar;
+mod welcome;
+
+use eframe::egui::{self, CentralPanel, Frame, Margin, Panel, ScrollArea};
+
+use action::UiAction;
+use state::ViewerState;
+
+/// Draws the whole window.
+pub fn viewer_ui(ui: &mut egui::Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
+    command::take_shortcuts(ui.ctx(), state, actions);
+    top_bar::top_bar_ui(ui, state, actions);
+    status_bar::status_bar_ui(ui, state, actions);
+    banner::banners_ui(ui, state, actions);
+    if matches!(state.folder, crate::worker::Loadable::Idle) {
+        CentralPanel::default().show(ui, |ui| welcome::welcome_ui(ui, state, actions));
+    } else {
+        study_ui(ui, state, actions);
+    }
+    help::help_ui(ui, state, actions);
+    drop_hint_ui(ui);
+}
+
+/// While a folder is held over the window: what dropping it does.
+fn drop_hint_ui(ui: &egui::Ui) {
+    if ui.input(|input| input.raw.hovered_files.is_empty()) {
+        return;
+    }
+    let layer = egui::LayerId::new(egui::Order::Foreground, egui::Id::new("drop hint"));
+    let painter = ui.ctx().layer_painter(layer);
+    let area = ui.ctx().content_rect();
+    painter.rect_filled(area, 0.0, theme::text_shadow());
+    let font = theme::image_font(22.0);
+    painter.text(area.center(), egui::Align2::CENTER_CENTER, "Drop to open this study", font, theme::TEXT_STRONG);
+}
+
+fn study_ui(ui: &mut egui::Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
+    let frame = Frame::new().fill(theme::PANEL).inner_margin(Margin::same(8));
+    Panel::left("series").default_size(190.0).size_range(140.0..=320.0).frame(frame).show(ui, |ui| {
+        ScrollArea::vertical().auto_shrink(false).show(ui, |ui| series_panel::series_panel_ui(ui, state, actions));
+    });
+    Panel::right("findings").default_size(404.0).size_range(360.0..=620.0).frame(frame).show(ui, |ui| {
+        ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+            grade_table::grade_table_ui(ui, state, actions);
+            ui.add_space(10.0);
+            evidence_panel::evidence_panel_ui(ui, state, actions);
+            ui.add_space(10.0);
+            boxes_panel::boxes_panel_ui(ui, state, actions);
+        });
+    });
+    let image = Frame::new().fill(theme::IMAGE_BACKGROUND);
+    CentralPanel::no_frame().frame(image).show(ui, |ui| slice_view::slice_view_ui(ui, state, actions));
+}

@@ -1,0 +1,69 @@
+//! The series of the open folder, with the reason why each was or was not chosen.
+
+use eframe::egui::{self, Frame, Label, Margin, RichText, Sense, Stroke, Ui, UiBuilder};
+
+use super::action::UiAction;
+use super::state::{SeriesEntry, ViewerState};
+use super::theme;
+use crate::worker::Loadable;
+
+/// The list along the left side.
+pub fn series_panel_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
+    ui.label(RichText::new("Series").strong());
+    ui.add_space(2.0);
+    if state.series_list.is_empty() {
+        let text = match &state.folder {
+            Loadable::Pending(_) => "Looking for images…",
+            Loadable::Failed(_) => "The folder could not be read.",
+            _ => "No series found.",
+        };
+        ui.label(RichText::new(text).color(theme::TEXT_WEAK));
+    }
+    for (index, series) in state.series_list.iter().enumerate() {
+        if entry_ui(ui, series) && !series.shown {
+            actions.push(UiAction::LoadSeries(index));
+        }
+        ui.add_space(3.0);
+    }
+    let series_warnings = state.loaded().map_or(&[][..], |series| &series.warnings);
+    warnings_ui(ui, &state.folder_warnings, series_warnings);
+}
+
+/// One series; says whether it was clicked.
+fn entry_ui(ui: &mut Ui, series: &SeriesEntry) -> bool {
+    let builder = UiBuilder::new().id_salt(("series", &series.title, &series.detail)).sense(Sense::click());
+    let response = ui
+        .scope_builder(builder, |ui| {
+            let hovered = ui.response().hovered();
+            let fill = if series.shown {
+                theme::ACCENT_DIM
+            } else if hovered {
+                theme::BUTTON
+            } else {
+                theme::RAISED
+            };
+            let stroke = if series.shown { Stroke::new(1.0, theme::ACCENT) } else { Stroke::NONE };
+            Frame::new().fill(fill).stroke(stroke).corner_radius(4.0).inner_margin(Margin::same(6)).show(ui, |ui| {
+                ui.set_min_width(ui.available_width());
+                ui.spacing_mut().item_spacing.y = 2.0;
+                ui.add(Label::new(RichText::new(&series.title).color(theme::TEXT_STRONG)).wrap());
+                ui.add(Label::new(RichText::new(&series.detail).small()).wrap());
+                ui.add(Label::new(RichText::new(&series.reason).small().color(theme::TEXT_WEAK)).wrap());
+            });
+        })
+        .response;
+    let label = format!("Series {}", series.title);
+    response.widget_info(|| egui::WidgetInfo::selected(egui::Role::Button, true, series.shown, &label));
+    response.on_hover_cursor(egui::CursorIcon::PointingHand).clicked()
+}
+
+fn warnings_ui(ui: &mut Ui, folder: &[String], series: &[String]) {
+    if folder.is_empty() && series.is_empty() {
+        return;
+    }
+    ui.add_space(8.0);
+    ui.label(RichText::new("Warnings").strong().color(theme::WARNING));
+    for warning in series.iter().chain(folder) {
+        ui.add(Label::new(RichText::new(warning).small()).wrap());
+    }
+}

@@ -1,0 +1,162 @@
+//! Texts in the corners, orientation letters, ruler and the legend of the evidence.
+
+use eframe::egui::{self, Align2, Mesh, Painter, Pos2, Rect, Stroke, Ui, pos2, vec2};
+
+use super::{Scene, text_on_image};
+use crate::ui::action::Probe;
+use crate::ui::evidence_panel::method_name;
+use crate::ui::state::{AnnotationLevel, Tool};
+use crate::ui::theme;
+use crate::volume::{PlaneOrientation, orientation_letters};
+
+const MARGIN: f32 = 10.0;
+const TEXT_SIZE: f32 = 12.0;
+const LINE_HEIGHT: f32 = 16.0;
+
+/// Paints what the level of annotations asks for; the legend shows whenever evidence does.
+pub fn paint(ui: &Ui, scene: &Scene, probe: Option<Probe>) {
+    let painter = ui.painter_at(scene.transform.viewport);
+    let level = scene.state.view.annotations;
+    if level != AnnotationLevel::None {
+        letters(&painter, scene);
+        ruler(&painter, scene);
+        let position = position_lines(scene, probe, ui.pixels_per_point());
+        let shown = if level == AnnotationLevel::All { &position[..] } else { &position[..2] };
+        corner(&painter, scene, Align2::LEFT_BOTTOM, shown);
+    }
+    if level == AnnotationLevel::All {
+        corner(&painter, scene, Align2::LEFT_TOP, &scene.series.patient_lines);
+        corner(&painter, scene, Align2::RIGHT_TOP, &scene.series.study_lines);
+        corner(&painter, scene, Align2::RIGHT_BOTTOM, &scene.series.series_lines);
+    }
+    legend(&painter, scene);
+    if scene.state.view.tool == Tool::Box && scene.state.selection.is_none() {
+        let at = scene.transform.viewport.center_top() + vec2(0.0, 34.0);
+        let text = "Select a grade in the table, then drag a box around its finding.";
+        text_on_image(&painter, at, Align2::CENTER_TOP, text, 13.0, theme::WARNING);
+    }
+}
+
+fn corner(painter: &Painter, scene: &Scene, corner: Align2, lines: &[String]) {
+    let area = scene.transform.viewport.shrink(MARGIN);
+    let start = corner.pos_in_rect(&area);
+    let upwards = corner.y() == egui::Align::Max;
+    for (index, line) in lines.iter().enumerate() {
+        let rank = if upwards { lines.len() - 1 - index } else { index } as f32;
+        let dy = if upwards { -rank * LINE_HEIGHT } else { rank * LINE_HEIGHT };
+        text_on_image(painter, start + vec2(0.0, dy), corner, line, TEXT_SIZE, theme::ON_IMAGE);
+    }
+}
+
+/// Slice and position first: those two stay with minimal annotations.
+fn position_lines(scene: &Scene, probe: Option<Probe>, pixels_per_point: f32) -> Vec<String> {
+    let volume = &scene.series.volume;
+    let geometry = volume.geometry();
+    let middle = [scene.slice as f64, (volume.rows() as f64 - 1.0) / 2.0, (volume.columns() as f64 - 1.0) / 2.0];
+    let lps = geometry.lps_from_voxel(middle);
+    let (distance, letters) = match geometry.plane() {
+        PlaneOrientation::Sagittal => (lps.x, ["L", "R"]),
+        PlaneOrientation::Coronal => (lps.y, ["P", "A"]),
+        PlaneOrientation::Axial => (lps.z, ["H", "F"]),
+    };
+    let side = letters[usize::from(distance < 0.0)];
+    let window = scene.state.window();
+    let zoom = scene.transform.points_per_pixel.x * f64::from(pixels_per_point) * 100.0;
+    let value = probe.map_or_else(|| "–".to_owned(), |probe| format!("{:.0}", probe.value));
+    vec![
+        format!("Slice {} / {}", scene.slice + 1, volume.slices()),
+        format!("Position {side} {:.1} mm", distance.abs()),
+        format!("W {:.0}  L {:.0}", window.width, window.center),
+        format!("Zoom {zoom:.0} %"),
+        format!("Value {value}"),
+    ]
+}
+
+fn letters(painter: &Painter, scene: &Scene) {
+    let area = scene.transform.viewport.shrink(MARGIN);
+    let geometry = scene.series.volume.geometry();
+    let (right, down) = (geometry.column_direction(), geometry.row_direction());
+    for (at, anchor, direction) in [
+        (area.left_center(), Align2::LEFT_CENTER, -right),
+        (area.right_center(), Align2::RIGHT_CENTER, right),
+        (area.center_top(), Align2::CENTER_TOP, -down),
+        (area.center_bottom(), Align2::CENTER_BOTTOM, down),
+    ] {
+        text_on_image(painter, at, anchor, &orientation_letters(direction), 16.0, theme::ON_IMAGE);
+    }
+}
+
+/// Length of the ruler in cm: the longest of a few round ones that fits into `points`.
+fn ruler_cm(points: f32, points_per_cm: f32) -> Option<u16> {
+    [20, 15, 10, 5, 2, 1].into_iter().find(|cm| f32::from(*cm) * points_per_cm <= points)
+}
+
+/// Upright, on the right below the middle, with a tick every centimeter.
+fn ruler(painter: &Painter, scene: &Scene) {
+    let area = scene.transform.viewport.shrink(MARGIN);
+    let points_per_cm = (scene.transform.points_per_mm * 10.0) as f32;
+    let top = area.center().y + 24.0;
+    let reserved = LINE_HEIGHT * (scene.series.series_lines.len() as f32 + 1.0);
+    let Some(cm) = ruler_cm(area.bottom() - reserved - top, points_per_cm) else { return };
+    let length = f32::from(cm) * points_per_cm;
+    let (x, stroke) = (area.right() - 4.0, Stroke::new(1.0, theme::ON_IMAGE));
+    painter.line_segment([pos2(x, top), pos2(x, top + length)], stroke);
+    for tick in 0..=cm {
+        let y = top + f32::from(tick) * points_per_cm;
+        let long = tick == 0 || tick == cm || tick % 5 == 0;
+        painter.line_segment([pos2(x - if long { 9.0 } else { 5.0 }, y), pos2(x, y)], stroke);
+    }
+    let label = pos2(x - 14.0, top + length / 2.0);
+    text_on_image(painter, label, Align2::RIGHT_CENTER, &format!("{cm} cm"), TEXT_SIZE, theme::ON_IMAGE);
+}
+
+/// Color bar on the right above the middle, and what it explains at the top.
+fn legend(painter: &Painter, scene: &Scene) {
+    let evidence = &scene.state.evidence;
+    let Some(map) = evidence.visible_map() else { return };
+    let area = scene.transform.viewport.shrink(MARGIN);
+    let bottom = area.center().y - 24.0;
+    let bar = Rect::from_min_max(pos2(area.right() - 12.0, bottom - 110.0), pos2(area.right(), bottom));
+    color_bar(painter, bar, |strength| theme::from_unit_rgb(evidence.color_map.color(strength)));
+    let side = |y: f32| pos2(bar.left() - 5.0, y);
+    text_on_image(painter, side(bar.top() + 5.0), Align2::RIGHT_CENTER, "strong", 11.0, theme::ON_IMAGE);
+    text_on_image(painter, side(bar.bottom() - 5.0), Align2::RIGHT_CENTER, "weak", 11.0, theme::ON_IMAGE);
+    let text = format!(
+        "Evidence for {} {} {} · {}",
+        map.level,
+        map.grading.name(),
+        map.grading.class_name(map.class),
+        method_name(map.method).to_lowercase()
+    );
+    let at = scene.transform.viewport.center_top() + vec2(0.0, MARGIN + 22.0);
+    text_on_image(painter, at, Align2::CENTER_TOP, &text, 12.5, theme::TEXT_STRONG);
+}
+
+fn color_bar(painter: &Painter, bar: Rect, color: impl Fn(f32) -> egui::Color32) {
+    const STEPS: u32 = 32;
+    let mut mesh = Mesh::default();
+    for step in 0..=STEPS {
+        let share = step as f32 / STEPS as f32;
+        let y = bar.bottom() - share * bar.height();
+        mesh.colored_vertex(Pos2::new(bar.left(), y), color(share));
+        mesh.colored_vertex(Pos2::new(bar.right(), y), color(share));
+        if step > 0 {
+            let base = step * 2;
+            mesh.add_triangle(base - 2, base - 1, base);
+            mesh.add_triangle(base - 1, base, base + 1);
+        }
+    }
+    painter.add(mesh);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ruler_is_the_longest_round_length_that_fits() {
+        assert_eq!(ruler_cm(300.0, 28.0), Some(10));
+        assert_eq!(ruler_cm(300.0, 299.0), Some(1));
+        assert_eq!(ruler_cm(300.0, 400.0), None);
+    }
+}

@@ -1,0 +1,91 @@
+//! The image: one slice with evidence, outlines, boxes and texts, and the mouse over it.
+
+mod anatomy;
+mod boxes;
+mod chrome;
+mod image;
+mod input;
+
+use eframe::egui::{self, Align2, Pos2, Rect, Role, Sense, Ui, WidgetInfo};
+
+use super::action::{Probe, UiAction};
+use super::camera::{Camera, SliceTransform};
+use super::state::{AnnotationLevel, LoadedSeries, Tool, ViewerState};
+use super::theme;
+use crate::worker::Loadable;
+
+/// What the painting functions of this module share.
+struct Scene<'a> {
+    state: &'a ViewerState,
+    series: &'a LoadedSeries,
+    transform: SliceTransform,
+    slice: usize,
+}
+
+/// The image area; fills what the other panels leave.
+pub fn slice_view_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
+    let (viewport, response) = ui.allocate_exact_size(ui.available_size(), Sense::click_and_drag());
+    if state.view.viewport != Some(viewport) {
+        actions.push(UiAction::Viewport(viewport));
+    }
+    let Some(series) = state.loaded() else {
+        let text = match &state.image {
+            Loadable::Pending(_) => "Loading the series…",
+            Loadable::Failed(_) => "The series could not be loaded.",
+            _ if state.folder.pending().is_some() => "Looking for a T2 sagittal series…",
+            _ => "Choose a series on the left.",
+        };
+        let font = theme::image_font(15.0);
+        ui.painter().text(viewport.center(), Align2::CENTER_CENTER, text, font, theme::TEXT_WEAK);
+        return;
+    };
+    let frame = series.frame();
+    let camera = state.view.camera.unwrap_or_else(|| Camera::fit(&frame));
+    let transform = SliceTransform::new(&frame, viewport, &camera);
+    let slice = state.view.slice.min(series.volume.slices() - 1);
+    let scene = Scene { state, series, transform, slice };
+    let slices = series.volume.slices();
+    response.widget_info(|| WidgetInfo::labeled(Role::Canvas, true, format!("Slice {} of {slices}", slice + 1)));
+
+    image::image_ui(ui, &scene);
+    input::wheel(ui, &response, &scene, actions);
+    if state.view.tool == Tool::Box && state.selection.is_some() {
+        boxes::edit_ui(ui, &response, &scene, actions);
+    } else {
+        boxes::paint(ui, &scene, None);
+    }
+    input::drag(ui, &response, &scene, actions);
+    input::click(&response, &scene, actions);
+    if state.view.annotations != AnnotationLevel::None {
+        anatomy::anatomy_ui(ui, &scene, actions);
+    }
+    let probe = response.hover_pos().and_then(|pointer| probe_at(&scene, pointer));
+    chrome::paint(ui, &scene, probe);
+    if probe != state.view.probe {
+        actions.push(UiAction::Probe(probe));
+    }
+    input::context_menu(&response, &scene, actions);
+}
+
+fn probe_at(scene: &Scene, pointer: Pos2) -> Option<Probe> {
+    let image = scene.transform.image_from_screen(pointer);
+    let volume = &scene.series.volume;
+    let nearest = image.round();
+    let inside = nearest.x >= 0.0
+        && nearest.y >= 0.0
+        && nearest.x < volume.columns() as f64
+        && nearest.y < volume.rows() as f64;
+    inside.then(|| {
+        let (column, row) = (nearest.x as usize, nearest.y as usize);
+        Probe { image, value: volume.slice(scene.slice)[row * volume.columns() + column] }
+    })
+}
+
+/// Text on the image with a dark edge, so that it reads on bright tissue too.
+fn text_on_image(painter: &egui::Painter, at: Pos2, anchor: Align2, text: &str, size: f32, color: egui::Color32) -> Rect {
+    let font = theme::image_font(size);
+    for offset in [egui::vec2(1.0, 1.0), egui::vec2(-1.0, 0.5), egui::vec2(0.5, -1.0)] {
+        painter.text(at + offset, anchor, text, font.clone(), theme::text_shadow());
+    }
+    painter.text(at, anchor, text, font, color)
+}

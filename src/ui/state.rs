@@ -1,0 +1,344 @@
+//! What the window shows; panels read it, only the app changes it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use eframe::egui::Rect;
+
+use crate::evaluation::volume_iou;
+use crate::saliency::{SaliencyMap, SaliencyMethod};
+use crate::spine::{BoxSource, ClassIndex, Disc, DiscLevel, Grading, PerGrading, SliceBox, Vertebra};
+use crate::task::Progress;
+use crate::volume::{Volume, WindowLevel};
+use crate::worker::Loadable;
+
+use super::action::Probe;
+use super::camera::{Camera, ImageFrame};
+
+use crate::render::{EvidenceHandle, SeriesHandle};
+
+pub use crate::picture::ColorMap;
+
+/// Probability of each class of each grading of one disc.
+pub type DiscGrades = PerGrading<Vec<f32>>;
+
+/// The most probable class, the milder one where two are equal.
+#[must_use]
+pub fn predicted_class(probabilities: &[f32]) -> ClassIndex {
+    (1..probabilities.len())
+        .fold(0, |best, class| if probabilities[class] > probabilities[best] { class } else { best })
+}
+
+/// Mean severity over the classes' probabilities, 0 (normal) to 1 (worst).
+#[must_use]
+pub fn expected_severity(grading: Grading, probabilities: &[f32]) -> f32 {
+    probabilities.iter().enumerate().map(|(class, probability)| probability * grading.severity(class)).sum()
+}
+
+/// Everything on the screen.
+#[derive(Default)]
+pub struct ViewerState {
+    /// Series of the open folder.
+    pub series_list: Vec<SeriesEntry>,
+    /// Oddities of the folder that the user should know.
+    pub folder_warnings: Vec<String>,
+    /// Whether a folder is open or on its way.
+    pub folder: Loadable<()>,
+    /// The series shown.
+    pub image: Loadable<LoadedSeries>,
+    /// Its pixels on the GPU.
+    pub image_texture: Option<SeriesHandle>,
+    /// Whether vertebrae have been looked for in it.
+    pub detection: Loadable<()>,
+    /// Labelled bodies and boxes: what the reader can change and take back.
+    pub findings: Findings,
+    /// Discs between the labelled bodies, from the thorax down.
+    pub discs: Vec<Disc>,
+    /// Grades of each disc, filled one disc at a time.
+    pub grades: BTreeMap<DiscLevel, Loadable<DiscGrades>>,
+    /// Why a grading must not be relied on, where that is so.
+    pub experimental: PerGrading<Option<String>>,
+    /// The disc and grading looked at.
+    pub selection: Option<Selection>,
+    /// Evidence map and how it is shown.
+    pub evidence: EvidenceState,
+    /// Slice, zoom, window and tool.
+    pub view: ViewState,
+    /// Place of the selected box in [`Findings::boxes`].
+    pub selected_box: Option<usize>,
+    /// The running job.
+    pub job: Option<JobStatus>,
+    /// Messages to the user, oldest first.
+    pub banners: Vec<Banner>,
+    /// Where the networks run.
+    pub device: String,
+    /// Text of the path field, shown where the system has no folder dialog.
+    pub path_entry: Option<String>,
+    /// Whether the page of keys is open.
+    pub help_open: bool,
+    /// What undo would take back.
+    pub undo_label: Option<&'static str>,
+    /// What redo would make again.
+    pub redo_label: Option<&'static str>,
+}
+
+/// One line of the series list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeriesEntry {
+    /// Series description, or a stand-in.
+    pub title: String,
+    /// Plane, weighting, size.
+    pub detail: String,
+    /// Why it was or was not chosen for grading.
+    pub reason: String,
+    /// Whether it is the one shown.
+    pub shown: bool,
+}
+
+/// A series with its voxels and the texts in the corners of the image.
+#[derive(Debug)]
+pub struct LoadedSeries {
+    /// Voxels and geometry.
+    pub volume: Arc<Volume>,
+    /// Names the series; never shown.
+    pub series_instance_uid: String,
+    /// Display window at the start.
+    pub default_window: WindowLevel,
+    /// Top left.
+    pub patient_lines: Vec<String>,
+    /// Top right.
+    pub study_lines: Vec<String>,
+    /// Bottom right.
+    pub series_lines: Vec<String>,
+    /// Oddities found while reading.
+    pub warnings: Vec<String>,
+}
+
+impl LoadedSeries {
+    /// Size of its slices.
+    #[must_use]
+    pub fn frame(&self) -> ImageFrame {
+        ImageFrame::of(&self.volume)
+    }
+}
+
+/// What the reader may correct.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Findings {
+    /// Labelled vertebral bodies.
+    pub vertebrae: Vec<Vertebra>,
+    /// Boxes drawn by the reader.
+    pub boxes: Vec<SliceBox>,
+}
+
+/// A disc and one of its gradings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Selection {
+    /// Disc.
+    pub level: DiscLevel,
+    /// Grading.
+    pub grading: Grading,
+}
+
+/// The evidence map and how it is shown.
+pub struct EvidenceState {
+    /// The newest map of the selection; gets sharper while [`Self::request`] is pending.
+    pub map: Option<Arc<SaliencyMap>>,
+    /// Its values on the GPU.
+    pub texture: Option<EvidenceHandle>,
+    /// Value of the map at [`Self::percentile`].
+    pub threshold: f32,
+    /// Largest value of the map.
+    pub peak: f32,
+    /// The map asked for.
+    pub request: Loadable<SaliencyMap>,
+    /// Boxes of the hotspots above [`Self::percentile`].
+    pub predicted_boxes: Vec<SliceBox>,
+    /// How the map is computed.
+    pub method: SaliencyMethod,
+    /// The class explained; `None` is the predicted one.
+    pub class: Option<ClassIndex>,
+    /// How strongly it covers the image, 0 to 1.
+    pub opacity: f32,
+    /// Percentile above which evidence counts as a hotspot.
+    pub percentile: f64,
+    /// Colors.
+    pub color_map: ColorMap,
+    /// Whether it is shown.
+    pub shown: bool,
+    /// Hidden while a key is held.
+    pub held_back: bool,
+}
+
+impl Default for EvidenceState {
+    fn default() -> Self {
+        Self {
+            map: None,
+            texture: None,
+            threshold: 0.0,
+            peak: 0.0,
+            request: Loadable::Idle,
+            predicted_boxes: Vec::new(),
+            method: SaliencyMethod::ContrastiveExcitation,
+            class: None,
+            opacity: 0.6,
+            percentile: 97.0,
+            color_map: ColorMap::default(),
+            shown: true,
+            held_back: false,
+        }
+    }
+}
+
+impl EvidenceState {
+    /// The map to draw now.
+    #[must_use]
+    pub fn visible_map(&self) -> Option<&Arc<SaliencyMap>> {
+        self.map.as_ref().filter(|_| self.shown && !self.held_back)
+    }
+}
+
+/// How much text and outline lies on the image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum AnnotationLevel {
+    /// The bare image.
+    None,
+    /// Orientation, ruler, slice, disc names.
+    Minimal,
+    /// Everything.
+    #[default]
+    All,
+}
+
+impl AnnotationLevel {
+    /// None, minimal, all, none, …
+    #[must_use]
+    pub fn next(self) -> Self {
+        match self {
+            Self::None => Self::Minimal,
+            Self::Minimal => Self::All,
+            Self::All => Self::None,
+        }
+    }
+}
+
+/// What dragging with the left button does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Tool {
+    /// Brightness and contrast.
+    #[default]
+    Window,
+    /// Move.
+    Pan,
+    /// Magnify.
+    Zoom,
+    /// Draw and change boxes.
+    Box,
+}
+
+impl Tool {
+    /// All tools in the order of the tool bar.
+    pub const ALL: [Self; 4] = [Self::Window, Self::Pan, Self::Zoom, Self::Box];
+}
+
+/// Slice, zoom, window and tool.
+#[derive(Debug, Clone, Default)]
+pub struct ViewState {
+    /// Slice shown.
+    pub slice: usize,
+    /// Zoom and middle; `None` fits the slice.
+    pub camera: Option<Camera>,
+    /// Display window; `None` is that of the series.
+    pub window: Option<WindowLevel>,
+    /// Tool.
+    pub tool: Tool,
+    /// Texts and outlines.
+    pub annotations: AnnotationLevel,
+    /// What lies under the pointer.
+    pub probe: Option<Probe>,
+    /// Where on the screen the slice is shown.
+    pub viewport: Option<Rect>,
+}
+
+/// The running job in words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct JobStatus {
+    /// How far it is.
+    pub progress: Progress,
+}
+
+/// How grave a message is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BannerKind {
+    /// Worth knowing.
+    Warning,
+    /// Something did not work.
+    Error,
+}
+
+/// A message at the top of the window.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Banner {
+    /// How grave.
+    pub kind: BannerKind,
+    /// What happened and what to do, in plain words.
+    pub text: String,
+}
+
+impl ViewerState {
+    /// The series shown, once it is loaded.
+    #[must_use]
+    pub fn loaded(&self) -> Option<&Arc<LoadedSeries>> {
+        self.image.ready()
+    }
+
+    /// The disc of a level.
+    #[must_use]
+    pub fn disc(&self, level: DiscLevel) -> Option<&Disc> {
+        self.discs.iter().find(|disc| disc.level == level)
+    }
+
+    /// The grades of a level, once they are there.
+    #[must_use]
+    pub fn grades_of(&self, level: DiscLevel) -> Option<&DiscGrades> {
+        self.grades.get(&level)?.ready().map(AsRef::as_ref)
+    }
+
+    /// Display window in force.
+    #[must_use]
+    pub fn window(&self) -> WindowLevel {
+        let default = || self.loaded().map_or(WindowLevel { center: 0.5, width: 1.0 }, |series| series.default_window);
+        self.view.window.unwrap_or_else(default)
+    }
+
+    /// Reader's boxes of the selection, with their places in the list.
+    pub fn selected_boxes(&self) -> impl Iterator<Item = (usize, &SliceBox)> {
+        let selection = self.selection;
+        self.findings.boxes.iter().enumerate().filter(move |(_, slice_box)| {
+            selection.is_some_and(|wanted| wanted.level == slice_box.level && wanted.grading == slice_box.grading)
+        })
+    }
+
+    /// Overlap (IoU) of the reader's and the predicted boxes of the selection on one slice; `None` without a
+    /// reader's box there.
+    #[must_use]
+    pub fn slice_iou(&self, slice: usize) -> Option<f64> {
+        self.iou_where(|slice_box| slice_box.slice == slice)
+    }
+
+    /// Overlap (IoU) over all slices; `None` without a reader's box.
+    #[must_use]
+    pub fn volume_iou(&self) -> Option<f64> {
+        self.iou_where(|_| true)
+    }
+
+    fn iou_where(&self, wanted: impl Fn(&SliceBox) -> bool) -> Option<f64> {
+        self.evidence.map.as_ref()?;
+        let readers: Vec<SliceBox> =
+            self.selected_boxes().map(|(_, slice_box)| slice_box.clone()).filter(&wanted).collect();
+        let predicted: Vec<SliceBox> =
+            self.evidence.predicted_boxes.iter().filter(|slice_box| wanted(slice_box)).cloned().collect();
+        debug_assert!(readers.iter().all(|slice_box| slice_box.source == BoxSource::Reader));
+        (!readers.is_empty()).then(|| volume_iou(&readers, &predicted))
+    }
+}

@@ -1,0 +1,49 @@
+//! The strip along the bottom: running job, pixel under the pointer, device, and the warning that is always there.
+
+use eframe::egui::{Align, Label, Layout, Panel, ProgressBar, RichText, Ui};
+
+use super::action::UiAction;
+use super::state::ViewerState;
+use super::theme;
+
+/// Stands on every screen.
+pub const RESEARCH_USE: &str = "Research use only. Not a medical device.";
+
+/// The strip along the bottom.
+pub fn status_bar_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
+    Panel::bottom("status_bar").resizable(false).exact_size(28.0).show(ui, |ui| {
+        ui.horizontal_centered(|ui| {
+            job_ui(ui, state, actions);
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                ui.label(RichText::new(RESEARCH_USE).color(theme::WARNING));
+                if !state.device.is_empty() {
+                    ui.separator();
+                    ui.label(RichText::new(&state.device).color(theme::TEXT_WEAK));
+                }
+                if let Some(probe) = &state.view.probe {
+                    ui.separator();
+                    let (x, y) = (probe.image.x.round(), probe.image.y.round());
+                    let text = format!("x {x:.0}  y {y:.0}  value {:.0}", probe.value);
+                    ui.add(Label::new(RichText::new(text).monospace().color(theme::TEXT_WEAK)).truncate());
+                }
+            });
+        });
+    });
+}
+
+fn job_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
+    let Some(job) = &state.job else {
+        ui.label(RichText::new("Ready").color(theme::TEXT_WEAK));
+        return;
+    };
+    let progress = job.progress;
+    ui.label(progress.step);
+    if progress.total > 0 {
+        let share = progress.done as f32 / progress.total as f32;
+        let text = RichText::new(format!("{} of {}", progress.done, progress.total)).small();
+        ui.add(ProgressBar::new(share).desired_width(130.0).desired_height(14.0).text(text));
+    }
+    if ui.small_button("Cancel").on_hover_text("Stop this job; what is done so far stays").clicked() {
+        actions.push(UiAction::CancelJob);
+    }
+}

@@ -1,0 +1,184 @@
+//! A worker that answers for the networks: a made-up scan, its vertebrae, grades and an evidence map.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use glam::{DVec2, DVec3};
+use spinenet_viewer::detection::Detection;
+use spinenet_viewer::dicom::{Choice, FolderScan, HeaderTexts, Series, SeriesSummary, Weighting};
+use spinenet_viewer::model::DiscPrediction;
+use spinenet_viewer::saliency::SaliencyMap;
+use spinenet_viewer::spine::{
+    Corners, Disc, DiscFrame, DiscLevel, Grading, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, PerGrading, Vertebra,
+    VertebraLabel, VertebraOutline,
+};
+use spinenet_viewer::task::Progress;
+use spinenet_viewer::volume::{PlaneOrientation, Volume, VolumeGeometry};
+use spinenet_viewer::worker::{Command, Event, JobContext, JobError, Work};
+
+/// Slices of the made-up scan.
+pub const SLICES: usize = 11;
+const ROWS: usize = 320;
+const COLUMNS: usize = 256;
+
+/// Answers at once and always the same.
+pub struct Answers;
+
+impl Work for Answers {
+    type Command = Command;
+    type Kind = ();
+    type Event = Event;
+
+    fn kind(_command: &Command) {}
+
+    fn supersedes((): (), (): ()) -> bool {
+        false
+    }
+
+    fn run(&mut self, command: Command, job: &JobContext<Event>) -> Result<Event, JobError> {
+        match command {
+            Command::ScanFolder { folder } if folder.ends_with("empty") => Ok(Event::FolderScanned(Arc::new(scan(&[])))),
+            Command::ScanFolder { folder } if folder.ends_with("broken") => Err(JobError::failed("the disk is gone")),
+            Command::ScanFolder { .. } => Ok(Event::FolderScanned(Arc::new(scan(&[t2(), t1()])))),
+            Command::LoadSeries { series } => {
+                let summary = series.as_ref().clone();
+                Ok(Event::SeriesLoaded(Arc::new(Series { summary, volume: volume(), window: None, warnings: vec![] })))
+            }
+            Command::DetectDiscs { .. } => Ok(Event::DiscsDetected(Arc::new(Detection { vertebrae: spine() }))),
+            Command::GradeDiscs { discs, .. } => {
+                for (done, disc) in discs.iter().enumerate() {
+                    job.progress(Progress { step: "Grading discs", done, total: discs.len() });
+                    job.emit(Event::DiscGraded(Arc::new(prediction(disc.level)))).map_err(JobError::failed)?;
+                }
+                Ok(Event::DiscsGradingFinished)
+            }
+            Command::ExplainGrade { volume, disc, grading, class, method, .. } => {
+                let frame = DiscFrame::of_disc(&volume, &disc).map_err(JobError::failed)?;
+                let map = |augmentations| {
+                    let values = blob(f64::from(augmentations));
+                    let augmentations = augmentations as usize;
+                    let frame = frame.clone();
+                    Arc::new(SaliencyMap { values, frame, level: disc.level, grading, class, method, augmentations })
+                };
+                job.emit(Event::SaliencyRefined(map(1))).map_err(JobError::failed)?;
+                Ok(Event::SaliencyFinished(map(16)))
+            }
+            _ => Err(JobError::failed("not asked for in these tests")),
+        }
+    }
+
+    fn reset(&mut self) {}
+}
+
+fn scan(series: &[SeriesSummary]) -> FolderScan {
+    FolderScan { series: series.to_vec(), refused: vec![], passed_over: 0, warnings: vec![] }
+}
+
+fn t2() -> SeriesSummary {
+    summary("T2 TSE sagittal", Weighting::T2, Choice { is_chosen: true, reason: "chosen: T2 sagittal".to_owned() })
+}
+
+fn t1() -> SeriesSummary {
+    summary("T1 TSE sagittal", Weighting::T1, Choice { is_chosen: false, reason: "not chosen: T1".to_owned() })
+}
+
+fn summary(description: &str, weighting: Weighting, choice: Choice) -> SeriesSummary {
+    SeriesSummary {
+        study_instance_uid: "1.2".to_owned(),
+        series_instance_uid: "1.2.3".to_owned(),
+        frame_of_reference_uid: None,
+        series_number: Some(1),
+        description: description.to_owned(),
+        modality: "MR".to_owned(),
+        body_part: String::new(),
+        image_type: "ORIGINAL".to_owned(),
+        plane: Some(PlaneOrientation::Sagittal),
+        weighting,
+        is_three_dimensional: false,
+        slices: SLICES,
+        rows: ROWS,
+        columns: COLUMNS,
+        geometry: geometry(),
+        instances: vec![],
+        texts: HeaderTexts { patient_name: "TEST^PATIENT".to_owned(), ..HeaderTexts::default() },
+        window: None,
+        warnings: vec![],
+        choice,
+    }
+}
+
+fn geometry() -> VolumeGeometry {
+    let origins = (0..SLICES).map(|slice| DVec3::new(slice as f64 * 4.0 - 20.0, -80.0, 100.0)).collect();
+    VolumeGeometry::new(origins, DVec3::Y, -DVec3::Z, 0.7, 0.7).expect("valid geometry")
+}
+
+/// Seven bodies T12 to S1 on a gentle curve, on slices 2 to 8.
+fn spine() -> Vec<Vertebra> {
+    use VertebraLabel::{L1, L2, L3, L4, L5, S1, T12};
+    let body = |(index, label): (usize, VertebraLabel)| {
+        let y = 12.0 + 43.0 * index as f64;
+        let x = 105.0 + 3.0 * (index as f64 - 3.0).powi(2);
+        let at = |dx: f64, dy: f64| DVec2::new(x + dx, y + dy);
+        let corners = Corners { sa: at(0.0, 0.0), sp: at(46.0, 0.0), ip: at(46.0, 33.0), ia: at(0.0, 33.0) };
+        let outlines = (2..=8).map(|slice| VertebraOutline { slice, corners }).collect();
+        Vertebra { label, confidence: if label == T12 { 0.4 } else { 0.9 }, outlines }
+    };
+    [T12, L1, L2, L3, L4, L5, S1].into_iter().enumerate().map(body).collect()
+}
+
+/// Gray bodies on a dark ground, brighter from slice to slice.
+fn volume() -> Volume {
+    let spine = spine();
+    let mut voxels = Vec::with_capacity(SLICES * ROWS * COLUMNS);
+    for slice in 0..SLICES {
+        for row in 0..ROWS {
+            for column in 0..COLUMNS {
+                let point = DVec2::new(column as f64, row as f64);
+                let inside = spine.iter().any(|body| body.outlines[0].corners.contains(point));
+                voxels.push(if inside { 300.0 + 40.0 * slice as f32 } else { 60.0 + column as f32 * 0.2 });
+            }
+        }
+    }
+    Volume::new(ROWS, COLUMNS, voxels, geometry()).expect("matching size")
+}
+
+/// L4-L5 is the bad disc.
+fn prediction(level: DiscLevel) -> DiscPrediction {
+    let sure = if level == DiscLevel::L4L5 { 0.85 } else { 0.1 };
+    let probabilities = PerGrading::from_fn(|grading: Grading| {
+        let classes = grading.classes();
+        let mut probabilities = vec![0.0; classes];
+        probabilities[classes - 1] = sure;
+        probabilities[0] = 1.0 - sure;
+        probabilities
+    });
+    DiscPrediction { level, probabilities }
+}
+
+/// Evidence around the middle of the disc, narrower with more augmentations.
+fn blob(augmentations: f64) -> Vec<f32> {
+    let width = 30.0 / augmentations.sqrt() + 8.0;
+    let mut values = Vec::with_capacity(PATCH_SLICES * PATCH_ROWS * PATCH_COLUMNS);
+    for slice in 0..PATCH_SLICES {
+        for row in 0..PATCH_ROWS {
+            for column in 0..PATCH_COLUMNS {
+                let offset = |value: usize, size: usize| value as f64 - (size as f64 - 1.0) / 2.0;
+                let across = offset(slice, PATCH_SLICES) * 8.0;
+                let (down, right) = (offset(row, PATCH_ROWS), offset(column, PATCH_COLUMNS));
+                let distance = (across * across + down * down + right * right).sqrt() / width;
+                values.push((-distance * distance).exp() as f32);
+            }
+        }
+    }
+    values
+}
+
+/// Folder that the answers take for a study.
+pub fn study() -> PathBuf {
+    PathBuf::from("study")
+}
+
+/// The disc that the answers find at a level.
+pub fn disc(level: DiscLevel) -> Disc {
+    spinenet_viewer::spine::discs_between(&spine()).into_iter().find(|disc| disc.level == level).expect("all six")
+}

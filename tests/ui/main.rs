@@ -1,0 +1,316 @@
+//! The window driven by real mouse and keyboard events under software Vulkan, with a worker that answers for the
+//! networks.
+#![cfg(feature = "gui")]
+
+mod answers;
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use answers::{Answers, SLICES, disc, study};
+use eframe::egui::{self, Event, Key, Modifiers, MouseWheelSource, MouseWheelUnit, Pos2, TouchPhase, Vec2, vec2};
+use egui_kittest::kittest::Queryable;
+use egui_kittest::wgpu::{WgpuTestRenderer, create_render_state, default_wgpu_setup};
+use egui_kittest::{Harness, image_snapshot};
+use glam::DVec2;
+use image::RgbaImage;
+use spinenet_viewer::app::{BoxStore, Viewer};
+use spinenet_viewer::pipeline::BoxesFile;
+use spinenet_viewer::render::SliceRenderer;
+use spinenet_viewer::spine::{DiscLevel, Grading, VertebraLabel};
+use spinenet_viewer::ui::camera::{Camera, SliceTransform};
+use spinenet_viewer::ui::state::{AnnotationLevel, Selection, Tool};
+use spinenet_viewer::ui::theme;
+use spinenet_viewer::worker::Handle;
+
+type Window = Harness<'static, Viewer<Answers>>;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+const SIZE: Vec2 = vec2(1280.0, 800.0);
+
+/// A window with nothing open; boxes are kept in `boxes`.
+fn window(boxes: &Path) -> Window {
+    let options = eframe::egui_wgpu::RendererOptions::PREDICTABLE;
+    let render_state = create_render_state(default_wgpu_setup(), options);
+    let renderer = SliceRenderer::new(&render_state);
+    let worker = Handle::start("answers", Answers, || ()).expect("a thread");
+    let store = BoxStore::start(Some(boxes.to_owned()), || ()).expect("a thread");
+    let viewer = Viewer::new(worker, store, Some(renderer), std::sync::Arc::new(|| ()));
+    Harness::builder()
+        .with_size(SIZE)
+        .with_max_steps(40)
+        .renderer(WgpuTestRenderer::from_render_state(render_state))
+        .with_context_setup(theme::install)
+        .build_ui_state(
+            |ui, viewer: &mut Viewer<Answers>| {
+                viewer.logic(ui.ctx());
+                viewer.ui(ui);
+            },
+            viewer,
+        )
+}
+
+/// Draws until `done`; the worker answers on its own thread.
+fn wait_for(window: &mut Window, what: &str, done: impl Fn(&Viewer<Answers>) -> bool) {
+    let begun = Instant::now();
+    while !done(window.state()) {
+        assert!(begun.elapsed() < PATIENCE, "waited too long for {what}");
+        std::thread::sleep(Duration::from_millis(2));
+        window.step();
+    }
+    window.run();
+}
+
+/// A window with the study open and graded.
+fn graded_window(boxes: &Path) -> Window {
+    let mut window = window(boxes);
+    window.state_mut().open_folder(study());
+    wait_for(&mut window, "six graded discs", |viewer| {
+        viewer.state.grades.values().filter(|grades| grades.ready().is_some()).count() == 6
+    });
+    window
+}
+
+/// The same after a click on the Pfirrmann grade of L4-L5, with its evidence map complete.
+fn explained_window(boxes: &Path) -> Window {
+    let mut window = graded_window(boxes);
+    window.get_by_label("L4-L5 Pfirrmann grade: V, 85 %").click();
+    wait_for(&mut window, "the evidence map", |viewer| viewer.state.evidence.request.ready().is_some());
+    window
+}
+
+fn scratch() -> tempfile::TempDir {
+    tempfile::tempdir().expect("a temporary folder")
+}
+
+/// Where an image point lies in the window.
+fn on_screen(window: &Window, image: DVec2) -> Pos2 {
+    let state = &window.state().state;
+    let frame = state.loaded().expect("a series").frame();
+    let camera = state.view.camera.unwrap_or_else(|| Camera::fit(&frame));
+    SliceTransform::new(&frame, state.view.viewport.expect("drawn"), &camera).screen_from_image(image)
+}
+
+fn wheel(window: &mut Window, at: Pos2, lines: f32, modifiers: Modifiers) {
+    window.hover_at(at);
+    window.step();
+    let (unit, delta) = (MouseWheelUnit::Line, vec2(0.0, lines));
+    let (phase, source) = (TouchPhase::Move, MouseWheelSource::Unknown);
+    window.event(Event::MouseWheel { unit, delta, phase, source, modifiers });
+    window.run();
+}
+
+/// Drag with the left button in a few steps, as a hand does.
+fn drag(window: &mut Window, from: Pos2, to: Pos2) {
+    window.hover_at(from);
+    window.step();
+    window.drag_at(from);
+    window.step();
+    for step in 1..=4 {
+        window.hover_at(from.lerp(to, step as f32 / 4.0));
+        window.step();
+    }
+    window.drop_at(to);
+    window.run();
+}
+
+fn picture(window: &mut Window) -> RgbaImage {
+    window.remove_cursor();
+    window.run();
+    window.render().expect("rendered")
+}
+
+/// Part of a picture of the window, in points.
+fn cut(picture: &RgbaImage, area: egui::Rect) -> RgbaImage {
+    let [x, y, width, height] = [area.left(), area.top(), area.width(), area.height()].map(|side| side.round() as u32);
+    image::imageops::crop_imm(picture, x, y, width, height).to_image()
+}
+
+#[test]
+fn a_study_opens_and_its_grades_fill_the_table() {
+    let folder = scratch();
+    let mut window = window(folder.path());
+    window.get_by_label("Open demo");
+    window.get_by_label("Research use only. Not a medical device.");
+    window.state_mut().open_folder(study());
+    wait_for(&mut window, "the worst grade", |viewer| viewer.state.grades_of(DiscLevel::L4L5).is_some());
+    window.get_by_label("L4-L5 Pfirrmann grade: V, 85 %");
+    window.get_by_label("L1-L2 Spondylolisthesis: absent, 90 %");
+    window.get_by_label("Series T1 TSE sagittal");
+    window.get_by_label("Not chosen: T1");
+    window.get_by_label("Research use only. Not a medical device.");
+}
+
+#[test]
+fn wheel_and_keys_change_the_slice_and_ctrl_wheel_zooms() {
+    let folder = scratch();
+    let mut window = graded_window(folder.path());
+    let middle = window.state().state.view.slice;
+    let at = on_screen(&window, DVec2::new(60.0, 150.0));
+    wheel(&mut window, at, -1.0, Modifiers::NONE);
+    assert_eq!(window.state().state.view.slice, middle + 1);
+    window.get_by_label(&format!("Slice {} of {SLICES}", middle + 2));
+    for (key, modifiers, expected) in [
+        (Key::ArrowUp, Modifiers::NONE, middle),
+        (Key::End, Modifiers::NONE, SLICES - 1),
+        (Key::ArrowUp, Modifiers::SHIFT, 0),
+        (Key::ArrowDown, Modifiers::NONE, 1),
+    ] {
+        window.key_press_modifiers(modifiers, key);
+        window.run();
+        assert_eq!(window.state().state.view.slice, expected, "{key:?}");
+    }
+    let under = DVec2::new(60.0, 150.0);
+    wheel(&mut window, at, 2.0, Modifiers::COMMAND);
+    assert!(window.state().state.view.camera.expect("zoomed").zoom > 1.2);
+    assert!(on_screen(&window, under).distance(at) < 0.5, "the point under the pointer stays");
+    assert_eq!(window.state().state.view.slice, 1);
+}
+
+#[test]
+fn a_left_drag_changes_the_window_and_escape_resets_it() {
+    let folder = scratch();
+    let mut window = graded_window(folder.path());
+    let before = window.state().state.window();
+    let at = on_screen(&window, DVec2::new(30.0, 30.0));
+    drag(&mut window, at, at + vec2(80.0, -60.0));
+    let after = window.state().state.window();
+    assert!(after.width > before.width && after.center < before.center, "wider and brighter");
+    window.key_press(Key::Escape);
+    window.run();
+    assert_eq!(window.state().state.window(), before);
+}
+
+#[test]
+fn evidence_is_drawn_and_can_be_hidden() {
+    let folder = scratch();
+    let mut window = explained_window(folder.path());
+    let selection = Selection { level: DiscLevel::L4L5, grading: Grading::Pfirrmann };
+    assert_eq!(window.state().state.selection, Some(selection));
+    let shown = picture(&mut window);
+    window.key_press(Key::E);
+    let hidden = picture(&mut window);
+    let center = disc(DiscLevel::L4L5).center_voxel;
+    let at = on_screen(&window, DVec2::new(center[2], center[1]));
+    let area = egui::Rect::from_center_size(at, vec2(40.0, 20.0));
+    let strongest_color = |picture: &RgbaImage| {
+        let spread = |pixel: &image::Rgba<u8>| pixel.0[..3].iter().max().zip(pixel.0[..3].iter().min());
+        let spreads = cut(picture, area);
+        spreads.pixels().filter_map(spread).map(|(most, least)| most - least).max().expect("pixels")
+    };
+    assert!(strongest_color(&hidden) < 20, "the bare image is gray");
+    assert!(strongest_color(&shown) > 80, "the evidence is colored");
+    window.key_press(Key::E);
+    window.run();
+    window.key_down(Key::H);
+    window.run();
+    assert!(window.state().state.evidence.visible_map().is_none(), "hidden while H is held");
+    window.key_up(Key::H);
+    window.run();
+    assert!(window.state().state.evidence.visible_map().is_some());
+}
+
+#[test]
+fn a_box_is_drawn_saved_moved_and_undone() {
+    let folder = scratch();
+    let mut window = explained_window(folder.path());
+    let center = disc(DiscLevel::L4L5).center_voxel;
+    let point = |dx: f64, dy: f64| DVec2::new(center[2] + dx, center[1] + dy);
+    window.key_press(Key::B);
+    window.run();
+    let (from, to) = (on_screen(&window, point(-14.0, -8.0)), on_screen(&window, point(14.0, 8.0)));
+    drag(&mut window, from, to);
+    let boxes = window.state().state.findings.boxes.clone();
+    assert_eq!(boxes.len(), 1);
+    assert!((boxes[0].rect.width - 28.0).abs() < 1.5 && (boxes[0].rect.height - 16.0).abs() < 1.5);
+    let overlap = window.state().state.volume_iou().expect("a box and a map");
+    assert!(overlap > 0.0, "the box lies on the evidence");
+    let inside = on_screen(&window, point(0.0, 0.0));
+    drag(&mut window, inside, inside + vec2(40.0, 0.0));
+    let moved = window.state().state.findings.boxes[0].rect;
+    assert!(moved.x > boxes[0].rect.x + 5.0 && (moved.width - boxes[0].rect.width).abs() < 1e-6);
+    window.key_press_modifiers(Modifiers::COMMAND, Key::Z);
+    window.run();
+    assert_eq!(window.state().state.findings.boxes, boxes);
+    window.key_press(Key::Delete);
+    window.run();
+    assert!(window.state().state.findings.boxes.is_empty());
+    window.key_press_modifiers(Modifiers::COMMAND, Key::Z);
+    window.run();
+    drop(window);
+    let saved = BoxesFile::read(&folder.path().join("1.2.3.json")).expect("saved");
+    assert_eq!(saved.boxes.len(), 1);
+    assert_eq!(saved.boxes[0].level, DiscLevel::L4L5);
+    let again = graded_window(folder.path());
+    assert_eq!(again.state().state.findings.boxes.len(), 1, "boxes come back with the series");
+}
+
+#[test]
+fn a_wrong_level_is_corrected_and_the_correction_undone() {
+    let folder = scratch();
+    let mut window = graded_window(folder.path());
+    let labels = |window: &Window| -> Vec<VertebraLabel> {
+        window.state().state.findings.vertebrae.iter().map(|vertebra| vertebra.label).collect()
+    };
+    let before = labels(&window);
+    window.get_by_label("Disc L4-L5").click_secondary();
+    window.run();
+    window.get_by_label("L3-L4").click();
+    window.run();
+    let after = labels(&window);
+    assert_eq!(after[0], VertebraLabel::T11);
+    assert_eq!(after[6], VertebraLabel::L5);
+    let worst = window.state().state.grades_of(DiscLevel::L3L4).expect("the grade moved with its disc");
+    assert!(worst[Grading::Pfirrmann][4] > 0.8);
+    window.get_by_label("L5-S1 Pfirrmann grade: not in the scan");
+    window.key_press_modifiers(Modifiers::COMMAND, Key::Z);
+    window.run();
+    assert_eq!(labels(&window), before);
+    window.key_press_modifiers(Modifiers::COMMAND.plus(Modifiers::SHIFT), Key::Z);
+    window.run();
+    assert_eq!(labels(&window), after);
+}
+
+#[test]
+fn what_goes_wrong_is_told_and_can_be_dismissed() {
+    let folder = scratch();
+    let mut window = window(folder.path());
+    window.state_mut().open_folder("broken".into());
+    wait_for(&mut window, "the message", |viewer| !viewer.state.banners.is_empty());
+    window.get_by_label("The study could not be opened. the disk is gone");
+    window.get_by_label("Dismiss").click();
+    window.run();
+    assert!(window.state().state.banners.is_empty());
+    window.state_mut().open_folder("empty".into());
+    wait_for(&mut window, "the message", |viewer| !viewer.state.banners.is_empty());
+    window.get_by_label("No DICOM images were found in this folder.");
+}
+
+#[test]
+fn tools_and_annotations_follow_their_keys() {
+    let folder = scratch();
+    let mut window = graded_window(folder.path());
+    for (key, tool) in [(Key::T, Tool::Pan), (Key::Z, Tool::Zoom), (Key::B, Tool::Box), (Key::W, Tool::Window)] {
+        window.key_press(key);
+        window.run();
+        assert_eq!(window.state().state.view.tool, tool);
+    }
+    for level in [AnnotationLevel::None, AnnotationLevel::Minimal, AnnotationLevel::All] {
+        window.key_press(Key::Space);
+        window.run();
+        assert_eq!(window.state().state.view.annotations, level);
+    }
+}
+
+#[test]
+fn the_table_and_the_annotated_slice_look_as_before() {
+    let folder = scratch();
+    let mut window = explained_window(folder.path());
+    let whole = picture(&mut window);
+    let first = window.get_by_label_contains("T12-L1 Pfirrmann grade").rect();
+    let last = window.get_by_label_contains("L5-S1 Central canal stenosis").rect();
+    image_snapshot(&cut(&whole, first.union(last).expand(4.0)), "grade_table");
+    let center = disc(DiscLevel::L4L5).center_voxel;
+    let at = on_screen(&window, DVec2::new(center[2], center[1]));
+    image_snapshot(&cut(&whole, egui::Rect::from_center_size(at, vec2(260.0, 160.0))), "evidence_over_slice");
+}
