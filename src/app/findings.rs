@@ -15,14 +15,18 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         }
     }
 
-    /// A reader's box for the selection on the slice shown.
+    /// A reader's box for the selection on the slice shown; takes the place of one that is there already.
     pub(super) fn add_box(&mut self, rect: PixelBox) {
         let Some(selection) = self.state.selection else { return };
         let mut findings = self.state.findings.clone();
+        let slice = self.state.view.slice;
+        findings.boxes.retain(|other| {
+            (other.level, other.grading, other.slice) != (selection.level, selection.grading, slice)
+        });
         findings.boxes.push(SliceBox {
             level: selection.level,
             grading: selection.grading,
-            slice: self.state.view.slice,
+            slice,
             rect,
             source: BoxSource::Reader,
             percentile: None,

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use eframe::egui::Rect;
 
-use crate::evaluation::volume_iou;
+use crate::evaluation::iou_of_pairs;
 use crate::saliency::{SaliencyMap, SaliencyMethod};
-use crate::spine::{BoxSource, ClassIndex, Disc, DiscLevel, Grading, PerGrading, SliceBox, Vertebra};
+use crate::spine::{ClassIndex, Disc, DiscLevel, Grading, PerGrading, PixelBox, SliceBox, Vertebra};
 use crate::task::Progress;
 use crate::volume::{Volume, WindowLevel};
 use crate::worker::Loadable;
@@ -127,7 +127,7 @@ impl LoadedSeries {
 pub struct Findings {
     /// Labelled vertebral bodies.
     pub vertebrae: Vec<Vertebra>,
-    /// Boxes drawn by the reader.
+    /// Boxes drawn by the reader, at most one for each disc, grading and slice.
     pub boxes: Vec<SliceBox>,
 }
 
@@ -323,7 +323,7 @@ impl ViewerState {
     /// reader's box there.
     #[must_use]
     pub fn slice_iou(&self, slice: usize) -> Option<f64> {
-        self.iou_where(|slice_box| slice_box.slice == slice)
+        self.iou_where(|other| other == slice)
     }
 
     /// Overlap (IoU) over all slices; `None` without a reader's box.
@@ -332,13 +332,18 @@ impl ViewerState {
         self.iou_where(|_| true)
     }
 
-    fn iou_where(&self, wanted: impl Fn(&SliceBox) -> bool) -> Option<f64> {
+    fn iou_where(&self, wanted: impl Fn(usize) -> bool) -> Option<f64> {
         self.evidence.map.as_ref()?;
-        let readers: Vec<SliceBox> =
-            self.selected_boxes().map(|(_, slice_box)| slice_box.clone()).filter(&wanted).collect();
-        let predicted: Vec<SliceBox> =
-            self.evidence.predicted_boxes.iter().filter(|slice_box| wanted(slice_box)).cloned().collect();
-        debug_assert!(readers.iter().all(|slice_box| slice_box.source == BoxSource::Reader));
-        (!readers.is_empty()).then(|| volume_iou(&readers, &predicted))
+        let mut slices: BTreeMap<usize, (Option<PixelBox>, Option<PixelBox>)> = BTreeMap::new();
+        for (_, drawn) in self.selected_boxes().filter(|(_, drawn)| wanted(drawn.slice)) {
+            slices.entry(drawn.slice).or_default().0 = Some(drawn.rect);
+        }
+        if slices.is_empty() {
+            return None;
+        }
+        for predicted in self.evidence.predicted_boxes.iter().filter(|predicted| wanted(predicted.slice)) {
+            slices.entry(predicted.slice).or_default().1 = Some(predicted.rect);
+        }
+        iou_of_pairs(&slices.into_values().collect::<Vec<_>>())
     }
 }
