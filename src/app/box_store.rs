@@ -161,7 +161,10 @@ mod tests {
         let blocked = folder.path().join("file");
         std::fs::write(&blocked, b"in the way").expect("writable");
         let (told, wake) = bounded(1);
-        let store = BoxStore::start(Some(blocked), move || drop(told.try_send(()))).expect("a thread");
+        let wake_once = move || {
+            let _ = told.try_send(());
+        };
+        let store = BoxStore::start(Some(blocked), wake_once).expect("a thread");
         store.save("1.2.3", &[a_box(1.0)]).expect("room");
         wake.recv_timeout(std::time::Duration::from_secs(20)).expect("the failure wakes the window");
         assert!(store.failure().is_some());

@@ -45,7 +45,7 @@ fn drop_hint_ui(ui: &egui::Ui) {
     if ui.input(|input| input.raw.hovered_files.is_empty()) {
         return;
     }
-    let layer = egui::LayerId::new(egui::Order::Foreground, egui::Id::new("drop hint"));
+    let layer = egui::LayerId::new(egui::Order::Foreground, egui::Id::unique("drop hint"));
     let painter = ui.ctx().layer_painter(layer);
     let area = ui.ctx().content_rect();
     painter.rect_filled(area, 0.0, theme::text_shadow());
