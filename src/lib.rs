@@ -3,20 +3,24 @@
 //! The modules are layers; each uses only those listed above it (`tests/layering.rs` holds the table).
 //! ARCHITECTURE.md explains why they are cut this way.
 
-pub mod volume;
-pub mod task;
-pub mod spine;
-pub mod phantom;
-pub mod dicom;
-pub mod nn;
-pub mod model;
+#[cfg(feature = "gui")]
+pub mod app;
+pub mod cli;
 pub mod detection;
-pub mod saliency;
+pub mod dicom;
 pub mod evaluation;
-pub mod training;
+pub mod model;
+pub mod nn;
+pub mod phantom;
 pub mod picture;
 pub mod pipeline;
-pub mod worker;
 #[cfg(feature = "gui")]
 pub mod render;
-pub mod cli;
+pub mod saliency;
+pub mod spine;
+pub mod task;
+pub mod training;
+#[cfg(feature = "gui")]
+pub mod ui;
+pub mod volume;
+pub mod worker;

@@ -3,13 +3,13 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use spinenet_viewer::cli::{self, Arguments, Outcome};
+use spinenet_viewer::cli::{self, Arguments, Outcome, ViewerRequest};
 
 fn main() -> ExitCode {
     // Wrong usage ends here with status 2, --help and --version with 0.
     let arguments = Arguments::parse();
     let outcome = cli::run(arguments).and_then(|outcome| match outcome {
-        Outcome::OpenViewer(request) => cli::without_window(request, "the window is not built in"),
+        Outcome::OpenViewer(request) => open_viewer(request),
         done => Ok(done),
     });
     match outcome {
@@ -20,4 +20,27 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Opens the window; where the system has none, the command line takes over.
+#[cfg(feature = "gui")]
+fn open_viewer(request: ViewerRequest) -> anyhow::Result<Outcome> {
+    use spinenet_viewer::app::{self, AppError, AppOptions, DemoOptions};
+
+    let options = AppOptions {
+        open: request.folder.clone(),
+        demo: request.demo.as_ref().map(|demo| DemoOptions { seed: demo.seed, out: demo.out.clone() }),
+        weights: request.weights.clone(),
+        device: request.device,
+    };
+    match app::run(options) {
+        Ok(()) => Ok(Outcome::Done),
+        Err(error @ AppError::Window(_)) => cli::without_window(request, &error.to_string()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(not(feature = "gui"))]
+fn open_viewer(request: ViewerRequest) -> anyhow::Result<Outcome> {
+    cli::without_window(request, "the window is not built in")
 }

@@ -20,9 +20,9 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         let Some(selection) = self.state.selection else { return };
         let mut findings = self.state.findings.clone();
         let slice = self.state.view.slice;
-        findings.boxes.retain(|other| {
-            (other.level, other.grading, other.slice) != (selection.level, selection.grading, slice)
-        });
+        findings
+            .boxes
+            .retain(|other| (other.level, other.grading, other.slice) != (selection.level, selection.grading, slice));
         findings.boxes.push(SliceBox {
             level: selection.level,
             grading: selection.grading,

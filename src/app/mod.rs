@@ -20,6 +20,6 @@ mod window;
 
 pub use box_store::{BoxStore, user_boxes_folder};
 pub use viewer::Viewer;
-pub use window::{AppError, AppOptions, run};
+pub use window::{AppError, AppOptions, DemoOptions, run};
 
 use crate::worker::{Command, Event};

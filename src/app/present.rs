@@ -38,7 +38,11 @@ pub fn loaded_series(series: Series) -> LoadedSeries {
         default_window: series.window.unwrap_or_else(|| WindowLevel::from_percentiles(series.volume.voxels())),
         series_instance_uid: summary.series_instance_uid.clone(),
         patient_lines: patient_lines(texts),
-        study_lines: filled(&[readable_date(&texts.study_date), texts.study_description.clone(), texts.institution.clone()]),
+        study_lines: filled(&[
+            readable_date(&texts.study_date),
+            texts.study_description.clone(),
+            texts.institution.clone(),
+        ]),
         series_lines: series_lines(summary),
         warnings: series.warnings.iter().map(|warning| capitalized(&warning.message)).collect(),
         volume: Arc::new(series.volume),

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use super::{Command, Event, Viewer, present};
 use crate::dicom::{FolderScan, Series};
-use crate::pipeline::{DemoStudy, ModelsInfo};
-use crate::spine::{DiscLevel, Grading};
-use crate::ui::state::{BannerKind, DiscGrades, Selection, ViewerState, expected_severity};
+use crate::model::DiscPrediction;
+use crate::pipeline::{DemoStudy, ModelsInfo, most_abnormal};
+use crate::spine::DiscLevel;
+use crate::ui::state::{BannerKind, DiscGrades, Selection, ViewerState};
 use crate::worker::{JobError, JobId, Work};
 
 impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
@@ -95,9 +96,9 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         }
         self.grading_job = None;
         if std::mem::take(&mut self.explains_worst)
-            && let Some(selection) = worst_finding(&self.state)
+            && let Some(finding) = most_abnormal(&predictions(&self.state), &self.state.experimental)
         {
-            self.explain(selection);
+            self.explain(Selection { level: finding.level, grading: finding.grading });
         }
     }
 
@@ -156,48 +157,8 @@ fn middle_slice(state: &ViewerState) -> Option<usize> {
     Some((mean.round().max(0.0) as usize).min(last))
 }
 
-/// The most abnormal grading that can be relied on, the first in reading order on a tie.
-fn worst_finding(state: &ViewerState) -> Option<Selection> {
-    let mut worst: Option<(f32, Selection)> = None;
-    for (&level, grades) in &state.grades {
-        let Some(grades) = grades.ready() else { continue };
-        for grading in Grading::ALL.into_iter().filter(|grading| state.experimental[*grading].is_none()) {
-            let severity = expected_severity(grading, &grades[grading]);
-            if worst.is_none_or(|(most, _)| severity > most) {
-                worst = Some((severity, Selection { level, grading }));
-            }
-        }
-    }
-    worst.map(|(_, selection)| selection)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::app::testing::state_with_series;
-    use crate::spine::PerGrading;
-    use crate::worker::Loadable;
-
-    #[test]
-    fn the_worst_finding_is_severe_certain_and_not_experimental() {
-        let mut state = state_with_series();
-        let grades = |pfirrmann: f32, slip: f32| {
-            PerGrading::from_fn(|grading| match grading {
-                Grading::Pfirrmann => vec![0.0, 1.0 - pfirrmann, 0.0, pfirrmann, 0.0],
-                Grading::Spondylolisthesis => vec![1.0 - slip, slip],
-                other => {
-                    let mut healthy = vec![0.0; other.classes()];
-                    healthy[0] = 1.0;
-                    healthy
-                }
-            })
-        };
-        state.grades.insert(DiscLevel::L3L4, Loadable::Ready(Arc::new(grades(0.9, 0.1))));
-        state.grades.insert(DiscLevel::L4L5, Loadable::Ready(Arc::new(grades(0.6, 0.95))));
-        let slip = Selection { level: DiscLevel::L4L5, grading: Grading::Spondylolisthesis };
-        assert_eq!(worst_finding(&state), Some(slip));
-        state.experimental[Grading::Spondylolisthesis] = Some("untrained".to_owned());
-        let degenerated = Selection { level: DiscLevel::L3L4, grading: Grading::Pfirrmann };
-        assert_eq!(worst_finding(&state), Some(degenerated));
-    }
+/// What is known of the discs, from the thorax down.
+fn predictions(state: &ViewerState) -> Vec<DiscPrediction> {
+    let graded = state.grades.iter().filter_map(|(level, grades)| Some((*level, grades.ready()?)));
+    graded.map(|(level, grades)| DiscPrediction { level, probabilities: grades.as_ref().clone() }).collect()
 }

@@ -5,13 +5,10 @@ use std::sync::Arc;
 
 use super::correction::GradeBook;
 use super::history::History;
-use super::{Command, Event, Viewer, present};
-use crate::ui::state::{EvidenceState, Findings, JobStatus, ViewState};
+use super::{Command, DemoOptions, Event, Viewer, present};
 use crate::model::Views;
+use crate::ui::state::{EvidenceState, Findings, JobStatus, ViewState};
 use crate::worker::{JobEvent, JobId, Loadable, Work};
-
-/// The synthetic patient of the demo.
-const DEMO_SEED: u64 = 1;
 
 impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     /// Opens the study in a folder; of a file, the folder it lies in.
@@ -28,9 +25,9 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     }
 
     /// Writes the synthetic study, opens it, and explains its worst finding.
-    pub fn open_demo(&mut self) {
+    pub fn open_demo(&mut self, demo: DemoOptions) {
         self.close_study();
-        self.demo_job = self.submit(Command::PrepareDemo { folder: None, seed: DEMO_SEED });
+        self.demo_job = self.submit(Command::PrepareDemo { folder: demo.out, seed: demo.seed });
         self.explains_worst = self.demo_job.is_some();
         if let Some(job) = self.demo_job {
             self.state.folder = Loadable::Pending(job);

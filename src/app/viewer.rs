@@ -8,7 +8,7 @@ use super::box_store::BoxStore;
 use super::correction::GradeBook;
 use super::dialog::{DialogOutcome, FolderDialog};
 use super::history::History;
-use super::{Command, Event, navigation};
+use super::{Command, DemoOptions, Event, navigation};
 use crate::dicom::FolderScan;
 use crate::render::SliceRenderer;
 use crate::saliency::SaliencyMap;
@@ -111,7 +111,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         match action {
             UiAction::AskForFolder => self.ask_for_folder(),
             UiAction::OpenPath(folder) => self.open_folder(folder),
-            UiAction::OpenDemo => self.open_demo(),
+            UiAction::OpenDemo => self.open_demo(DemoOptions::default()),
             UiAction::CloseStudy => self.close_study(),
             UiAction::Quit => ctx.send_viewport_cmd(egui::ViewportCommand::Close),
             UiAction::LoadSeries(index) => self.load_series(index),

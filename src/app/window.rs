@@ -7,7 +7,7 @@ use eframe::egui;
 use thiserror::Error;
 
 use super::{BoxStore, Viewer, user_boxes_folder};
-use crate::pipeline::DeviceChoice;
+use crate::pipeline::{DEMO_SEED, DeviceChoice};
 use crate::render::SliceRenderer;
 use crate::ui::theme;
 use crate::worker::{Inference, StartError, WorkerHandle};
@@ -18,11 +18,26 @@ pub struct AppOptions {
     /// Folder of a study to open at once.
     pub open: Option<PathBuf>,
     /// Write and open the synthetic study at once.
-    pub demo: bool,
+    pub demo: Option<DemoOptions>,
     /// Folder of the user's own weights, searched before the shipped ones.
     pub weights: Option<PathBuf>,
     /// Where the networks run.
     pub device: DeviceChoice,
+}
+
+/// Which synthetic study is made, and where.
+#[derive(Debug, Clone)]
+pub struct DemoOptions {
+    /// Which synthetic patient.
+    pub seed: u64,
+    /// Folder for the study; `None`: one that is deleted when the window closes.
+    pub out: Option<PathBuf>,
+}
+
+impl Default for DemoOptions {
+    fn default() -> Self {
+        Self { seed: DEMO_SEED, out: None }
+    }
 }
 
 /// Why the window could not be opened.
@@ -78,8 +93,8 @@ impl Window {
         let woken_by_store = Arc::clone(&wake);
         let boxes = BoxStore::start(user_boxes_folder(), move || woken_by_store())?;
         let mut viewer = Viewer::new(worker, boxes, Some(renderer), wake);
-        if options.demo {
-            viewer.open_demo();
+        if let Some(demo) = options.demo {
+            viewer.open_demo(demo);
         } else if let Some(folder) = options.open {
             viewer.open_folder(folder);
         }

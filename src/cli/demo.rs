@@ -26,10 +26,10 @@ pub struct DemoArguments {
     headless: bool,
     /// Folder for the study and, without a window, the results.
     #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
+    pub out: Option<PathBuf>,
     /// Which synthetic patient.
     #[arg(long, default_value_t = DEMO_SEED)]
-    seed: u64,
+    pub seed: u64,
     /// Randomly changed inputs to average the evidence over.
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     augmentations: u32,

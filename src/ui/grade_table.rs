@@ -1,6 +1,8 @@
 //! The table of grades: a row for each disc, a column for each grading.
 
-use eframe::egui::{self, Align2, CursorIcon, Pos2, Rect, Response, RichText, Role, Sense, Stroke, StrokeKind, Ui, WidgetInfo};
+use eframe::egui::{
+    self, Align2, CursorIcon, Pos2, Rect, Response, RichText, Role, Sense, Stroke, StrokeKind, Ui, WidgetInfo,
+};
 use eframe::egui::{pos2, vec2};
 
 use super::action::UiAction;

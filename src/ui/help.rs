@@ -21,31 +21,32 @@ const GESTURES: [(&str, &str); 8] = [
 /// Floating page, opened from the menu or by its key.
 pub fn help_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
     let mut open = state.help_open;
-    Window::new("Keys and mouse").open(&mut open).collapsible(false).resizable(false).anchor(
-        Align2::CENTER_CENTER,
-        vec2(0.0, 0.0),
-    )
-    .show(ui.ctx(), |ui| {
-        Grid::new("gestures").num_columns(2).spacing(vec2(24.0, 4.0)).show(ui, |ui| {
-            for (gesture, meaning) in GESTURES {
-                ui.label(RichText::new(gesture).strong());
-                ui.label(meaning);
-                ui.end_row();
-            }
-        });
-        ui.separator();
-        Grid::new("keys").num_columns(4).spacing(vec2(24.0, 4.0)).show(ui, |ui| {
-            let commands: Vec<_> =
-                UiCommand::ALL.into_iter().filter(|command| !command.shortcuts().is_empty()).collect();
-            for pair in commands.chunks(2) {
-                for command in pair {
-                    ui.label(RichText::new(command.keys_text(ui.ctx())).strong());
-                    ui.label(command.label());
+    Window::new("Keys and mouse")
+        .open(&mut open)
+        .collapsible(false)
+        .resizable(false)
+        .anchor(Align2::CENTER_CENTER, vec2(0.0, 0.0))
+        .show(ui.ctx(), |ui| {
+            Grid::new("gestures").num_columns(2).spacing(vec2(24.0, 4.0)).show(ui, |ui| {
+                for (gesture, meaning) in GESTURES {
+                    ui.label(RichText::new(gesture).strong());
+                    ui.label(meaning);
+                    ui.end_row();
                 }
-                ui.end_row();
-            }
+            });
+            ui.separator();
+            Grid::new("keys").num_columns(4).spacing(vec2(24.0, 4.0)).show(ui, |ui| {
+                let commands: Vec<_> =
+                    UiCommand::ALL.into_iter().filter(|command| !command.shortcuts().is_empty()).collect();
+                for pair in commands.chunks(2) {
+                    for command in pair {
+                        ui.label(RichText::new(command.keys_text(ui.ctx())).strong());
+                        ui.label(command.label());
+                    }
+                    ui.end_row();
+                }
+            });
         });
-    });
     if open != state.help_open {
         actions.push(UiAction::ToggleHelp);
     }

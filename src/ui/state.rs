@@ -6,6 +6,7 @@ use std::sync::Arc;
 use eframe::egui::Rect;
 
 use crate::evaluation::iou_of_pairs;
+use crate::pipeline::DEFAULT_PERCENTILE;
 use crate::saliency::{SaliencyMap, SaliencyMethod};
 use crate::spine::{ClassIndex, Disc, DiscLevel, Grading, PerGrading, PixelBox, SliceBox, Vertebra};
 use crate::task::Progress;
@@ -27,12 +28,6 @@ pub type DiscGrades = PerGrading<Vec<f32>>;
 pub fn predicted_class(probabilities: &[f32]) -> ClassIndex {
     (1..probabilities.len())
         .fold(0, |best, class| if probabilities[class] > probabilities[best] { class } else { best })
-}
-
-/// Mean severity over the classes' probabilities, 0 (normal) to 1 (worst).
-#[must_use]
-pub fn expected_severity(grading: Grading, probabilities: &[f32]) -> f32 {
-    probabilities.iter().enumerate().map(|(class, probability)| probability * grading.severity(class)).sum()
 }
 
 /// Everything on the screen.
@@ -182,7 +177,7 @@ impl Default for EvidenceState {
             method: SaliencyMethod::ContrastiveExcitation,
             class: None,
             opacity: 0.6,
-            percentile: 97.0,
+            percentile: DEFAULT_PERCENTILE,
             color_map: ColorMap::default(),
             shown: true,
             held_back: false,

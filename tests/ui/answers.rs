@@ -37,7 +37,9 @@ impl Work for Answers {
 
     fn run(&mut self, command: Command, job: &JobContext<Event>) -> Result<Event, JobError> {
         match command {
-            Command::ScanFolder { folder } if folder.ends_with("empty") => Ok(Event::FolderScanned(Arc::new(scan(&[])))),
+            Command::ScanFolder { folder } if folder.ends_with("empty") => {
+                Ok(Event::FolderScanned(Arc::new(scan(&[]))))
+            }
             Command::ScanFolder { folder } if folder.ends_with("broken") => Err(JobError::failed("the disk is gone")),
             Command::ScanFolder { .. } => Ok(Event::FolderScanned(Arc::new(scan(&[t2(), t1()])))),
             Command::LoadSeries { series } => {

@@ -76,7 +76,9 @@ fn disc_name_ui(ui: &Ui, painter: &Painter, scene: &Scene, disc: &Disc, actions:
         actions.push(UiAction::SelectDisc(disc.level));
     }
     response.context_menu(|ui| input::relabel_menu_ui(ui, disc.level, actions));
-    response.on_hover_cursor(CursorIcon::PointingHand).on_hover_text("Click to select, right click to correct the level");
+    response
+        .on_hover_cursor(CursorIcon::PointingHand)
+        .on_hover_text("Click to select, right click to correct the level");
 }
 
 fn leader_color(selected: bool) -> egui::Color32 {

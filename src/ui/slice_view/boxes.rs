@@ -1,6 +1,8 @@
 //! Boxes of the selected grading on the slice shown: painting, drawing, moving and resizing.
 
-use eframe::egui::{self, Align2, CursorIcon, Painter, PointerButton, Rect, Response, Shape, Stroke, StrokeKind, Ui, pos2, vec2};
+use eframe::egui::{
+    self, Align2, CursorIcon, Painter, PointerButton, Rect, Response, Shape, Stroke, StrokeKind, Ui, pos2, vec2,
+};
 use glam::DVec2;
 
 use super::{Scene, text_on_image};

@@ -80,7 +80,8 @@ pub fn click(response: &Response, scene: &Scene, actions: &mut Vec<UiAction>) {
     if response.double_clicked() {
         actions.push(UiAction::FitView);
     } else if response.clicked() && scene.state.view.tool != Tool::Box {
-        let level = response.interact_pointer_pos().and_then(|at| disc_at(scene, scene.transform.image_from_screen(at)));
+        let level =
+            response.interact_pointer_pos().and_then(|at| disc_at(scene, scene.transform.image_from_screen(at)));
         actions.extend(level.map(UiAction::SelectDisc));
     }
 }
@@ -99,7 +100,8 @@ pub fn context_menu(response: &Response, scene: &Scene, actions: &mut Vec<UiActi
     let id = response.id.with("menu disc");
     let ctx = &response.ctx;
     if response.secondary_clicked() {
-        let level = response.interact_pointer_pos().and_then(|at| disc_at(scene, scene.transform.image_from_screen(at)));
+        let level =
+            response.interact_pointer_pos().and_then(|at| disc_at(scene, scene.transform.image_from_screen(at)));
         ctx.data_mut(|data| data.insert_temp(id, level));
     }
     response.context_menu(|ui| {

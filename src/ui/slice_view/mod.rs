@@ -71,10 +71,8 @@ fn probe_at(scene: &Scene, pointer: Pos2) -> Option<Probe> {
     let image = scene.transform.image_from_screen(pointer);
     let volume = &scene.series.volume;
     let nearest = image.round();
-    let inside = nearest.x >= 0.0
-        && nearest.y >= 0.0
-        && nearest.x < volume.columns() as f64
-        && nearest.y < volume.rows() as f64;
+    let inside =
+        nearest.x >= 0.0 && nearest.y >= 0.0 && nearest.x < volume.columns() as f64 && nearest.y < volume.rows() as f64;
     inside.then(|| {
         let (column, row) = (nearest.x as usize, nearest.y as usize);
         Probe { image, value: volume.slice(scene.slice)[row * volume.columns() + column] }
@@ -82,7 +80,14 @@ fn probe_at(scene: &Scene, pointer: Pos2) -> Option<Probe> {
 }
 
 /// Text on the image with a dark edge, so that it reads on bright tissue too.
-fn text_on_image(painter: &egui::Painter, at: Pos2, anchor: Align2, text: &str, size: f32, color: egui::Color32) -> Rect {
+fn text_on_image(
+    painter: &egui::Painter,
+    at: Pos2,
+    anchor: Align2,
+    text: &str,
+    size: f32,
+    color: egui::Color32,
+) -> Rect {
     let font = theme::image_font(size);
     for offset in [egui::vec2(1.0, 1.0), egui::vec2(-1.0, 0.5), egui::vec2(0.5, -1.0)] {
         painter.text(at + offset, anchor, text, font.clone(), theme::text_shadow());
