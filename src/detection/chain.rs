@@ -202,7 +202,7 @@ mod tests {
         };
         let mut log_labels = [-3.5f32; LABELS];
         log_labels[guess.index()] = -0.4;
-        let candidate = Candidate { kind, score, center, corners, log_labels };
+        let candidate = Candidate { kind, score, center, corners, endplate_above: None, log_labels };
         Track { kind, sightings: vec![Sighting { order: 0, candidate }] }
     }
 

@@ -11,6 +11,13 @@ const PEAK_THRESHOLD: f32 = 0.2;
 /// A corner peak replaces the predicted offset within this distance, mm.
 const CORNER_RADIUS_MM: f64 = 6.0;
 
+/// Disc height at which the endplate above a body is looked for, and the least it may have, mm.
+const USUAL_DISC_MM: f64 = 7.0;
+const THINNEST_DISC_MM: f64 = 1.5;
+
+/// Corners of a body that the image cuts off must be at least this probable.
+const ENDPLATE_THRESHOLD: f32 = 0.4;
+
 /// Depth given to S1 below its upper endplate, mm.
 const SACRUM_HEIGHT_MM: f64 = 25.0;
 
@@ -34,6 +41,9 @@ pub struct Candidate {
     pub center: DVec2,
     /// Corners SA, SP, IP, IA on the canvas, pixels.
     pub corners: [DVec2; 4],
+    /// Lower endplate (IP, IA) of a body above this one, where its corners are seen; tells of a body that the image cuts
+    /// off, whose center it does not show.
+    pub endplate_above: Option<[DVec2; 2]>,
     /// Log-probability of each level, in the order of [`VertebraLabel::ALL`].
     pub log_labels: [f32; VertebraLabel::ALL.len()],
 }
@@ -150,8 +160,21 @@ impl SliceOutput<'_> {
             score: peak,
             center: self.sub_cell_peak(channel, row, column),
             corners,
+            endplate_above: if kind == Kind::Body { self.endplate_above(corners) } else { None },
             log_labels: log_labels.map(|sum| sum / weight as f32),
         }
+    }
+
+    /// The inferior corners of the next body above, looked for over the superior corners of this one.
+    fn endplate_above(&self, [sa, sp, ip, ia]: [DVec2; 4]) -> Option<[DVec2; 2]> {
+        let find = |corner: usize, below: DVec2, up: DVec2| {
+            let start = below + up * (USUAL_DISC_MM / self.pixel_mm);
+            let (position, probability) = self.corner_peak(corner, start)?;
+            let height_mm = (position - below).dot(up) * self.pixel_mm;
+            (probability > ENDPLATE_THRESHOLD && height_mm > THINNEST_DISC_MM).then_some(position)
+        };
+        let (up_anterior, up_posterior) = ((sa - ia).try_normalize()?, (sp - ip).try_normalize()?);
+        Some([find(2, sp, up_posterior)?, find(3, sa, up_anterior)?])
     }
 
     /// Predicted offset to a corner, canvas pixels.
@@ -183,8 +206,16 @@ impl SliceOutput<'_> {
         canvas_from_cell(DVec2::new(column as f64 + x, row as f64 + y))
     }
 
-    /// The corner's own peak near the position that the body's offsets predict, where there is one.
+    /// The corner's own peak near the position that the body's offsets predict, as far as it is one.
     fn refined_corner(&self, corner: usize, predicted: DVec2) -> DVec2 {
+        match self.corner_peak(corner, predicted) {
+            Some((peak, probability)) => predicted.lerp(peak, f64::from((probability / 0.5).min(1.0)).powi(2)),
+            None => predicted,
+        }
+    }
+
+    /// Position and probability of the strongest peak of a corner near `predicted`.
+    fn corner_peak(&self, corner: usize, predicted: DVec2) -> Option<(DVec2, f32)> {
         let channel = Head::Corners.channels().0 + corner;
         let cell = cell_from_canvas(predicted);
         let radius = CORNER_RADIUS_MM / self.pixel_mm / OUTPUT_STRIDE as f64;
@@ -203,14 +234,7 @@ impl SliceOutput<'_> {
                 }
             }
         }
-        match best {
-            Some((_, row, column)) => {
-                let peak = self.sub_cell_peak(channel, row, column);
-                // Trusts the corner's own peak as far as it is one.
-                let trust = f64::from((self.probability(channel, row, column) / 0.5).min(1.0)).powi(2);
-                predicted.lerp(peak, trust)
-            }
-            None => predicted,
-        }
+        let (_, row, column) = best?;
+        Some((self.sub_cell_peak(channel, row, column), self.probability(channel, row, column)))
     }
 }

@@ -10,7 +10,7 @@ use super::DetectionError;
 use super::canvas::{CanvasFrame, SlicePicture, standard_directions};
 use super::chain;
 use super::decode::{Candidate, SliceOutput};
-use super::tracks::{Track, link};
+use super::tracks::{Sighting, Track, link};
 use crate::model::WeightsInfo;
 use crate::model::detector::{DETECTOR_WEIGHTS, DetectorConfig, DetectorNetwork, OUTPUT_STRIDE};
 use crate::model::find_weights;
@@ -26,6 +26,11 @@ const FARTHEST_SLICE_MM: f64 = 40.0;
 const FEWEST_BODIES: usize = 3;
 /// An outline whose corner lies this far from the body's median outline is left out, mm.
 const LARGEST_DEVIATION_MM: f64 = 7.0;
+
+/// Height given to a topmost body of which only the lower endplate is in the image, mm.
+const CUT_OFF_HEIGHT_MM: f64 = 25.0;
+/// A body known by one endplate only is that much less certain.
+const CUT_OFF_SCORE: f32 = 0.5;
 
 /// The labelled vertebrae of a scan, from the thorax down; at least three.
 #[derive(Debug, Clone, PartialEq)]
@@ -95,17 +100,22 @@ impl Detector {
         }
         on_progress(Progress { step: "Finding vertebrae", done: slices.len(), total: slices.len() });
         let tracks = link(seen);
-        let vertebrae: Vec<Vertebra> = chain::fit(&tracks)
-            .into_iter()
-            .map(|link| Vertebra {
-                label: link.label,
-                confidence: link.confidence as f32,
-                outlines: outlines(&tracks[link.track], &slices, &standard),
-            })
-            .collect();
-        if vertebrae.len() < FEWEST_BODIES {
-            return Err(DetectionError::NoSpine { bodies: vertebrae.len() });
+        let chain = chain::fit(&tracks);
+        if chain.len() < FEWEST_BODIES {
+            return Err(DetectionError::NoSpine { bodies: chain.len() });
         }
+        let named = |label, confidence: f64, track: &Track| Vertebra {
+            label,
+            confidence: confidence as f32,
+            outlines: outlines(track, &slices, &standard),
+        };
+        let top = &chain[0];
+        let cut_off = top.label.above(1).zip(cut_off_body(&tracks[top.track]));
+        let mut vertebrae: Vec<Vertebra> = cut_off
+            .map(|(label, track)| named(label, top.confidence * track.best_score(), &track))
+            .into_iter()
+            .collect();
+        vertebrae.extend(chain.iter().map(|link| named(link.label, link.confidence, &tracks[link.track])));
         Ok(Detection { vertebrae })
     }
 
@@ -168,7 +178,31 @@ impl StandardPlane {
 }
 
 fn moved(candidate: &Candidate, map: impl Fn(DVec2) -> DVec2) -> Candidate {
-    Candidate { center: map(candidate.center), corners: candidate.corners.map(&map), ..candidate.clone() }
+    Candidate {
+        center: map(candidate.center),
+        corners: candidate.corners.map(&map),
+        endplate_above: candidate.endplate_above.map(|ends| ends.map(&map)),
+        ..candidate.clone()
+    }
+}
+
+/// The body above the topmost one, where most slices show its lower endplate but the image cuts off its center; its
+/// upper corners are extrapolated. The disc between the two is whole, so the body is worth having.
+fn cut_off_body(top: &Track) -> Option<Track> {
+    let closed = |sighting: &Sighting| {
+        let [ip, ia] = sighting.candidate.endplate_above?;
+        let corners = Corners::from_lower_endplate(ip, ia, DVec2::ONE, CUT_OFF_HEIGHT_MM)?;
+        let candidate = Candidate {
+            center: corners.center(),
+            corners: corners.as_array(),
+            score: sighting.candidate.score * CUT_OFF_SCORE,
+            endplate_above: None,
+            ..sighting.candidate.clone()
+        };
+        Some(Sighting { order: sighting.order, candidate })
+    };
+    let sightings: Vec<Sighting> = top.sightings.iter().filter_map(closed).collect();
+    (2 * sightings.len() > top.sightings.len()).then_some(Track { kind: top.kind, sightings })
 }
 
 /// The track's outlines in image pixels without those far from their median.

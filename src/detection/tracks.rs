@@ -141,7 +141,14 @@ mod tests {
 
     fn seen(y: f64, score: f32) -> Candidate {
         let center = DVec2::new(100.0, y);
-        Candidate { kind: Kind::Body, score, center, corners: [center; 4], log_labels: [-2.4; 11] }
+        Candidate {
+            kind: Kind::Body,
+            score,
+            center,
+            corners: [center; 4],
+            endplate_above: None,
+            log_labels: [-2.4; 11],
+        }
     }
 
     #[test]

@@ -30,8 +30,8 @@ pub use validation::{DiscOutcome, ScanOutcome, Summary, evaluate_scan, stack_dis
 
 use super::SpiderError;
 use super::optimizer::{AdamW, CosineSchedule, initialize, sorted};
-use crate::model::detector::{DetectorConfig, DetectorNetwork, Head};
 use crate::model::WeightsError;
+use crate::model::detector::{DetectorConfig, DetectorNetwork, Head};
 use crate::task::{CancelToken, Cancelled, Progress};
 
 /// Everything that decides a training run; `assets/training/detector.toml` holds the shipped one.

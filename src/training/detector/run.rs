@@ -90,7 +90,11 @@ pub fn cross_validate_and_train(
     }
     let all: Vec<&ScanCase> = cases.iter().collect();
     let set = training_set(config, &all, cancel)?;
-    let config_all = DetectorTrainingConfig { steps: config.final_steps, ..config.clone() };
+    let mut config_all = DetectorTrainingConfig { steps: config.final_steps, ..config.clone() };
+    if first.is_some() {
+        // A trained network is refined, not shaken up.
+        config_all.schedule.peak *= 0.5;
+    }
     let variables = train(&config_all, &set, first.as_ref(), &out.join("final"), resume, cancel, on_progress)?;
     let measured = outcomes.measured([config.measured_folds.min(folds.len()), folds.len()]);
     let patients = folds.iter().map(Vec::len).sum();

@@ -103,9 +103,7 @@ fn is_false(body: &Vertebra, truth: &[Vertebra]) -> bool {
 ///
 /// # Errors
 /// If the table or the folder of images cannot be read.
-pub fn stack_disc_centers(
-    folder: &Path,
-) -> Result<HashMap<u32, Vec<(DiscLevel, [f64; 3])>>, DetectorTrainingError> {
+pub fn stack_disc_centers(folder: &Path) -> Result<HashMap<u32, Vec<(DiscLevel, [f64; 3])>>, DetectorTrainingError> {
     let (images, table) = (folder.join("t2_SPACE/images"), folder.join("gt_discs.csv"));
     let unreadable = |path: &Path, reason: String| DetectorTrainingError::Table { reason, path: path.to_owned() };
     let mut first_slices: HashMap<u32, f64> = HashMap::new();
