@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::{demo, explain, grade, phantom, train, weights};
+use super::{demo, evaluate, explain, grade, phantom, train, weights};
 use crate::pipeline::DeviceChoice;
 
 /// Grades lumbar discs on MRI and shows where in the image the evidence is. Research use only.
@@ -35,6 +35,8 @@ pub enum Command {
     Detect(grade::DetectArguments),
     /// Show where the evidence for a grade is: volume, pictures and boxes.
     Explain(explain::ExplainArguments),
+    /// Compare results with the truth.
+    Evaluate(evaluate::EvaluateArguments),
     /// Train a network.
     Train(train::TrainArguments),
     /// Write synthetic studies with their truth.
@@ -101,6 +103,8 @@ mod tests {
             "spinenet detect a --out r.json -v",
             "spinenet explain a --disc L4-L5 --grading pfirrmann --class 3 --method contrastive-excitation \
              --augmentations 150 --seed 4 --out e",
+            "spinenet evaluate grades --truth T.csv --predictions P.json",
+            "spinenet evaluate boxes --truth B.json --predictions P.json",
             "spinenet train detector --data M.toml --config C.toml --out D --resume",
             "spinenet train grading --data M.toml --config C.toml --out D",
             "spinenet phantom --out d --count 3 --seed 5",

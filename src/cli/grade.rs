@@ -109,7 +109,9 @@ fn run(scans: &ScanArguments, views: Option<Views>, out: Option<&Path>, console:
                 drop(observer);
                 failures += 1;
                 let message = chain(&error);
-                console.complain(&format!("{}: {message}", folder.display()));
+                let path = folder.display().to_string();
+                let named = if message.contains(&path) { message.clone() } else { format!("{message}: {path}") };
+                console.complain(&named);
                 entries.push(ReportEntry::Failed(FailedScan::new(index + 1, folder, &message, scans.include_paths)));
             }
         }

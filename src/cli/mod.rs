@@ -5,6 +5,7 @@
 mod arguments;
 mod console;
 mod demo;
+mod evaluate;
 mod explain;
 mod grade;
 mod grade_table;
@@ -63,6 +64,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
         Some(Command::Grade(grade)) => grade::run_grade(&grade, &console),
         Some(Command::Detect(detect)) => grade::run_detect(&detect, &console),
         Some(Command::Explain(explain)) => explain::run(&explain, &console),
+        Some(Command::Evaluate(evaluate)) => evaluate::run(&evaluate, &console),
         Some(Command::Train(train)) => train::run(&train, &console),
         Some(Command::Phantom(phantom)) => phantom::run(&phantom, &console),
         Some(Command::Weights(weights)) => weights::run(&weights, &console),
@@ -71,18 +73,6 @@ pub fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
             Ok(Outcome::Done)
         }
     }
-}
-
-/// Why no window can be opened, where that is known beforehand.
-#[must_use]
-pub fn why_no_window() -> Option<&'static str> {
-    if !cfg!(feature = "gui") {
-        return Some("this build has no window (feature gui)");
-    }
-    let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    let needs_server = cfg!(all(unix, not(target_os = "macos")));
-    (needs_server && !set("DISPLAY") && !set("WAYLAND_DISPLAY"))
-        .then_some("there is no display (neither DISPLAY nor WAYLAND_DISPLAY is set)")
 }
 
 /// Does what can be done of `request` without a window: all of a demo, nothing of a viewer.

@@ -11,6 +11,7 @@ mod evidence;
 mod explanation;
 mod files;
 mod findings;
+mod measures;
 mod models;
 mod output;
 mod report;
@@ -31,6 +32,10 @@ pub use evidence::{DEFAULT_PERCENTILE, EVIDENCE_SCHEMA, Evidence};
 pub use explanation::{Explanation, write_overview};
 pub use files::write_whole;
 pub use findings::{Finding, disc_notes, method_in_words, most_abnormal, sentence};
+pub use measures::{
+    BoxMeasures, GradeMeasures, GradingMeasures, GradingOverlap, MEASURES_SCHEMA, TwoBoxes, measure_boxes,
+    measure_grades,
+};
 pub use models::{Models, ModelsInfo, verify_weights};
 pub use output::{FailedScan, OutputFormat, ReportEntry, read_reports, write_reports};
 pub use report::{
