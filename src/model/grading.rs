@@ -333,6 +333,7 @@ impl GradingNetwork {
     ///
     /// # Errors
     /// If a tensor is missing or has another shape.
+    #[allow(clippy::needless_pass_by_value, reason = "a cheap handle, passed as Candle's own networks take it")]
     pub fn new(config: &GradingConfig, vb: VarBuilder) -> Result<Self> {
         let [c1, c2, c3, c4, c5] = config.channels;
         let layer = |index: usize, inputs, filters| ConvolutionLayer::new(&TRUNK[index], inputs, filters, &vb);

@@ -326,6 +326,7 @@ fn check_tensors(file: &SafeTensors, expected: &BTreeMap<String, Vec<usize>>, pa
 ///
 /// # Errors
 /// If the version is not major.minor.patch, the tensors are not those of `config`, or a file cannot be written.
+#[allow(clippy::implicit_hasher, reason = "Candle's own maps of tensors use the default")]
 pub fn save_weights<A: Architecture>(
     folder: &Path,
     config: &A,

@@ -54,6 +54,7 @@ struct Golden {
 ///     (y * wave(y.shape, 0.31, 0.5)).sum().backward()
 ///     for t in (y.detach(), x.grad, w.grad, b.grad): print([round(v, 6) for v in check(t)])
 /// ```
+#[allow(clippy::unreadable_literal, reason = "printed by PyTorch")]
 fn goldens() -> Vec<Golden> {
     let golden = |input, weight, stride, padding, output_shape, expected| Golden {
         input,
