@@ -30,7 +30,11 @@ const LAYERS: &[&str] = &[
 const FORBIDDEN: &[(&str, &[&str], &str)] = &[
     ("phantom", &["dicom"], "a phantom is voxels and truth; the pipeline writes it as DICOM"),
     ("nn", &["volume", "spine", "phantom", "dicom"], "layers know tensors only"),
-    ("render", &["dicom", "model", "detection", "training", "worker"], "drawing knows images, not where they come from"),
+    (
+        "render",
+        &["dicom", "model", "detection", "training", "worker"],
+        "drawing knows images, not where they come from",
+    ),
     ("ui", &["model", "training", "nn"], "panels show results; the worker computes them"),
     ("worker", &["render", "ui", "app"], "the worker knows no screen"),
 ];

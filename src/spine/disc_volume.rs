@@ -63,14 +63,8 @@ pub struct PatchAugmentation {
 
 impl PatchAugmentation {
     /// No change.
-    pub const NONE: Self = Self {
-        rotation: 0.0,
-        shift: DVec2::ZERO,
-        slice_shift: 0,
-        scale: 1.0,
-        intensity: 0.0,
-        mirror_slices: false,
-    };
+    pub const NONE: Self =
+        Self { rotation: 0.0, shift: DVec2::ZERO, slice_shift: 0, scale: 1.0, intensity: 0.0, mirror_slices: false };
 }
 
 /// Maps patch coordinates `[slice, row, column]` of a disc volume to the scan and back.

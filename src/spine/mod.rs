@@ -8,7 +8,7 @@ mod vertebra;
 
 pub use boxes::{BoxSource, PixelBox, SliceBox};
 pub use disc_volume::{
-    DiscFrame, DiscFrameError, DiscVolume, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, PatchAugmentation, PATCH_VOXELS,
+    DiscFrame, DiscFrameError, DiscVolume, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, PATCH_VOXELS, PatchAugmentation,
 };
 pub use grading::{ClassIndex, Grading, PerGrading, UnknownGrading};
 pub use label::{DiscLevel, UnknownLevel, VertebraLabel};

@@ -24,12 +24,7 @@ impl Volume {
     /// # Errors
     /// [`GeometryError::VoxelCount`] if `voxels` is not slices × `rows` × `columns` long, where the number
     /// of slices is that of `geometry`, or if any of the three is zero.
-    pub fn new(
-        rows: usize,
-        columns: usize,
-        voxels: Vec<f32>,
-        geometry: VolumeGeometry,
-    ) -> Result<Self, GeometryError> {
+    pub fn new(rows: usize, columns: usize, voxels: Vec<f32>, geometry: VolumeGeometry) -> Result<Self, GeometryError> {
         let expected = geometry.slices().saturating_mul(rows).saturating_mul(columns);
         if expected == 0 || voxels.len() != expected {
             return Err(GeometryError::VoxelCount { expected, got: voxels.len() });
