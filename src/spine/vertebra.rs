@@ -141,8 +141,8 @@ impl Vertebra {
 pub struct Disc {
     /// Level.
     pub level: DiscLevel,
-    /// Middle of the disc as fractional voxel index `[slice, row, column]`: the mean of the four corners facing it, on
-    /// its middle slice.
+    /// Middle of the disc as fractional voxel index `[slice, row, column]`: the centroid of the area between the four
+    /// corners facing it (a wedge's lies towards its thick side), on its middle slice.
     pub center_voxel: [f64; 3],
     /// The body above.
     pub upper: Vertebra,
@@ -156,7 +156,7 @@ impl Disc {
     pub fn between(level: DiscLevel, upper: &Vertebra, lower: &Vertebra) -> Option<Self> {
         let slice = f64::midpoint(upper.center_slice(), lower.center_slice());
         let (above, below) = (upper.corners_at(slice)?, lower.corners_at(slice)?);
-        let center = (above.ip + above.ia + below.sa + below.sp) / 4.0;
+        let center = centroid([above.ia, above.ip, below.sp, below.sa]);
         Some(Self { level, center_voxel: [slice, center.y, center.x], upper: upper.clone(), lower: lower.clone() })
     }
 
@@ -165,6 +165,16 @@ impl Disc {
     pub fn center_lps(&self, geometry: &VolumeGeometry) -> DVec3 {
         geometry.lps_from_voxel(self.center_voxel)
     }
+}
+
+/// Centroid of a quadrilateral's area; of a crossed or flat one the mean of its corners.
+fn centroid(corners: [DVec2; 4]) -> DVec2 {
+    let [a, b, c, d] = corners;
+    let (first, second) = ((b - a).perp_dot(c - a), (c - a).perp_dot(d - a));
+    if first * second <= 0.0 {
+        return (a + b + c + d) / 4.0;
+    }
+    ((a + b + c) * first + (a + c + d) * second) / (3.0 * (first + second))
 }
 
 /// The graded discs between adjacent labelled bodies, from the thorax down.
@@ -224,6 +234,16 @@ mod tests {
             assert!((back.sa - corners.sa).length() < 1e-9 && (back.sp - corners.sp).length() < 1e-9);
         }
         assert_eq!(Corners::from_upper_endplate(sa, sa, pixel, 25.0), None);
+    }
+
+    #[test]
+    fn the_middle_of_a_wedge_lies_towards_its_thick_side() {
+        let at = DVec2::new;
+        // Heights 2 and 4 over a width of 6: the centroid lies at 6 / 3 * (2 + 2 * 4) / (2 + 4).
+        let center = centroid([at(0.0, 0.0), at(6.0, 0.0), at(6.0, 4.0), at(0.0, 2.0)]);
+        assert!((center.x - 10.0 / 3.0).abs() < 1e-12);
+        // Crossed endplates enclose nothing to take the centroid of.
+        assert_eq!(centroid([at(0.0, 0.0), at(4.0, 2.0), at(4.0, 0.0), at(0.0, 2.0)]), at(2.0, 1.0));
     }
 
     #[test]
