@@ -2,13 +2,10 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use spinenet_viewer::cli::{self, Arguments, Outcome, ViewerRequest};
 
 fn main() -> ExitCode {
-    // Wrong usage ends here with status 2, --help and --version with 0.
-    let arguments = Arguments::parse();
-    let outcome = cli::run(arguments).and_then(|outcome| match outcome {
+    let outcome = cli::run(Arguments::from_command_line()).and_then(|outcome| match outcome {
         Outcome::OpenViewer(request) => open_viewer(request),
         done => Ok(done),
     });
@@ -27,6 +24,9 @@ fn main() -> ExitCode {
 fn open_viewer(request: ViewerRequest) -> anyhow::Result<Outcome> {
     use spinenet_viewer::app::{self, AppError, AppOptions, DemoOptions};
 
+    if let Some(reason) = cli::why_no_display() {
+        return cli::without_window(request, reason);
+    }
     let options = AppOptions {
         open: request.folder.clone(),
         demo: request.demo.as_ref().map(|demo| DemoOptions { seed: demo.seed, out: demo.out.clone() }),

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use super::{demo, evaluate, explain, grade, phantom, train, weights};
 use crate::pipeline::DeviceChoice;
@@ -11,7 +12,7 @@ use crate::pipeline::DeviceChoice;
 ///
 /// Without a command it opens the viewer, on FOLDER if one is given.
 #[derive(Debug, Parser)]
-#[command(name = "spinenet", version, args_conflicts_with_subcommands = true)]
+#[command(name = "spinenet", version, subcommand_precedence_over_arg = true)]
 pub struct Arguments {
     /// What to do instead of opening the viewer.
     #[command(subcommand)]
@@ -22,6 +23,24 @@ pub struct Arguments {
     pub(super) models: ModelArguments,
     #[command(flatten)]
     pub(super) talk: TalkArguments,
+}
+
+impl Arguments {
+    /// What was typed; wrong usage ends the program with status 2, `--help` and `--version` with 0.
+    #[must_use]
+    pub fn from_command_line() -> Self {
+        Self::parse().checked().unwrap_or_else(|error| error.exit())
+    }
+
+    /// Refuses what belongs to the viewer before a command, where it would be passed over in silence.
+    fn checked(self) -> Result<Self, clap::Error> {
+        let for_viewer = self.folder.is_some() || self.models != ModelArguments::default();
+        if self.command.is_some() && for_viewer {
+            let message = "put a command first; FOLDER, --weights and --device before it are for the viewer";
+            return Err(Self::command().error(ErrorKind::ArgumentConflict, message));
+        }
+        Ok(self)
+    }
 }
 
 /// The commands.
@@ -48,7 +67,7 @@ pub enum Command {
 }
 
 /// Which networks, and where.
-#[derive(Debug, Clone, Default, Args)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 pub struct ModelArguments {
     /// Folder with your own weights, searched before the shipped ones.
     #[arg(long, value_name = "DIR")]
@@ -75,10 +94,9 @@ pub struct TalkArguments {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     fn parse(line: &str) -> Result<Arguments, clap::Error> {
-        Arguments::try_parse_from(line.split_whitespace())
+        Arguments::try_parse_from(line.split_whitespace())?.checked()
     }
 
     #[test]
@@ -110,7 +128,8 @@ mod tests {
             "spinenet phantom --out d --count 3 --seed 5",
             "spinenet weights list",
             "spinenet weights verify weights",
-            "spinenet devices",
+            "spinenet -v devices",
+            "spinenet --quiet --log l grade a",
         ] {
             assert!(parse(line).is_ok(), "{line}: {}", parse(line).expect_err("printed"));
         }
@@ -120,6 +139,8 @@ mod tests {
     fn wrong_words_are_refused() {
         for line in [
             "spinenet grade",
+            "spinenet a grade b",
+            "spinenet --device cpu grade b",
             "spinenet grade a --views 7",
             "spinenet grade a --device tpu",
             "spinenet grade a --out report.txt",

@@ -1,7 +1,7 @@
 //! Progress, results and logs on a terminal or in a pipe.
 
 use std::fs::OpenOptions;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::sync::Mutex;
 
 use anyhow::Context;
@@ -31,7 +31,7 @@ impl Console {
     /// Prints a line of results, unless quiet.
     pub fn say(&self, text: &str) {
         if !self.quiet {
-            println!("{text}");
+            print_line(text);
         }
     }
 
@@ -57,6 +57,11 @@ impl Console {
         bar.set_prefix(name.to_owned());
         ProgressLine { bar }
     }
+}
+
+/// Prints a line on stdout; a reader that has gone away (`| head`) is no reason to fail.
+pub fn print_line(text: &str) {
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
 }
 
 /// A progress bar; disappears when dropped.

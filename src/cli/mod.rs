@@ -1,6 +1,6 @@
 //! The commands: each a thin user of [`crate::pipeline`], [`crate::training`] and [`crate::evaluation`].
 
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "printing is what a command line is for")]
+#![allow(clippy::print_stderr, reason = "printing is what a command line is for")]
 
 mod arguments;
 mod console;
@@ -73,6 +73,15 @@ pub fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
             Ok(Outcome::Done)
         }
     }
+}
+
+/// Why no window can be opened, where that is plain beforehand.
+#[must_use]
+pub fn why_no_display() -> Option<&'static str> {
+    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let needs_server = cfg!(all(unix, not(target_os = "macos")));
+    (needs_server && !["DISPLAY", "WAYLAND_DISPLAY", "WAYLAND_SOCKET"].into_iter().any(is_set))
+        .then_some("there is no display (DISPLAY and WAYLAND_DISPLAY are not set)")
 }
 
 /// Does what can be done of `request` without a window: all of a demo, nothing of a viewer.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 
 use super::Outcome;
-use super::console::Console;
+use super::console::{Console, print_line};
 use super::grade_table::aligned;
 use crate::model::weights::{WeightsError, WeightsFolder, list_weights, weights_search_path};
 use crate::pipeline::{DeviceChoice, verify_weights};
@@ -84,9 +84,9 @@ fn listed(folders: &[PathBuf]) -> String {
 pub fn list_devices() {
     for choice in [DeviceChoice::Cpu, DeviceChoice::Cuda, DeviceChoice::Metal] {
         match choice.open() {
-            Ok(_) => println!("{choice:<6} ready"),
-            Err(error) => println!("{choice:<6} {error}"),
+            Ok(_) => print_line(&format!("{choice:<6} ready")),
+            Err(error) => print_line(&format!("{choice:<6} {error}")),
         }
     }
-    println!("threads {}", rayon::current_num_threads());
+    print_line(&format!("threads {}", rayon::current_num_threads()));
 }

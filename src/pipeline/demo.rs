@@ -12,7 +12,7 @@ use crate::spine::BoxSource;
 use crate::task::{CancelToken, Progress};
 
 /// The synthetic patient that `spinenet demo` shows.
-pub const DEMO_SEED: u64 = 7;
+pub const DEMO_SEED: u64 = 4;
 
 /// A synthetic study on disk.
 #[derive(Debug)]

@@ -174,3 +174,78 @@ impl Inference {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::{JobEvent, JobId, Loadable};
+    use super::*;
+
+    fn worker() -> WorkerHandle {
+        WorkerHandle::spawn(DeviceChoice::Cpu, None, || ()).expect("the processor and a thread")
+    }
+
+    /// Submits and returns the job's events up to its last one.
+    fn finish(worker: &mut WorkerHandle, command: Command) -> Vec<Event> {
+        let job: JobId = worker.submit(command).expect("room");
+        let mut events = Vec::new();
+        loop {
+            let JobEvent { job: of, event, ends_job } = worker.wait(Duration::from_mins(2)).expect("an event in time");
+            assert_eq!(of, job);
+            events.push(event);
+            if ends_job {
+                return events;
+            }
+        }
+    }
+
+    #[test]
+    fn a_synthetic_study_is_written_found_loaded_and_detected() {
+        let mut worker = worker();
+        let events = finish(&mut worker, Command::PrepareDemo { folder: None, seed: 3 });
+        let Some(Event::DemoPrepared(study)) = events.last() else { panic!("no study") };
+        let folder = study.folder().to_owned();
+        let events = finish(&mut worker, Command::ScanFolder { folder: folder.clone() });
+        assert!(events.iter().any(|event| matches!(event, Event::Progressed(_))));
+        let Some(Event::FolderScanned(scan)) = events.last() else { panic!("no scan") };
+        let series = Arc::new(scan.t2_sagittal().expect("a T2 sagittal series").clone());
+        let events = finish(&mut worker, Command::LoadSeries { series });
+        let Some(Event::SeriesLoaded(series)) = events.last() else { panic!("no series") };
+        let volume = Arc::new(series.volume.clone());
+        let events = finish(&mut worker, Command::DetectDiscs { volume: Arc::clone(&volume) });
+        let models =
+            events.iter().find_map(|event| if let Event::ModelsLoaded(models) = event { Some(models) } else { None });
+        assert_eq!(models.expect("told which networks").weights.len(), 1);
+        assert!(matches!(events.last(), Some(Event::DiscsDetected(_) | Event::Failed(_))));
+        let events = finish(&mut worker, Command::DetectDiscs { volume });
+        assert!(!events.iter().any(|event| matches!(event, Event::ModelsLoaded(_))), "loaded once");
+        drop((worker, events));
+        assert!(folder.exists(), "the answer still holds the temporary study");
+    }
+
+    #[test]
+    fn a_missing_folder_fails_with_its_reason() {
+        let mut worker = worker();
+        let events = finish(&mut worker, Command::ScanFolder { folder: PathBuf::from("/no/such/folder") });
+        let Some(Event::Failed(error)) = events.last() else { panic!("no failure") };
+        assert!(error.chain().starts_with("cannot read the folder"), "{}", error.chain());
+        let mut state: Loadable<()> = Loadable::Idle;
+        assert!(!state.fail(JobId(9), Arc::clone(error)));
+    }
+
+    #[test]
+    fn another_series_ends_the_work_on_the_one_before_but_no_export() {
+        use JobKind::{Demo, Detect, Explain, Export, Grade, Load, Scan};
+        let ended = |newer| -> Vec<JobKind> {
+            let all = [Scan, Load, Detect, Grade, Explain, Demo, Export];
+            all.into_iter().filter(|older| Inference::supersedes(newer, *older)).collect()
+        };
+        assert_eq!(ended(Scan), [Scan, Load, Detect, Grade, Explain, Demo]);
+        assert_eq!(ended(Load), [Load, Detect, Grade, Explain]);
+        assert_eq!(ended(Detect), [Detect, Grade, Explain]);
+        assert_eq!(ended(Grade), [Grade]);
+        assert_eq!(ended(Explain), [Explain]);
+        assert_eq!(ended(Export), []);
+    }
+}
