@@ -14,7 +14,7 @@ const LABELS: usize = VertebraLabel::ALL.len();
 const SACRUM: usize = LABELS - 1;
 
 /// Evidence of a body of full strength; one of `BREAK_EVEN` strength adds nothing.
-const PRESENCE_WEIGHT: f64 = 4.0;
+const PRESENCE_WEIGHT: f64 = 6.0;
 const BREAK_EVEN: f64 = 0.25;
 /// Evidence of the sacrum counts more: it decides all levels.
 const SACRUM_WEIGHT: f64 = 2.0;
@@ -23,7 +23,7 @@ const LABEL_WEIGHT: f64 = 0.35;
 const LEAST_LOG_LABEL: f64 = -5.0;
 /// Distance between neighbouring centers over the mean height of the two bodies, and its standard deviation.
 const USUAL_SPACING: f64 = 1.33;
-const SPACING_DEVIATION: f64 = 0.17;
+const SPACING_DEVIATION: f64 = 0.22;
 /// Distance from the lowest body's center to the upper endplate of S1 over the height of that body.
 const USUAL_SACRUM_SPACING: f64 = 0.85;
 const SACRUM_SPACING_DEVIATION: f64 = 0.2;
