@@ -5,13 +5,16 @@ use std::sync::Arc;
 use super::{Command, Event, Viewer, navigation};
 use crate::saliency::{SaliencyMap, SaliencyMethod};
 use crate::spine::{ClassIndex, DiscLevel, Grading};
-use crate::ui::state::{EvidenceState, Selection, predicted_class};
+use crate::task::Progress;
+use crate::ui::state::{EvidenceState, JobStatus, Selection, predicted_class};
 use crate::worker::{JobId, Loadable, Work};
 
 /// Augmented views averaged into one map: enough for a steady picture, few enough not to wait for.
 pub const AUGMENTATIONS: usize = 16;
 /// Seed of the augmentations, so that the same question gets the same answer.
 const SEED: u64 = 0;
+/// Percentile with the strongest color: the few voxels above it would leave everything else pale.
+const PEAK_PERCENTILE: f64 = 99.8;
 /// Finished maps kept; each takes about 1 MB.
 const KEPT_MAPS: usize = 48;
 
@@ -81,12 +84,19 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         };
         if let Some(job) = self.submit(command) {
             self.state.evidence.request = Loadable::Pending(job);
+            if self.grading_job.is_some() {
+                // Somebody waits for this map: grading stops and goes on behind it.
+                self.grade_missing();
+            }
         }
     }
 
     /// Takes in a map that is not final yet.
     pub(super) fn evidence_refined(&mut self, job: JobId, map: Arc<SaliencyMap>) {
         if self.state.evidence.request.awaits(job) {
+            let progress = Progress { step: "Computing evidence", done: map.augmentations, total: AUGMENTATIONS };
+            self.reporting_job = Some(job);
+            self.state.job = Some(JobStatus { progress });
             self.show_map(map);
         }
     }
@@ -136,7 +146,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         let evidence = &mut self.state.evidence;
         let Some(map) = &evidence.map else { return };
         evidence.threshold = map.threshold(evidence.percentile);
-        evidence.peak = map.values.iter().copied().fold(0.0, f32::max);
+        evidence.peak = map.threshold(PEAK_PERCENTILE);
         evidence.predicted_boxes = map.image_boxes(&series.volume, evidence.percentile);
     }
 }

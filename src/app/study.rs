@@ -7,8 +7,12 @@ use super::correction::GradeBook;
 use super::history::History;
 use super::{Command, DemoOptions, Event, Viewer, present};
 use crate::model::Views;
+use crate::task::Progress;
 use crate::ui::state::{EvidenceState, Findings, JobStatus, ViewState};
 use crate::worker::{JobEvent, JobId, Loadable, Work};
+
+/// What is shown until a job reports how far it is.
+const STARTING: Progress = Progress { step: "Working…", done: 0, total: 0 };
 
 impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     /// Opens the study in a folder; of a file, the folder it lies in.
@@ -129,7 +133,10 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     /// Queues a command; a full queue becomes a message.
     pub(super) fn submit(&mut self, command: Command) -> Option<JobId> {
         match self.worker.submit(command) {
-            Ok(job) => Some(job),
+            Ok(job) => {
+                self.state.job.get_or_insert(JobStatus { progress: STARTING });
+                Some(job)
+            }
             Err(error) => {
                 self.tell_error(format!("This could not be started: {error}."));
                 None
@@ -173,12 +180,19 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             Event::SaliencyFinished(map) => self.evidence_finished(job, map),
         }
         if ends_job {
-            if self.reporting_job == Some(job) {
-                self.reporting_job = None;
-            }
-            if self.reporting_job.is_none() || !self.worker.is_busy() {
-                self.state.job = None;
-            }
+            self.job_ended(job);
+        }
+    }
+
+    /// Shows the next job at work, or that there is none.
+    fn job_ended(&mut self, job: JobId) {
+        if self.reporting_job == Some(job) {
+            self.reporting_job = None;
+        }
+        if !self.worker.is_busy() {
+            self.state.job = None;
+        } else if self.reporting_job.is_none() {
+            self.state.job = Some(JobStatus { progress: STARTING });
         }
     }
 }

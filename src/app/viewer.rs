@@ -107,6 +107,10 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
 
     /// Does what was asked for.
     pub fn apply(&mut self, ctx: &egui::Context, action: UiAction) {
+        if action == UiAction::ResetView && std::mem::take(&mut self.state.help_open) {
+            // The first Escape closes the page that lies on top.
+            return;
+        }
         let Some(action) = navigation::apply(&mut self.state, action) else { return };
         match action {
             UiAction::AskForFolder => self.ask_for_folder(),

@@ -23,7 +23,7 @@ pub fn boxes_panel_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiActi
     });
     let boxes: Vec<_> = state.selected_boxes().collect();
     if boxes.is_empty() {
-        let text = format!("No box drawn for {} {}.", selection.level, selection.grading.name().to_lowercase());
+        let text = format!("No box drawn yet for {}, {}.", selection.level, selection.grading.name());
         ui.label(RichText::new(text).color(theme::TEXT_WEAK));
         return;
     }

@@ -143,7 +143,7 @@ pub struct EvidenceState {
     pub texture: Option<EvidenceHandle>,
     /// Value of the map at [`Self::percentile`].
     pub threshold: f32,
-    /// Largest value of the map.
+    /// Value of the map with the strongest color.
     pub peak: f32,
     /// The map asked for.
     pub request: Loadable<SaliencyMap>,
@@ -176,7 +176,7 @@ impl Default for EvidenceState {
             predicted_boxes: Vec::new(),
             method: SaliencyMethod::ContrastiveExcitation,
             class: None,
-            opacity: 0.6,
+            opacity: 0.7,
             percentile: DEFAULT_PERCENTILE,
             color_map: ColorMap::default(),
             shown: true,

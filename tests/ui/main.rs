@@ -142,6 +142,19 @@ fn a_study_opens_and_its_grades_fill_the_table() {
 }
 
 #[test]
+fn another_series_opens_with_a_click_and_is_graded_on_request_only() {
+    let folder = scratch();
+    let mut window = graded_window(folder.path());
+    window.get_by_label("Series T1 TSE sagittal").click();
+    window.run();
+    wait_for(&mut window, "the other series", |viewer| viewer.state.loaded().is_some());
+    assert!(window.state().state.discs.is_empty());
+    window.get_by_label("Grade this series").click();
+    window.run();
+    wait_for(&mut window, "its grades", |viewer| viewer.state.grades_of(DiscLevel::L5S1).is_some());
+}
+
+#[test]
 fn wheel_and_keys_change_the_slice_and_ctrl_wheel_zooms() {
     let folder = scratch();
     let mut window = graded_window(folder.path());

@@ -49,7 +49,7 @@ fn vertebra_outline(painter: &Painter, scene: &Scene, vertebra: &Vertebra) {
         painter.add(Shape::line(path.to_vec(), stroke));
     }
     let center = scene.transform.screen_from_image(corners.center());
-    text_on_image(painter, center, Align2::CENTER_CENTER, &vertebra.label.to_string(), 13.0, color);
+    text_on_image(painter, center, Align2::CENTER_CENTER, &vertebra.label.to_string(), 13.0, theme::VERTEBRA);
 }
 
 fn disc_name_ui(ui: &Ui, painter: &Painter, scene: &Scene, disc: &Disc, actions: &mut Vec<UiAction>) {

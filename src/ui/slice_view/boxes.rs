@@ -49,7 +49,8 @@ pub fn edit_ui(ui: &Ui, response: &Response, scene: &Scene, actions: &mut Vec<Ui
         }));
     }
     let drag = ui.data(|data| data.get_temp::<BoxDrag>(id));
-    let dragged = drag.zip(pointer).map(|(drag, at)| dragged_box(scene, drag, scene.transform.image_from_screen(at)));
+    let dragged =
+        drag.zip(pointer).and_then(|(drag, at)| dragged_box(scene, drag, scene.transform.image_from_screen(at)));
     paint(ui, scene, dragged);
     cursor(ui, response, scene, drag);
     if response.drag_stopped_by(PointerButton::Primary) {
@@ -108,18 +109,20 @@ fn clamped(scene: &Scene, point: DVec2) -> DVec2 {
     point.clamp(DVec2::splat(-0.5), DVec2::new(volume.columns() as f64, volume.rows() as f64) - 0.5)
 }
 
-fn dragged_box(scene: &Scene, drag: BoxDrag, point: DVec2) -> DraggedBox {
+/// Where a dragged box is now; `None` if it is gone.
+fn dragged_box(scene: &Scene, drag: BoxDrag, point: DVec2) -> Option<DraggedBox> {
     let spanned = |fixed: DVec2| PixelBox::from_corners(fixed.to_array(), clamped(scene, point).to_array());
-    match drag {
-        BoxDrag::New { start } => DraggedBox { index: None, rect: spanned(start) },
-        BoxDrag::Resize { index, fixed } => DraggedBox { index: Some(index), rect: spanned(fixed) },
+    let (index, rect) = match drag {
+        BoxDrag::New { start } => (None, spanned(start)),
+        BoxDrag::Resize { index, fixed } => (Some(index), spanned(fixed)),
         BoxDrag::Move { index, grab } => {
-            let rect = scene.state.findings.boxes[index].rect;
+            let rect = scene.state.findings.boxes.get(index)?.rect;
             let size = DVec2::new(rect.width, rect.height);
             let corner = clamped(scene, clamped(scene, point - grab) + size) - size;
-            DraggedBox { index: Some(index), rect: PixelBox { x: corner.x, y: corner.y, ..rect } }
+            (Some(index), PixelBox { x: corner.x, y: corner.y, ..rect })
         }
-    }
+    };
+    Some(DraggedBox { index, rect })
 }
 
 fn screen_rect(scene: &Scene, rect: &PixelBox) -> Rect {

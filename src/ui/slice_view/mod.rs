@@ -73,10 +73,12 @@ fn probe_at(scene: &Scene, pointer: Pos2) -> Option<Probe> {
     let nearest = image.round();
     let inside =
         nearest.x >= 0.0 && nearest.y >= 0.0 && nearest.x < volume.columns() as f64 && nearest.y < volume.rows() as f64;
-    inside.then(|| {
-        let (column, row) = (nearest.x as usize, nearest.y as usize);
-        Probe { image, value: volume.slice(scene.slice)[row * volume.columns() + column] }
-    })
+    if !inside {
+        return None;
+    }
+    let (column, row) = (nearest.x as usize, nearest.y as usize);
+    let value = volume.slice(scene.slice)[row * volume.columns() + column];
+    Some(Probe { image, value })
 }
 
 /// Text on the image with a dark edge, so that it reads on bright tissue too.
