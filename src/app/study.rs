@@ -168,7 +168,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             Event::SeriesLoaded(series) => self.series_loaded(job, series),
             Event::DiscsDetected(detection) => {
                 if self.state.detection.resolve(job, Arc::new(())) {
-                    self.state.findings.vertebrae = detection.vertebrae.clone();
+                    self.state.findings.vertebrae.clone_from(&detection.vertebrae);
                     self.vertebrae_found();
                 }
             }

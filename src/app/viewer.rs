@@ -139,11 +139,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             UiAction::Undo => self.undo(),
             UiAction::Redo => self.redo(),
             UiAction::CancelJob => self.cancel_job(),
-            UiAction::DismissBanner(index) => {
-                if index < self.state.banners.len() {
-                    self.state.banners.remove(index);
-                }
-            }
+            UiAction::DismissBanner(index) => self.dismiss(index),
             UiAction::ToggleHelp => self.state.help_open = !self.state.help_open,
             // The rest changes the view of a series, and none is shown.
             _ => {}
@@ -164,6 +160,12 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         }
         if self.state.banners.len() > MOST {
             self.state.banners.remove(0);
+        }
+    }
+
+    fn dismiss(&mut self, index: usize) {
+        if index < self.state.banners.len() {
+            self.state.banners.remove(index);
         }
     }
 

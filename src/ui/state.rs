@@ -314,14 +314,14 @@ impl ViewerState {
         })
     }
 
-    /// Overlap (IoU) of the reader's and the predicted boxes of the selection on one slice; `None` without a
+    /// Overlap (`IoU`) of the reader's and the predicted boxes of the selection on one slice; `None` without a
     /// reader's box there.
     #[must_use]
     pub fn slice_iou(&self, slice: usize) -> Option<f64> {
         self.iou_where(|other| other == slice)
     }
 
-    /// Overlap (IoU) over all slices; `None` without a reader's box.
+    /// Overlap (`IoU`) over all slices; `None` without a reader's box.
     #[must_use]
     pub fn volume_iou(&self) -> Option<f64> {
         self.iou_where(|_| true)

@@ -25,7 +25,7 @@ use spinenet_viewer::worker::Handle;
 
 type Window = Harness<'static, Viewer<Answers>>;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 const SIZE: Vec2 = vec2(1280.0, 800.0);
 
 /// A window with nothing open; boxes are kept in `boxes`.
@@ -299,6 +299,19 @@ fn what_goes_wrong_is_told_and_can_be_dismissed() {
     window.state_mut().open_folder("empty".into());
     wait_for(&mut window, "the message", |viewer| !viewer.state.banners.is_empty());
     window.get_by_label("No DICOM images were found in this folder.");
+}
+
+#[test]
+fn results_of_a_study_that_was_left_are_dropped() {
+    let folder = scratch();
+    let mut window = window(folder.path());
+    window.state_mut().open_folder(study());
+    window.state_mut().open_folder("empty".into());
+    wait_for(&mut window, "the message", |viewer| !viewer.state.banners.is_empty());
+    std::thread::sleep(Duration::from_millis(100));
+    window.run();
+    let state = &window.state().state;
+    assert!(state.series_list.is_empty() && state.loaded().is_none() && state.grades.is_empty());
 }
 
 #[test]
