@@ -29,26 +29,21 @@ impl Console {
     }
 
     /// Prints a line of results, unless quiet.
-    pub fn say(&self, text: &str) {
+    pub fn say(self, text: &str) {
         if !self.quiet {
             print_line(text);
         }
     }
 
     /// Prints a line on stderr that is no result, unless quiet.
-    pub fn note(&self, text: &str) {
+    pub fn note(self, text: &str) {
         if !self.quiet {
             eprintln!("{text}");
         }
     }
 
-    /// Prints an error that the command survives.
-    pub fn complain(&self, text: &str) {
-        eprintln!("spinenet: {text}");
-    }
-
     /// A progress bar named `name`: drawn on a terminal, nothing on a pipe.
-    pub fn progress(&self, name: &str) -> ProgressLine {
+    pub fn progress(self, name: &str) -> ProgressLine {
         let shown = !self.quiet && std::io::stderr().is_terminal();
         let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(Some(0), target);
@@ -62,6 +57,11 @@ impl Console {
 /// Prints a line on stdout; a reader that has gone away (`| head`) is no reason to fail.
 pub fn print_line(text: &str) {
     let _ = writeln!(std::io::stdout().lock(), "{text}");
+}
+
+/// Prints an error that the command survives, however quiet.
+pub fn complain(text: &str) {
+    eprintln!("spinenet: {text}");
 }
 
 /// A progress bar; disappears when dropped.

@@ -40,7 +40,7 @@ pub struct DemoArguments {
 /// Leaves the work to the window, unless none is wanted.
 pub fn run(arguments: DemoArguments, console: Console) -> anyhow::Result<Outcome> {
     if arguments.headless {
-        return run_headless(&arguments, &console);
+        return run_headless(&arguments, console);
     }
     let (weights, device) = (arguments.models.weights.clone(), arguments.models.device);
     Ok(Outcome::OpenViewer(ViewerRequest { folder: None, demo: Some(arguments), weights, device, console }))
@@ -50,7 +50,7 @@ pub fn run(arguments: DemoArguments, console: Console) -> anyhow::Result<Outcome
 ///
 /// # Errors
 /// Whatever stops a step.
-pub fn run_headless(arguments: &DemoArguments, console: &Console) -> anyhow::Result<Outcome> {
+pub fn run_headless(arguments: &DemoArguments, console: Console) -> anyhow::Result<Outcome> {
     let out = arguments.out.clone().unwrap_or_else(|| PathBuf::from("spinenet-demo"));
     fs::create_dir_all(&out).with_context(|| format!("cannot make the folder: {}", out.display()))?;
     let mut models = Models::new(arguments.models.device, arguments.models.weights.clone())?;

@@ -40,14 +40,14 @@ struct Files {
 }
 
 /// Runs `spinenet evaluate`.
-pub fn run(arguments: &EvaluateArguments, console: &Console) -> anyhow::Result<Outcome> {
+pub fn run(arguments: &EvaluateArguments, console: Console) -> anyhow::Result<Outcome> {
     match &arguments.what {
         What::Grades(files) => grades(files, console),
         What::Boxes(files) => boxes(files, console),
     }
 }
 
-fn grades(files: &Files, console: &Console) -> anyhow::Result<Outcome> {
+fn grades(files: &Files, console: Console) -> anyhow::Result<Outcome> {
     let mut truth = TruthTable::default();
     for file in &files.truth {
         truth.grades.extend(TruthTable::read(file)?.grades);
@@ -77,7 +77,7 @@ fn grades(files: &Files, console: &Console) -> anyhow::Result<Outcome> {
     save(files.out.as_deref(), &measures)
 }
 
-fn boxes(files: &Files, console: &Console) -> anyhow::Result<Outcome> {
+fn boxes(files: &Files, console: Console) -> anyhow::Result<Outcome> {
     let read = |paths: &[PathBuf]| -> anyhow::Result<Vec<BoxesFile>> {
         paths.iter().map(|path| BoxesFile::read(path).with_context(|| path.display().to_string())).collect()
     };
@@ -102,7 +102,7 @@ fn number(value: Option<f64>) -> String {
     value.map_or_else(|| "-".to_owned(), |value| format!("{value:.3}"))
 }
 
-fn print(rows: &[Vec<String>], console: &Console) {
+fn print(rows: &[Vec<String>], console: Console) {
     for line in aligned(rows) {
         console.say(&line);
     }

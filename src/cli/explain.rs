@@ -56,7 +56,7 @@ fn percentile(text: &str) -> Result<f64, String> {
 }
 
 /// Runs `spinenet explain`.
-pub fn run(arguments: &ExplainArguments, console: &Console) -> anyhow::Result<Outcome> {
+pub fn run(arguments: &ExplainArguments, console: Console) -> anyhow::Result<Outcome> {
     let ExplainArguments { grading, class, .. } = *arguments;
     if let Some(class) = class {
         ensure!(

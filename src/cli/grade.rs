@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::Outcome;
 use super::arguments::ModelArguments;
-use super::console::{Console, ProgressLine, RESEARCH_USE_ONLY};
+use super::console::{Console, ProgressLine, RESEARCH_USE_ONLY, complain};
 use super::grade_table::{aligned, grade_table};
 use crate::model::Views;
 use crate::pipeline::{
@@ -71,16 +71,16 @@ fn report_file(text: &str) -> Result<PathBuf, String> {
 }
 
 /// Runs `spinenet grade`.
-pub fn run_grade(arguments: &GradeArguments, console: &Console) -> anyhow::Result<Outcome> {
+pub fn run_grade(arguments: &GradeArguments, console: Console) -> anyhow::Result<Outcome> {
     run(&arguments.scans, Some(arguments.views), arguments.out.as_deref(), console)
 }
 
 /// Runs `spinenet detect`.
-pub fn run_detect(arguments: &DetectArguments, console: &Console) -> anyhow::Result<Outcome> {
+pub fn run_detect(arguments: &DetectArguments, console: Console) -> anyhow::Result<Outcome> {
     run(&arguments.scans, None, Some(&arguments.out), console)
 }
 
-fn run(scans: &ScanArguments, views: Option<Views>, out: Option<&Path>, console: &Console) -> anyhow::Result<Outcome> {
+fn run(scans: &ScanArguments, views: Option<Views>, out: Option<&Path>, console: Console) -> anyhow::Result<Outcome> {
     let mut models = Models::new(scans.models.device, scans.models.weights.clone())?;
     // Without weights no folder can be done.
     models.load_detector()?;
@@ -111,7 +111,7 @@ fn run(scans: &ScanArguments, views: Option<Views>, out: Option<&Path>, console:
                 let message = chain(&error);
                 let path = folder.display().to_string();
                 let named = if message.contains(&path) { message.clone() } else { format!("{message}: {path}") };
-                console.complain(&named);
+                complain(&named);
                 entries.push(ReportEntry::Failed(FailedScan::new(index + 1, folder, &message, scans.include_paths)));
             }
         }
@@ -147,7 +147,7 @@ impl AnalysisObserver for Observer {
 }
 
 /// Prints what a report says.
-pub(super) fn print_report(report: &Report, folder: &Path, sentences: &[String], console: &Console) {
+pub(super) fn print_report(report: &Report, folder: &Path, sentences: &[String], console: Console) {
     console.say(&format!("{}", folder.display()));
     for warning in &report.warnings {
         console.say(&format!("  warning: {}", warning.message));
@@ -157,7 +157,11 @@ pub(super) fn print_report(report: &Report, folder: &Path, sentences: &[String],
         console.say(&format!("  {line}"));
     }
     let weights: Vec<String> = report.weights.iter().map(|used| format!("{} {}", used.name, used.version)).collect();
-    let views = report.views.map(|views| format!(", {views} views")).unwrap_or_default();
+    let views = match report.views {
+        None => String::new(),
+        Some(1) => ", 1 view".to_owned(),
+        Some(views) => format!(", {views} views"),
+    };
     console.say(&format!("  {} on {}{views}. {RESEARCH_USE_ONLY}", weights.join(", "), report.device));
 }
 

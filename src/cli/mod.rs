@@ -61,13 +61,13 @@ pub fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
     match arguments.command {
         None => Ok(viewer(arguments.folder)),
         Some(Command::Demo(demo)) => demo::run(demo, console),
-        Some(Command::Grade(grade)) => grade::run_grade(&grade, &console),
-        Some(Command::Detect(detect)) => grade::run_detect(&detect, &console),
-        Some(Command::Explain(explain)) => explain::run(&explain, &console),
-        Some(Command::Evaluate(evaluate)) => evaluate::run(&evaluate, &console),
-        Some(Command::Train(train)) => train::run(&train, &console),
-        Some(Command::Phantom(phantom)) => phantom::run(&phantom, &console),
-        Some(Command::Weights(weights)) => weights::run(&weights, &console),
+        Some(Command::Grade(grade)) => grade::run_grade(&grade, console),
+        Some(Command::Detect(detect)) => grade::run_detect(&detect, console),
+        Some(Command::Explain(explain)) => explain::run(&explain, console),
+        Some(Command::Evaluate(evaluate)) => evaluate::run(&evaluate, console),
+        Some(Command::Train(train)) => train::run(&train, console),
+        Some(Command::Phantom(phantom)) => phantom::run(&phantom, console),
+        Some(Command::Weights(weights)) => weights::run(&weights, console),
         Some(Command::Devices) => {
             weights::list_devices();
             Ok(Outcome::Done)
@@ -91,7 +91,7 @@ pub fn why_no_display() -> Option<&'static str> {
 pub fn without_window(request: ViewerRequest, reason: &str) -> anyhow::Result<Outcome> {
     if let Some(demo) = request.demo {
         request.console.note(&format!("spinenet: {reason}; the demo runs without a window"));
-        return demo::run_headless(&demo, &request.console);
+        return demo::run_headless(&demo, request.console);
     }
     let folder = request.folder.map_or_else(|| "FOLDER".to_owned(), |folder| folder.display().to_string());
     anyhow::bail!(

@@ -24,7 +24,7 @@ pub struct PhantomArguments {
 }
 
 /// Runs `spinenet phantom`.
-pub fn run(arguments: &PhantomArguments, console: &Console) -> anyhow::Result<Outcome> {
+pub fn run(arguments: &PhantomArguments, console: Console) -> anyhow::Result<Outcome> {
     let line = console.progress("");
     for index in 0..arguments.count {
         let seed = arguments.seed.wrapping_add(index);

@@ -59,7 +59,7 @@ impl Files {
 }
 
 /// Runs `spinenet train`.
-pub fn run(arguments: &TrainArguments, console: &Console) -> anyhow::Result<Outcome> {
+pub fn run(arguments: &TrainArguments, console: Console) -> anyhow::Result<Outcome> {
     let (Network::Detector(files) | Network::Grading(files)) = &arguments.network;
     fs::create_dir_all(&files.out).with_context(|| format!("cannot make the folder: {}", files.out.display()))?;
     let line = console.progress("");

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 
 use super::Outcome;
-use super::console::{Console, print_line};
+use super::console::{Console, complain, print_line};
 use super::grade_table::aligned;
 use crate::model::weights::{WeightsError, WeightsFolder, list_weights, weights_search_path};
 use crate::pipeline::{DeviceChoice, verify_weights};
@@ -33,7 +33,7 @@ struct Place {
 }
 
 /// Runs `spinenet weights`.
-pub fn run(arguments: &WeightsArguments, console: &Console) -> anyhow::Result<Outcome> {
+pub fn run(arguments: &WeightsArguments, console: Console) -> anyhow::Result<Outcome> {
     let (place, verify) = match &arguments.action {
         Action::List(place) => (place, false),
         Action::Verify(place) => (place, true),
@@ -46,7 +46,7 @@ pub fn run(arguments: &WeightsArguments, console: &Console) -> anyhow::Result<Ou
     let mut failures = 0;
     let mut fail = |error: &dyn std::fmt::Display| {
         failures += 1;
-        console.complain(&error.to_string());
+        complain(&error.to_string());
     };
     for weights in found {
         match weights {

@@ -85,6 +85,9 @@ impl Evidence {
     ///
     /// # Errors
     /// If a file cannot be written.
+    ///
+    /// # Panics
+    /// Never: the description holds only what JSON can.
     pub fn write(&self, folder: &Path) -> Result<Vec<PathBuf>, PipelineError> {
         fs::create_dir_all(folder).map_err(PipelineError::file(folder))?;
         let stem = format!("{}_{}", self.map.level, self.map.grading);

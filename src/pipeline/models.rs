@@ -84,6 +84,9 @@ impl Models {
     ///
     /// # Errors
     /// As [`Self::load_detector`].
+    ///
+    /// # Panics
+    /// Never: it is loaded just before.
     pub fn detector(&mut self) -> Result<&Detector, PipelineError> {
         self.load_detector()?;
         Ok(self.detector.as_ref().expect("loaded one line above"))
@@ -93,6 +96,9 @@ impl Models {
     ///
     /// # Errors
     /// As [`Self::load_grader`].
+    ///
+    /// # Panics
+    /// Never: it is loaded just before.
     pub fn grader(&mut self) -> Result<&Grader, PipelineError> {
         self.load_grader()?;
         Ok(self.grader.as_ref().expect("loaded one line above"))

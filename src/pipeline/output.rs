@@ -93,6 +93,9 @@ impl OutputFormat {
     }
 
     /// The text of `entries` in this format; a single entry is a JSON object, not an array.
+    ///
+    /// # Panics
+    /// Never: reports hold only what JSON can.
     #[must_use]
     pub fn text(self, entries: &[ReportEntry]) -> String {
         match self {

@@ -235,7 +235,7 @@ impl Report {
             software: Software::this(),
             weights: parts.models.weights.clone(),
             device: parts.models.device.clone(),
-            views: parts.views.map(|views| views.count()),
+            views: parts.views.map(Views::count),
             research_use_only: true,
             experimental_gradings: parts.models.experimental_gradings(),
             pixel_spacing_mm: [rounded(geometry.row_spacing_mm(), 6), rounded(geometry.column_spacing_mm(), 6)],

@@ -124,11 +124,9 @@ impl TruthTable {
         }
         text.push('\n');
         for ((series, level), grades) in &self.grades {
-            text.push_str(&format!("{series},{level}"));
-            for (_, grade) in grades.iter() {
-                text.push(',');
-                text.push_str(&grade.map(|grade| grade.to_string()).unwrap_or_default());
-            }
+            let mut cells = vec![series.clone(), level.to_string()];
+            cells.extend(grades.iter().map(|(_, grade)| grade.map(|grade| grade.to_string()).unwrap_or_default()));
+            text.push_str(&cells.join(","));
             text.push('\n');
         }
         write_whole(file, text.as_bytes()).map_err(PipelineError::file(file))

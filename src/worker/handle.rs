@@ -253,13 +253,9 @@ fn run_guarded<W: Work>(work: &mut W, command: W::Command, job: &JobContext<W::E
             let text = payload.downcast_ref::<&str>().map(ToString::to_string);
             let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
             let error = JobError::Panicked(text.unwrap_or_else(|| "panic without a message".to_owned()));
-            tracing::error!(job = id_of(job), "a background job panicked");
+            tracing::error!(job = job.job.0, "a background job panicked");
             work.reset();
             Notice::Failed(Arc::new(error)).into()
         }
     }
-}
-
-fn id_of<E>(job: &JobContext<E>) -> u64 {
-    job.job.0
 }

@@ -75,9 +75,10 @@ pub struct JobEvent<E> {
 }
 
 /// A result that a job is to deliver.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub enum Loadable<T> {
     /// Not asked for.
+    #[default]
     Idle,
     /// The job is on its way.
     Pending(JobId),
@@ -87,13 +88,7 @@ pub enum Loadable<T> {
     Failed(Arc<JobError>),
 }
 
-// Derived, both would ask for `T: Default` and `T: Clone`.
-impl<T> Default for Loadable<T> {
-    fn default() -> Self {
-        Self::Idle
-    }
-}
-
+// Derived, it would ask for `T: Clone`.
 impl<T> Clone for Loadable<T> {
     fn clone(&self) -> Self {
         match self {
