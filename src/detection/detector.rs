@@ -95,7 +95,7 @@ impl Detector {
             on_progress(Progress { step: "Finding vertebrae", done, total: slices.len() });
             let picture = SlicePicture::new(volume, slice, self.config.pixel_mm);
             let found = self.candidates(&picture, &frame)?;
-            let on_plane = |canvas: DVec2| standard.from_image(slice, frame.image_from_canvas(canvas));
+            let on_plane = |canvas: DVec2| standard.of_image(slice, frame.image_from_canvas(canvas));
             seen.push(found.into_iter().map(|candidate| moved(&candidate, on_plane)).collect());
         }
         on_progress(Progress { step: "Finding vertebrae", done: slices.len(), total: slices.len() });
@@ -161,16 +161,16 @@ impl StandardPlane {
         Self { posterior, inferior, geometry: geometry.clone() }
     }
 
-    fn from_lps(&self, lps: DVec3) -> DVec2 {
+    fn of_lps(&self, lps: DVec3) -> DVec2 {
         DVec2::new(lps.dot(self.posterior), lps.dot(self.inferior))
     }
 
-    fn from_image(&self, slice: usize, image: DVec2) -> DVec2 {
-        self.from_lps(self.geometry.lps_from_voxel([slice as f64, image.y, image.x]))
+    fn of_image(&self, slice: usize, image: DVec2) -> DVec2 {
+        self.of_lps(self.geometry.lps_from_voxel([slice as f64, image.y, image.x]))
     }
 
     fn to_image(&self, slice: usize, standard: DVec2) -> DVec2 {
-        let from_origin = standard - self.from_lps(self.geometry.slice_origins_lps()[slice]);
+        let from_origin = standard - self.of_lps(self.geometry.slice_origins_lps()[slice]);
         let lps = self.posterior * from_origin.x + self.inferior * from_origin.y;
         let along = DVec2::new(lps.dot(self.geometry.column_direction()), lps.dot(self.geometry.row_direction()));
         along / self.geometry.pixel_size_mm()

@@ -42,3 +42,6 @@ pub enum DetectionError {
     #[error("the detector network failed: {0}")]
     Network(#[from] candle_core::Error),
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,8 @@
 //! blocks (He et al. 2016) with group normalization; four scales, so that the deepest cells see the whole slice: the
 //! level of a body is told by where the sacrum is.
 
+#![allow(clippy::needless_pass_by_value, reason = "variable builders are passed by value, as everywhere in Candle")]
+
 use candle_core::{DType, Device, Result, Tensor, bail};
 use candle_nn::{Init, VarBuilder, VarMap};
 use serde::{Deserialize, Serialize};

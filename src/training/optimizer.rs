@@ -1,4 +1,4 @@
-//! AdamW with a cosine schedule, seeded initialization, and a state that can be saved.
+//! `AdamW` with a cosine schedule, seeded initialization, and a state that can be saved.
 
 use std::collections::HashMap;
 use std::f64::consts::PI;
@@ -38,7 +38,7 @@ impl CosineSchedule {
     }
 }
 
-/// AdamW (Loshchilov & Hutter 2019): decoupled weight decay on matrices and kernels, none on vectors (biases, norms).
+/// `AdamW` (Loshchilov & Hutter 2019): decoupled weight decay on matrices and kernels, none on vectors (biases, norms).
 pub struct AdamW {
     parameters: Vec<Parameter>,
     weight_decay: f64,
@@ -287,11 +287,11 @@ mod tests {
         weight.broadcast_add(bias).and_then(|sum| (sum - 3.0)?.sqr()?.mean_all()).expect("loss")
     }
 
-    /// import torch
-    /// w = torch.ones(2, 3, requires_grad=True); b = torch.full((3,), 0.5, requires_grad=True)
-    /// o = torch.optim.AdamW([{"params": [w], "weight_decay": 0.1}, {"params": [b], "weight_decay": 0.0}], lr=0.01)
-    /// for _ in range(5): o.zero_grad(); ((w + b - 3) ** 2).mean().backward(); o.step()
-    /// print(w, b)
+    // import torch
+    // w = torch.ones(2, 3, requires_grad=True); b = torch.full((3,), 0.5, requires_grad=True)
+    // o = torch.optim.AdamW([{"params": [w], "weight_decay": 0.1}, {"params": [b], "weight_decay": 0.0}], lr=0.01)
+    // for _ in range(5): o.zero_grad(); ((w + b - 3) ** 2).mean().backward(); o.step()
+    // print(w, b)
     #[test]
     fn five_steps_equal_those_of_pytorch() {
         let variables = variables();

@@ -334,3 +334,6 @@ impl TrainingLog {
         writeln!(self.file, "{line}").map_err(|source| DetectorTrainingError::Write { source, path: self.path.clone() })
     }
 }
+
+#[cfg(test)]
+mod tests;

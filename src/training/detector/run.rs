@@ -8,7 +8,7 @@ use candle_nn::{VarBuilder, VarMap};
 use serde::Serialize;
 
 use super::sample::LabelledSlice;
-use super::validation::{ScanOutcome, Summary, evaluate_scan, stack_disc_centers, summarize};
+use super::validation::{DiscCenters, ScanOutcome, Summary, evaluate_scan, stack_disc_centers, summarize};
 use super::{DetectorTrainingConfig, DetectorTrainingError, TrainingSet, train};
 use crate::detection::{DetectionError, Detector};
 use crate::model::WeightsInfo;
@@ -147,7 +147,7 @@ impl Outcomes {
         &mut self,
         detector: &Detector,
         case: &ScanCase,
-        mask_centers: &HashMap<u32, Vec<(DiscLevel, [f64; 3])>>,
+        mask_centers: &DiscCenters,
         cancel: &CancelToken,
     ) -> Result<(), DetectorTrainingError> {
         let (detection, error) = match detector.detect(&case.volume, cancel, &mut |_| {}) {

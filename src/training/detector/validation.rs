@@ -98,12 +98,15 @@ fn is_false(body: &Vertebra, truth: &[Vertebra]) -> bool {
     !above_all && !outlines.iter().any(|corners| corners.contains(center))
 }
 
-/// Disc centers `[slice, row, column]` of the T2 SPACE stacks by patient, from the centroids of the data set's disc masks
+/// Disc centers `[slice, row, column]` by patient.
+pub type DiscCenters = HashMap<u32, Vec<(DiscLevel, [f64; 3])>>;
+
+/// Disc centers of the T2 SPACE stacks by patient, from the centroids of the data set's disc masks
 /// (`gt_discs.csv` in `folder`). Slices are counted from the first one that is there.
 ///
 /// # Errors
 /// If the table or the folder of images cannot be read.
-pub fn stack_disc_centers(folder: &Path) -> Result<HashMap<u32, Vec<(DiscLevel, [f64; 3])>>, DetectorTrainingError> {
+pub fn stack_disc_centers(folder: &Path) -> Result<DiscCenters, DetectorTrainingError> {
     let (images, table) = (folder.join("t2_SPACE/images"), folder.join("gt_discs.csv"));
     let unreadable = |path: &Path, reason: String| DetectorTrainingError::Table { reason, path: path.to_owned() };
     let mut first_slices: HashMap<u32, f64> = HashMap::new();
@@ -116,7 +119,7 @@ pub fn stack_disc_centers(folder: &Path) -> Result<HashMap<u32, Vec<(DiscLevel, 
         }
     }
     let mut reader = csv::Reader::from_path(&table).map_err(|error| unreadable(&table, error.to_string()))?;
-    let mut centers: HashMap<u32, Vec<_>> = HashMap::new();
+    let mut centers = DiscCenters::new();
     for row in reader.deserialize::<DiscRow>() {
         let row = row.map_err(|error| unreadable(&table, error.to_string()))?;
         if let (Ok(level), Some(first)) = (row.level.parse(), first_slices.get(&row.patient)) {
