@@ -34,9 +34,9 @@ fn evidence(scene: &Scene) -> Option<EvidencePaint> {
     let look = EvidenceLook {
         opacity: state.opacity,
         threshold: state.threshold,
-        range: (state.threshold, state.peak.max(state.threshold + f32::MIN_POSITIVE)),
+        range: (0.0, state.peak.max(f32::MIN_POSITIVE)),
         color_map: state.color_map,
-        fill: EvidenceFill::Graded,
+        fill: EvidenceFill::Even,
     };
     state.texture.clone().map(|map| EvidencePaint { map, look })
 }
