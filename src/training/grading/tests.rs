@@ -6,7 +6,7 @@ use candle_core::Device;
 use glam::{DVec2, DVec3};
 
 use super::*;
-use crate::model::weights::find_weights;
+use crate::model::weights::{WeightsFolder, find_weights};
 use crate::model::{Grader, Views};
 use crate::spine::{Corners, DiscLevel, Grading, Vertebra, VertebraLabel, VertebraOutline, discs_between};
 use crate::task::CancelToken;
@@ -165,6 +165,18 @@ fn published_weights_load_and_grade() {
     assert_ne!(one, all);
     token.cancel();
     assert!(grader.grade(&case.volume, disc, Views::One, &token).is_err());
+}
+
+#[test]
+fn the_shipped_weights_are_whole_and_of_the_shipped_configuration() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = WeightsFolder::open(&source.join("weights/grading-0.1.0")).expect("shipped");
+    let grader = Grader::from_folder(&folder, &Device::Cpu).expect("whole");
+    assert_eq!(grader.network().config(), &GradingConfig::shipped());
+    assert_eq!(grader.unvalidated(), [Grading::CentralCanalStenosis]);
+    let text = std::fs::read_to_string(source.join("assets/training/grading.toml")).expect("shipped");
+    let config: GradingTrainingConfig = toml::from_str(&text).expect("valid");
+    assert_eq!(config.network, GradingConfig::shipped());
 }
 
 #[test]
