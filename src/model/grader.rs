@@ -198,7 +198,7 @@ mod tests {
 
     /// Eight slices of a pattern that differs everywhere, and a disc in its middle.
     fn scan() -> (Volume, Disc) {
-        let origins = (0..8).map(|slice| DVec3::X * (slice as f64 * 4.0)).collect();
+        let origins = (0..8).map(|slice| DVec3::X * (4.0 * f64::from(slice))).collect();
         let geometry = VolumeGeometry::new(origins, DVec3::Y, -DVec3::Z, 1.0, 1.0).expect("valid geometry");
         let value = |index: usize| 60.0 + 40.0 * ((index as f32 * 0.37).sin() + (index as f32 * 0.011).cos());
         let volume = Volume::new(90, 80, (0..8 * 90 * 80).map(value).collect(), geometry).expect("matching size");

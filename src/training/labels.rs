@@ -56,7 +56,7 @@ impl ClassSet {
     /// The class, if there is just one.
     #[must_use]
     pub fn single(self) -> Option<ClassIndex> {
-        self.lowest().filter(|_| self.0.count_ones() == 1)
+        self.lowest().filter(|_| self.0.is_power_of_two())
     }
 }
 
@@ -122,8 +122,7 @@ mod tests {
     fn exact_grades_become_single_classes() {
         let labels = DiscLabels::exact(&PerGrading::from_fn(|grading| match grading {
             Grading::Pfirrmann => 5,
-            Grading::DiscNarrowing => 1,
-            Grading::LowerMarrowChange => 1,
+            Grading::DiscNarrowing | Grading::LowerMarrowChange => 1,
             _ => 0,
         }));
         assert_eq!(labels.gradings[Grading::Pfirrmann].single(), Some(4));

@@ -292,7 +292,7 @@ fn stack_case(
         let slice = slice.ok_or_else(|| SpiderError::Stack { patient, reason: format!("no slice {image}") })?;
         marked.push((slice, landmarks));
     }
-    let slices = files.iter().map(|file| read_image(file)).collect::<Result<Vec<_>, _>>()?;
+    let slices = files.iter().map(PathBuf::as_path).map(read_image).collect::<Result<Vec<_>, _>>()?;
     let pixel_size_mm = marked.first().map_or(DVec2::ZERO, |(_, landmarks)| landmarks.pixel_size_mm);
     let volume = stack_volume(patient, &slices, pixel_size_mm)?;
     let (vertebrae, top_is_extrapolated) = vertebrae_of(&marked);

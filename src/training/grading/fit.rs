@@ -66,6 +66,13 @@ pub(super) struct Fitted {
     pub(super) variables: VarMap,
 }
 
+/// A checkpoint with the tensors that it points to.
+type SavedRun = (Checkpoint, HashMap<String, Tensor>);
+
+fn file_error(source: std::io::Error, path: &Path) -> GradingTrainingError {
+    GradingTrainingError::File { source, path: path.to_owned() }
+}
+
 impl Run<'_> {
     /// Trains through both stages. `after_flat` sees the flat network before it is inflated.
     pub(super) fn fit(
@@ -73,7 +80,7 @@ impl Run<'_> {
         after_flat: &mut dyn FnMut(&FlatNetwork) -> Result<(), GradingTrainingError>,
         on_progress: &mut dyn FnMut(Progress),
     ) -> Result<Fitted, GradingTrainingError> {
-        fs::create_dir_all(self.folder).map_err(|source| self.file_error(source, self.folder))?;
+        fs::create_dir_all(self.folder).map_err(|source| file_error(source, self.folder))?;
         let device = Device::Cpu;
         let variables = self.config.network.initial_variables(self.seed, &device)?;
         let vb = VarBuilder::from_varmap(&variables, DType::F32, &device);
@@ -121,7 +128,7 @@ impl Run<'_> {
         &self,
         name: StageName,
         variables: &VarMap,
-        resumed: Option<(Checkpoint, HashMap<String, Tensor>)>,
+        resumed: Option<SavedRun>,
         on_progress: &mut dyn FnMut(Progress),
         forward: &dyn Fn(&Tensor, &mut Dropout) -> candle_core::Result<PerGrading<Tensor>>,
     ) -> Result<(), GradingTrainingError> {
@@ -240,7 +247,7 @@ impl Run<'_> {
         seconds: f64,
     ) -> Result<(), GradingTrainingError> {
         let path = self.folder.join("log.csv");
-        let failed = |source| self.file_error(source, &path);
+        let failed = |source| file_error(source, &path);
         let fresh = !path.exists();
         let mut file = fs::OpenOptions::new().create(true).append(true).open(&path).map_err(failed)?;
         let row = |cells: Vec<String>| cells.join(",");
@@ -252,10 +259,6 @@ impl Run<'_> {
         let total: f64 = losses.iter().map(|(_, loss)| loss).sum();
         let parts = row(losses.iter().map(|(_, loss)| format!("{loss:.4}")).collect());
         writeln!(file, "{stage},{},{steps},{seconds:.1},{total:.4},{parts}", epoch + 1).map_err(failed)
-    }
-
-    fn file_error(&self, source: std::io::Error, path: &Path) -> GradingTrainingError {
-        GradingTrainingError::File { source, path: path.to_owned() }
     }
 
     fn checkpoint_path(&self) -> PathBuf {
@@ -280,20 +283,20 @@ impl Run<'_> {
         let temporary = self.checkpoint_path().with_extension("json.new");
         text.and_then(|text| fs::write(&temporary, text))
             .and_then(|()| fs::rename(&temporary, self.checkpoint_path()))
-            .map_err(|source| self.file_error(source, &self.checkpoint_path()))?;
+            .map_err(|source| file_error(source, &self.checkpoint_path()))?;
         if let Some(old) = old.filter(|old| old.tensors != checkpoint.tensors) {
             let path = self.folder.join(old.tensors);
-            fs::remove_file(&path).map_err(|source| self.file_error(source, &path))?;
+            fs::remove_file(&path).map_err(|source| file_error(source, &path))?;
         }
         Ok(())
     }
 
-    fn read_checkpoint(&self) -> Result<Option<(Checkpoint, HashMap<String, Tensor>)>, GradingTrainingError> {
+    fn read_checkpoint(&self) -> Result<Option<SavedRun>, GradingTrainingError> {
         let path = self.checkpoint_path();
         if !path.exists() {
             return Ok(None);
         }
-        let failed = |source| self.file_error(source, &path);
+        let failed = |source| file_error(source, &path);
         let text = fs::read(&path).map_err(failed)?;
         let checkpoint: Checkpoint = serde_json::from_slice(&text).map_err(|error| failed(error.into()))?;
         if checkpoint.config != *self.config {
