@@ -331,7 +331,7 @@ fn stack_volume(patient: u32, slices: &[image::GrayImage], pixel_size_mm: DVec2)
     if slices.iter().any(|slice| slice.dimensions() != (columns, rows)) {
         return Err(failed("the slices differ in size".to_owned()));
     }
-    let voxels = slices.iter().flat_map(|slice| slice.as_raw()).map(|value| f32::from(*value)).collect();
+    let voxels = slices.iter().flat_map(image::GrayImage::as_raw).map(|value| f32::from(*value)).collect();
     let normal = DVec3::Y.cross(-DVec3::Z);
     let origins = (0..slices.len()).map(|slice| normal * (slice as f64 * SPACE_SLICE_SPACING_MM)).collect();
     VolumeGeometry::new(origins, DVec3::Y, -DVec3::Z, pixel_size_mm.y, pixel_size_mm.x)
