@@ -82,6 +82,12 @@ pub fn text_shadow() -> Color32 {
     Color32::from_black_alpha(200)
 }
 
+/// Dark backing of a whole name on the image, through which the tissue is still seen.
+#[must_use]
+pub fn name_backing() -> Color32 {
+    Color32::from_black_alpha(130)
+}
+
 /// Font of labels painted on the image.
 #[must_use]
 pub fn image_font(size: f32) -> FontId {

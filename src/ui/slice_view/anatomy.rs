@@ -1,8 +1,8 @@
 //! Outlines and names of the vertebral bodies, names of the discs.
 
-use eframe::egui::{self, Align2, CursorIcon, Painter, Pos2, Rect, Role, Sense, Shape, Stroke, Ui, WidgetInfo, vec2};
+use eframe::egui::{self, Align2, CursorIcon, Painter, Pos2, Role, Sense, Shape, Stroke, Ui, WidgetInfo, vec2};
 
-use super::{Scene, input, text_on_image};
+use super::{Scene, input, name_on_image};
 use crate::spine::{Corners, Disc, Vertebra};
 use crate::ui::action::UiAction;
 use crate::ui::state::AnnotationLevel;
@@ -49,7 +49,8 @@ fn vertebra_outline(painter: &Painter, scene: &Scene, vertebra: &Vertebra) {
         painter.add(Shape::line(path.to_vec(), stroke));
     }
     let center = scene.transform.screen_from_image(corners.center());
-    text_on_image(painter, center, Align2::CENTER_CENTER, &vertebra.label.to_string(), 13.0, theme::VERTEBRA);
+    let colors = [theme::VERTEBRA, theme::name_backing()];
+    name_on_image(painter, center, Align2::CENTER_CENTER, &vertebra.label.to_string(), colors);
 }
 
 fn disc_name_ui(ui: &Ui, painter: &Painter, scene: &Scene, disc: &Disc, actions: &mut Vec<UiAction>) {
@@ -70,7 +71,7 @@ fn disc_name_ui(ui: &Ui, painter: &Painter, scene: &Scene, disc: &Disc, actions:
     let response = ui.interact(rect, ui.scope_id().with(("disc", disc.level)), Sense::click());
     response.widget_info(|| WidgetInfo::labeled(Role::Button, true, format!("Disc {name}")));
     let selected = scene.state.selection.is_some_and(|selection| selection.level == disc.level);
-    paint_disc_name(painter, rect, at, anchor, &name, selected, response.hovered());
+    name_on_image(painter, at, anchor, &name, disc_colors(selected, response.hovered()));
     painter.line_segment([anterior + outward * 4.0, at - outward * 3.0], Stroke::new(1.0, leader_color(selected)));
     if response.clicked() {
         actions.push(UiAction::SelectDisc(disc.level));
@@ -85,16 +86,11 @@ fn leader_color(selected: bool) -> egui::Color32 {
     if selected { theme::ACCENT } else { theme::DISC.gamma_multiply(0.45) }
 }
 
-fn paint_disc_name(painter: &Painter, rect: Rect, at: Pos2, anchor: Align2, name: &str, selected: bool, hovered: bool) {
-    let color = if selected {
-        theme::TEXT_STRONG
-    } else if hovered {
-        theme::ACCENT
-    } else {
-        theme::DISC
-    };
-    if selected {
-        painter.rect_filled(rect, 4.0, theme::ACCENT_DIM);
+/// Text and backing of a disc's name.
+fn disc_colors(selected: bool, hovered: bool) -> [egui::Color32; 2] {
+    match (selected, hovered) {
+        (true, _) => [theme::TEXT_STRONG, theme::ACCENT_DIM],
+        (false, true) => [theme::ACCENT, theme::name_backing()],
+        (false, false) => [theme::DISC, theme::name_backing()],
     }
-    text_on_image(painter, at, anchor, name, 13.0, color);
 }

@@ -81,6 +81,14 @@ fn probe_at(scene: &Scene, pointer: Pos2) -> Option<Probe> {
     Some(Probe { image, value })
 }
 
+/// A name on the image, on a backing: it may stand on tissue of any brightness.
+fn name_on_image(painter: &egui::Painter, at: Pos2, anchor: Align2, name: &str, [color, backing]: [egui::Color32; 2]) {
+    let galley = painter.layout_no_wrap(name.to_owned(), theme::image_font(13.0), color);
+    let rect = anchor.anchor_size(at, galley.size());
+    painter.rect_filled(rect.expand2(egui::vec2(4.0, 1.0)), 4.0, backing);
+    painter.galley(rect.min, galley, color);
+}
+
 /// Text on the image with a dark edge, so that it reads on bright tissue too.
 fn text_on_image(
     painter: &egui::Painter,
