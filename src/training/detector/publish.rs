@@ -46,7 +46,7 @@ fn metadata(config: &DetectorTrainingConfig, outcome: &DetectorOutcome, command:
                       slices and named by the best chain from the sacrum up."
             .to_owned(),
         authors: "spinenet-viewer contributors".to_owned(),
-        copyright: "Weights under MIT or Apache-2.0; trained on data under CC BY 4.0 (see attribution).".to_owned(),
+        copyright: "Weights under the MIT License; trained on data under CC BY 4.0 (see attribution).".to_owned(),
         intended_use: "Research only; not a medical device.".to_owned(),
         data_source: SPIDER.to_owned(),
         references: vec![
