@@ -325,7 +325,7 @@ fn deflated_and_implicit_files_are_read() {
 fn deflated_data_sets_may_not_explode() {
     let (_folder, paths) = written(&volume(&[]));
     edit(&paths[0], |object| {
-        put(object, tags::PIXEL_DATA, VR::OW, PrimitiveValue::U16(vec![0; 12 << 20].into()));
+        put(object, tags::PIXEL_DATA, VR::OW, PrimitiveValue::U16(vec![0; 32 << 20].into()));
         object.update_meta(|meta| meta.transfer_syntax = uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN.to_owned());
     });
     assert!(only_refusal(&paths[0]).starts_with("deflated data set grows beyond"));
