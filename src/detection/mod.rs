@@ -1,8 +1,8 @@
 //! From a sagittal scan to labelled vertebral bodies.
 //!
 //! The network ([`crate::model::detector`]) looks at each middle slice by itself ([`canvas`]); its peaks become candidate
-//! bodies with corners ([`decode`]); those of neighbouring slices are linked into tracks ([`tracks`]); the chain with the
-//! most evidence is the spine, named from the sacrum up ([`chain`]).
+//! bodies with corners (`decode`); those of neighbouring slices are linked into tracks (`tracks`); the chain with the
+//! most evidence is the spine, named from the sacrum up (`chain`).
 
 pub mod canvas;
 mod chain;

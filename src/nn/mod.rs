@@ -2,7 +2,7 @@
 //!
 //! Candle 0.11 has no 3-D convolution, computes the input gradient of a convolution on the CPU with a naive loop, returns
 //! a wrong gradient for max-pooling and gives ReLU the gradient 1 at 0. The functions here are differentiable through
-//! Candle's autograd. In `f32` on the CPU they run on one kernel ([`correlation`]) for the forward pass and both
+//! Candle's autograd. In `f32` on the CPU they run on one kernel (`correlation`) for the forward pass and both
 //! gradients; elsewhere they are composed from stock operations. Results do not depend on the number of threads.
 
 mod activation;

@@ -1,6 +1,6 @@
 //! Slices and evidence drawn by the GPU inside egui.
 //!
-//! ```ignore
+//! ```text
 //! // once, where the window is made:
 //! let renderer = SliceRenderer::new(&render_state);
 //! // when a series or a map arrives (cheap handles; GPU memory goes with the last one):

@@ -10,13 +10,10 @@ use super::{DetectorOutcome, DetectorTrainingConfig, DetectorTrainingError};
 use crate::model::detector::DETECTOR_WEIGHTS;
 use crate::model::weights::{Training, WeightsFolder, WeightsMetadata, save_weights};
 use crate::training::optimizer::sorted;
+use crate::training::spider::ATTRIBUTION;
 
 /// Version of the weights that this code trains.
 const VERSION: &str = "0.1.0";
-
-const SPIDER: &str = "SPIDER: van der Graaf J.W., van Hooff M.L., Buckens C.F.M., et al., \"Lumbar spine segmentation in \
-    MR images: a dataset and a public benchmark\", Sci Data 11, 264 (2024), doi:10.1038/s41597-024-03090-w, CC BY 4.0. \
-    Changed: 8-bit slices, some of each volume; corner landmarks added.";
 
 /// Writes `<folder>/vertebra-detector-<version>/` with the network as f16; `command` is how to train it again.
 ///
@@ -48,7 +45,7 @@ fn metadata(config: &DetectorTrainingConfig, outcome: &DetectorOutcome, command:
         authors: "spinenet-viewer contributors".to_owned(),
         copyright: "Weights under the MIT License; trained on data under CC BY 4.0 (see attribution).".to_owned(),
         intended_use: "Research only; not a medical device.".to_owned(),
-        data_source: SPIDER.to_owned(),
+        data_source: ATTRIBUTION.to_owned(),
         references: vec![
             "He K., Zhang X., Ren S., Sun J., Identity mappings in deep residual networks, ECCV 2016".to_owned(),
         ],
@@ -72,7 +69,7 @@ fn metadata(config: &DetectorTrainingConfig, outcome: &DetectorOutcome, command:
                 "config": config,
             }),
         },
-        attribution: vec![SPIDER.to_owned()],
+        attribution: vec![ATTRIBUTION.to_owned()],
         ..WeightsMetadata::default()
     }
 }

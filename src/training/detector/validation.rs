@@ -21,7 +21,7 @@ pub struct DiscOutcome {
     pub level: DiscLevel,
     /// Distance to the detected disc of the same level, mm; `None` if there is none.
     pub distance_mm: Option<f64>,
-    /// Level of the nearest detected disc within [`FOUND_WITHIN_MM`], whichever it is.
+    /// Level of the nearest detected disc within `FOUND_WITHIN_MM`, whichever it is.
     pub nearest: Option<DiscLevel>,
 }
 

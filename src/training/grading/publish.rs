@@ -11,13 +11,10 @@ use super::{GradingTrainingConfig, GradingTrainingError, TrainingOutcome};
 use crate::model::grader::GRADING_WEIGHTS;
 use crate::model::weights::{Training, WeightsFolder, WeightsMetadata, save_weights};
 use crate::training::optimizer::sorted;
+use crate::training::spider::ATTRIBUTION;
 
 /// Version of the weights that this code trains.
 const VERSION: &str = "0.1.0";
-
-const SPIDER: &str = "SPIDER: van der Graaf J.W., van Hooff M.L., Buckens C.F.M., et al., \"Lumbar spine segmentation in \
-    MR images: a dataset and a public benchmark\", Sci Data 11, 264 (2024), doi:10.1038/s41597-024-03090-w, CC BY 4.0. \
-    Changed: 8-bit slices, some of each volume; corner landmarks added.";
 
 /// Writes `<folder>/grading-<version>/` with the network of all patients as f16; `command` is how to train it again.
 /// `None` if there is no such network.
@@ -63,7 +60,7 @@ fn metadata(config: &GradingTrainingConfig, outcome: &TrainingOutcome, command: 
         authors: "spinenet-viewer contributors".to_owned(),
         copyright: "Weights under the MIT License; trained on data under CC BY 4.0 (see attribution).".to_owned(),
         intended_use: "Research only; not a medical device.".to_owned(),
-        data_source: SPIDER.to_owned(),
+        data_source: ATTRIBUTION.to_owned(),
         references: vec![
             "Jamaludin A., Kadir T., Zisserman A., SpineNet: Automated classification and evidence visualization in \
              spinal MRIs, Medical Image Analysis 41 (2017) 63-73"
@@ -82,7 +79,7 @@ fn metadata(config: &GradingTrainingConfig, outcome: &TrainingOutcome, command: 
             command: command.to_owned(),
             results,
         },
-        attribution: vec![SPIDER.to_owned()],
+        attribution: vec![ATTRIBUTION.to_owned()],
         ..WeightsMetadata::default()
     }
 }
