@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::examples::ScanKind;
+use crate::evaluation::{ConfusionMatrix, area_under_curve};
 use crate::spine::{DiscLevel, Grading, PerGrading};
 use crate::training::labels::DiscLabels;
 
@@ -152,16 +153,18 @@ fn row(predictions: &[&HeldOutPrediction], kind: ScanKind, grading: MeasuredGrad
     patients.sort_unstable();
     patients.dedup();
     let folds = answers.iter().map(|answer| answer.fold).max()? + 1;
-    let balanced = |fold: Option<usize>| {
+    let matrix = |fold: Option<usize>| {
         let chosen = answers.iter().filter(|answer| fold.is_none_or(|fold| answer.fold == fold));
-        let (truth, predicted): (Vec<_>, Vec<_>) = chosen.map(|answer| (answer.truth, answer.predicted)).unzip();
-        balanced_accuracy(&truth, &predicted, classes).map(|share| share * 100.0)
+        let pairs: Vec<_> = chosen.map(|answer| (answer.truth, answer.predicted)).collect();
+        ConfusionMatrix::from_pairs(&pairs, classes)
     };
-    let per_fold: Vec<f64> = (0..folds).filter_map(|fold| balanced(Some(fold))).collect();
+    let balanced = |matrix: &ConfusionMatrix| matrix.balanced_accuracy().map(|share| share * 100.0);
+    let per_fold: Vec<f64> = (0..folds).filter_map(|fold| balanced(&matrix(Some(fold)))).collect();
     let mean = per_fold.iter().sum::<f64>() / per_fold.len() as f64;
     let variance = per_fold.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / per_fold.len() as f64;
-    let close = answers.iter().filter(|answer| answer.truth.abs_diff(answer.predicted) <= 1).count();
-    let scores: Vec<(f32, bool)> = answers.iter().map(|answer| (answer.severity, answer.truth > 0)).collect();
+    let pooled = matrix(None);
+    let scores: Vec<(bool, f64)> =
+        answers.iter().map(|answer| (answer.truth > 0, f64::from(answer.severity))).collect();
     Some(MeasuredRow {
         grading,
         scans: kind,
@@ -170,32 +173,10 @@ fn row(predictions: &[&HeldOutPrediction], kind: ScanKind, grading: MeasuredGrad
         class_counts: (0..classes).map(|class| answers.iter().filter(|a| a.truth == class).count()).collect(),
         balanced_accuracy: mean,
         standard_deviation: variance.sqrt(),
-        pooled_balanced_accuracy: balanced(None)?,
-        within_one_grade: (classes > 2).then(|| 100.0 * close as f64 / answers.len() as f64),
+        pooled_balanced_accuracy: balanced(&pooled)?,
+        within_one_grade: if classes > 2 { pooled.accuracy_within(1).map(|share| share * 100.0) } else { None },
         area_under_curve: if classes == 2 { area_under_curve(&scores) } else { None },
     })
-}
-
-/// Mean over the classes that occur of the share predicted right; `None` without any disc.
-fn balanced_accuracy(truth: &[usize], predicted: &[usize], classes: usize) -> Option<f64> {
-    let recalls: Vec<f64> = (0..classes)
-        .filter_map(|class| {
-            let of_class: Vec<bool> =
-                truth.iter().zip(predicted).filter(|(t, _)| **t == class).map(|(_, p)| *p == class).collect();
-            let right = of_class.iter().filter(|right| **right).count();
-            (!of_class.is_empty()).then(|| right as f64 / of_class.len() as f64)
-        })
-        .collect();
-    (!recalls.is_empty()).then(|| recalls.iter().sum::<f64>() / recalls.len() as f64)
-}
-
-/// Probability that a positive scores above a negative (ties count half); `None` without both.
-fn area_under_curve(scores: &[(f32, bool)]) -> Option<f64> {
-    let (positive, negative): (Vec<_>, Vec<_>) = scores.iter().partition(|(_, positive)| *positive);
-    let pairs = positive.len() * negative.len();
-    let above =
-        |p: f32| negative.iter().map(move |(n, _)| if p > *n { 1.0 } else { 0.5 * f64::from(u8::from(p == *n)) });
-    (pairs > 0).then(|| positive.iter().flat_map(|(p, _)| above(*p)).sum::<f64>() / pairs as f64)
 }
 
 #[cfg(test)]
