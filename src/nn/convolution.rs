@@ -3,7 +3,7 @@
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
-use super::correlation::{Correlation, arrange_filters};
+use super::correlation::{Correlation, Filters};
 use super::{elements, on_cpu, stock};
 
 /// How a 3-D filter moves over its input: `[slice, row, column]`.
@@ -74,8 +74,12 @@ pub fn conv3d_input_gradient(
     grad_output.contiguous()?.apply_op2_no_bwd(&weight.contiguous()?, &InputGradient { sizes })
 }
 
-/// Gradient of a loss to the weights of [`conv3d`].
-fn conv3d_weight_gradient(
+/// Gradient of a loss to the weights of [`conv3d`], from its gradient to the output, on the CPU only. Not differentiable
+/// itself.
+///
+/// # Errors
+/// As [`conv3d_input_gradient`].
+pub fn conv3d_weight_gradient(
     grad_output: &Tensor,
     input: &Tensor,
     weight_shape: &[usize],
@@ -114,11 +118,6 @@ fn sizes(input: &[usize], weight: &[usize], window: ConvWindow) -> Result<Correl
     Ok(Correlation { samples, in_channels, out_channels, input, kernel, stride: window.stride, offset, output })
 }
 
-/// Index of a weight `[o, c, kd, kh, kw]`.
-fn weight_index(channels: usize, kernel: [usize; 3], filter: usize, channel: usize, tap: [usize; 3]) -> usize {
-    (((filter * channels + channel) * kernel[0] + tap[0]) * kernel[1] + tap[1]) * kernel[2] + tap[2]
-}
-
 /// The convolution with its gradients, with bias (three arguments) and without.
 struct Convolution {
     window: ConvWindow,
@@ -133,10 +132,7 @@ impl Convolution {
     ) -> Result<(CpuStorage, Shape)> {
         let sizes = sizes(input_layout.dims(), weight_layout.dims(), self.window)?;
         let (input, weight) = (elements(input, input_layout)?, elements(weight, weight_layout)?);
-        let (channels, kernel) = (sizes.in_channels, sizes.kernel);
-        let filters = arrange_filters(sizes.out_channels, channels, kernel, |filter, channel, tap| {
-            weight[weight_index(channels, kernel, filter, channel, tap)]
-        });
+        let filters = Filters::contiguous(weight, sizes.in_channels, sizes.kernel);
         Ok((CpuStorage::F32(sizes.run(input, &filters, bias)), output_shape(&sizes).as_slice().into()))
     }
 
@@ -211,78 +207,114 @@ impl CustomOp3 for Convolution {
     }
 }
 
-/// Gradient to the input: for each phase of the stride a correlation of the output's gradient with mirrored filters.
+/// Gradient to the input: a correlation of the output's gradient with mirrored filters. Where the convolution has a
+/// stride, inputs fall into phases that each see their own taps; the phases are channels of the correlation, put back
+/// into their places afterwards.
 struct InputGradient {
     sizes: Correlation,
 }
 
-/// Inputs of one axis that share their taps: `position = first + step · index`.
-#[derive(Clone, Copy)]
-struct AxisPhase {
-    first: usize,
-    count: usize,
-    /// Taps `first_tap + stride · j`, `j < taps`.
-    first_tap: usize,
-    taps: usize,
-    offset: isize,
-}
-
 impl InputGradient {
-    /// Phases of one axis. Input `y` gets from output `t − j` through tap `r + stride·j`, where `y + padding = stride·t + r`.
-    fn axis_phases(&self, axis: usize) -> Vec<AxisPhase> {
-        let (stride, size, kernel) = (self.sizes.stride[axis], self.sizes.input[axis], self.sizes.kernel[axis]);
-        let padding = self.sizes.offset[axis].unsigned_abs();
-        (0..stride.min(kernel))
-            .filter_map(|remainder| {
-                let t_first = padding.saturating_sub(remainder).div_ceil(stride);
-                let first = t_first * stride + remainder - padding;
-                let taps = (kernel - remainder).div_ceil(stride);
-                let offset = t_first as isize - (taps as isize - 1);
-                let count = size.checked_sub(first).filter(|rest| *rest > 0)?.div_ceil(stride);
-                Some(AxisPhase { first, count, first_tap: remainder, taps, offset })
-            })
-            .collect()
+    fn run(&self, grad_output: &[f32], weight: &[f32]) -> Vec<f32> {
+        let sizes = &self.sizes;
+        if sizes.stride == [1; 3] {
+            let filters = Filters::mirrored(weight, sizes.in_channels, sizes.kernel);
+            let offset = [0, 1, 2].map(|axis| 1 - sizes.kernel[axis] as isize - sizes.offset[axis]);
+            return self.transposed(sizes.in_channels, sizes.kernel, offset, sizes.input).run(
+                grad_output,
+                &filters,
+                None,
+            );
+        }
+        let taps = self.phase_taps();
+        let filters = self.phase_filters(weight);
+        // Position `input + padding` is `stride · t + phase`; it gets from output t − j through tap `phase + stride · j`.
+        let steps = [0, 1, 2].map(|axis| (sizes.input[axis] + self.padding(axis)).div_ceil(sizes.stride[axis]));
+        let offset = taps.map(|taps| 1 - taps as isize);
+        let correlation = self.transposed(self.phases() * sizes.in_channels, taps, offset, steps);
+        let filters = Filters::contiguous(&filters, sizes.out_channels, taps);
+        self.join_phases(&correlation.run(grad_output, &filters, None), steps)
     }
 
-    fn run_phase(&self, phase: [AxisPhase; 3], grad_output: &[f32], weight: &[f32]) -> Vec<f32> {
-        let sizes = &self.sizes;
-        let kernel = phase.map(|axis| axis.taps);
-        let mirrored = arrange_filters(sizes.in_channels, sizes.out_channels, kernel, |channel, filter, tap| {
-            let tap = std::array::from_fn(|axis| {
-                phase[axis].first_tap + sizes.stride[axis] * (phase[axis].taps - 1 - tap[axis])
-            });
-            weight[weight_index(sizes.in_channels, sizes.kernel, filter, channel, tap)]
-        });
+    /// The correlation that reads the output's gradient.
+    fn transposed(&self, channels: usize, kernel: [usize; 3], offset: [isize; 3], output: [usize; 3]) -> Correlation {
         Correlation {
-            samples: sizes.samples,
-            in_channels: sizes.out_channels,
-            out_channels: sizes.in_channels,
-            input: sizes.output,
+            samples: self.sizes.samples,
+            in_channels: self.sizes.out_channels,
+            out_channels: channels,
+            input: self.sizes.output,
             kernel,
             stride: [1; 3],
-            offset: phase.map(|axis| axis.offset),
-            output: phase.map(|axis| axis.count),
+            offset,
+            output,
         }
-        .run(grad_output, &mirrored, None)
     }
 
-    fn scatter(&self, phase: [AxisPhase; 3], part: &[f32], result: &mut [f32]) {
-        let [_, rows, columns] = self.sizes.input;
-        let [slice_step, row_step, column_step] = self.sizes.stride;
-        let [slice_phase, row_phase, column_phase] = phase;
-        let part_pixels = slice_phase.count * row_phase.count * column_phase.count;
-        let pixels = self.sizes.input.iter().product::<usize>();
-        result.par_chunks_mut(pixels).zip(part.par_chunks(part_pixels)).for_each(|(result, part)| {
-            for (line, values) in part.chunks_exact(column_phase.count).enumerate() {
-                let slice = slice_phase.first + line / row_phase.count * slice_step;
-                let row = row_phase.first + line % row_phase.count * row_step;
-                let start = (slice * rows + row) * columns + column_phase.first;
-                let end = (slice * rows + row + 1) * columns;
-                for (target, value) in result[start..end].iter_mut().step_by(column_step).zip(values) {
-                    *target = *value;
+    fn padding(&self, axis: usize) -> usize {
+        self.sizes.offset[axis].unsigned_abs()
+    }
+
+    fn phases(&self) -> usize {
+        self.sizes.stride.iter().product()
+    }
+
+    /// Taps that a phase sees, at most.
+    fn phase_taps(&self) -> [usize; 3] {
+        [0, 1, 2].map(|axis| self.sizes.kernel[axis].div_ceil(self.sizes.stride[axis]))
+    }
+
+    /// Filters `[phase, channel, filter, slice, row, column]`, mirrored; zero where a phase has fewer taps.
+    fn phase_filters(&self, weight: &[f32]) -> Vec<f32> {
+        let sizes = &self.sizes;
+        let ([depth, height, width], taps) = (sizes.kernel, self.phase_taps());
+        let taps_of_phase: usize = taps.iter().product();
+        let mut filters = vec![0.0; self.phases() * sizes.in_channels * sizes.out_channels * taps_of_phase];
+        for (index, value) in filters.iter_mut().enumerate() {
+            let (tap, rest) = (index % taps_of_phase, index / taps_of_phase);
+            let (filter, rest) = (rest % sizes.out_channels, rest / sizes.out_channels);
+            let (channel, phase) = (rest % sizes.in_channels, self.phase(rest / sizes.in_channels));
+            let tap = [tap / (taps[1] * taps[2]), tap / taps[2] % taps[1], tap % taps[2]];
+            let [slice, row, column] =
+                [0, 1, 2].map(|axis| phase[axis] + sizes.stride[axis] * (taps[axis] - 1 - tap[axis]));
+            if slice < depth && row < height && column < width {
+                let plane = (filter * sizes.in_channels + channel) * depth + slice;
+                *value = weight[(plane * height + row) * width + column];
+            }
+        }
+        filters
+    }
+
+    fn phase(&self, index: usize) -> [usize; 3] {
+        let [_, rows, columns] = self.sizes.stride;
+        [index / (rows * columns), index / columns % rows, index % columns]
+    }
+
+    /// Puts `[sample, phase, channel, steps..]` into the places of the inputs.
+    fn join_phases(&self, parts: &[f32], steps: [usize; 3]) -> Vec<f32> {
+        let sizes = &self.sizes;
+        let ([slices, rows, columns], stride) = (sizes.input, sizes.stride);
+        let planes = sizes.samples * sizes.in_channels * slices;
+        let mut joined = vec![0.0; planes * rows * columns];
+        let (sample_size, part_size) = (self.phases() * sizes.in_channels, steps.iter().product::<usize>());
+        joined.par_chunks_mut((rows * columns).max(1)).enumerate().for_each(|(plane, joined)| {
+            let (slice, channel) = (plane % slices + self.padding(0), plane / slices % sizes.in_channels);
+            let sample = plane / slices / sizes.in_channels;
+            for (row, line) in joined.chunks_exact_mut(columns).enumerate() {
+                let row = row + self.padding(1);
+                for column_phase in 0..stride[2] {
+                    let phase = (slice % stride[0] * stride[1] + row % stride[1]) * stride[2] + column_phase;
+                    let part = sample * sample_size + phase * sizes.in_channels + channel;
+                    let start = part * part_size + (slice / stride[0] * steps[1] + row / stride[1]) * steps[2];
+                    let first_step = self.padding(2).saturating_sub(column_phase).div_ceil(stride[2]);
+                    let first = first_step * stride[2] + column_phase - self.padding(2);
+                    let values = &parts[start + first_step..start + steps[2]];
+                    for (target, value) in line.iter_mut().skip(first).step_by(stride[2]).zip(values) {
+                        *target = *value;
+                    }
                 }
             }
         });
+        joined
     }
 }
 
@@ -292,25 +324,9 @@ impl CustomOp2 for InputGradient {
     }
 
     fn cpu_fwd(&self, s1: &CpuStorage, l1: &Layout, s2: &CpuStorage, l2: &Layout) -> Result<(CpuStorage, Shape)> {
-        let (grad_output, weight) = (elements(s1, l1)?, elements(s2, l2)?);
         let [d, h, w] = self.sizes.input;
         let shape: Shape = [self.sizes.samples, self.sizes.in_channels, d, h, w].as_slice().into();
-        let [slices, rows, columns] = [0, 1, 2].map(|axis| self.axis_phases(axis));
-        if self.sizes.stride == [1; 3] {
-            let whole = [slices[0], rows[0], columns[0]];
-            return Ok((CpuStorage::F32(self.run_phase(whole, grad_output, weight)), shape));
-        }
-        let mut result = vec![0.0; shape.elem_count()];
-        for slice in &slices {
-            for row in &rows {
-                for column in &columns {
-                    let phase = [*slice, *row, *column];
-                    let part = self.run_phase(phase, grad_output, weight);
-                    self.scatter(phase, &part, &mut result);
-                }
-            }
-        }
-        Ok((CpuStorage::F32(result), shape))
+        Ok((CpuStorage::F32(self.run(elements(s1, l1)?, elements(s2, l2)?)), shape))
     }
 }
 

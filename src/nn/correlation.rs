@@ -1,36 +1,30 @@
-//! The kernel under every convolution on the CPU: correlation of a batch with a bank of filters, and its gradient to
-//! the filters, as matrix products over tiles of the output.
+//! The kernel under every convolution on the CPU: correlation of a batch with a bank of filters.
 //!
-//! A tile is some whole output rows of one slice of one sample. Its input is packed once into a matrix with one column
-//! per (slice tap, column tap, channel) and one row per output pixel; strided rows are split by phase so that each
-//! row tap reads the same matrix at another row offset. Every row tap is then one product, with no padding columns and
-//! straight into the output. Padding slices cost nothing: their taps are left out of the product.
+//! The input is copied once into rows with zeros at both ends (nothing is copied where nothing is padded, and no
+//! column matrix of the input is ever made). Filters are turned into panels, block of channels by block, in the order in
+//! which the inner loop (`kernel`) goes down them. A task is one block of channels for some whole output rows: it keeps
+//! its sums in memory of its own, goes through the panels one after the other, each small enough for the first-level
+//! cache, and writes its channels out at the end. Taps that read padding slices or rows are left out.
 //!
-//! Tiles and the order of sums depend on sizes only, so results are the same with any number of threads.
+//! Tasks and the order of sums depend on sizes only, so results are the same with any number of threads.
 
-use std::cell::Cell;
 use std::ops::Range;
 
-use gemm::Parallelism;
 use rayon::prelude::*;
 
-use super::product::{Matrix, OutputTile, ProductSize, SharedOutput};
+use super::kernel::{Accumulate, Block, Tile};
+use super::scratch::{SharedOutput, with_scratch};
+use super::turn::Turned;
 
-/// Floats of packed input aimed at per tile: what fits a second-level cache beside the output.
-const PACKED_TARGET: usize = 192 * 1024;
-/// Output pixels of a tile, at most.
-const MOST_PIXELS: usize = 4096;
-/// Output pixels below which a tile is not split further for the sake of parallelism.
-const FEWEST_PIXELS: usize = 96;
-/// Tiles wanted, so that every thread finds work.
-const WANTED_TILES: usize = 16;
-/// With fewer tiles the products themselves are parallel.
-const FEWEST_PARALLEL_TILES: usize = 4;
-/// Filter banks above this are read once per plane: reading them again for every tile would cost more than it gains.
-const LARGE_BANK: usize = 1 << 20;
-/// Partial sums of the filter gradient (their number sets the parallelism), within this many floats.
-const MOST_PARTIAL_SUMS: usize = 16;
-const PARTIAL_SUM_FLOATS: usize = 1 << 23;
+/// Rows of a panel aimed at: with 32 channels 32 KB, what a first-level cache holds.
+const PANEL_ROWS: usize = 256;
+/// Output pixels of a task: its sums (128 bytes a pixel) shall stay in the second-level cache, and a panel shall be
+/// used often enough to be worth loading.
+const TASK_PIXELS: Range<usize> = 98..896;
+/// Tasks wanted, so that every thread finds work.
+const WANTED_TASKS: usize = 16;
+/// Pixels that are turned from channels-last to planes together.
+const TURNED_PIXELS: usize = 32;
 
 /// Sizes of a correlation. Arrays are `[slice, row, column]`; tap `k` of output `o` reads input `o · stride + k + offset`.
 #[derive(Debug, Clone, Copy)]
@@ -46,344 +40,372 @@ pub(super) struct Correlation {
     pub(super) output: [usize; 3],
 }
 
-/// Whole output rows of one slice of one sample.
-struct Tile {
-    sample: usize,
-    slice: usize,
-    rows: Range<usize>,
+/// Filters inside a slice: the weight of (filter, channel, slice tap, row tap, column tap) lies at `first` plus each
+/// index times its stride.
+#[derive(Clone, Copy)]
+pub(super) struct Filters<'a> {
+    pub(super) data: &'a [f32],
+    pub(super) first: usize,
+    pub(super) strides: [isize; 5],
 }
 
-/// Where the packed input of one row phase begins and how long its columns are.
-#[derive(Clone, Copy)]
-struct Phase {
+impl<'a> Filters<'a> {
+    /// Weights `[filter, channel, slice, row, column]` as they lie in memory.
+    pub(super) fn contiguous(data: &'a [f32], channels: usize, kernel: [usize; 3]) -> Self {
+        Self { data, first: 0, strides: weight_strides(channels, kernel) }
+    }
+
+    /// The same weights with filters and channels exchanged and taps reversed, as the way back needs them.
+    pub(super) fn mirrored(data: &'a [f32], channels: usize, kernel: [usize; 3]) -> Self {
+        let [filter, channel, slice, row, column] = weight_strides(channels, kernel);
+        let last: usize =
+            [slice, row, column].iter().zip(kernel).map(|(stride, taps)| *stride as usize * (taps - 1)).sum();
+        Self { data, first: last, strides: [channel, filter, -slice, -row, -column] }
+    }
+}
+
+/// Strides of weights `[filter, channel, slice, row, column]`.
+fn weight_strides(channels: usize, kernel: [usize; 3]) -> [isize; 5] {
+    let [depth, height, width] = kernel;
+    [channels * depth * height * width, depth * height * width, height * width, width, 1].map(|stride| stride as isize)
+}
+
+/// Filter rows that are summed together: one slice tap of some channels with all their row and column taps, in the
+/// order row tap, channel, column tap.
+struct Panel {
+    slice_tap: usize,
+    channels: Range<usize>,
+    /// Where it lies in a packed bank.
     start: usize,
-    column_length: usize,
+}
+
+/// Some rows that read the same slices and row taps.
+struct RowRun {
+    rows: Range<usize>,
+    source_slice: usize,
+    row_taps: Range<usize>,
+}
+
+/// Divides `length` into the fewest nearly equal pieces of at most `most`.
+pub(super) fn pieces(length: usize, most: usize) -> impl Iterator<Item = Range<usize>> {
+    let count = length.div_ceil(most.max(1)).max(1);
+    (0..count).map(move |piece| piece * length / count..(piece + 1) * length / count)
 }
 
 impl Correlation {
-    fn input_pixels(&self) -> usize {
-        self.input.iter().product()
-    }
-
-    fn output_pixels(&self) -> usize {
+    pub(super) fn output_pixels(&self) -> usize {
         self.output.iter().product()
     }
 
-    /// Columns of the packed matrix when no slice tap falls into the padding.
-    fn columns(&self) -> usize {
-        self.kernel[0] * self.kernel[2] * self.in_channels
+    /// Output rows of all slices and samples.
+    pub(super) fn output_rows(&self) -> usize {
+        self.samples * self.output[0] * self.output[1]
     }
 
-    /// Slice taps of an output slice that read the input and not the padding.
-    fn slice_taps(&self, slice: usize) -> Range<usize> {
-        let first = (slice * self.stride[0]) as isize + self.offset[0];
-        let start = (-first).clamp(0, self.kernel[0] as isize);
-        let end = (self.input[0] as isize - first).clamp(start, self.kernel[0] as isize);
+    /// Rows and columns that outputs read, those in the padding included.
+    pub(super) fn framed(&self) -> [usize; 2] {
+        [1, 2].map(|axis| (self.output[axis] - 1) * self.stride[axis] + self.kernel[axis])
+    }
+
+    /// Taps of output `index` along an axis that read the input and not the padding.
+    pub(super) fn inside_taps(&self, axis: usize, index: usize) -> Range<usize> {
+        let first = (index * self.stride[axis]) as isize + self.offset[axis];
+        let start = (-first).clamp(0, self.kernel[axis] as isize);
+        let end = (self.input[axis] as isize - first).clamp(start, self.kernel[axis] as isize);
         start as usize..end as usize
     }
 
-    /// Output columns whose column tap reads the input and not the padding.
-    fn inside_columns(&self, tap: usize) -> Range<usize> {
-        let (stride, first) = (self.stride[2] as isize, tap as isize + self.offset[2]);
-        let start = (-first).max(0).div_euclid(stride) + isize::from((-first).max(0) % stride != 0);
-        let room = self.input[2] as isize - first;
-        let end = if room <= 0 { 0 } else { (room - 1) / stride + 1 };
-        let start = start.clamp(0, self.output[2] as isize);
-        start as usize..end.clamp(start, self.output[2] as isize) as usize
+    fn task_rows(&self, blocks: usize) -> usize {
+        let (rows, width) = (self.output_rows(), self.output[2]);
+        let pixels = (rows * width * blocks / WANTED_TASKS).clamp(TASK_PIXELS.start, TASK_PIXELS.end);
+        pixels.div_ceil(width).min(rows)
     }
 
-    fn rows_per_tile(&self) -> usize {
-        let [slices, rows, columns] = self.output;
-        if self.columns() * self.kernel[1] * self.out_channels > LARGE_BANK {
-            return rows;
-        }
-        let fitting = (PACKED_TARGET / self.columns()).min(MOST_PIXELS);
-        let sharing = (rows * columns * slices * self.samples / WANTED_TILES).max(FEWEST_PIXELS);
-        let wanted = (fitting.min(sharing) / columns).max(1);
-        // Matrices with a multiple of 16 rows need no second packing inside the product.
-        let aligned = 16 / gcd(columns, 16);
-        (wanted.div_ceil(aligned) * aligned).min(rows)
-    }
-
-    fn tiles(&self) -> Vec<Tile> {
-        let [slices, rows, _] = self.output;
-        let step = self.rows_per_tile();
-        let mut tiles = Vec::new();
-        for sample in 0..self.samples {
-            for slice in 0..slices {
-                for start in (0..rows).step_by(step) {
-                    tiles.push(Tile { sample, slice, rows: start..(start + step).min(rows) });
-                }
+    fn panels(&self, block: usize) -> Vec<Panel> {
+        let taps = self.kernel[1] * self.kernel[2];
+        let mut start = 0;
+        let mut panels = Vec::new();
+        for slice_tap in 0..self.kernel[0] {
+            for channels in pieces(self.in_channels, PANEL_ROWS / taps) {
+                let size = channels.len() * taps * block;
+                panels.push(Panel { slice_tap, channels, start });
+                start += size;
             }
         }
-        tiles
+        panels
     }
 
-    /// Phases of the row taps for a tile, and the floats that they take together.
-    fn phases(&self, tile: &Tile) -> (Vec<Phase>, usize) {
-        let columns = self.slice_taps(tile.slice).len() * self.kernel[2] * self.in_channels;
-        let mut start = 0;
-        let phases = (0..self.stride[1].min(self.kernel[1]))
-            .map(|phase| {
-                let rows = tile.rows.len() + (self.kernel[1] - 1 - phase) / self.stride[1];
-                let column_length = rows * self.output[2];
-                let here = Phase { start, column_length };
-                start += column_length * columns;
-                here
-            })
-            .collect();
-        (phases, start)
+    fn panel_size(&self, panel: &Panel, block: usize) -> usize {
+        panel.channels.len() * self.kernel[1] * self.kernel[2] * block
     }
 
-    /// Copies the input of a tile into `packed`, zero where it lies outside.
-    fn pack(&self, tile: &Tile, input: &[f32], phases: &[Phase], packed: &mut [f32]) {
-        let [_, in_rows, in_columns] = self.input;
-        let (width, taps) = (self.output[2], self.slice_taps(tile.slice));
-        let inside: Vec<Range<usize>> = (0..self.kernel[2]).map(|tap| self.inside_columns(tap)).collect();
-        let first_slice = (tile.slice * self.stride[0]) as isize + self.offset[0];
-        let first_row = (tile.rows.start * self.stride[1]) as isize + self.offset[1];
-        for (row_phase, phase) in phases.iter().enumerate() {
-            for (slice_index, tap) in taps.clone().enumerate() {
-                let slice = (first_slice + tap as isize) as usize;
-                for channel in 0..self.in_channels {
-                    let plane = ((tile.sample * self.in_channels + channel) * self.input[0] + slice) * in_rows;
-                    for line in 0..phase.column_length / width {
-                        let row = first_row + (line * self.stride[1] + row_phase) as isize;
-                        let source = usize::try_from(row).ok().filter(|row| *row < in_rows).map(|row| {
-                            let start = (plane + row) * in_columns;
-                            &input[start..start + in_columns]
-                        });
-                        for (column_tap, inside) in inside.iter().enumerate() {
-                            let column = (slice_index * self.kernel[2] + column_tap) * self.in_channels + channel;
-                            let start = phase.start + column * phase.column_length + line * width;
-                            let target = &mut packed[start..start + width];
-                            match source {
-                                Some(source) => self.pack_line(source, column_tap, inside, target),
-                                None => target.fill(0.0),
-                            }
-                        }
+    /// Turns the filters of a block into the rows of a panel, zero beyond the last filter.
+    fn pack(&self, filters: &Filters, block: &Range<usize>, panel: &Panel, packed: &mut [f32]) {
+        let [_, height, width] = self.kernel;
+        let [filter, channel, slice, row, column] = filters.strides;
+        let filled = block.end.min(self.out_channels) - block.start;
+        let at = |strides: [isize; 2], indices: [usize; 2]| {
+            strides[0] * indices[0] as isize + strides[1] * indices[1] as isize
+        };
+        let base = filters.first as isize + at([filter, slice], [block.start, panel.slice_tap]);
+        let mut rows = packed.chunks_exact_mut(block.len());
+        for row_tap in 0..height {
+            for from in panel.channels.clone() {
+                for column_tap in 0..width {
+                    let Some(packed) = rows.next() else { return };
+                    let start = base + at([channel, row], [from, row_tap]) + column * column_tap as isize;
+                    let (values, beyond) = packed.split_at_mut(filled);
+                    beyond.fill(0.0);
+                    for (index, value) in values.iter_mut().enumerate() {
+                        *value = filters.data[(start + index as isize * filter) as usize];
                     }
                 }
             }
         }
     }
 
-    fn pack_line(&self, source: &[f32], tap: usize, inside: &Range<usize>, target: &mut [f32]) {
-        target[..inside.start].fill(0.0);
-        target[inside.end..].fill(0.0);
-        if inside.is_empty() {
-            return;
-        }
-        let first = ((inside.start * self.stride[2] + tap) as isize + self.offset[2]) as usize;
-        let target = &mut target[inside.clone()];
-        match self.stride[2] {
-            1 => target.copy_from_slice(&source[first..first + target.len()]),
-            stride => {
-                for (value, source) in target.iter_mut().zip(source[first..].iter().step_by(stride)) {
-                    *value = *source;
+    /// Copies the rows of the input into `framed` with zeros for the padding.
+    fn frame(&self, input: &[f32], framed: &mut [f32]) {
+        let [height, width] = self.framed();
+        let [_, rows, columns] = self.input;
+        let planes = framed.par_chunks_mut(height * width).zip(input.par_chunks(rows * columns));
+        planes.for_each(|(framed, plane)| {
+            for (line, target) in framed.chunks_exact_mut(width).enumerate() {
+                match usize::try_from(line as isize + self.offset[1]).ok().filter(|row| *row < rows) {
+                    Some(row) => self.frame_row(&plane[row * columns..][..columns], target),
+                    None => target.fill(0.0),
                 }
             }
+        });
+    }
+
+    fn frame_row(&self, source: &[f32], target: &mut [f32]) {
+        let (before, skipped) = ((-self.offset[2]).max(0) as usize, self.offset[2].max(0) as usize);
+        let before = before.min(target.len());
+        let length = (target.len() - before).min(source.len().saturating_sub(skipped));
+        target[..before].fill(0.0);
+        target[before..before + length].copy_from_slice(&source[skipped..skipped + length]);
+        target[before + length..].fill(0.0);
+    }
+
+    /// Runs of `rows` in which every row reads the same slice through `slice_tap`, and through the same row taps.
+    fn row_runs(&self, rows: Range<usize>, slice_tap: usize) -> Vec<RowRun> {
+        let [slices, height, _] = self.output;
+        let mut runs: Vec<RowRun> = Vec::new();
+        for row in rows {
+            let slice = row / height % slices;
+            let row_taps = self.inside_taps(1, row % height);
+            if !self.inside_taps(0, slice).contains(&slice_tap) || row_taps.is_empty() {
+                continue;
+            }
+            let source_slice = ((slice * self.stride[0] + slice_tap) as isize + self.offset[0]) as usize;
+            match runs.last_mut() {
+                Some(run) if run.rows.end == row && run.source_slice == source_slice && run.row_taps == row_taps => {
+                    run.rows.end += 1;
+                }
+                _ => runs.push(RowRun { rows: row..row + 1, source_slice, row_taps }),
+            }
         }
+        runs
     }
 
-    /// Matrix of the packed input that a row tap reads, and its size.
-    fn packed_matrix<'a>(&self, tap: usize, phases: &[Phase], packed: &'a [f32]) -> Matrix<'a> {
-        let phase = phases[tap % self.stride[1]];
-        let shift = tap / self.stride[1] * self.output[2];
-        Matrix { data: &packed[phase.start + shift..], row_stride: 1, column_stride: phase.column_length }
-    }
-
-    /// The correlation, `[sample, out channel, slice, row, column]`. `filters` are ordered as [`arrange_filters`] does;
-    /// `bias` is per out channel.
-    pub(super) fn run(&self, input: &[f32], filters: &[f32], bias: Option<&[f32]>) -> Vec<f32> {
+    /// The correlation, `[sample, out channel, slice, row, column]`; `bias` is per out channel.
+    pub(super) fn run(&self, input: &[f32], filters: &Filters, bias: Option<&[f32]>) -> Vec<f32> {
         let mut output = vec![0.0; self.samples * self.out_channels * self.output_pixels()];
+        let expected = self.samples * self.in_channels * self.input.iter().product::<usize>();
+        assert_eq!(input.len(), expected, "the input has the stated size");
         if output.is_empty() {
             return output;
         }
-        assert_eq!(input.len(), self.samples * self.in_channels * self.input_pixels());
-        assert_eq!(filters.len(), self.columns() * self.kernel[1] * self.out_channels);
-        let shared = SharedOutput::new(&mut output);
-        let tiles = self.tiles();
-        if tiles.len() < FEWEST_PARALLEL_TILES {
-            for tile in &tiles {
-                self.run_tile(tile, input, filters, bias, shared, Parallelism::Rayon(0));
-            }
+        let [height, width] = self.framed();
+        if self.offset[1..] == [0, 0] && self.input[1..] == [height, width] {
+            self.run_framed(input, filters, bias, &mut output);
         } else {
-            tiles.par_iter().for_each(|tile| self.run_tile(tile, input, filters, bias, shared, Parallelism::None));
+            let planes = self.samples * self.in_channels * self.input[0];
+            with_scratch(planes * height * width, |framed| {
+                self.frame(input, framed);
+                self.run_framed(framed, filters, bias, &mut output);
+            });
         }
         output
     }
 
-    fn run_tile(
+    fn run_framed(&self, framed: &[f32], filters: &Filters, bias: Option<&[f32]>, output: &mut [f32]) {
+        let block = Block::for_channels(self.out_channels);
+        let blocks = self.out_channels.div_ceil(block.size);
+        let (rows, task_rows) = (self.output_rows(), self.task_rows(blocks));
+        let tasks_per_block = rows.div_ceil(task_rows);
+        let panels = self.panels(block.size);
+        let bank: usize = panels.iter().map(|panel| self.panel_size(panel, block.size)).sum();
+        let channels = |index: usize| index * block.size..(index + 1) * block.size;
+        let rows_of = |task: usize| task * task_rows..((task + 1) * task_rows).min(rows);
+        // Panels that several tasks use are packed once for all; those of a single task while they are needed.
+        let uses: usize = (0..tasks_per_block)
+            .flat_map(|task| panels.iter().map(move |panel| (task, panel)))
+            .filter(|(task, panel)| !self.row_runs(rows_of(*task), panel.slice_tap).is_empty())
+            .count();
+        let is_shared = 2 * uses > 3 * panels.len();
+        let whole = Work { sizes: self, framed, tiles: &self.tiles(block.widest), filters, panels: &panels };
+        let shared = SharedOutput::new(output);
+        with_scratch(if is_shared { bank * blocks } else { 0 }, |packed| {
+            if is_shared {
+                packed.par_chunks_mut(bank).enumerate().for_each(|(index, packed)| {
+                    for panel in &panels {
+                        let packed = &mut packed[panel.start..][..self.panel_size(panel, block.size)];
+                        self.pack(filters, &channels(index), panel, packed);
+                    }
+                });
+            }
+            let packed: &[f32] = packed;
+            (0..blocks * tasks_per_block).into_par_iter().for_each(|task| {
+                let (index, task) = (task / tasks_per_block, task % tasks_per_block);
+                let packed = is_shared.then(|| &packed[index * bank..(index + 1) * bank]);
+                whole.run_task(&channels(index), rows_of(task), packed, bias, shared);
+            });
+        });
+    }
+
+    /// Tiles of all output rows; a start is that of slice 0 and channel 0 of the framed input.
+    fn tiles(&self, widest: usize) -> Vec<Tile> {
+        let [slices, height, width] = self.output;
+        let [framed_rows, framed_columns] = self.framed();
+        let sample = self.in_channels * self.input[0] * framed_rows * framed_columns;
+        assert!(u32::try_from(self.samples * sample).is_ok(), "the input of a convolution has at most 2^32 values");
+        (0..self.output_rows())
+            .flat_map(|row| {
+                let start = row / (slices * height) * sample + row % height * self.stride[1] * framed_columns;
+                pieces(width, widest).map(move |columns| Tile {
+                    start: (start + columns.start * self.stride[2]) as u32,
+                    width: columns.len() as u32,
+                })
+            })
+            .collect()
+    }
+}
+
+/// What all tasks of a correlation read.
+struct Work<'a> {
+    sizes: &'a Correlation,
+    framed: &'a [f32],
+    tiles: &'a [Tile],
+    filters: &'a Filters<'a>,
+    panels: &'a [Panel],
+}
+
+impl Work<'_> {
+    /// Computes one block of channels for some rows; `packed` are its panels where they are packed already.
+    fn run_task(
         &self,
-        tile: &Tile,
-        input: &[f32],
-        filters: &[f32],
+        channels: &Range<usize>,
+        rows: Range<usize>,
+        packed: Option<&[f32]>,
         bias: Option<&[f32]>,
-        shared: SharedOutput,
-        parallelism: Parallelism,
+        output: SharedOutput,
     ) {
-        let [_, rows, width] = self.output;
-        let plane = self.output_pixels();
-        let offset = tile.sample * self.out_channels * plane + (tile.slice * rows + tile.rows.start) * width;
-        let pixels = tile.rows.len() * width;
-        #[allow(unsafe_code, reason = "tiles partition the output")]
-        // SAFETY: each tile has its own rows of its own slice and sample.
-        let mut target = unsafe { shared.tile(offset, pixels, self.out_channels, plane) };
-        if let Some(bias) = bias {
-            target.fill_columns(|channel| bias[channel]);
-        }
-        let taps = self.slice_taps(tile.slice);
-        let per_slice_tap = self.kernel[2] * self.in_channels;
-        let size = ProductSize { rows: pixels, columns: self.out_channels, inner: taps.len() * per_slice_tap };
-        if size.inner == 0 {
-            return;
-        }
-        let (phases, floats) = self.phases(tile);
-        with_scratch(floats, |packed| {
-            self.pack(tile, input, &phases, packed);
-            for tap in 0..self.kernel[1] {
-                let start = tap * self.out_channels * self.columns() + taps.start * per_slice_tap;
-                let rhs = Matrix { data: &filters[start..], row_stride: 1, column_stride: self.columns() };
-                target.add_product(size, self.packed_matrix(tap, &phases, packed), rhs, parallelism);
-            }
-        });
-    }
-
-    /// Gradient of a loss to the filters, `[out channel, in channel, slice, row, column]`, from that to the output.
-    pub(super) fn filter_gradient(&self, input: &[f32], grad_output: &[f32]) -> Vec<f32> {
-        let floats = self.out_channels * self.columns() * self.kernel[1];
-        assert_eq!(grad_output.len(), self.samples * self.out_channels * self.output_pixels());
-        let tiles = if floats == 0 || grad_output.is_empty() { Vec::new() } else { self.tiles() };
-        let partial_sums = (PARTIAL_SUM_FLOATS / floats.max(1)).clamp(1, MOST_PARTIAL_SUMS).min(tiles.len().max(1));
-        let parallelism = if partial_sums < FEWEST_PARALLEL_TILES { Parallelism::Rayon(0) } else { Parallelism::None };
-        let share = tiles.len().div_ceil(partial_sums).max(1);
-        let add_tiles = |tiles: &[Tile]| {
-            let mut sum = vec![0.0; floats];
-            for tile in tiles {
-                self.add_filter_gradient(tile, input, grad_output, &mut sum, parallelism);
-            }
-            sum
-        };
-        let sums: Vec<Vec<f32>> = match parallelism {
-            Parallelism::None => tiles.par_chunks(share).map(add_tiles).collect(),
-            Parallelism::Rayon(_) => tiles.chunks(share).map(add_tiles).collect(),
-        };
-        self.join_partial_sums(&sums)
-    }
-
-    /// Adds the part of one tile to `sum`, ordered `[row tap][slice tap][column tap][in channel][out channel]`.
-    fn add_filter_gradient(
-        &self,
-        tile: &Tile,
-        input: &[f32],
-        grad_output: &[f32],
-        sum: &mut [f32],
-        parallelism: Parallelism,
-    ) {
-        let [_, rows, width] = self.output;
-        let (plane, pixels) = (self.output_pixels(), tile.rows.len() * width);
-        let taps = self.slice_taps(tile.slice);
-        let per_slice_tap = self.kernel[2] * self.in_channels;
-        let size = ProductSize { rows: self.out_channels, columns: taps.len() * per_slice_tap, inner: pixels };
-        if size.columns == 0 {
-            return;
-        }
-        let (phases, floats) = self.phases(tile);
-        with_scratch(floats + pixels * self.out_channels, |scratch| {
-            let (packed, transposed) = scratch.split_at_mut(floats);
-            self.pack(tile, input, &phases, packed);
-            let offset = tile.sample * self.out_channels * plane + (tile.slice * rows + tile.rows.start) * width;
-            transpose(&grad_output[offset..], plane, self.out_channels, transposed);
-            for tap in 0..self.kernel[1] {
-                let packed = self.packed_matrix(tap, &phases, packed);
-                let lhs = Matrix { data: transposed, row_stride: 1, column_stride: self.out_channels };
-                let start = (tap * self.columns() + taps.start * per_slice_tap) * self.out_channels;
-                let part = &mut sum[start..start + size.columns * self.out_channels];
-                OutputTile::of_slice(part, self.out_channels).add_product(size, lhs, packed, parallelism);
-            }
-        });
-    }
-
-    fn join_partial_sums(&self, sums: &[Vec<f32>]) -> Vec<f32> {
-        let [depth, height, width] = self.kernel;
-        let (channels, filters) = (self.in_channels, self.out_channels);
-        let taps = depth * height * width;
-        let mut joined = vec![0.0; filters * channels * taps];
-        if joined.is_empty() {
-            return joined;
-        }
-        joined.par_chunks_mut(channels * taps).enumerate().for_each(|(filter, gradient)| {
-            for (index, value) in gradient.iter_mut().enumerate() {
-                let (channel, tap) = (index / taps, index % taps);
-                let (slice, row, column) = (tap / (height * width), tap / width % height, tap % width);
-                let place = (((row * depth + slice) * width + column) * channels + channel) * filters + filter;
-                *value = sums.iter().map(|sum| sum[place]).sum();
-            }
-        });
-        joined
-    }
-}
-
-/// Filters in the order `[row tap][filter][slice tap][column tap][channel]` that [`Correlation::run`] reads, from a
-/// function of (filter, channel, `[slice, row, column]` tap).
-pub(super) fn arrange_filters(
-    filters: usize,
-    channels: usize,
-    kernel: [usize; 3],
-    weight: impl Fn(usize, usize, [usize; 3]) -> f32 + Sync,
-) -> Vec<f32> {
-    let [depth, height, width] = kernel;
-    let columns = depth * width * channels;
-    let mut arranged = vec![0.0; height * filters * columns];
-    if arranged.is_empty() {
-        return arranged;
-    }
-    arranged.par_chunks_mut(columns).enumerate().for_each(|(index, chunk)| {
-        let (row, filter) = (index / filters, index % filters);
-        for (tap, values) in chunk.chunks_exact_mut(channels).enumerate() {
-            for (channel, value) in values.iter_mut().enumerate() {
-                *value = weight(filter, channel, [tap / width, row, tap % width]);
-            }
-        }
-    });
-    arranged
-}
-
-/// Writes `columns` runs, `column_stride` apart in `source`, as the columns of a row-major matrix.
-fn transpose(source: &[f32], column_stride: usize, columns: usize, target: &mut [f32]) {
-    const BLOCK: usize = 16;
-    let rows = target.len() / columns;
-    for first_row in (0..rows).step_by(BLOCK) {
-        for first_column in (0..columns).step_by(BLOCK) {
-            for row in first_row..(first_row + BLOCK).min(rows) {
-                let end = (first_column + BLOCK).min(columns);
-                let line = &mut target[row * columns + first_column..row * columns + end];
-                for (index, value) in line.iter_mut().enumerate() {
-                    *value = source[(first_column + index) * column_stride + row];
+        let block = channels.len();
+        let filled = channels.start..channels.end.min(self.sizes.out_channels);
+        let pixels = rows.len() * self.sizes.output[2];
+        let largest = self.panels.iter().map(|panel| self.sizes.panel_size(panel, block)).max().unwrap_or(0);
+        with_scratch(pixels * block + largest, |scratch| {
+            let (sums, own_panel) = scratch.split_at_mut(pixels * block);
+            sums.fill(0.0);
+            if let Some(bias) = bias {
+                for sum in sums.chunks_exact_mut(block) {
+                    sum[..filled.len()].copy_from_slice(&bias[filled.clone()]);
                 }
             }
+            let mut offsets = Vec::new();
+            for panel in self.panels {
+                let runs = self.sizes.row_runs(rows.clone(), panel.slice_tap);
+                if runs.is_empty() {
+                    continue;
+                }
+                let size = self.sizes.panel_size(panel, block);
+                let values: &[f32] = if let Some(packed) = packed {
+                    &packed[panel.start..panel.start + size]
+                } else {
+                    self.sizes.pack(self.filters, channels, panel, &mut own_panel[..size]);
+                    &own_panel[..size]
+                };
+                self.offsets(panel.channels.len(), &mut offsets);
+                for run in runs {
+                    self.accumulate(panel, values, &offsets, &run, rows.start, sums);
+                }
+            }
+            self.write(sums, &filled, block, rows, output);
+        });
+    }
+
+    /// Where the rows of a panel of so many channels read, from the first input of its first channel.
+    fn offsets(&self, channels: usize, offsets: &mut Vec<u32>) {
+        let [height, width] = self.sizes.framed();
+        let channel_step = self.sizes.input[0] * height * width;
+        let [_, row_taps, column_taps] = self.sizes.kernel;
+        if offsets.len() == channels * row_taps * column_taps {
+            return;
+        }
+        offsets.clear();
+        for row in 0..row_taps {
+            for channel in 0..channels {
+                let start = channel * channel_step + row * width;
+                offsets.extend((start..start + column_taps).map(|offset| offset as u32));
+            }
         }
     }
-}
 
-fn gcd(a: usize, b: usize) -> usize {
-    if b == 0 { a } else { gcd(b, a % b) }
-}
-
-thread_local! {
-    /// Packing space of this thread, kept between tiles.
-    static SCRATCH: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
-}
-
-/// Lends `length` floats of unspecified content. The buffer is taken out of its place meanwhile, so a thread that helps
-/// with other work while it waits finds an empty one instead of a borrowed one.
-fn with_scratch<T>(length: usize, work: impl FnOnce(&mut [f32]) -> T) -> T {
-    let mut buffer = SCRATCH.take();
-    if buffer.len() < length {
-        buffer.resize(length, 0.0);
+    fn accumulate(
+        &self,
+        panel: &Panel,
+        values: &[f32],
+        offsets: &[u32],
+        run: &RowRun,
+        first_row: usize,
+        sums: &mut [f32],
+    ) {
+        let sizes = self.sizes;
+        let [height, width] = sizes.framed();
+        let (columns, tiles_per_row) = (sizes.output[2], self.tiles.len() / sizes.output_rows());
+        let per_row_tap = offsets.len() / sizes.kernel[1];
+        let block = values.len() / offsets.len();
+        let used = run.row_taps.start * per_row_tap..run.row_taps.end * per_row_tap;
+        let pixels = (run.rows.start - first_row) * columns..(run.rows.end - first_row) * columns;
+        Accumulate {
+            input: self.framed,
+            shift: (panel.channels.start * sizes.input[0] + run.source_slice) * height * width,
+            offsets: &offsets[used.clone()],
+            step: sizes.stride[2],
+            panel: &values[used.start * block..used.end * block],
+            tiles: &self.tiles[run.rows.start * tiles_per_row..run.rows.end * tiles_per_row],
+            sums: &mut sums[pixels.start * block..pixels.end * block],
+            block,
+        }
+        .run();
     }
-    let result = work(&mut buffer[..length]);
-    SCRATCH.set(buffer);
-    result
+
+    /// Turns sums `[pixel, channel]` into planes of the output.
+    fn write(&self, sums: &[f32], channels: &Range<usize>, block: usize, rows: Range<usize>, output: SharedOutput) {
+        let sizes = self.sizes;
+        let (plane, columns) = (sizes.output_pixels(), sizes.output[2]);
+        let rows_per_sample = sizes.output[0] * sizes.output[1];
+        let mut planes = vec![0.0; block * TURNED_PIXELS];
+        let mut row = rows.start;
+        while row < rows.end {
+            let sample = row / rows_per_sample;
+            let end = ((sample + 1) * rows_per_sample).min(rows.end);
+            let sums = &sums[(row - rows.start) * columns * block..(end - rows.start) * columns * block];
+            let start = (sample * sizes.out_channels + channels.start) * plane + row % rows_per_sample * columns;
+            for (run, sums) in sums.chunks(TURNED_PIXELS * block).enumerate() {
+                let pixels = sums.len() / block;
+                Turned { source: sums, step: block, rows: pixels, columns: channels.len() }
+                    .write(&mut planes, TURNED_PIXELS);
+                for (channel, values) in planes.chunks_exact(TURNED_PIXELS).take(channels.len()).enumerate() {
+                    #[allow(unsafe_code, reason = "tasks partition the output")]
+                    // SAFETY: each task has its own rows of its own channels.
+                    let line = unsafe { output.line(start + channel * plane + run * TURNED_PIXELS, pixels) };
+                    line.copy_from_slice(&values[..pixels]);
+                }
+            }
+            row = end;
+        }
+    }
 }

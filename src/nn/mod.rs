@@ -3,18 +3,21 @@
 //! Candle 0.11 has no 3-D convolution, computes the input gradient of a convolution on the CPU with a naive loop, returns
 //! a wrong gradient for max-pooling and gives ReLU the gradient 1 at 0. The functions here are differentiable through
 //! Candle's autograd. In `f32` on the CPU they run on one kernel (`correlation`) for the forward pass and both
-//! gradients; elsewhere they are composed from stock operations. Results do not depend on the number of threads.
+//! gradients, with the widest vector registers of the processor; elsewhere they are composed from stock operations. Results do not depend on the number of threads.
 
 mod activation;
 mod convolution;
 mod correlation;
+mod filter_gradient;
 mod group_norm;
+mod kernel;
 mod pooling;
-mod product;
+mod scratch;
 mod stock;
+mod turn;
 
 pub use activation::relu;
-pub use convolution::{ConvWindow, conv2d, conv3d, conv3d_input_gradient};
+pub use convolution::{ConvWindow, conv2d, conv3d, conv3d_input_gradient, conv3d_weight_gradient};
 pub use group_norm::group_norm_relu;
 pub use pooling::{max_pool_2x2, max_unpool_2x2};
 

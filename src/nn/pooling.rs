@@ -1,6 +1,7 @@
 //! Max-pooling of 2 × 2 windows and its reverse.
 
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor, bail};
+use pulp::Arch;
 use rayon::prelude::*;
 
 use super::{elements, on_cpu, stock};
@@ -63,22 +64,42 @@ impl Planes {
         (self.rows / 2) * (self.columns / 2)
     }
 
-    /// Index in the plane of the winner of each window, in reading order of the windows.
-    fn winners(self, plane: &[f32]) -> impl Iterator<Item = usize> + '_ {
-        let columns = self.columns;
-        (0..self.rows / 2).flat_map(move |row| {
-            (0..columns / 2).map(move |column| {
-                let first = 2 * row * columns + 2 * column;
-                let mut winner = first;
-                for index in [first + 1, first + columns, first + columns + 1] {
-                    // NaN wins and stays, as in PyTorch.
-                    if plane[index] > plane[winner] || (plane[index].is_nan() && !plane[winner].is_nan()) {
-                        winner = index;
-                    }
-                }
-                winner
-            })
-        })
+    /// The two rows of each window row.
+    fn row_pairs(self, plane: &[f32]) -> impl Iterator<Item = (&[f32], &[f32])> {
+        plane.chunks_exact(2 * self.columns).map(move |rows| rows.split_at(self.columns))
+    }
+}
+
+/// The larger value, the first of equal ones; NaN wins and stays, as in PyTorch.
+#[inline(always)]
+fn larger(first: f32, second: f32) -> f32 {
+    if second > first || second.is_nan() { second } else { first }
+}
+
+/// Largest of each window of two rows.
+#[inline(always)]
+fn pool_rows(top: &[f32], bottom: &[f32], pooled: &mut [f32]) {
+    let windows = top.as_chunks::<2>().0.iter().zip(bottom.as_chunks::<2>().0);
+    for (value, (top, bottom)) in pooled.iter_mut().zip(windows) {
+        *value = larger(larger(top[0], top[1]), larger(bottom[0], bottom[1]));
+    }
+}
+
+/// Puts each pooled value where the first largest of its window is, zero elsewhere.
+#[inline(always)]
+fn unpool_rows(top: &[f32], bottom: &[f32], pooled: &[f32], routed: (&mut [f32], &mut [f32])) {
+    let windows = top.as_chunks::<2>().0.iter().zip(bottom.as_chunks::<2>().0);
+    let places = routed.0.as_chunks_mut::<2>().0.iter_mut().zip(routed.1.as_chunks_mut::<2>().0);
+    for ((value, (top, bottom)), (above, below)) in pooled.iter().zip(windows).zip(places) {
+        let [a, b, c, d] = [top[0], top[1], bottom[0], bottom[1]];
+        let (upper, lower) = (larger(a, b), larger(c, d));
+        // What wins over everything before it; each comparison decides one step of the way to the winner.
+        let below_wins = lower > upper || (lower.is_nan() && !upper.is_nan());
+        let right_wins = b > a || (b.is_nan() && !a.is_nan());
+        let lower_right_wins = d > c || (d.is_nan() && !c.is_nan());
+        let at = |wins: bool| if wins { *value } else { 0.0 };
+        *above = [at(!below_wins & !right_wins), at(!below_wins & right_wins)];
+        *below = [at(below_wins & !lower_right_wins), at(below_wins & lower_right_wins)];
     }
 }
 
@@ -96,9 +117,15 @@ impl CustomOp1 for MaxPool {
         let mut output = vec![0.0; shape.iter().product()];
         let pairs = output.par_chunks_mut(planes.pooled_pixels()).zip(input.par_chunks(planes.pixels()));
         pairs.for_each(|(pooled, plane)| {
-            for (value, winner) in pooled.iter_mut().zip(planes.winners(plane)) {
-                *value = plane[winner];
-            }
+            Arch::new().dispatch(
+                #[inline(always)]
+                || {
+                    let lines = pooled.chunks_exact_mut(planes.columns / 2);
+                    for (pooled, (top, bottom)) in lines.zip(planes.row_pairs(plane)) {
+                        pool_rows(top, bottom, pooled);
+                    }
+                },
+            );
         });
         Ok((CpuStorage::F32(output), shape.into()))
     }
@@ -127,9 +154,15 @@ impl CustomOp2 for MaxUnpool {
         let mut output = vec![0.0; input.len()];
         let pairs = pooled.par_chunks(planes.pooled_pixels()).zip(input.par_chunks(planes.pixels()));
         output.par_chunks_mut(planes.pixels()).zip(pairs).for_each(|(routed, (pooled, plane))| {
-            for (value, winner) in pooled.iter().zip(planes.winners(plane)) {
-                routed[winner] = *value;
-            }
+            Arch::new().dispatch(
+                #[inline(always)]
+                || {
+                    let lines = pooled.chunks_exact(planes.columns / 2).zip(planes.row_pairs(plane));
+                    for ((pooled, (top, bottom)), routed) in lines.zip(routed.chunks_exact_mut(2 * planes.columns)) {
+                        unpool_rows(top, bottom, pooled, routed.split_at_mut(planes.columns));
+                    }
+                },
+            );
         });
         Ok((CpuStorage::F32(output), input_layout.shape().clone()))
     }
