@@ -23,7 +23,8 @@ pub struct GradeArguments {
     /// Report file; its name ends in .json, .jsonl or .csv.
     #[arg(long, value_name = "FILE", value_parser = report_file)]
     out: Option<PathBuf>,
-    /// Views of each disc that are averaged: 54 is the method's own, 1 is quick.
+    /// Views of each disc that are averaged: 54 is the method's own, 1 is quick; 54-separate passes each of the 54
+    /// through the whole network, the reference.
     #[arg(long, default_value = "54", value_parser = views)]
     views: Views,
 }
@@ -57,12 +58,10 @@ struct ScanArguments {
     models: ModelArguments,
 }
 
-/// `1` or `54`.
+/// `1`, `54` or `54-separate`.
 pub(super) fn views(text: &str) -> Result<Views, String> {
-    [Views::One, Views::FiftyFour]
-        .into_iter()
-        .find(|views| views.count().to_string() == text)
-        .ok_or_else(|| "choose 1 or 54".to_owned())
+    let found = Views::ALL.into_iter().find(|views| views.key() == text);
+    found.ok_or_else(|| "choose 1, 54 or 54-separate".to_owned())
 }
 
 fn report_file(text: &str) -> Result<PathBuf, String> {

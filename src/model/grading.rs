@@ -398,6 +398,7 @@ impl GradingNetwork {
     /// # Errors
     /// As [`Self::forward`].
     pub fn trace_trunk(&self, discs: &Tensor) -> Result<TrunkTrace> {
+        check_patch(discs)?;
         let mut input = self.centered(discs)?;
         let mut steps = Vec::with_capacity(self.trunk.len());
         for layer in self.trunk.iter() {
@@ -451,19 +452,34 @@ impl GradingNetwork {
 
     /// pool5 `[n, channels · 7 · 14]`.
     fn features(&self, discs: &Tensor) -> Result<Tensor> {
+        check_patch(discs)?;
+        self.pool5(discs)?.flatten_from(1)
+    }
+
+    /// pool5 `[n, channels, slices − 8, rows / 16, columns / 16]` of disc volumes that may be larger than a patch,
+    /// `[n, slices, rows, columns]`. Each place of it that has the size of a patch's pool5 is what the trunk sees of that
+    /// part of the volume.
+    ///
+    /// # Errors
+    /// If there are fewer than nine slices or the device fails.
+    pub fn pool5(&self, discs: &Tensor) -> Result<Tensor> {
         let mut units = self.centered(discs)?;
         for layer in self.trunk.iter() {
             units = layer.forward(&units)?;
         }
-        units.flatten_from(1)
+        Ok(units)
     }
 
-    /// Input of Conv1 `[n, 1, 9, 112, 224]`.
+    /// Input of Conv1 `[n, 1, slices, rows, columns]`.
     fn centered(&self, discs: &Tensor) -> Result<Tensor> {
-        let &[_, PATCH_SLICES, PATCH_ROWS, PATCH_COLUMNS] = discs.dims() else {
-            bail!("disc volumes are [n, {PATCH_SLICES}, {PATCH_ROWS}, {PATCH_COLUMNS}], got {:?}", discs.dims());
-        };
         discs.broadcast_sub(&self.input_mean)?.unsqueeze(1)
+    }
+}
+
+fn check_patch(discs: &Tensor) -> Result<()> {
+    match discs.dims() {
+        [_, PATCH_SLICES, PATCH_ROWS, PATCH_COLUMNS] => Ok(()),
+        other => bail!("disc volumes are [n, {PATCH_SLICES}, {PATCH_ROWS}, {PATCH_COLUMNS}], got {other:?}"),
     }
 }
 

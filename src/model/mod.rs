@@ -4,10 +4,12 @@ pub mod detector;
 pub mod grader;
 pub mod grading;
 mod prediction;
+mod views;
 pub mod weights;
 
 pub use detector::{DetectorConfig, DetectorNetwork};
-pub use grader::{Grader, GraderError, Views};
+pub use grader::{Grader, GraderError};
 pub use grading::{GradingConfig, GradingNetwork};
 pub use prediction::{DiscPrediction, probabilities};
+pub use views::{Place, Views};
 pub use weights::{WeightsError, WeightsFolder, WeightsInfo, find_weights};

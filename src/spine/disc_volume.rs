@@ -8,6 +8,7 @@
 use std::sync::Arc;
 
 use glam::DVec2;
+use rayon::prelude::*;
 use thiserror::Error;
 
 use super::{Corners, Disc};
@@ -21,6 +22,20 @@ pub const PATCH_ROWS: usize = 112;
 pub const PATCH_COLUMNS: usize = 224;
 /// Voxels of a disc volume.
 pub const PATCH_VOXELS: usize = PATCH_SLICES * PATCH_ROWS * PATCH_COLUMNS;
+
+/// What lies around a disc volume and is seen by views that are shifted by one step of the network's trunk: pixels on
+/// each side of a slice.
+pub const WIDE_MARGIN: usize = 16;
+/// Slices before and after the disc volume that shifted views see.
+pub const WIDE_SLICE_MARGIN: usize = 1;
+/// Slices of the disc volume and its margin.
+pub const WIDE_SLICES: usize = PATCH_SLICES + 2 * WIDE_SLICE_MARGIN;
+/// Rows of the disc volume and its margin.
+pub const WIDE_ROWS: usize = PATCH_ROWS + 2 * WIDE_MARGIN;
+/// Columns of the disc volume and its margin.
+pub const WIDE_COLUMNS: usize = PATCH_COLUMNS + 2 * WIDE_MARGIN;
+/// Voxels of the disc volume and its margin.
+pub const WIDE_VOXELS: usize = WIDE_SLICES * WIDE_ROWS * WIDE_COLUMNS;
 
 const MID_SLICE: f64 = (PATCH_SLICES / 2) as f64;
 const MID_ROW: f64 = (PATCH_ROWS as f64 - 1.0) / 2.0;
@@ -193,7 +208,12 @@ impl DiscFrame {
     /// The scan slice under a patch slice, where the scan has one that can be normalized.
     #[must_use]
     pub fn scan_slice(&self, patch_slice: usize) -> Option<usize> {
-        let slice = self.mid_slice + (patch_slice as isize - MID_SLICE as isize) * self.slice_step;
+        self.scan_slice_beside(patch_slice as isize)
+    }
+
+    /// As [`Self::scan_slice`], also before the first and after the last patch slice.
+    fn scan_slice_beside(&self, patch_slice: isize) -> Option<usize> {
+        let slice = self.mid_slice + (patch_slice - PATCH_SLICES as isize / 2) * self.slice_step;
         let slice = usize::try_from(slice).ok()?;
         self.slice_scales.get(slice).filter(|scale| **scale > 0.0).map(|_| slice)
     }
@@ -220,13 +240,39 @@ impl DiscFrame {
     /// # Panics
     /// If `pixels` is shorter than a patch slice.
     pub fn sample_slice(&self, volume: &Volume, patch_slice: usize, pixels: &mut [f32]) -> bool {
-        let Some(slice) = self.scan_slice(patch_slice).filter(|slice| *slice < volume.slices()) else {
+        self.sample_plane(volume, patch_slice as isize, 0, &mut pixels[..PATCH_ROWS * PATCH_COLUMNS])
+    }
+
+    /// Reads the disc volume and what lies around it, normalized as the disc volume is:
+    /// `[WIDE_SLICES, WIDE_ROWS, WIDE_COLUMNS]`, zero where the scan has nothing.
+    #[must_use]
+    pub fn sample_wide(&self, volume: &Volume) -> Vec<f32> {
+        let mut voxels = vec![0.0; WIDE_VOXELS];
+        voxels.par_chunks_mut(WIDE_ROWS * WIDE_COLUMNS).enumerate().for_each(|(slice, pixels)| {
+            self.sample_plane(volume, slice as isize - WIDE_SLICE_MARGIN as isize, WIDE_MARGIN, pixels);
+        });
+        voxels
+    }
+
+    /// Reads one slice of [`Self::sample_wide`], `[WIDE_ROWS, WIDE_COLUMNS]`, by the index of its patch slice; zero, and
+    /// `false` returned, where the scan has no slice there.
+    #[must_use]
+    pub fn sample_wide_slice(&self, volume: &Volume, patch_slice: isize) -> (Vec<f32>, bool) {
+        let mut pixels = vec![0.0; WIDE_ROWS * WIDE_COLUMNS];
+        let is_there = self.sample_plane(volume, patch_slice, WIDE_MARGIN, &mut pixels);
+        (pixels, is_there)
+    }
+
+    /// Reads a slice with `margin` pixels more on every side.
+    fn sample_plane(&self, volume: &Volume, patch_slice: isize, margin: usize, pixels: &mut [f32]) -> bool {
+        let Some(slice) = self.scan_slice_beside(patch_slice).filter(|slice| *slice < volume.slices()) else {
             return false;
         };
         let scale = self.slice_scales[slice];
         let step = self.posterior * self.mm_per_patch_pixel / self.pixel_size_mm;
-        for (row, line) in pixels[..PATCH_ROWS * PATCH_COLUMNS].chunks_exact_mut(PATCH_COLUMNS).enumerate() {
-            let start = self.image_from_patch(row as f64, 0.0);
+        let margin_pixels = margin as f64;
+        for (row, line) in pixels.chunks_exact_mut(PATCH_COLUMNS + 2 * margin).enumerate() {
+            let start = self.image_from_patch(row as f64 - margin_pixels, -margin_pixels);
             for (column, voxel) in line.iter_mut().enumerate() {
                 let at = start + step * column as f64;
                 let value = volume.sample_bilinear(slice, at.x, at.y);

@@ -9,6 +9,7 @@ mod vertebra;
 pub use boxes::{BoxSource, PixelBox, SliceBox};
 pub use disc_volume::{
     DiscFrame, DiscFrameError, DiscVolume, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, PATCH_VOXELS, PatchAugmentation,
+    WIDE_COLUMNS, WIDE_MARGIN, WIDE_ROWS, WIDE_SLICE_MARGIN, WIDE_SLICES, WIDE_VOXELS,
 };
 pub use grading::{ClassIndex, Grading, PerGrading, UnknownGrading};
 pub use label::{DiscLevel, UnknownLevel, VertebraLabel};

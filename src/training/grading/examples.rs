@@ -6,9 +6,10 @@ use glam::DVec2;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
+use crate::model::Place;
 use crate::spine::{
     Disc, DiscFrame, DiscFrameError, DiscLevel, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, PATCH_VOXELS,
-    PatchAugmentation,
+    PatchAugmentation, WIDE_SLICES, WIDE_VOXELS,
 };
 use crate::training::labels::DiscLabels;
 use crate::training::spider::{LabelledDisc, ScanCase};
@@ -17,6 +18,7 @@ use crate::volume::Volume;
 /// Pixels of one patch slice.
 const SLICE_PIXELS: usize = PATCH_ROWS * PATCH_COLUMNS;
 const MIDDLE: usize = PATCH_SLICES / 2;
+const WIDE_MIDDLE: usize = WIDE_SLICES / 2;
 
 /// What kind of scan a disc was seen on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -103,6 +105,36 @@ impl GradingExample {
         pixels
     }
 
+    /// The wide volume of the disc (see [`DiscFrame::sample_wide`]) that shows it changed as `change` says at `place`;
+    /// its slice window stays that of the disc. Slices and `repeated` as in [`Self::disc_volume`].
+    #[must_use]
+    pub fn wide_volume(&self, change: &PatchAugmentation, place: Place, repeated: usize) -> Vec<f32> {
+        let frame = self.wide_frame(change, place);
+        if self.kind != ScanKind::MidSagittal {
+            return frame.sample_wide(&self.volume);
+        }
+        let (pixels, _) = frame.sample_wide_slice(&self.volume, MIDDLE as isize);
+        let mut voxels = vec![0.0; WIDE_VOXELS];
+        for slice in WIDE_MIDDLE.saturating_sub(repeated)..=(WIDE_MIDDLE + repeated).min(WIDE_SLICES - 1) {
+            voxels[slice * pixels.len()..(slice + 1) * pixels.len()].copy_from_slice(&pixels);
+        }
+        voxels
+    }
+
+    /// One slice of the wide volume, as [`Self::flat_patch`] is one of the disc volume.
+    #[must_use]
+    pub fn flat_wide(&self, change: &PatchAugmentation, place: Place) -> Vec<f32> {
+        match self.wide_frame(change, place).sample_wide_slice(&self.volume, MIDDLE as isize + change.slice_shift) {
+            (pixels, true) => pixels,
+            _ => self.wide_frame(change, place).sample_wide_slice(&self.volume, MIDDLE as isize).0,
+        }
+    }
+
+    fn wide_frame(&self, change: &PatchAugmentation, place: Place) -> DiscFrame {
+        let back = PatchAugmentation { shift: -place.shift(), ..PatchAugmentation::NONE };
+        self.frame.augmented(&PatchAugmentation { slice_shift: 0, ..*change }).augmented(&back)
+    }
+
     /// The disc volume `[9, 112, 224]`. A stack shows the slices it has. A single slice is repeated on `repeated` slices
     /// to either side: the network must not learn that a missing neighbour means anything, and evidence from a repeated
     /// slice is that of the slice.
@@ -167,10 +199,11 @@ impl Augmentation {
     }
 }
 
-/// Blanks the slices more than `shown` from the middle.
-pub fn blank_outer_slices(voxels: &mut [f32], shown: usize) {
-    for (slice, pixels) in voxels.chunks_exact_mut(SLICE_PIXELS).enumerate() {
-        if slice.abs_diff(MIDDLE) > shown {
+/// Blanks the slices more than `shown` from the middle of `slices` slices.
+pub fn blank_outer_slices(voxels: &mut [f32], slices: usize, shown: usize) {
+    let pixels = voxels.len() / slices;
+    for (slice, pixels) in voxels.chunks_exact_mut(pixels).enumerate() {
+        if slice.abs_diff(slices / 2) > shown {
             pixels.fill(0.0);
         }
     }
@@ -208,7 +241,7 @@ mod tests {
         assert_eq!(volume[3 * SLICE_PIXELS..4 * SLICE_PIXELS], single.flat_patch(&PatchAugmentation::NONE));
         let mut volume = stack.disc_volume(&PatchAugmentation::NONE, 0);
         assert_eq!(slices(&volume), [false, false, true, true, true, true, true, false, false]);
-        blank_outer_slices(&mut volume, 1);
+        blank_outer_slices(&mut volume, PATCH_SLICES, 1);
         assert_eq!(slices(&volume), [false, false, false, true, true, true, false, false, false]);
         let shifted = PatchAugmentation { slice_shift: 1, ..PatchAugmentation::NONE };
         assert_eq!(single.flat_patch(&shifted), single.flat_patch(&PatchAugmentation::NONE), "it has no other slice");

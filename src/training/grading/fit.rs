@@ -18,9 +18,12 @@ use super::examples::{GradingExample, ScanKind, blank_outer_slices};
 use super::flat::FlatNetwork;
 use super::loss::{BatchTargets, LabelWeights};
 use super::{GradingTrainingConfig, GradingTrainingError, Stage};
-use crate::model::GradingNetwork;
 use crate::model::grading::{Dropout, INPUT_MEAN};
-use crate::spine::{Grading, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, PatchAugmentation, PerGrading};
+use crate::model::{GradingNetwork, Place};
+use crate::spine::{
+    Grading, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, PatchAugmentation, PerGrading, WIDE_COLUMNS, WIDE_ROWS,
+    WIDE_SLICES,
+};
 use crate::task::{CancelToken, Progress};
 use crate::training::optimizer::{AdamW, initialize, sorted};
 
@@ -73,6 +76,18 @@ fn file_error(source: std::io::Error, path: &Path) -> GradingTrainingError {
     GradingTrainingError::File { source, path: path.to_owned() }
 }
 
+/// From discs to pool5.
+type Trunk<'a> = &'a dyn Fn(&Tensor) -> candle_core::Result<Tensor>;
+/// From what the branches read to logits.
+type Heads<'a> = &'a dyn Fn(&Tensor, &mut Dropout) -> candle_core::Result<PerGrading<Tensor>>;
+
+/// What the branches read of pool5: all of it, or of each sample of wide volumes its place.
+fn features(pool5: &Tensor, places: Option<&[Place]>) -> candle_core::Result<Tensor> {
+    let Some(places) = places else { return pool5.flatten_from(1) };
+    let views = places.iter().enumerate().map(|(sample, place)| place.features(&pool5.narrow(0, sample, 1)?));
+    Tensor::cat(&views.collect::<candle_core::Result<Vec<_>>>()?, 0)
+}
+
 impl Run<'_> {
     /// Trains through both stages. `after_flat` sees the flat network before it is inflated.
     pub(super) fn fit(
@@ -92,15 +107,15 @@ impl Run<'_> {
         let at = checkpoint.as_ref().map(|(checkpoint, _)| checkpoint.stage);
         let mut here = checkpoint;
         if at != Some(StageName::Deep) {
-            self.run_stage(StageName::Flat, flat.variables(), here.take(), on_progress, &|input, dropout| {
-                flat.forward(input, Some(dropout))
-            })?;
+            let trunk = |input: &Tensor| flat.pool5(input);
+            let heads = |features: &Tensor, dropout: &mut Dropout| flat.classify(features, dropout);
+            self.run_stage(StageName::Flat, flat.variables(), here.take(), on_progress, (&trunk, &heads))?;
             after_flat(&flat)?;
             flat.inflate_into(&variables)?;
         }
-        self.run_stage(StageName::Deep, &variables, here, on_progress, &|input, dropout| {
-            network.forward_training(input, Dropout { rate: dropout.rate, random: dropout.random })
-        })?;
+        let trunk = |input: &Tensor| network.pool5(input);
+        let heads = |features: &Tensor, dropout: &mut Dropout| network.classify(features, Some(dropout));
+        self.run_stage(StageName::Deep, &variables, here, on_progress, (&trunk, &heads))?;
         Ok(Fitted { network, variables })
     }
 
@@ -130,7 +145,7 @@ impl Run<'_> {
         variables: &VarMap,
         resumed: Option<SavedRun>,
         on_progress: &mut dyn FnMut(Progress),
-        forward: &dyn Fn(&Tensor, &mut Dropout) -> candle_core::Result<PerGrading<Tensor>>,
+        (trunk, heads): (Trunk, Heads),
     ) -> Result<(), GradingTrainingError> {
         let stage = match name {
             StageName::Flat => &self.config.flat,
@@ -156,10 +171,11 @@ impl Run<'_> {
             for batch in order.chunks(stage.batch) {
                 self.cancel.check()?;
                 let rate = stage.schedule.rate(optimizer.steps(), steps);
-                let input = self.input(name, batch, &mut random)?;
+                let (input, places) = self.input(name, batch, &mut random)?;
                 let targets = self.targets(batch, &weights)?;
+                let features = features(&trunk(&input)?, places.as_deref())?;
                 let mut dropout = Dropout { rate: self.config.dropout, random: &mut random };
-                let losses = targets.loss(&forward(&input, &mut dropout)?)?;
+                let losses = targets.loss(&heads(&features, &mut dropout)?)?;
                 let mut total = losses[Grading::Pfirrmann].clone();
                 for (grading, loss) in losses.iter() {
                     sums[grading] += f64::from(loss.to_scalar::<f32>()?) / batches as f64;
@@ -201,28 +217,50 @@ impl Run<'_> {
         order
     }
 
-    fn input(&self, name: StageName, batch: &[usize], random: &mut ChaCha8Rng) -> candle_core::Result<Tensor> {
+    /// Changed discs of a batch. A share of the batches shows wide volumes, and the places of the views in them: see
+    /// [`GradingTrainingConfig::context_share`].
+    fn input(
+        &self,
+        name: StageName,
+        batch: &[usize],
+        random: &mut ChaCha8Rng,
+    ) -> candle_core::Result<(Tensor, Option<Vec<Place>>)> {
+        let is_wide = random.random_bool(self.config.context_share);
         let seeds: Vec<u64> = batch.iter().map(|_| random.random()).collect();
         let augmentation = &self.config.augmentation;
-        let patches: Vec<Vec<f32>> = batch
+        let slices = match (name, is_wide) {
+            (StageName::Flat, _) => 1,
+            (StageName::Deep, false) => PATCH_SLICES,
+            (StageName::Deep, true) => WIDE_SLICES,
+        };
+        let (patches, places): (Vec<Vec<f32>>, Vec<Place>) = batch
             .par_iter()
             .zip(&seeds)
             .map(|(index, seed)| {
                 let (example, mut random) = (self.examples[*index], ChaCha8Rng::seed_from_u64(*seed));
                 let change = augmentation.draw(&mut random);
-                match name {
-                    StageName::Flat => example.flat_patch(&change),
-                    StageName::Deep => {
+                let place = Place(std::array::from_fn(|_| random.random_range(0..3)));
+                let voxels = match (name, is_wide) {
+                    (StageName::Flat, false) => example.flat_patch(&change),
+                    (StageName::Flat, true) => example.flat_wide(&change, place),
+                    (StageName::Deep, _) => {
+                        // All slices of a wide volume are shown where all of a disc volume would be.
                         let shown = augmentation.draw_shown(&mut random);
-                        let mut voxels = example.disc_volume(&change, shown);
-                        blank_outer_slices(&mut voxels, shown);
+                        let shown = if shown == PATCH_SLICES / 2 { slices / 2 } else { shown };
+                        let mut voxels = match is_wide {
+                            true => example.wide_volume(&change, place, shown),
+                            false => example.disc_volume(&change, shown),
+                        };
+                        blank_outer_slices(&mut voxels, slices, shown);
                         voxels
                     }
-                }
+                };
+                (voxels, place)
             })
-            .collect();
-        let slices = if name == StageName::Flat { 1 } else { PATCH_SLICES };
-        Tensor::from_vec(patches.concat(), (batch.len(), slices, PATCH_ROWS, PATCH_COLUMNS), &Device::Cpu)
+            .unzip();
+        let [rows, columns] = if is_wide { [WIDE_ROWS, WIDE_COLUMNS] } else { [PATCH_ROWS, PATCH_COLUMNS] };
+        let input = Tensor::from_vec(patches.concat(), (batch.len(), slices, rows, columns), &Device::Cpu)?;
+        Ok((input, is_wide.then_some(places)))
     }
 
     fn targets(&self, batch: &[usize], weights: &[LabelWeights; 2]) -> candle_core::Result<BatchTargets> {

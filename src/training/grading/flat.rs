@@ -66,11 +66,21 @@ impl FlatNetwork {
 
     /// Logits for slices `[n, 1, 112, 224]`.
     pub(super) fn forward(&self, slices: &Tensor, dropout: Option<&mut Dropout>) -> Result<PerGrading<Tensor>> {
+        self.network.classify(&self.pool5(slices)?.flatten_from(1)?, dropout)
+    }
+
+    /// pool5 `[n, channels, 1, rows / 16, columns / 16]` of slices `[n, 1, rows, columns]`.
+    pub(super) fn pool5(&self, slices: &Tensor) -> Result<Tensor> {
         let mut units = slices.broadcast_sub(self.network.input_mean())?.unsqueeze(1)?;
         for layer in &self.trunk {
             units = layer.forward(&units)?;
         }
-        self.network.classify(&units.flatten_from(1)?, dropout)
+        Ok(units)
+    }
+
+    /// The branches, from pool5.
+    pub(super) fn classify(&self, features: &Tensor, dropout: &mut Dropout) -> Result<PerGrading<Tensor>> {
+        self.network.classify(features, Some(dropout))
     }
 
     /// Writes the flat filters into the variables of the 3-D network.

@@ -38,6 +38,9 @@ pub struct GradingTrainingConfig {
     pub dropout: f32,
     /// Decoupled weight decay.
     pub weight_decay: f64,
+    /// Share of the batches that show the scan around each view instead of zeros, as views that share their trunk see it
+    /// when discs are graded ([`crate::model::Views::FiftyFour`]); the others are single views.
+    pub context_share: f64,
     /// Gradients are scaled down to this norm.
     pub largest_gradient: f64,
     /// Widths of the network.

@@ -73,6 +73,7 @@ fn config(flat: usize, deep: usize) -> GradingTrainingConfig {
         dropout: 0.1,
         weight_decay: 0.01,
         largest_gradient: 5.0,
+        context_share: 0.5,
         network: GradingConfig { channels: [3, 4, 4, 4, 4], fully_connected: 8 },
         augmentation: Augmentation {
             rotation_degrees: 5.0,

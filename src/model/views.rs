@@ -1,0 +1,325 @@
+//! The views of a disc that are averaged when it is graded, and how 54 of them cost a few passes.
+//!
+//! Jamaludin et al. 2017, section 5: the centered patch and eight shifted by ±16 pixels, each also with reversed slices,
+//! each at the slice windows −1, 0 and +1. 16 pixels are one step of pool5 and one slice is one step of Conv4, so all
+//! shifts and windows are places of one pool5: the trunk reads the disc volume with a margin once as it is and once with
+//! reversed slices, and the branches read 27 places of each. The one difference from 54 separate passes is what lies
+//! beyond a view's border: there the scan itself, where a separate pass sees zeros. Training shows the network both.
+
+use candle_core::{Result, Tensor};
+use glam::DVec2;
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::grader::GraderError;
+use super::grading::disc_tensor;
+use super::{GradingNetwork, probabilities};
+use crate::spine::{
+    DiscFrame, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, PATCH_VOXELS, PatchAugmentation, PerGrading, WIDE_COLUMNS,
+    WIDE_MARGIN, WIDE_ROWS, WIDE_SLICES,
+};
+use crate::task::CancelToken;
+use crate::volume::Volume;
+
+/// Pixels between neighbouring places of pool5: the stride of the trunk.
+const STEP: usize = 16;
+/// Rows and columns of a patch's pool5.
+const POOLED: [usize; 2] = [PATCH_ROWS / STEP, PATCH_COLUMNS / STEP];
+/// Places of pool5 along an axis that a view can take: shifted back, centered, shifted on.
+const PLACES: usize = 3;
+
+/// How many views of a disc are averaged, and how they are computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Views {
+    /// The centered view.
+    One,
+    /// The paper's 54, which share their way through the trunk.
+    #[default]
+    FiftyFour,
+    /// The paper's 54, each in a pass of its own: the reference.
+    FiftyFourSeparate,
+}
+
+impl Views {
+    /// All ways.
+    pub const ALL: [Self; 3] = [Self::One, Self::FiftyFour, Self::FiftyFourSeparate];
+
+    /// Number of views.
+    #[must_use]
+    pub fn count(self) -> usize {
+        self.shifts().len() * self.arrangements().len()
+    }
+
+    /// Name on the command line and in reports: `1`, `54` or `54-separate`.
+    #[must_use]
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::One => "1",
+            Self::FiftyFour => "54",
+            Self::FiftyFourSeparate => "54-separate",
+        }
+    }
+
+    /// Class probabilities of each view of the disc in `frame`.
+    pub(super) fn classify(
+        self,
+        network: &GradingNetwork,
+        frame: &DiscFrame,
+        volume: &Volume,
+        cancel: &CancelToken,
+        on_view: &mut dyn FnMut(PerGrading<Vec<f32>>),
+    ) -> std::result::Result<(), GraderError> {
+        if self == Self::FiftyFour {
+            cancel.check()?;
+            let wide = with_reversed(&frame.sample_wide(volume));
+            let wide = Tensor::from_vec(wide, (2, WIDE_SLICES, WIDE_ROWS, WIDE_COLUMNS), network.device())?;
+            let pool5 = network.pool5(&wide)?;
+            cancel.check()?;
+            let features = all_places(&pool5)?;
+            probabilities(&network.classify(&features, None)?)?.into_iter().for_each(on_view);
+            return Ok(());
+        }
+        for shift in self.shifts() {
+            cancel.check()?;
+            let voxels = self.read(frame, volume, shift);
+            let input = disc_tensor(voxels.chunks_exact(PATCH_VOXELS), network.device())?;
+            probabilities(&network.forward(&input)?)?.into_iter().for_each(&mut *on_view);
+        }
+        Ok(())
+    }
+
+    /// In-plane shifts, patch pixels; the center first.
+    fn shifts(self) -> Vec<DVec2> {
+        let steps = [0.0, -(STEP as f64), STEP as f64];
+        match self {
+            Self::One => vec![DVec2::ZERO],
+            _ => steps.iter().flat_map(|y| steps.map(|x| DVec2::new(x, *y))).collect(),
+        }
+    }
+
+    /// Slice windows with and without reflection.
+    fn arrangements(self) -> Vec<(isize, bool)> {
+        match self {
+            Self::One => vec![(0, false)],
+            _ => [0, -1, 1].into_iter().flat_map(|window| [(window, false), (window, true)]).collect(),
+        }
+    }
+
+    /// The disc volumes of one in-plane shift, one after the other. Each slice is read once: windows and reflections
+    /// only arrange slices anew.
+    fn read(self, frame: &DiscFrame, volume: &Volume, shift: DVec2) -> Vec<f32> {
+        const PLANE: usize = PATCH_ROWS * PATCH_COLUMNS;
+        let at_window =
+            |slice_shift| frame.augmented(&PatchAugmentation { shift, slice_shift, ..PatchAugmentation::NONE });
+        let windows = [at_window(-1), at_window(0), at_window(1)];
+        // Planes −1 to 9 of the centered window; the outer two are seen through the shifted windows.
+        let mut planes = vec![0.0; (PATCH_SLICES + 2) * PLANE];
+        planes.par_chunks_mut(PLANE).enumerate().for_each(|(plane, pixels)| {
+            let (window, slice) = match plane {
+                0 => (&windows[0], 0),
+                plane if plane <= PATCH_SLICES => (&windows[1], plane - 1),
+                _ => (&windows[2], PATCH_SLICES - 1),
+            };
+            // Slices that the scan does not have stay zero.
+            let _ = window.sample_slice(volume, slice, pixels);
+        });
+        let mut voxels = Vec::with_capacity(self.arrangements().len() * PATCH_VOXELS);
+        for (window, mirrored) in self.arrangements() {
+            for slice in 0..PATCH_SLICES {
+                let slice = if mirrored { PATCH_SLICES - 1 - slice } else { slice };
+                let plane = (slice + 1).saturating_add_signed(window);
+                voxels.extend_from_slice(&planes[plane * PLANE..(plane + 1) * PLANE]);
+            }
+        }
+        voxels
+    }
+}
+
+/// A wide disc volume followed by itself with reversed slices.
+fn with_reversed(wide: &[f32]) -> Vec<f32> {
+    let slices = wide.chunks_exact(WIDE_ROWS * WIDE_COLUMNS);
+    slices.clone().chain(slices.rev()).flatten().copied().collect()
+}
+
+/// Where in the pool5 of a wide disc volume a view lies: 0 to 2 along slices, rows and columns, 1 the center.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place(pub [usize; 3]);
+
+impl Place {
+    /// Of the centered view.
+    pub const CENTER: Self = Self([1; 3]);
+
+    /// All places.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let axis = || 0..PLACES;
+        axis().flat_map(move |slice| axis().flat_map(move |row| axis().map(move |column| Self([slice, row, column]))))
+    }
+
+    /// Patch pixels (columns, rows) by which a view at this place is shifted.
+    #[must_use]
+    pub fn shift(self) -> DVec2 {
+        let [_, row, column] = self.0.map(|place| (place as f64 - 1.0) * STEP as f64);
+        DVec2::new(column, row)
+    }
+
+    /// What the branches read of `pool5` `[n, channels, places.., rows, columns]` at this place:
+    /// `[n, channels · 7 · 14]`. A pool5 of one slice has one place along slices, which every place then means.
+    ///
+    /// # Errors
+    /// If `pool5` is not that of a wide volume or the device fails.
+    pub fn features(self, pool5: &Tensor) -> Result<Tensor> {
+        let [slice, row, column] = self.0;
+        let slice = slice.min(pool5.dim(2)? - 1);
+        let [rows, columns] = POOLED;
+        pool5.narrow(2, slice, 1)?.narrow(3, row, rows)?.narrow(4, column, columns)?.flatten_from(1)
+    }
+}
+
+/// Features of every place of every sample, `[27 · n, channels · 7 · 14]`.
+fn all_places(pool5: &Tensor) -> Result<Tensor> {
+    let places: Vec<Tensor> = Place::all().map(|place| place.features(pool5)).collect::<Result<_>>()?;
+    Tensor::cat(&places, 0)
+}
+
+const _: () = assert!(WIDE_MARGIN == STEP, "a view is shifted by one step at most");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::GradingConfig;
+    use crate::spine::{Corners, Disc, DiscLevel, Vertebra, VertebraLabel, VertebraOutline};
+    use crate::volume::VolumeGeometry;
+    use candle_core::{DType, Device};
+    use candle_nn::VarBuilder;
+    use glam::DVec3;
+
+    /// Eight slices of a pattern that differs everywhere, and a disc in its middle.
+    fn scan() -> (Volume, Disc) {
+        let origins = (0..8).map(|slice| DVec3::X * (4.0 * f64::from(slice))).collect();
+        let geometry = VolumeGeometry::new(origins, DVec3::Y, -DVec3::Z, 1.0, 1.0).expect("valid geometry");
+        let value = |index: usize| 60.0 + 40.0 * ((index as f32 * 0.37).sin() + (index as f32 * 0.011).cos());
+        let volume = Volume::new(90, 80, (0..8 * 90 * 80).map(value).collect(), geometry).expect("matching size");
+        let body = |label, top: f64| {
+            let at = |x, y| DVec2::new(x, top + y);
+            let corners = Corners { sa: at(20.0, 0.0), sp: at(54.0, 1.0), ip: at(53.0, 26.0), ia: at(21.0, 25.0) };
+            Vertebra {
+                label,
+                confidence: 1.0,
+                outlines: (1..6).map(|slice| VertebraOutline { slice, corners }).collect(),
+            }
+        };
+        let (upper, lower) = (body(VertebraLabel::L4, 10.0), body(VertebraLabel::L5, 46.0));
+        (volume, Disc::between(DiscLevel::L4L5, &upper, &lower).expect("outlines"))
+    }
+
+    #[test]
+    fn the_views_are_the_papers_fifty_four() {
+        let (volume, disc) = scan();
+        let frame = DiscFrame::of_disc(&volume, &disc).expect("good outlines");
+        let mut seen = Vec::new();
+        for shift in Views::FiftyFourSeparate.shifts() {
+            let voxels = Views::FiftyFourSeparate.read(&frame, &volume, shift);
+            let arrangements = Views::FiftyFourSeparate.arrangements();
+            for (view, (slice_shift, mirror_slices)) in voxels.chunks_exact(PATCH_VOXELS).zip(arrangements) {
+                let change = PatchAugmentation { shift, slice_shift, mirror_slices, ..PatchAugmentation::NONE };
+                assert_eq!(view, frame.augmented(&change).sample(&volume).voxels, "{change:?}");
+                assert!(!seen.contains(&change));
+                seen.push(change);
+            }
+        }
+        assert_eq!((seen.len(), Views::FiftyFour.count(), Views::One.count()), (54, 54, 1));
+        assert!(seen.contains(&PatchAugmentation::NONE));
+        assert!(seen.iter().all(|change| change.shift.abs().max_element() <= 16.0 && change.slice_shift.abs() <= 1));
+        assert_eq!(Views::One.read(&frame, &volume, DVec2::ZERO), frame.sample(&volume).voxels);
+    }
+
+    fn network() -> GradingNetwork {
+        let config = GradingConfig { channels: [3, 4, 5, 6, 7], fully_connected: 8 };
+        let variables = config.initial_variables(3, &Device::Cpu).expect("small network");
+        GradingNetwork::new(&config, VarBuilder::from_varmap(&variables, DType::F32, &Device::Cpu)).expect("shapes")
+    }
+
+    fn views(views: Views, volume: &Volume, frame: &DiscFrame) -> Vec<PerGrading<Vec<f32>>> {
+        let mut seen = Vec::new();
+        views
+            .classify(&network(), frame, volume, &CancelToken::default(), &mut |view| seen.push(view))
+            .expect("classified");
+        seen
+    }
+
+    #[test]
+    fn a_wide_volume_holds_the_disc_volume_in_its_middle_and_every_view_in_its_place() {
+        let (volume, disc) = scan();
+        let frame = DiscFrame::of_disc(&volume, &disc).expect("good outlines");
+        let wide = frame.sample_wide(&volume);
+        for place in Place::all() {
+            let [slice_start, row_start, column_start] = place.0;
+            let change = PatchAugmentation {
+                shift: place.shift(),
+                slice_shift: slice_start as isize - 1,
+                ..PatchAugmentation::NONE
+            };
+            let patch = frame.augmented(&change).sample(&volume).voxels;
+            for (index, value) in patch.iter().enumerate() {
+                let (slice, row) = (index / (PATCH_ROWS * PATCH_COLUMNS), index / PATCH_COLUMNS % PATCH_ROWS);
+                let row = (slice + slice_start) * WIDE_ROWS + row + row_start * STEP;
+                let there = wide[row * WIDE_COLUMNS + index % PATCH_COLUMNS + column_start * STEP];
+                assert!((there - value).abs() < 1e-5, "{place:?} at {index}");
+            }
+        }
+    }
+
+    #[test]
+    fn without_borders_shared_and_separate_views_agree() {
+        // A trunk whose filters see one voxel only has no border: then both ways agree exactly.
+        let (volume, disc) = scan();
+        let frame = DiscFrame::of_disc(&volume, &disc).expect("good outlines");
+        let config = GradingConfig { channels: [3, 4, 5, 6, 7], fully_connected: 8 };
+        let variables = config.initial_variables(3, &Device::Cpu).expect("small network");
+        for (name, variable) in variables.data().lock().expect("not poisoned").iter() {
+            if let ([_, _, depth, height, width], true) = (variable.dims(), name.ends_with("weight")) {
+                let taps: Vec<f32> = (0..depth * height * width)
+                    .map(|tap| {
+                        let (slice, row, column) = (tap / (height * width), tap / width % height, tap % width);
+                        // Conv4 joins nine slices without padding and may use them all.
+                        let middle = (*depth == 9 || slice == depth / 2) && row == height / 2 && column == width / 2;
+                        f32::from(u8::from(middle))
+                    })
+                    .collect();
+                let mask = Tensor::from_vec(taps, (1, 1, *depth, *height, *width), &Device::Cpu).expect("mask");
+                variable.set(&variable.broadcast_mul(&mask).expect("masked")).expect("same shape");
+            }
+        }
+        let vb = VarBuilder::from_varmap(&variables, DType::F32, &Device::Cpu);
+        let network = GradingNetwork::new(&config, vb).expect("shapes");
+        let collect = |views: Views| {
+            let mut seen = Vec::new();
+            let token = CancelToken::default();
+            views.classify(&network, &frame, &volume, &token, &mut |view| seen.push(view)).expect("classified");
+            seen
+        };
+        let (shared, separate) = (collect(Views::FiftyFour), collect(Views::FiftyFourSeparate));
+        assert_eq!((shared.len(), separate.len()), (54, 54));
+        let key = |view: &PerGrading<Vec<f32>>| view[crate::spine::Grading::Pfirrmann].clone();
+        for view in &separate {
+            let nearest = shared
+                .iter()
+                .map(|other| key(view).iter().zip(key(other)).map(|(a, b)| (a - b).abs()).fold(0.0_f32, f32::max));
+            assert!(nearest.fold(f32::INFINITY, f32::min) < 1e-5, "every separate view is among the shared ones");
+        }
+        let mean = |views: &[PerGrading<Vec<f32>>]| views.iter().map(|view| key(view)[0]).sum::<f32>() / 54.0;
+        assert!((mean(&shared) - mean(&separate)).abs() < 1e-5);
+    }
+
+    #[test]
+    fn places_are_the_shifts_of_the_papers_views() {
+        let mut shifts: Vec<DVec2> = Place::all().map(Place::shift).collect();
+        assert_eq!((shifts.len(), Place::CENTER.shift()), (27, DVec2::ZERO));
+        shifts.dedup();
+        let papers = Views::FiftyFourSeparate.shifts();
+        assert!(papers.iter().all(|shift| shifts.contains(shift)));
+        let (volume, disc) = scan();
+        let frame = DiscFrame::of_disc(&volume, &disc).expect("good outlines");
+        assert_eq!(views(Views::One, &volume, &frame).len(), 1);
+    }
+}
