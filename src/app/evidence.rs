@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use super::{Command, Event, Viewer, navigation};
-use crate::saliency::{SaliencyMap, SaliencyMethod};
+use crate::saliency::{CONVERGED, SaliencyMap, SaliencyMethod, SaliencyPlan};
 use crate::spine::{ClassIndex, DiscLevel, Grading};
 use crate::task::Progress;
 use crate::ui::state::{EvidenceState, JobStatus, Selection, predicted_class};
 use crate::worker::{JobId, Loadable, Work};
 
-/// Augmented views averaged into one map: enough for a steady picture, few enough not to wait for.
-pub const AUGMENTATIONS: usize = 16;
+/// Augmented views averaged into one map, at most: the paper's number; most maps converge earlier.
+pub const AUGMENTATIONS: usize = 150;
 /// Seed of the augmentations, so that the same question gets the same answer.
 const SEED: u64 = 0;
 /// Percentile with the strongest color: the few voxels above it would leave everything else pale.
@@ -78,9 +78,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             disc: disc.clone(),
             grading: selection.grading,
             class,
-            method,
-            augmentations: AUGMENTATIONS,
-            seed: SEED,
+            plan: SaliencyPlan { method, augmentations: AUGMENTATIONS, precision: Some(CONVERGED), seed: SEED },
         };
         if let Some(job) = self.submit(command) {
             self.state.evidence.request = Loadable::Pending(job);

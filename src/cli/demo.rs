@@ -15,7 +15,7 @@ use crate::pipeline::{
     AnalysisOptions, DEFAULT_PERCENTILE, DEMO_SEED, Explanation, Models, analyze_folder, most_abnormal, prepare_demo,
     write_overview, write_reports,
 };
-use crate::saliency::{SaliencyMethod, SaliencyRequest};
+use crate::saliency::{SaliencyMethod, SaliencyPlan, SaliencyTarget};
 use crate::task::{CancelToken, Progress};
 
 /// Arguments of `spinenet demo`.
@@ -69,15 +69,16 @@ pub fn run_headless(arguments: &DemoArguments, console: Console) -> anyhow::Resu
     let worst = most_abnormal(&predictions, &analysis.models.experimental).context("no disc was graded")?;
     let disc = analysis.disc(worst.level)?;
     let prediction = predictions.iter().find(|prediction| prediction.level == worst.level).context("graded above")?;
-    let request = SaliencyRequest {
-        grading: worst.grading,
-        class: worst.class,
+    let target = SaliencyTarget { grading: worst.grading, class: worst.class };
+    let plan = SaliencyPlan {
         method: SaliencyMethod::ContrastiveExcitation,
         augmentations: arguments.augmentations as usize,
+        precision: None,
         seed: 0,
     };
-    let explanation = Explanation { analysis: &analysis, percentile: DEFAULT_PERCENTILE };
-    let evidence = explanation.evidence(&mut models, disc, prediction, &request, &cancel, &mut show)?;
+    let explanation = Explanation { analysis: &analysis, percentile: DEFAULT_PERCENTILE, plan };
+    let evidence = explanation.evidence(&mut models, disc, prediction, &[target], &cancel, &mut show)?;
+    let evidence = evidence.first().context("one map was asked for")?;
     let files = evidence.write(&out)?;
     drop(line);
     print_report(&report, Path::new("Synthetic study"), &analysis.predictions_in_words(), console);

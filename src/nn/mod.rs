@@ -12,6 +12,7 @@ mod filter_gradient;
 mod group_norm;
 mod kernel;
 mod pooling;
+mod repeated;
 mod scratch;
 mod stock;
 mod turn;
@@ -19,7 +20,8 @@ mod turn;
 pub use activation::relu;
 pub use convolution::{ConvWindow, conv2d, conv3d, conv3d_input_gradient, conv3d_weight_gradient};
 pub use group_norm::group_norm_relu;
-pub use pooling::{max_pool_2x2, max_unpool_2x2};
+pub use pooling::{max_pool_2x2, max_unpool_2x2, max_unpool_2x2_channel_sum};
+pub use repeated::{divide_repeated_where_positive, multiply_repeated, pass_where_positive};
 
 use candle_core::{CpuStorage, DType, Layout, Result, Tensor};
 

@@ -17,20 +17,38 @@ pub fn max_pool_2x2(input: &Tensor) -> Result<Tensor> {
 }
 
 /// Puts each value of `pooled` (`[.., h/2, w/2]`) where `input` (`[.., h, w]`) has the winner of its window; zero
-/// elsewhere. This is the gradient of [`max_pool_2x2`] and how excitation passes through it. Not differentiable.
+/// elsewhere. This is the gradient of [`max_pool_2x2`] and how excitation passes through it. `pooled` may hold several
+/// targets of the same samples, `[targets · n, ..]` where the input is `[n, ..]`. Not differentiable.
 ///
 /// # Errors
 /// If the shapes do not belong together or the device fails.
 pub fn max_unpool_2x2(pooled: &Tensor, input: &Tensor) -> Result<Tensor> {
-    let planes = Planes::of(input.dims())?;
-    if pooled.dims() != planes.pooled_shape(input.dims()) {
-        bail!("pooling {:?} gives no {:?}", input.dims(), pooled.dims());
-    }
+    let repeats = check_pooled(pooled, input)?;
     if on_cpu(input) && on_cpu(pooled) {
-        pooled.contiguous()?.apply_op2_no_bwd(&input.contiguous()?, &MaxUnpool)
-    } else {
-        stock::max_unpool_2x2(pooled, input)
+        return pooled.contiguous()?.apply_op2_no_bwd(&input.contiguous()?, &MaxUnpool { sums_channels: false });
     }
+    let parts = pooled.chunk(repeats, 0)?.into_iter().map(|part| stock::max_unpool_2x2(&part, input));
+    Tensor::cat(&parts.collect::<Result<Vec<_>>>()?, 0)
+}
+
+/// Sum over the channels of [`max_unpool_2x2`]: `[targets · n, c, d, h/2, w/2]` and `[n, c, d, h, w]` to
+/// `[targets · n, d, h, w]`.
+///
+/// # Errors
+/// As [`max_unpool_2x2`].
+pub fn max_unpool_2x2_channel_sum(pooled: &Tensor, input: &Tensor) -> Result<Tensor> {
+    check_pooled(pooled, input)?;
+    input.dims5()?;
+    if on_cpu(input) && on_cpu(pooled) {
+        return pooled.contiguous()?.apply_op2_no_bwd(&input.contiguous()?, &MaxUnpool { sums_channels: true });
+    }
+    max_unpool_2x2(pooled, input)?.sum(1)
+}
+
+/// How many targets `pooled` holds of each sample of `input`.
+fn check_pooled(pooled: &Tensor, input: &Tensor) -> Result<usize> {
+    let planes = Planes::of(input.dims())?;
+    super::repeated::repeats(pooled.dims(), &planes.pooled_shape(input.dims()))
 }
 
 /// Rows and columns of the planes that are pooled.
@@ -68,6 +86,19 @@ impl Planes {
     fn row_pairs(self, plane: &[f32]) -> impl Iterator<Item = (&[f32], &[f32])> {
         plane.chunks_exact(2 * self.columns).map(move |rows| rows.split_at(self.columns))
     }
+
+    /// Adds each pooled value where `plane` has the winner of its window.
+    fn unpool(self, pooled: &[f32], plane: &[f32], routed: &mut [f32]) {
+        Arch::new().dispatch(
+            #[inline(always)]
+            || {
+                let lines = pooled.chunks_exact(self.columns / 2).zip(self.row_pairs(plane));
+                for ((pooled, (top, bottom)), routed) in lines.zip(routed.chunks_exact_mut(2 * self.columns)) {
+                    unpool_rows(top, bottom, pooled, routed.split_at_mut(self.columns));
+                }
+            },
+        );
+    }
 }
 
 /// The larger value, the first of equal ones; NaN wins and stays, as in PyTorch.
@@ -85,7 +116,7 @@ fn pool_rows(top: &[f32], bottom: &[f32], pooled: &mut [f32]) {
     }
 }
 
-/// Puts each pooled value where the first largest of its window is, zero elsewhere.
+/// Adds each pooled value where the first largest of its window is.
 #[inline(always)]
 fn unpool_rows(top: &[f32], bottom: &[f32], pooled: &[f32], routed: (&mut [f32], &mut [f32])) {
     let windows = top.as_chunks::<2>().0.iter().zip(bottom.as_chunks::<2>().0);
@@ -98,8 +129,10 @@ fn unpool_rows(top: &[f32], bottom: &[f32], pooled: &[f32], routed: (&mut [f32],
         let right_wins = b > a || (b.is_nan() && !a.is_nan());
         let lower_right_wins = d > c || (d.is_nan() && !c.is_nan());
         let at = |wins: bool| if wins { *value } else { 0.0 };
-        *above = [at(!below_wins & !right_wins), at(!below_wins & right_wins)];
-        *below = [at(below_wins & !lower_right_wins), at(below_wins & lower_right_wins)];
+        above[0] += at(!below_wins & !right_wins);
+        above[1] += at(!below_wins & right_wins);
+        below[0] += at(below_wins & !lower_right_wins);
+        below[1] += at(below_wins & lower_right_wins);
     }
 }
 
@@ -135,7 +168,10 @@ impl CustomOp1 for MaxPool {
     }
 }
 
-struct MaxUnpool;
+struct MaxUnpool {
+    /// Whether the channels (dimension 1 of 5) are added up.
+    sums_channels: bool,
+}
 
 impl CustomOp2 for MaxUnpool {
     fn name(&self) -> &'static str {
@@ -151,19 +187,20 @@ impl CustomOp2 for MaxUnpool {
     ) -> Result<(CpuStorage, Shape)> {
         let (pooled, input) = (elements(pooled, pooled_layout)?, elements(input, input_layout)?);
         let planes = Planes::of(input_layout.dims())?;
-        let mut output = vec![0.0; input.len()];
-        let pairs = pooled.par_chunks(planes.pooled_pixels()).zip(input.par_chunks(planes.pixels()));
-        output.par_chunks_mut(planes.pixels()).zip(pairs).for_each(|(routed, (pooled, plane))| {
-            Arch::new().dispatch(
-                #[inline(always)]
-                || {
-                    let lines = pooled.chunks_exact(planes.columns / 2).zip(planes.row_pairs(plane));
-                    for ((pooled, (top, bottom)), routed) in lines.zip(routed.chunks_exact_mut(2 * planes.columns)) {
-                        unpool_rows(top, bottom, pooled, routed.split_at_mut(planes.columns));
-                    }
-                },
-            );
+        let input_planes = input.len() / planes.pixels();
+        // Planes of the output, and how many planes are added up in each: (channels, planes between neighbours).
+        let mut shape = input_layout.dims().to_vec();
+        shape[0] = pooled_layout.dims()[0];
+        let (channels, step) = if self.sums_channels { (shape.remove(1), shape[1]) } else { (1, 1) };
+        let mut output = vec![0.0; shape.iter().product()];
+        output.par_chunks_mut(planes.pixels()).enumerate().for_each(|(plane, routed)| {
+            let first = plane / step * step * channels + plane % step;
+            for plane in (0..channels).map(|channel| first + channel * step) {
+                let pooled = &pooled[plane * planes.pooled_pixels()..][..planes.pooled_pixels()];
+                let input = &input[plane % input_planes * planes.pixels()..][..planes.pixels()];
+                planes.unpool(pooled, input, routed);
+            }
         });
-        Ok((CpuStorage::F32(output), input_layout.shape().clone()))
+        Ok((CpuStorage::F32(output), shape.into()))
     }
 }

@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Analysis, Evidence, Models, PipelineError, disc_notes, explain};
+use super::{Analysis, Evidence, Models, PipelineError, disc_notes};
 use crate::model::DiscPrediction;
 use crate::picture::{study_overview, write_png};
-use crate::saliency::SaliencyRequest;
+use crate::saliency::{SaliencyMap, SaliencyPlan, SaliencyTarget, explain_all};
 use crate::spine::Disc;
 use crate::task::{CancelToken, Progress};
 
@@ -17,44 +17,51 @@ pub struct Explanation<'a> {
     pub analysis: &'a Analysis,
     /// Percentile of the map above which evidence is boxed.
     pub percentile: f64,
+    /// How maps are computed and averaged.
+    pub plan: SaliencyPlan,
 }
 
 impl Explanation<'_> {
-    /// Computes the evidence map of `request` and joins it with what its files say.
+    /// Computes the evidence map of each target and joins it with what its files say; the maps share their views.
     ///
     /// # Errors
-    /// As [`explain`], and if the grader's weights cannot be loaded.
+    /// As [`crate::saliency::explain_all`], and if the grader's weights cannot be loaded.
     pub fn evidence(
         &self,
         models: &mut Models,
         disc: &Disc,
         prediction: &DiscPrediction,
-        request: &SaliencyRequest,
+        targets: &[SaliencyTarget],
         cancel: &CancelToken,
         on_progress: &mut dyn FnMut(Progress),
-    ) -> Result<Evidence, PipelineError> {
-        models.load_grader()?;
+    ) -> Result<Vec<Evidence>, PipelineError> {
         let series = &self.analysis.series;
-        let total = request.augmentations;
+        let (plan, total) = (&self.plan, self.plan.augmentations);
         on_progress(Progress { step: "Explaining", done: 0, total });
-        let mut on_map = |map: crate::saliency::SaliencyMap| {
+        let mut maps: Vec<Option<SaliencyMap>> = vec![None; targets.len()];
+        explain_all(models.grader()?.network(), &series.volume, disc, targets, plan, cancel, &mut |map| {
             on_progress(Progress { step: "Explaining", done: map.augmentations, total });
-        };
-        let map = explain(models.grader()?, &series.volume, disc, request, cancel, &mut on_map)?;
+            let of_map = |target: &SaliencyTarget| (target.grading, target.class) == (map.grading, map.class);
+            if let Some(place) = targets.iter().position(of_map) {
+                maps[place] = Some(map);
+            }
+        })?;
         let info = models.info();
-        Ok(Evidence {
+        let volume = Arc::new(series.volume.clone());
+        let evidence = |map: SaliencyMap| Evidence {
+            probability: prediction.probabilities[map.grading].get(map.class).copied(),
             map: Arc::new(map),
-            probability: prediction.probabilities[request.grading].get(request.class).copied(),
-            seed: request.seed,
+            seed: plan.seed,
             percentile: self.percentile,
-            volume: Arc::new(series.volume.clone()),
+            volume: Arc::clone(&volume),
             study_instance_uid: series.summary.study_instance_uid.clone(),
             series_instance_uid: series.summary.series_instance_uid.clone(),
             sop_instance_uids: series.summary.instances.iter().map(|from| from.sop_instance_uid.clone()).collect(),
-            weights: info.weights,
-            device: info.device,
+            weights: info.weights.clone(),
+            device: info.device.clone(),
             reader_boxes: Vec::new(),
-        })
+        };
+        Ok(maps.into_iter().flatten().map(evidence).collect())
     }
 }
 

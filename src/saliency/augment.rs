@@ -8,7 +8,8 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
-use super::{SaliencyError, SaliencyMap, SaliencyRequest, evidence};
+use super::mean::RunningMean;
+use super::{SaliencyError, SaliencyMap, SaliencyPlan, SaliencyRequest, SaliencyTarget, Tracer};
 use crate::model::grading::{GradingNetwork, disc_tensor};
 use crate::spine::{Disc, DiscFrame, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, PATCH_VOXELS, PatchAugmentation};
 use crate::task::CancelToken;
@@ -16,6 +17,10 @@ use crate::volume::Volume;
 
 /// Views that go through the network at once; more gain nothing and delay a cancel.
 const BATCH: usize = 4;
+/// Signals of all targets at one place of the network, 256 MB at most.
+const SIGNAL_FLOATS: usize = 1 << 26;
+/// Before so many views the spread is too uncertain to stop by.
+const FEWEST_TO_CONVERGE: usize = 16;
 
 /// A change drawn from the ranges that the network was trained with (paper, section 4): rotation ±15°, shift ±32 columns
 /// and ±24 rows, ±2 slices, scale 90 to 110 %, intensity ±0.1, slices reversed half the time.
@@ -30,8 +35,9 @@ pub fn random_augmentation(random: &mut ChaCha8Rng) -> PatchAugmentation {
     }
 }
 
-/// Explains a grade of `disc`: the mean of `request.augmentations` maps, the first of the plain view, the others of random
-/// ones. `on_map` gets the mean after 1, 2, 4, 8, … views and at the end.
+/// Explains a grade of `disc`: the mean of `request.plan.augmentations` maps, the first of the plain view, the others of
+/// random ones, or of fewer where the plan asks for no more than a converged map. `on_map` gets the mean after 1, 2, 4,
+/// 8, … views and at the end.
 ///
 /// # Errors
 /// If the grading has no such class, the disc has no usable outline, the work is cancelled, or the device fails.
@@ -43,44 +49,73 @@ pub fn explain(
     cancel: &CancelToken,
     on_map: &mut dyn FnMut(SaliencyMap),
 ) -> Result<SaliencyMap, SaliencyError> {
-    let SaliencyRequest { grading, class, method, seed, .. } = *request;
-    if class >= grading.classes() {
-        return Err(SaliencyError::Class { grading, class });
+    let target = SaliencyTarget { grading: request.grading, class: request.class };
+    let mut last = None;
+    explain_all(network, volume, disc, &[target], &request.plan, cancel, &mut |map| {
+        last = Some(map.clone());
+        on_map(map);
+    })?;
+    Ok(last.expect("a map is told of at the end at the latest"))
+}
+
+/// Explains several grades of `disc` at once, each as [`explain`] would: they share the views and the way through the
+/// trunk, and one that has converged takes no further part. `on_map` gets every target's means as they sharpen.
+///
+/// # Errors
+/// As [`explain`].
+pub fn explain_all(
+    network: &GradingNetwork,
+    volume: &Volume,
+    disc: &Disc,
+    targets: &[SaliencyTarget],
+    plan: &SaliencyPlan,
+    cancel: &CancelToken,
+    on_map: &mut dyn FnMut(SaliencyMap),
+) -> Result<(), SaliencyError> {
+    if let Some(SaliencyTarget { grading, class }) =
+        targets.iter().find(|target| target.class >= target.grading.classes())
+    {
+        return Err(SaliencyError::Class { grading: *grading, class: *class });
     }
     let frame = DiscFrame::of_disc(volume, disc)?;
-    let mut random = ChaCha8Rng::seed_from_u64(seed);
-    let wanted = request.augmentations.max(1);
-    let mut mean = RunningMean::new(frame.clone());
+    let tracer = Tracer::new(network, plan.method)?;
+    let mut random = ChaCha8Rng::seed_from_u64(plan.seed);
+    let wanted = plan.augmentations.max(1);
+    let mut open: Vec<_> = targets.iter().map(|target| (*target, RunningMean::new(frame.clone()))).collect();
     let mut done = 0;
-    loop {
+    while !open.is_empty() {
         cancel.check()?;
-        let batch = batch_size(done, wanted);
+        let batch = batch_size(done, wanted).min(most_at_once(network, open.len()));
         let views: Vec<DiscFrame> = (done..done + batch)
             .map(|view| match view {
                 0 => frame.clone(),
                 _ => frame.augmented(&random_augmentation(&mut random)),
             })
             .collect();
-        for (view, values) in views.iter().zip(maps(network, volume, &views, request)?) {
-            mean.add(view, &values);
-        }
+        add_views(&tracer, volume, &views, &mut open)?;
         done += batch;
-        if done == wanted || done.is_power_of_two() {
-            let map = SaliencyMap {
-                values: mean.values(),
-                frame: frame.clone(),
-                level: disc.level,
-                grading,
-                class,
-                method,
-                augmentations: done,
-            };
-            on_map(map.clone());
-            if done == wanted {
-                return Ok(map);
+        open.retain(|(target, mean)| {
+            let relative_error = mean.relative_error();
+            let has_converged = plan.precision.is_some_and(|precision| {
+                done >= FEWEST_TO_CONVERGE && relative_error.is_some_and(|error| error <= precision)
+            });
+            let is_last = done == wanted || has_converged;
+            if is_last || done.is_power_of_two() {
+                on_map(SaliencyMap {
+                    values: mean.values(),
+                    frame: frame.clone(),
+                    level: disc.level,
+                    grading: target.grading,
+                    class: target.class,
+                    method: plan.method,
+                    augmentations: done,
+                    relative_error,
+                });
             }
-        }
+            !is_last
+        });
     }
+    Ok(())
 }
 
 /// Views of the next batch: up to the next power of two, where a map is shown.
@@ -89,79 +124,29 @@ fn batch_size(done: usize, wanted: usize) -> usize {
     (shown.min(wanted) - done).min(BATCH)
 }
 
-/// The evidence of each view, in the voxels of that view.
-fn maps(
-    network: &GradingNetwork,
+/// Views whose signals for so many targets fit into [`SIGNAL_FLOATS`] at the widest place, the output of Conv2. Results
+/// do not depend on it.
+fn most_at_once(network: &GradingNetwork, targets: usize) -> usize {
+    let widest = network.config().channels[1] * PATCH_SLICES * PATCH_ROWS / 4 * PATCH_COLUMNS / 4;
+    (SIGNAL_FLOATS / (widest * targets)).max(1)
+}
+
+/// Adds the maps of some views to the mean of each target.
+fn add_views(
+    tracer: &Tracer,
     volume: &Volume,
     views: &[DiscFrame],
-    request: &SaliencyRequest,
-) -> Result<Vec<Vec<f32>>, SaliencyError> {
+    open: &mut [(SaliencyTarget, RunningMean)],
+) -> Result<(), SaliencyError> {
     let patches: Vec<_> = views.par_iter().map(|view| view.sample(volume).voxels).collect();
-    let discs: Tensor = disc_tensor(patches.iter().map(Vec::as_slice), network.device())?;
-    let evidence = evidence(network, &discs, request.grading, request.class, request.method)?;
-    Ok(evidence.flatten_from(1)?.to_vec2::<f32>()?)
-}
-
-/// Mean over views, in the voxels of the plain view; a view counts only where it saw the voxel.
-pub(super) struct RunningMean {
-    frame: DiscFrame,
-    sums: Vec<f32>,
-    counts: Vec<f32>,
-}
-
-impl RunningMean {
-    pub(super) fn new(frame: DiscFrame) -> Self {
-        Self { frame, sums: vec![0.0; PATCH_VOXELS], counts: vec![0.0; PATCH_VOXELS] }
+    let discs: Tensor = disc_tensor(patches.iter().map(Vec::as_slice), tracer.network().device())?;
+    let targets: Vec<SaliencyTarget> = open.iter().map(|(target, _)| *target).collect();
+    let maps = tracer.evidence(&discs, &targets)?.flatten_all()?.to_vec1::<f32>()?;
+    for (index, view) in views.iter().enumerate() {
+        let of_target = |target: usize| &maps[(target * views.len() + index) * PATCH_VOXELS..][..PATCH_VOXELS];
+        let of_view: Vec<&[f32]> = (0..targets.len()).map(of_target).collect();
+        let mut means: Vec<&mut RunningMean> = open.iter_mut().map(|(_, mean)| mean).collect();
+        RunningMean::add_all(&mut means, view, &of_view);
     }
-
-    /// Adds the map of a view, warped back by way of image coordinates.
-    pub(super) fn add(&mut self, view: &DiscFrame, values: &[f32]) {
-        let position = |row, column| DVec2::from(view.patch_from_image(self.frame.image_from_patch(row, column)));
-        // In-plane the two frames differ by an affine map, (row, column) to (row, column).
-        let origin = position(0.0, 0.0);
-        let (per_row, per_column) = (position(1.0, 0.0) - origin, position(0.0, 1.0) - origin);
-        let pixels = PATCH_ROWS * PATCH_COLUMNS;
-        let frame = &self.frame;
-        let slices = self.sums.par_chunks_mut(pixels).zip(self.counts.par_chunks_mut(pixels));
-        slices.enumerate().for_each(|(slice, (sums, counts))| {
-            if frame.scan_slice(slice).is_none() {
-                return;
-            }
-            let seen = view.patch_from_scan_slice(frame.scan_from_patch_slice(slice as f64)).round();
-            if !(0.0..PATCH_SLICES as f64).contains(&seen) {
-                return;
-            }
-            let source = &values[seen as usize * pixels..][..pixels];
-            for (index, (sum, count)) in sums.iter_mut().zip(counts).enumerate() {
-                let (row, column) = ((index / PATCH_COLUMNS) as f64, (index % PATCH_COLUMNS) as f64);
-                if let Some(value) = bilinear(source, origin + per_row * row + per_column * column) {
-                    *sum += value;
-                    *count += 1.0;
-                }
-            }
-        });
-    }
-
-    /// The mean; 0 where no view saw a voxel.
-    pub(super) fn values(&self) -> Vec<f32> {
-        let pairs = self.sums.iter().zip(&self.counts);
-        pairs.map(|(sum, count)| if *count > 0.0 { sum / count } else { 0.0 }).collect()
-    }
-}
-
-/// Value of a patch slice at (row, column); `None` outside it.
-fn bilinear(source: &[f32], at: DVec2) -> Option<f32> {
-    let last = DVec2::new(PATCH_ROWS as f64 - 1.0, PATCH_COLUMNS as f64 - 1.0);
-    // Half a pixel of tolerance, within which the edge value is held.
-    let inside = at.cmpge(DVec2::splat(-0.5)).all() && at.cmple(last + 0.5).all();
-    inside.then(|| {
-        let at = at.clamp(DVec2::ZERO, last);
-        let (row, column) = (at.x as usize, at.y as usize);
-        let (down, right) = (at.x.fract() as f32, at.y.fract() as f32);
-        let (next_row, next_column) = ((row + 1).min(PATCH_ROWS - 1), (column + 1).min(PATCH_COLUMNS - 1));
-        let value = |row: usize, column: usize| source[row * PATCH_COLUMNS + column];
-        let top = value(row, column) * (1.0 - right) + value(row, next_column) * right;
-        let bottom = value(next_row, column) * (1.0 - right) + value(next_row, next_column) * right;
-        top * (1.0 - down) + bottom * down
-    })
+    Ok(())
 }

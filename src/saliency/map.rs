@@ -27,6 +27,9 @@ pub struct SaliencyMap {
     pub method: SaliencyMethod,
     /// Views averaged so far, the plain one included.
     pub augmentations: usize,
+    /// Estimated distance from the mean over endless views, as a share of the map's size (Euclidean norms over the
+    /// voxels, from the standard error of each); `None` where there are too few views to tell.
+    pub relative_error: Option<f32>,
 }
 
 impl SaliencyMap {

@@ -6,12 +6,13 @@
 
 mod augment;
 mod map;
+mod mean;
 mod methods;
 mod mwp;
 
-pub use augment::{explain, random_augmentation};
+pub use augment::{explain, explain_all, random_augmentation};
 pub use map::SaliencyMap;
-pub use methods::evidence;
+pub use methods::{SaliencyTarget, Tracer, evidence};
 
 use std::fmt;
 use std::str::FromStr;
@@ -73,19 +74,32 @@ impl FromStr for SaliencyMethod {
 }
 
 /// What to explain, and how thoroughly.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct SaliencyRequest {
     /// Grading.
     pub grading: Grading,
     /// Class whose evidence is wanted.
     pub class: ClassIndex,
+    /// How maps are computed and averaged.
+    pub plan: SaliencyPlan,
+}
+
+/// How maps are computed and averaged.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct SaliencyPlan {
     /// Method.
     pub method: SaliencyMethod,
     /// Number of views averaged, the plain one included; the paper takes about 150. 0 counts as 1.
     pub augmentations: usize,
+    /// Stop before that when a map has converged: when its [`SaliencyMap::relative_error`] is at most this.
+    pub precision: Option<f32>,
     /// Seed of the random augmentations.
     pub seed: u64,
 }
+
+/// Precision at which a map counts as converged where no other is asked for: more views move it by about a tenth
+/// of its size, a difference that cannot be seen on screen.
+pub const CONVERGED: f32 = 0.1;
 
 /// Why there is no map.
 #[derive(Debug, Error)]

@@ -6,37 +6,26 @@
 
 use candle_core::{Result, Tensor};
 
-use crate::nn::{ConvWindow, conv3d, conv3d_input_gradient, max_unpool_2x2};
+use crate::nn::{ConvWindow, conv3d, conv3d_input_gradient, divide_repeated_where_positive, multiply_repeated};
 
-/// Through a convolution: `[n, o, d', h', w']` to the shape of `input`.
-pub(super) fn convolution(p_out: &Tensor, input: &Tensor, weight: &Tensor, window: ConvWindow) -> Result<Tensor> {
-    let excitatory = weight.detach().relu()?;
-    let normalizer = conv3d(input, &excitatory, None, window)?;
-    let share = divide_where_positive(p_out, &normalizer)?;
-    input * conv3d_input_gradient(&share, &excitatory, input.dims5()?.into(), window)?
+/// Through a convolution: `[targets · n, o, d', h', w']` to the shape of `input` for each target. `excitatory` is w⁺; its
+/// normalizer serves all targets.
+pub(super) fn convolution(p_out: &Tensor, input: &Tensor, excitatory: &Tensor, window: ConvWindow) -> Result<Tensor> {
+    let share = divide_repeated_where_positive(p_out, &conv3d(input, excitatory, None, window)?)?;
+    let (_, channels, slices, rows, columns) = input.dims5()?;
+    let shape = [share.dim(0)?, channels, slices, rows, columns];
+    multiply_repeated(&conv3d_input_gradient(&share, excitatory, shape, window)?, input)
 }
 
 /// Through a fully connected layer: `[n, outputs]` to `[n, inputs]`; `weight` is `[outputs, inputs]`.
 pub(super) fn linear(p_out: &Tensor, input: &Tensor, weight: &Tensor) -> Result<Tensor> {
     let excitatory = weight.detach().relu()?;
-    let normalizer = input.matmul(&excitatory.t()?)?;
-    let share = divide_where_positive(p_out, &normalizer)?;
-    input * share.matmul(&excitatory)?
-}
-
-/// Through max-pooling: to the winners of `input`.
-pub(super) fn max_pool(p_out: &Tensor, input: &Tensor) -> Result<Tensor> {
-    max_unpool_2x2(p_out, input)
+    let share = divide_repeated_where_positive(p_out, &input.matmul(&excitatory.t()?)?)?;
+    multiply_repeated(&share.matmul(&excitatory)?, input)
 }
 
 /// Difference p⁺ − p⁻ through the last layer: of `p_out` through `weight` and through its negative (all of it negated,
 /// then the positive part kept). Signed; [`linear`] and [`convolution`] pass it on, being linear in p.
 pub(super) fn contrastive_linear(p_out: &Tensor, input: &Tensor, weight: &Tensor) -> Result<Tensor> {
     linear(p_out, input, weight)? - linear(p_out, input, &weight.neg()?)?
-}
-
-fn divide_where_positive(p: &Tensor, normalizer: &Tensor) -> Result<Tensor> {
-    let positive = normalizer.gt(f64::from(f32::MIN_POSITIVE))?;
-    let safe = positive.where_cond(normalizer, &normalizer.ones_like()?)?;
-    positive.where_cond(&(p / safe)?, &p.zeros_like()?)
 }

@@ -6,11 +6,11 @@ use glam::{DVec2, DVec3};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use super::augment::RunningMean;
-use super::methods::excitation;
+use super::mean::RunningMean;
+use super::methods::{head_excitation, pooled_shape};
 use super::*;
 use crate::model::GradingConfig;
-use crate::model::grading::{GradingNetwork, disc_tensor};
+use crate::model::grading::{GradingNetwork, TrunkTrace, disc_tensor};
 use crate::nn::ConvWindow;
 use crate::spine::{
     Corners, Disc, DiscFrame, DiscLevel, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, PATCH_VOXELS, Vertebra,
@@ -19,13 +19,14 @@ use crate::spine::{
 use crate::task::CancelToken;
 use crate::volume::{Volume, VolumeGeometry};
 
-const REQUEST: SaliencyRequest = SaliencyRequest {
-    grading: Grading::Pfirrmann,
-    class: 2,
-    method: SaliencyMethod::ContrastiveExcitation,
-    augmentations: 3,
-    seed: 5,
-};
+const REQUEST: SaliencyRequest = SaliencyRequest { grading: Grading::Pfirrmann, class: 2, plan: PLAN };
+
+const PLAN: SaliencyPlan =
+    SaliencyPlan { method: SaliencyMethod::ContrastiveExcitation, augmentations: 3, precision: None, seed: 5 };
+
+fn planned(augmentations: usize, seed: u64) -> SaliencyRequest {
+    SaliencyRequest { plan: SaliencyPlan { augmentations, seed, ..PLAN }, ..REQUEST }
+}
 
 /// A small network with random weights; its biases are zero, so every active unit has excitatory input.
 fn network(seed: u64) -> Result<GradingNetwork> {
@@ -134,12 +135,32 @@ fn a_convolution_passes_excitation_as_the_linear_layer_of_the_same_weights() -> 
     let as_pixels = |t: &Tensor| t.t()?.reshape((1, t.dim(1)?, 1, 1, t.dim(0)?));
     let window = ConvWindow::same([1, 1, 1]);
     let kernel = weight.reshape((2, 3, 1, 1, 1))?;
-    let passed = mwp::convolution(&as_pixels(&p)?, &as_pixels(&input)?, &kernel, window)?;
+    let passed = mwp::convolution(&as_pixels(&p)?, &as_pixels(&input)?, &kernel.relu()?, window)?;
     let expected = as_pixels(&mwp::linear(&p, &input, &weight)?)?;
     assert_near(&passed, &values(&expected));
     // The second pixel's unit 0 has no excitatory input: its half of the mass is lost, the rest is kept.
     assert!((total(&passed) - 0.5).abs() < 1e-6);
     Ok(())
+}
+
+/// Probabilities that arrive at each layer, those of convolutions at their pooled output.
+fn layers(
+    network: &GradingNetwork,
+    trunk: &TrunkTrace,
+    grading: Grading,
+    top: &Tensor,
+    method: SaliencyMethod,
+) -> Result<Vec<(&'static str, Tensor)>> {
+    let head = network.trace_head(grading, &trunk.features)?;
+    let is_contrastive = method == SaliencyMethod::ContrastiveExcitation;
+    let mut layers = Vec::new();
+    let mut on_layer = |name, p: &Tensor| layers.push((name, p.clone()));
+    let features = head_excitation(trunk, &head, network.head(grading), top, is_contrastive, &mut on_layer)?;
+    let pool5 = features.reshape(pooled_shape(trunk)?)?;
+    let tracer = Tracer::new(network, method)?;
+    let conv1 = tracer.trunk_excitation(trunk, pool5, &mut on_layer)?;
+    layers.push(("summed conv1", conv1));
+    Ok(layers)
 }
 
 #[test]
@@ -148,23 +169,22 @@ fn probabilities_keep_their_sum_at_every_layer_and_contrastive_ones_sum_to_zero(
         let network = network(seed)?;
         let trunk = network.trace_trunk(&discs(2)?)?;
         for grading in Grading::ALL {
-            let head = network.trace_head(grading, &trunk.features)?;
             let class = grading.classes() - 1;
             let mut top = vec![0.0_f32; 2 * grading.classes()];
             (top[class], top[grading.classes() + class]) = (1.0, 1.0);
             let top = Tensor::from_vec(top, (2, grading.classes()), &Device::Cpu)?;
-            let plain = excitation(&trunk, &head, network.head(grading), &top, false)?;
-            let names: Vec<_> = plain.layers.iter().map(|(name, _)| *name).collect();
-            assert_eq!(names, ["fc7", "fc6", "pool5", "conv5", "conv4", "conv3", "conv2", "conv1"]);
-            for (name, p) in &plain.layers {
+            let plain = layers(&network, &trunk, grading, &top, SaliencyMethod::Excitation)?;
+            let names: Vec<_> = plain.iter().map(|(name, _)| *name).collect();
+            assert_eq!(names, ["fc7", "fc6", "conv5", "conv4", "conv3", "conv2", "conv1", "summed conv1"]);
+            for (name, p) in &plain {
                 assert!(values(p).iter().all(|value| *value >= 0.0), "{name}");
                 for sample in 0..2 {
                     let sum = total(&p.narrow(0, sample, 1)?);
                     assert!((sum - 1.0).abs() < 1e-4, "seed {seed}, {grading}, {name}: {sum}");
                 }
             }
-            let contrastive = excitation(&trunk, &head, network.head(grading), &top, true)?;
-            for (name, p) in &contrastive.layers {
+            let contrastive = layers(&network, &trunk, grading, &top, SaliencyMethod::ContrastiveExcitation)?;
+            for (name, p) in &contrastive {
                 assert!(total(p).abs() < 1e-4, "seed {seed}, {grading}, {name}");
                 assert!(values(p).iter().any(|value| *value < 0.0), "{name} is signed");
             }
@@ -230,16 +250,16 @@ fn refined_maps_stream_and_the_seed_fixes_them() {
         assert_eq!(maps.last(), Some(&last));
         maps
     };
-    let maps = run(&SaliencyRequest { augmentations: 11, ..REQUEST });
+    let maps = run(&planned(11, 5));
     let counts: Vec<usize> = maps.iter().map(|map| map.augmentations).collect();
     assert_eq!(counts, [1, 2, 4, 8, 11]);
-    assert_eq!(run(&SaliencyRequest { augmentations: 11, ..REQUEST }), maps);
-    assert_ne!(run(&SaliencyRequest { augmentations: 11, seed: 6, ..REQUEST })[4], maps[4]);
+    assert_eq!(run(&planned(11, 5)), maps);
+    assert_ne!(run(&planned(11, 6))[4], maps[4]);
 
     // The first map is that of the plain view.
     let patch = DiscFrame::of_disc(&volume, &disc).expect("good outlines").sample(&volume);
     let plain = disc_tensor([patch.voxels.as_slice()], &Device::Cpu)
-        .and_then(|discs| evidence(&network, &discs, REQUEST.grading, REQUEST.class, REQUEST.method))
+        .and_then(|discs| evidence(&network, &discs, REQUEST.grading, REQUEST.class, PLAN.method))
         .expect("same network");
     let (plain, first) = (values(&plain), &maps[0].values);
     // Seven slices around the middle one; the outermost patch slices do not exist in the scan.
@@ -251,12 +271,60 @@ fn refined_maps_stream_and_the_seed_fixes_them() {
 }
 
 #[test]
+fn grades_explained_together_get_the_maps_they_get_alone_and_stop_when_converged() {
+    let (volume, disc) = scan();
+    let network = network(3).expect("small network");
+    let targets: Vec<SaliencyTarget> =
+        Grading::ALL.into_iter().map(|grading| SaliencyTarget { grading, class: grading.classes() - 1 }).collect();
+    let token = CancelToken::default();
+    for method in [SaliencyMethod::Guided, SaliencyMethod::ContrastiveExcitation] {
+        // Loose enough for some maps to converge early.
+        let plan = SaliencyPlan { method, augmentations: 40, precision: Some(0.35), seed: 5 };
+        let mut last = std::collections::HashMap::new();
+        explain_all(&network, &volume, &disc, &targets, &plan, &token, &mut |map| {
+            last.insert(map.grading, map);
+        })
+        .expect("good outlines");
+        assert_eq!(last.len(), 8);
+        for SaliencyTarget { grading, class } in &targets {
+            let request = SaliencyRequest { grading: *grading, class: *class, plan };
+            let alone = explain(&network, &volume, &disc, &request, &token, &mut |_| ()).expect("good outlines");
+            let together = &last[grading];
+            assert_eq!(alone.augmentations, together.augmentations, "{method}, {grading}");
+            let largest = alone.values.iter().copied().fold(0.0, f32::max);
+            for (a, b) in alone.values.iter().zip(&together.values) {
+                assert!((a - b).abs() <= 1e-4 * largest, "{method}, {grading}: {a} and {b}");
+            }
+            let error = together.relative_error.expect("enough views");
+            assert!(error > 0.0 && (error <= 0.35 || together.augmentations == 40));
+            assert!(together.augmentations >= 16);
+        }
+        assert!(last.values().any(|map| map.augmentations < 40), "{method}: some map has converged");
+    }
+}
+
+#[test]
+fn the_estimated_error_is_that_of_the_mean() {
+    let (volume, disc) = scan();
+    let frame = DiscFrame::of_disc(&volume, &disc).expect("good outlines");
+    // Views that see 1 ± 0.5 everywhere by turns: the standard error of the mean of n is 0.5 · √(1 / (n − 1)).
+    let mut mean = RunningMean::new(frame.clone());
+    assert_eq!(mean.relative_error(), None);
+    for view in 0..26 {
+        let seen = vec![if view % 2 == 0 { 0.5 } else { 1.5 }; PATCH_VOXELS];
+        RunningMean::add_all(&mut [&mut mean], &frame, &[&seen]);
+    }
+    let error = mean.relative_error().expect("enough views");
+    assert!((error - 0.1).abs() < 1e-3, "{error}");
+}
+
+#[test]
 fn a_cancelled_explanation_stops_between_views_and_bad_requests_are_refused() {
     let (volume, mut disc) = scan();
     let network = network(3).expect("small network");
     let cancel = CancelToken::default();
     let mut shown = 0;
-    let request = SaliencyRequest { augmentations: 150, ..REQUEST };
+    let request = planned(150, 5);
     let result = explain(&network, &volume, &disc, &request, &cancel, &mut |_| {
         shown += 1;
         cancel.cancel();
@@ -291,7 +359,7 @@ fn augmented_maps_come_back_to_where_they_belong() {
     let mut mean = RunningMean::new(frame.clone());
     for _ in 0..20 {
         let view = frame.augmented(&random_augmentation(&mut random));
-        mean.add(&view, &truth(&view));
+        RunningMean::add_all(&mut [&mut mean], &view, &[&truth(&view)]);
     }
     let mut compared = 0;
     for (index, (got, expected)) in mean.values().iter().zip(&plain).enumerate() {
@@ -332,8 +400,9 @@ fn map_with(frame: DiscFrame, hot: impl Fn(usize, usize, usize) -> f32) -> Salie
             values.extend((0..PATCH_COLUMNS).map(|column| hot(slice, row, column)));
         }
     }
-    let SaliencyRequest { grading, class, method, .. } = REQUEST;
-    SaliencyMap { values, frame, level: DiscLevel::L4L5, grading, class, method, augmentations: 1 }
+    let SaliencyRequest { grading, class, plan: SaliencyPlan { method, .. } } = REQUEST;
+    let (level, augmentations, relative_error) = (DiscLevel::L4L5, 1, None);
+    SaliencyMap { values, frame, level, grading, class, method, augmentations, relative_error }
 }
 
 #[test]

@@ -139,9 +139,9 @@ impl Inference {
                 told?;
                 Ok(Event::DiscsGradingFinished)
             }
-            Command::ExplainGrade { volume, disc, grading, class, method, augmentations, seed } => {
+            Command::ExplainGrade { volume, disc, grading, class, plan } => {
                 self.announcing(job, Models::load_grader)?;
-                let request = SaliencyRequest { grading, class, method, augmentations, seed };
+                let request = SaliencyRequest { grading, class, plan };
                 // A failed emit means cancelled, which `explain` asks about itself.
                 let mut on_map = |map| {
                     let _ = job.emit(Event::SaliencyRefined(Arc::new(map)));

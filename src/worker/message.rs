@@ -9,7 +9,7 @@ use crate::detection::Detection;
 use crate::dicom::{FolderScan, Series, SeriesSummary};
 use crate::model::{DiscPrediction, Views};
 use crate::pipeline::{DemoStudy, Evidence, ModelsInfo, Report};
-use crate::saliency::{SaliencyMap, SaliencyMethod};
+use crate::saliency::{SaliencyMap, SaliencyPlan};
 use crate::spine::{ClassIndex, Disc, DiscLevel, Grading};
 use crate::task::Progress;
 use crate::volume::Volume;
@@ -50,12 +50,8 @@ pub enum Command {
         grading: Grading,
         /// Which class of it, usually the predicted one.
         class: ClassIndex,
-        /// How.
-        method: SaliencyMethod,
-        /// Randomly changed inputs to average over.
-        augmentations: usize,
-        /// Of the random changes.
-        seed: u64,
+        /// How, and how thoroughly.
+        plan: SaliencyPlan,
     },
     /// Write a synthetic study.
     PrepareDemo {

@@ -54,13 +54,23 @@ impl Work for Answers {
                 }
                 Ok(Event::DiscsGradingFinished)
             }
-            Command::ExplainGrade { volume, disc, grading, class, method, .. } => {
+            Command::ExplainGrade { volume, disc, grading, class, plan } => {
                 let frame = DiscFrame::of_disc(&volume, &disc).map_err(JobError::failed)?;
                 let map = |augmentations| {
                     let values = blob(f64::from(augmentations));
                     let augmentations = augmentations as usize;
                     let frame = frame.clone();
-                    Arc::new(SaliencyMap { values, frame, level: disc.level, grading, class, method, augmentations })
+                    let (level, method, relative_error) = (disc.level, plan.method, None);
+                    Arc::new(SaliencyMap {
+                        values,
+                        frame,
+                        level,
+                        grading,
+                        class,
+                        method,
+                        augmentations,
+                        relative_error,
+                    })
                 };
                 job.emit(Event::SaliencyRefined(map(1))).map_err(JobError::failed)?;
                 Ok(Event::SaliencyFinished(map(16)))

@@ -109,7 +109,7 @@ fn parameters(outcome: &TrainingOutcome) -> Vec<f32> {
 #[test]
 fn bright_and_dark_discs_are_told_apart_in_patients_left_out() {
     let folder = tempfile::tempdir().expect("temporary folder");
-    let config = GradingTrainingConfig { folds: 2, final_network: false, ..config(25, 1) };
+    let config = GradingTrainingConfig { folds: 2, final_network: false, ..config(40, 1) };
     let outcome = run(&config, folder.path(), false, &CancelToken::default()).expect("training");
     let measured = outcome.cross_validation.expect("asked for");
     let scans: Vec<_> = measured.table.iter().map(|row| (row.grading, row.scans, row.discs)).collect();
