@@ -1,8 +1,11 @@
 #!/usr/bin/env python3
 """Puts the program's times beside PyTorch's on this machine.
 
-    pip install torch            # the CPU is used, whatever build this is
+    pip install torch safetensors   # the CPU is used, whatever build of PyTorch this is
     python3 benches/compare.py layers [--rounds 3] [--threads 2]
+    python3 benches/compare.py evidence
+    python3 benches/compare.py dicom    # needs pydicom, and dcmdump of dcmtk where it is there
+    python3 benches/compare.py window   # needs Xvfb and xdotool
 
 Each round times the program (`cargo bench`) and PyTorch one after the other, so that a machine whose speed drifts treats
 both alike; the table shows medians over the rounds and their ratio (above 1: the program is faster).
@@ -19,7 +22,10 @@ import statistics
 import subprocess
 import time
 
-import torch
+try:
+    import torch
+except ImportError:  # Only layers and evidence compare with it.
+    torch = None
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 WIDTHS = {"paper": [96, 256, 512, 512, 512], "shipped": [16, 32, 64, 64, 64]}
@@ -114,16 +120,155 @@ def layers(arguments):
     print(f"\nConvolutions: geometric mean {mean:.2f}, least {ratios[worst]:.2f} ({worst}).")
 
 
+def load_network():
+    """The shipped grading network's tensors."""
+    from safetensors.torch import load_file
+
+    newest = sorted(ROOT.glob("weights/grading-*/model.safetensors"))[-1]
+    return {name: tensor.float() for name, tensor in load_file(newest).items()}
+
+
+def plain_evidence(tensors, discs, grading, last_class):
+    """Contrastive excitation written the plain way: each layer's rule by autograd, one grading at a time."""
+    conv, pool, relu = torch.nn.functional.conv3d, torch.nn.functional.max_pool3d, torch.relu
+    steps, x = [], discs - tensors["input_mean"]
+    with torch.no_grad():
+        for index, (name, _, _, stride, padding) in enumerate(LAYERS):
+            weight = tensors[f"{name}.weight"]
+            rectified = relu(conv(x, weight, tensors[f"{name}.bias"], stride, padding))
+            steps.append((x, weight, stride, padding, rectified, index in (0, 1, 4)))
+            x = pool(rectified, (1, 2, 2)) if index in (0, 1, 4) else rectified
+        shape, units = x.shape, [x.flatten(1)]
+        for layer in ("fc6", "fc7"):
+            units.append(relu(units[-1] @ tensors[f"{grading}.{layer}.weight"].T + tensors[f"{grading}.{layer}.bias"]))
+
+    def rule(x, p, forward):
+        x = x.detach().requires_grad_()
+        z = forward(x)
+        share = torch.where(z > 0, p / z.clamp(min=1e-38), torch.zeros(()))
+        return x.detach() * torch.autograd.grad(z, x, share)[0]
+
+    linear = lambda w: lambda x: x @ w.clamp(min=0).T
+    w8 = tensors[f"{grading}.fc8.weight"]
+    top = torch.zeros(len(discs), len(w8))
+    top[:, last_class] = 1
+    p = rule(units[2], top, linear(w8)) - rule(units[2], top, linear(-w8))
+    p = rule(units[1], p, linear(tensors[f"{grading}.fc7.weight"]))
+    p = rule(units[0], p, linear(tensors[f"{grading}.fc6.weight"])).reshape(shape)
+    for index in range(4, -1, -1):
+        x, weight, stride, padding, rectified, pooled = steps[index]
+        if pooled:
+            rectified = rectified.detach().requires_grad_()
+            p = torch.autograd.grad(pool(rectified, (1, 2, 2)), rectified, p)[0]
+        if index > 0:
+            p = rule(x, p, lambda x: conv(x, weight.clamp(min=0), None, stride, padding))
+    map = p.sum(1).clamp(min=0)
+    return torch.nn.functional.interpolate(map, scale_factor=2, mode="bilinear")
+
+
+def evidence(arguments):
+    """Ours with sampling and warping of every view; PyTorch's without."""
+    tensors = load_network()
+    gradings = {"pfirrmann": 4, "disc_narrowing": 3} | {
+        name: 1
+        for name in ("upper_endplate_defect", "lower_endplate_defect", "upper_marrow_change", "lower_marrow_change",
+                     "spondylolisthesis", "central_canal_stenosis")
+    }
+    ours, theirs, text = [], [], ""
+    env = dict(os.environ, RAYON_NUM_THREADS=str(arguments.threads))
+    command = ["cargo", "bench", "--locked", "--no-default-features", "--bench", "evidence"]
+    for _ in range(arguments.rounds):
+        text = subprocess.run(command, cwd=ROOT, env=env, check=True, capture_output=True, text=True).stdout
+        ours.append(json.loads(text.strip().splitlines()[-1]))
+        one, eight = [], []
+        for _ in range(6):
+            disc = torch.rand(1, 1, 9, 112, 224)
+            start = time.perf_counter()
+            for index, (grading, last_class) in enumerate(gradings.items()):
+                plain_evidence(tensors, disc, grading, last_class)
+                if index == 0:
+                    one.append(time.perf_counter() - start)
+            eight.append(time.perf_counter() - start)
+        theirs.append((150 * statistics.median(one), 150 * statistics.median(eight)))
+    print(text.rsplit("\n", 2)[0])
+    print("\n| seconds for 150 views | program | PyTorch, plain | ratio |\n|---|---|---|---|")
+    for place, (what, key) in enumerate([("one grading", "fixed_150_one"), ("all eight", "fixed_150_eight")]):
+        mine, other = statistics.median(run[key] for run in ours), statistics.median(run[place] for run in theirs)
+        print(f"| {what} | {mine:.2f} | {other:.2f} | {other / mine:.2f} |")
+
+
+def dicom(arguments):
+    """1,000 slices: headers and pixels against pydicom, headers against dcmdump."""
+    import shutil
+    import tempfile
+
+    import pydicom
+
+    with tempfile.TemporaryDirectory() as folder:
+        env = dict(os.environ, THOUSAND_SLICES=folder, RAYON_NUM_THREADS=str(arguments.threads))
+        command = ["cargo", "bench", "--locked", "--no-default-features", "--bench", "pipeline"]
+        text = subprocess.run(command, cwd=ROOT, env=env, check=True, capture_output=True, text=True).stdout
+        ours = json.loads(text.strip().splitlines()[-1])
+        files = sorted(path for path in pathlib.Path(folder).rglob("*") if path.is_file())
+
+        def seconds(work):
+            start = time.perf_counter()
+            work()
+            return time.perf_counter() - start
+
+        def median_of(work):
+            return statistics.median(seconds(work) for _ in range(arguments.rounds))
+
+        theirs = {
+            ("headers", "pydicom"): median_of(lambda: [pydicom.dcmread(file, stop_before_pixels=True) for file in files]),
+            ("pixels", "pydicom"): median_of(lambda: [pydicom.dcmread(file).pixel_array for file in files]),
+        }
+        if shutil.which("dcmdump"):
+            dump = lambda: subprocess.run(["dcmdump", "+P", "ImagePositionPatient", *files], stdout=subprocess.DEVNULL)
+            theirs["headers", "dcmdump"] = median_of(dump)
+    print("\n".join(text.strip().splitlines()[-3:-1]))
+    print("\n| 1,000 slices | against | program, s | other, s | ratio |\n|---|---|---|---|---|")
+    for (what, other), value in theirs.items():
+        print(f"| {what} | {other} | {ours[what]:.3f} | {value:.3f} | {value / ours[what]:.1f} |")
+
+
+def window(arguments):
+    """Process start to a visible window, without a graphics card."""
+    subprocess.run(["cargo", "build", "--release", "--locked"], cwd=ROOT, check=True)
+    target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+    display = ":97"
+    server = subprocess.Popen(["Xvfb", display, "-screen", "0", "1280x800x24"], stderr=subprocess.DEVNULL)
+    env = dict(os.environ, DISPLAY=display)
+    env.pop("WAYLAND_DISPLAY", None)
+    times = []
+    try:
+        time.sleep(1)
+        for _ in range(arguments.rounds):
+            start = time.perf_counter()
+            program = subprocess.Popen([target / "release" / "spinenet"], env=env, stderr=subprocess.DEVNULL)
+            search = ["xdotool", "search", "--sync", "--onlyvisible", "--pid", str(program.pid)]
+            subprocess.run(search, env=env, check=True, stdout=subprocess.DEVNULL, timeout=60)
+            times.append(time.perf_counter() - start)
+            program.terminate()
+            program.wait()
+    finally:
+        server.terminate()
+    print(f"process start to visible window: {statistics.median(times):.2f} s (Xvfb, software Vulkan)")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["layers"])
+    parser.add_argument("what", choices=["layers", "evidence", "dicom", "window"])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    print(f"{machine()}, {arguments.threads} threads, PyTorch {torch.__version__}, "
+    version = "is not here"
+    if torch:
+        torch.set_num_threads(arguments.threads)
+        version = torch.__version__
+    print(f"{machine()}, {arguments.threads} threads, PyTorch {version}, "
           f"{datetime.date.today()}, medians of {arguments.rounds} rounds\n")
-    {"layers": layers}[arguments.what](arguments)
+    {"layers": layers, "evidence": evidence, "dicom": dicom, "window": window}[arguments.what](arguments)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 //! Seconds to evidence maps, and what stopping early costs.
 //!
-//! `cargo bench --bench evidence [-- --discs N] [-- --weights DIR]` explains the predicted grades of the first N discs (6
+//! `cargo bench --bench evidence [-- --discs N] [-- --weights DIR]
+//! [-- --precision SHARE]` explains the predicted grades of the first N discs (6
 //! unless told) of synthetic studies that no training used. The last line is JSON for `benches/compare.py evidence`.
 
 use std::collections::HashMap;
@@ -59,6 +60,7 @@ fn main() {
     let option = |name: &str| arguments.iter().position(|word| word == name).and_then(|at| arguments.get(at + 1));
     let wanted: usize = option("--discs").map_or(6, |count| count.parse().expect("a number"));
     let weights = option("--weights").map(PathBuf::from);
+    let precision: f32 = option("--precision").map_or(CONVERGED, |share| share.parse().expect("a number"));
     let device = DeviceChoice::Auto.open().expect("the processor at least");
     let grader = Grader::load(weights.as_deref(), &device).expect("weights");
     let scans: Vec<(Volume, Vec<Disc>)> = (0..wanted.div_ceil(6) as u64)
@@ -69,7 +71,7 @@ fn main() {
         .collect();
     let discs = || scans.iter().flat_map(|(volume, discs)| discs.iter().map(move |disc| (volume, disc))).take(wanted);
     let mut seconds: HashMap<&str, Vec<f64>> = HashMap::new();
-    let (mut views, mut distances, mut overlaps) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut views, mut distances, mut overlaps, mut errors) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for (volume, disc) in discs() {
         let prediction = grader.grade(volume, disc, Views::FiftyFour, &CancelToken::default()).expect("graded");
         let all = Grading::ALL.map(|grading| SaliencyTarget { grading, class: prediction.class(grading) });
@@ -78,7 +80,7 @@ fn main() {
             (&all[..1], ["first_of_one", "converged_one", "fixed_150_one"]),
             (&all[..], ["first_of_eight", "converged_eight", "fixed_150_eight"]),
         ] {
-            let converged = run(&grader, volume, disc, targets, Some(CONVERGED));
+            let converged = run(&grader, volume, disc, targets, Some(precision));
             let fixed = run(&grader, volume, disc, targets, None);
             put(names[0], fixed.first);
             put(names[1], converged.all);
@@ -89,6 +91,7 @@ fn main() {
                     views.push(map.augmentations as f64);
                     distances.push(distance);
                     overlaps.push(overlap);
+                    errors.push(f64::from(fixed.maps[grading].relative_error.unwrap_or(f32::NAN)));
                 }
             }
         }
@@ -111,6 +114,7 @@ fn main() {
         median(distances),
         median(overlaps)
     );
+    println!("estimated distance of 150 views from endless ones: {:.3} of their size (median)", median(errors));
     let pairs: Vec<String> = medians.iter().map(|(name, value)| format!("\"{name}\": {value}")).collect();
     println!("{{{}}}", pairs.join(", "));
 }

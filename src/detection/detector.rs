@@ -5,6 +5,7 @@ use std::path::Path;
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use glam::{DVec2, DVec3};
+use rayon::prelude::*;
 
 use super::DetectionError;
 use super::canvas::{CanvasFrame, SlicePicture, standard_directions};
@@ -90,13 +91,19 @@ impl Detector {
         let frame = CanvasFrame::whole_slice(volume, self.config.pixel_mm);
         let standard = StandardPlane::new(volume.geometry());
         let mut seen = Vec::with_capacity(slices.len());
-        for (done, &slice) in slices.iter().enumerate() {
+        // Each slice is little work for all threads together, so threads take slices; a GPU takes one at a time.
+        let at_once = if self.device.is_cpu() { rayon::current_num_threads() } else { 1 };
+        for (batch, slices_of_batch) in slices.chunks(at_once).enumerate() {
             cancel.check()?;
-            on_progress(Progress { step: "Finding vertebrae", done, total: slices.len() });
-            let picture = SlicePicture::new(volume, slice, self.config.pixel_mm);
-            let found = self.candidates(&picture, &frame)?;
-            let on_plane = |canvas: DVec2| standard.of_image(slice, frame.image_from_canvas(canvas));
-            seen.push(found.into_iter().map(|candidate| moved(&candidate, on_plane)).collect());
+            on_progress(Progress { step: "Finding vertebrae", done: batch * at_once, total: slices.len() });
+            let found = |slice: &usize| -> Result<Vec<Candidate>, DetectionError> {
+                let picture = SlicePicture::new(volume, *slice, self.config.pixel_mm);
+                let on_plane = |canvas: DVec2| standard.of_image(*slice, frame.image_from_canvas(canvas));
+                let candidates = self.candidates(&picture, &frame)?;
+                Ok(candidates.into_iter().map(|candidate| moved(&candidate, on_plane)).collect())
+            };
+            let found: Vec<_> = slices_of_batch.par_iter().map(found).collect::<Result<_, _>>()?;
+            seen.extend(found);
         }
         on_progress(Progress { step: "Finding vertebrae", done: slices.len(), total: slices.len() });
         let tracks = link(seen);

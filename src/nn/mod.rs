@@ -8,6 +8,7 @@
 mod activation;
 mod convolution;
 mod correlation;
+mod excitatory;
 mod filter_gradient;
 mod group_norm;
 mod kernel;
@@ -19,6 +20,7 @@ mod turn;
 
 pub use activation::relu;
 pub use convolution::{ConvWindow, conv2d, conv3d, conv3d_input_gradient, conv3d_weight_gradient};
+pub use excitatory::{WeightPart, excitatory_linear, excitatory_linear_back};
 pub use group_norm::group_norm_relu;
 pub use pooling::{max_pool_2x2, max_unpool_2x2, max_unpool_2x2_channel_sum};
 pub use repeated::{divide_repeated_where_positive, multiply_repeated, pass_where_positive};

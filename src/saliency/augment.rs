@@ -11,14 +11,12 @@ use rayon::prelude::*;
 use super::mean::RunningMean;
 use super::{SaliencyError, SaliencyMap, SaliencyPlan, SaliencyRequest, SaliencyTarget, Tracer};
 use crate::model::grading::{GradingNetwork, disc_tensor};
-use crate::spine::{Disc, DiscFrame, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, PATCH_VOXELS, PatchAugmentation};
+use crate::spine::{Disc, DiscFrame, PATCH_VOXELS, PatchAugmentation};
 use crate::task::CancelToken;
 use crate::volume::Volume;
 
-/// Views that go through the network at once; more gain nothing and delay a cancel.
-const BATCH: usize = 4;
-/// Signals of all targets at one place of the network, 256 MB at most.
-const SIGNAL_FLOATS: usize = 1 << 26;
+/// Maps (views × targets) that are computed at once; more gain nothing, take memory and delay a cancel.
+const MAPS_AT_ONCE: usize = 8;
 /// Before so many views the spread is too uncertain to stop by.
 const FEWEST_TO_CONVERGE: usize = 16;
 
@@ -85,7 +83,7 @@ pub fn explain_all(
     let mut done = 0;
     while !open.is_empty() {
         cancel.check()?;
-        let batch = batch_size(done, wanted).min(most_at_once(network, open.len()));
+        let batch = batch_size(done, wanted, open.len());
         let views: Vec<DiscFrame> = (done..done + batch)
             .map(|view| match view {
                 0 => frame.clone(),
@@ -119,16 +117,9 @@ pub fn explain_all(
 }
 
 /// Views of the next batch: up to the next power of two, where a map is shown.
-fn batch_size(done: usize, wanted: usize) -> usize {
+fn batch_size(done: usize, wanted: usize, targets: usize) -> usize {
     let shown = (done + 1).next_power_of_two();
-    (shown.min(wanted) - done).min(BATCH)
-}
-
-/// Views whose signals for so many targets fit into [`SIGNAL_FLOATS`] at the widest place, the output of Conv2. Results
-/// do not depend on it.
-fn most_at_once(network: &GradingNetwork, targets: usize) -> usize {
-    let widest = network.config().channels[1] * PATCH_SLICES * PATCH_ROWS / 4 * PATCH_COLUMNS / 4;
-    (SIGNAL_FLOATS / (widest * targets)).max(1)
+    (shown.min(wanted) - done).min((MAPS_AT_ONCE / targets).max(1))
 }
 
 /// Adds the maps of some views to the mean of each target.

@@ -6,7 +6,10 @@
 
 use candle_core::{Result, Tensor};
 
-use crate::nn::{ConvWindow, conv3d, conv3d_input_gradient, divide_repeated_where_positive, multiply_repeated};
+use crate::nn::{
+    ConvWindow, WeightPart, conv3d, conv3d_input_gradient, divide_repeated_where_positive, excitatory_linear,
+    excitatory_linear_back, multiply_repeated,
+};
 
 /// Through a convolution: `[targets · n, o, d', h', w']` to the shape of `input` for each target. `excitatory` is w⁺; its
 /// normalizer serves all targets.
@@ -19,13 +22,16 @@ pub(super) fn convolution(p_out: &Tensor, input: &Tensor, excitatory: &Tensor, w
 
 /// Through a fully connected layer: `[n, outputs]` to `[n, inputs]`; `weight` is `[outputs, inputs]`.
 pub(super) fn linear(p_out: &Tensor, input: &Tensor, weight: &Tensor) -> Result<Tensor> {
-    let excitatory = weight.detach().relu()?;
-    let share = divide_repeated_where_positive(p_out, &input.matmul(&excitatory.t()?)?)?;
-    multiply_repeated(&share.matmul(&excitatory)?, input)
+    part_of_linear(p_out, input, weight, WeightPart::Positive)
 }
 
 /// Difference p⁺ − p⁻ through the last layer: of `p_out` through `weight` and through its negative (all of it negated,
 /// then the positive part kept). Signed; [`linear`] and [`convolution`] pass it on, being linear in p.
 pub(super) fn contrastive_linear(p_out: &Tensor, input: &Tensor, weight: &Tensor) -> Result<Tensor> {
-    linear(p_out, input, weight)? - linear(p_out, input, &weight.neg()?)?
+    linear(p_out, input, weight)? - part_of_linear(p_out, input, weight, WeightPart::Negative)?
+}
+
+fn part_of_linear(p_out: &Tensor, input: &Tensor, weight: &Tensor, part: WeightPart) -> Result<Tensor> {
+    let share = divide_repeated_where_positive(p_out, &excitatory_linear(input, weight, part)?)?;
+    multiply_repeated(&excitatory_linear_back(&share, weight, part)?, input)
 }

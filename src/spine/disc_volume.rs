@@ -228,9 +228,9 @@ impl DiscFrame {
     #[must_use]
     pub fn sample(&self, volume: &Volume) -> DiscVolume {
         let mut voxels = vec![0.0; PATCH_VOXELS];
-        for (patch_slice, pixels) in voxels.chunks_exact_mut(PATCH_ROWS * PATCH_COLUMNS).enumerate() {
+        voxels.par_chunks_mut(PATCH_ROWS * PATCH_COLUMNS).enumerate().for_each(|(patch_slice, pixels)| {
             self.sample_slice(volume, patch_slice, pixels);
-        }
+        });
         DiscVolume { voxels, frame: self.clone() }
     }
 
