@@ -40,7 +40,7 @@ pub use models::{Models, ModelsInfo, verify_weights};
 pub use output::{FailedScan, OutputFormat, ReportEntry, read_reports, write_reports};
 pub use report::{
     CornersEntry, DiscEntry, GradeEntry, OutlineEntry, REPORT_SCHEMA, Report, ReportParts, ReportWarning, ScanSource,
-    Seconds, Software, VertebraEntry, WeightsUsed,
+    Seconds, SignOff, Software, VertebraEntry, WeightsUsed,
 };
 pub use truth::{DiscTruth, TRUTH_SCHEMA, TruthFile, TruthTable};
 

@@ -51,6 +51,9 @@ pub struct Report {
     pub vertebrae: Vec<VertebraEntry>,
     /// Discs from the thorax down.
     pub discs: Vec<DiscEntry>,
+    /// Who signed the report off, and when; `null` until a reader has.
+    #[serde(default)]
+    pub sign_off: Option<SignOff>,
     /// Running times.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seconds: Option<Seconds>,
@@ -147,6 +150,9 @@ pub struct DiscEntry {
     /// Grades; absent where the disc was only detected or could not be graded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gradings: Option<PerGrading<GradeEntry>>,
+    /// The reader's words about this disc.
+    #[serde(default)]
+    pub comment: Option<String>,
 }
 
 /// One grading of one disc.
@@ -158,6 +164,23 @@ pub struct GradeEntry {
     pub probabilities: Vec<f64>,
     /// The reader's grade where it differs; the computed one stays beside it.
     pub edited: Option<u8>,
+}
+
+impl GradeEntry {
+    /// The grade that counts: the reader's where there is one, else the computed one.
+    #[must_use]
+    pub fn reported(&self) -> u8 {
+        self.edited.unwrap_or(self.grade)
+    }
+}
+
+/// A reader's signature under a report.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignOff {
+    /// The reader's name, initials or id.
+    pub reader: String,
+    /// When, RFC 3339 in UTC: `2026-11-24T18:30:00Z`.
+    pub signed_at: String,
 }
 
 /// Running times, s.
@@ -247,6 +270,7 @@ impl Report {
             warnings: source.warnings.clone(),
             vertebrae: vertebrae.into_iter().map(|vertebra| VertebraEntry::new(vertebra, geometry)).collect(),
             discs: discs.into_iter().map(|disc| DiscEntry::new(disc, geometry, prediction(disc.level))).collect(),
+            sign_off: None,
             seconds: parts.seconds.map(Seconds::rounded),
         }
     }
@@ -258,6 +282,14 @@ impl Report {
         let disc = self.discs.iter_mut().find(|disc| disc.level == level);
         let Some(gradings) = disc.and_then(|disc| disc.gradings.as_mut()).filter(|_| exists) else { return false };
         gradings[grading].edited = grade.filter(|grade| *grade != gradings[grading].grade);
+        true
+    }
+
+    /// Notes a reader's words about a disc; empty ones take them back. `false` if the report has no such disc.
+    pub fn set_comment(&mut self, level: DiscLevel, comment: &str) -> bool {
+        let Some(disc) = self.discs.iter_mut().find(|disc| disc.level == level) else { return false };
+        let comment = comment.trim();
+        disc.comment = (!comment.is_empty()).then(|| comment.to_owned());
         true
     }
 
@@ -302,6 +334,7 @@ impl DiscEntry {
                     edited: None,
                 })
             }),
+            comment: None,
         }
     }
 }

@@ -16,6 +16,9 @@ const FIRST_COLUMNS: [&str; 8] = [
     "error",
 ];
 
+/// Columns that come behind them, with what the reader added.
+const LAST_COLUMNS: [&str; 3] = ["comment", "signed_by", "signed_at"];
+
 /// CSV text of `entries` with a head row; for each grading the computed grade, the reader's edit, and the probability
 /// of each grade. A failed scan has one row that holds only its error.
 pub(super) fn csv(entries: &[ReportEntry]) -> String {
@@ -48,6 +51,7 @@ fn head() -> Vec<String> {
         head.extend([key.to_owned(), format!("{key}_edited")]);
         head.extend((0..grading.classes()).map(|class| format!("{key}_p{}", grading.grade_from_class(class))));
     }
+    head.extend(LAST_COLUMNS.map(str::to_owned));
     head
 }
 
@@ -69,6 +73,12 @@ fn disc_row(report: &Report, disc: &DiscEntry) -> Vec<String> {
             None => row.extend(vec![String::new(); 2 + grading.classes()]),
         }
     }
+    let sign_off = report.sign_off.as_ref();
+    row.extend([
+        disc.comment.clone().unwrap_or_default(),
+        sign_off.map(|sign_off| sign_off.reader.clone()).unwrap_or_default(),
+        sign_off.map(|sign_off| sign_off.signed_at.clone()).unwrap_or_default(),
+    ]);
     row
 }
 

@@ -85,6 +85,7 @@ fn the_report_has_the_keys_of_the_schema_in_their_order() {
         "warnings",
         "vertebrae",
         "discs",
+        "sign_off",
         "seconds",
     ];
     let places: Vec<usize> =
@@ -108,6 +109,8 @@ fn the_report_has_the_keys_of_the_schema_in_their_order() {
     assert_eq!(disc["gradings"]["pfirrmann"]["probabilities"], serde_json::json!([0.1, 0.6, 0.1, 0.1, 0.1]));
     assert_eq!(disc["gradings"]["spondylolisthesis"]["grade"], 1);
     assert_eq!(disc["gradings"]["spondylolisthesis"]["edited"], serde_json::Value::Null);
+    assert_eq!(disc["comment"], serde_json::Value::Null);
+    assert_eq!(value["sign_off"], serde_json::Value::Null);
     assert_eq!(value["seconds"]["load"], 0.123);
 }
 
@@ -121,6 +124,27 @@ fn a_reader_edits_beside_the_computed_grade() {
     assert_eq!((entry(&report).grade, entry(&report).edited), (2, Some(4)));
     assert!(report.set_edited(DiscLevel::L4L5, Grading::Pfirrmann, Some(2)));
     assert_eq!(entry(&report).edited, None, "the computed grade is no edit");
+}
+
+#[test]
+fn a_review_is_written_and_a_report_without_one_still_reads() {
+    let mut signed = report();
+    assert!(signed.set_comment(DiscLevel::L4L5, "  Schmorl node, old. "));
+    assert!(!signed.set_comment(DiscLevel::L1L2, "no such disc"));
+    signed.set_edited(DiscLevel::L4L5, Grading::Pfirrmann, Some(4));
+    signed.sign_off = Some(SignOff { reader: "AB".into(), signed_at: "2026-11-24T18:30:00Z".into() });
+    let grades = signed.discs[0].gradings.as_ref().expect("graded");
+    assert_eq!((grades[Grading::Pfirrmann].reported(), grades[Grading::Spondylolisthesis].reported()), (4, 1));
+    let value = serde_json::to_value(&signed).expect("JSON");
+    assert_eq!(value["discs"][0]["comment"], "Schmorl node, old.");
+    assert_eq!(value["sign_off"], serde_json::json!({"reader": "AB", "signed_at": "2026-11-24T18:30:00Z"}));
+    assert!(signed.set_comment(DiscLevel::L4L5, " ") && signed.discs[0].comment.is_none());
+
+    let mut earlier = serde_json::to_value(report()).expect("JSON");
+    earlier.as_object_mut().expect("an object").remove("sign_off");
+    earlier["discs"][0].as_object_mut().expect("an object").remove("comment");
+    let read: Report = serde_json::from_value(earlier).expect("fields may be absent");
+    assert_eq!(read, report());
 }
 
 #[test]
@@ -157,7 +181,10 @@ fn without_times_the_bytes_repeat() {
 #[test]
 fn csv_has_one_row_a_disc_and_one_a_failure() {
     let failed = FailedScan::new(2, Path::new("/data/Doe^John"), "no images, none", false);
-    let text = OutputFormat::Csv.text(&[report().into(), ReportEntry::Failed(failed)]);
+    let mut report = report();
+    report.set_comment(DiscLevel::L4L5, "old, \"stable\"");
+    report.sign_off = Some(SignOff { reader: "AB".into(), signed_at: "2026-11-24T18:30:00Z".into() });
+    let text = OutputFormat::Csv.text(&[report.into(), ReportEntry::Failed(failed)]);
     let mut reader = csv::Reader::from_reader(text.as_bytes());
     let head = reader.headers().expect("a head").clone();
     let rows: Vec<csv::StringRecord> = reader.records().map(|row| row.expect("rows of one length")).collect();
@@ -170,6 +197,8 @@ fn csv_has_one_row_a_disc_and_one_a_failure() {
     assert_eq!(cell(0, "pfirrmann_p2"), "0.6");
     assert_eq!(cell(0, "disc_narrowing_p4"), "0.1");
     assert_eq!(cell(0, "central_canal_stenosis_p0"), "0.1");
+    assert_eq!(cell(0, "comment"), "old, \"stable\"");
+    assert_eq!((cell(0, "signed_by"), cell(0, "signed_at")), ("AB".into(), "2026-11-24T18:30:00Z".into()));
     assert_eq!(cell(1, "error"), "no images, none");
     assert_eq!(cell(1, "level"), "");
 }
