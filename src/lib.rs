@@ -9,6 +9,7 @@ pub mod cli;
 pub mod detection;
 pub mod dicom;
 pub mod evaluation;
+pub mod export;
 pub mod model;
 pub mod nn;
 pub mod phantom;
@@ -16,6 +17,7 @@ pub mod picture;
 pub mod pipeline;
 #[cfg(feature = "gui")]
 pub mod render;
+pub mod research;
 pub mod saliency;
 pub mod spine;
 pub mod task;

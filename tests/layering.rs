@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[&str] = &[
     "volume",
     "task",
+    "research",
     "spine",
     "phantom",
     "dicom",
@@ -18,6 +19,7 @@ const LAYERS: &[&str] = &[
     "training",
     "picture",
     "pipeline",
+    "export",
     "worker",
     "render",
     "ui",

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
-use super::{demo, evaluate, explain, grade, phantom, train, weights};
+use super::{demo, evaluate, explain, export, grade, phantom, train, weights};
 use crate::pipeline::DeviceChoice;
 
 /// Grades lumbar discs on MRI and shows where in the image the evidence is. Research use only.
@@ -54,6 +54,8 @@ pub enum Command {
     Detect(grade::DetectArguments),
     /// Show where the evidence for a grade is: volume, pictures and boxes.
     Explain(explain::ExplainArguments),
+    /// Write a report as PDF, DICOM objects, NIfTI volumes or tables.
+    Export(export::ExportArguments),
     /// Compare results with the truth.
     Evaluate(evaluate::EvaluateArguments),
     /// Train a network.

@@ -80,7 +80,7 @@ fn augmentations(text: &str) -> Result<Augmentations, String> {
         .ok_or_else(|| "choose a number from 1 to 100000, or auto".to_owned())
 }
 
-fn percentile(text: &str) -> Result<f64, String> {
+pub(super) fn percentile(text: &str) -> Result<f64, String> {
     let value = text.parse().ok().filter(|value| (50.0..100.0).contains(value));
     value.ok_or_else(|| "choose a number from 50 to below 100".to_owned())
 }

@@ -1,25 +1,31 @@
 //! `spinenet grade` and `spinenet detect`.
 
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use clap::Args;
 
 use super::Outcome;
 use super::arguments::ModelArguments;
 use super::console::{Console, ProgressLine, RESEARCH_USE_ONLY, complain};
-use super::grade_table::{aligned, grade_table};
+use super::grade_table::{aligned, cohort_table, grade_table};
 use crate::model::Views;
 use crate::pipeline::{
-    AnalysisObserver, AnalysisOptions, FailedScan, Models, OutputFormat, PipelineError, Report, ReportEntry,
-    analyze_folder, write_reports,
+    AnalysisObserver, AnalysisOptions, Cohort, CohortTally, FailedScan, Models, OutputFormat, PipelineError, Report,
+    ReportEntry, Results, Shard, analyze_folder, write_reports,
 };
 use crate::task::{CancelToken, Progress};
 
 /// Arguments of `spinenet grade`.
 #[derive(Debug, Args)]
 pub struct GradeArguments {
+    /// Folders with DICOM studies, or NIfTI or MetaImage files; one that fails does not stop the others.
+    #[arg(required_unless_present = "list", value_name = "FOLDER")]
+    folders: Vec<PathBuf>,
     #[command(flatten)]
     scans: ScanArguments,
+    #[command(flatten)]
+    cohort: CohortArguments,
     /// Report file; its name ends in .json, .jsonl or .csv.
     #[arg(long, value_name = "FILE", value_parser = report_file)]
     out: Option<PathBuf>,
@@ -29,9 +35,27 @@ pub struct GradeArguments {
     views: Views,
 }
 
+/// A cohort instead of folders.
+#[derive(Debug, Args)]
+pub(super) struct CohortArguments {
+    /// Grade the studies of a list, one folder or file a line, and append each to --out (.jsonl) as soon as it is done;
+    /// those it holds already are skipped.
+    #[arg(long, value_name = "FILE", requires = "out", conflicts_with = "folders")]
+    list: Option<PathBuf>,
+    /// Grade only every Nth study of the list, from the Ith on; together, N shards give what one run gives.
+    #[arg(long, value_name = "I/N", requires = "list")]
+    shard: Option<Shard>,
+    /// Try the studies again that failed in an earlier run.
+    #[arg(long, requires = "list")]
+    retry_failed: bool,
+}
+
 /// Arguments of `spinenet detect`.
 #[derive(Debug, Args)]
 pub struct DetectArguments {
+    /// Folders with DICOM studies, or NIfTI or MetaImage files; one that fails does not stop the others.
+    #[arg(required = true, value_name = "FOLDER")]
+    folders: Vec<PathBuf>,
     #[command(flatten)]
     scans: ScanArguments,
     /// Report file; its name ends in .json or .jsonl.
@@ -42,9 +66,6 @@ pub struct DetectArguments {
 /// Which scans, and what the report says about them.
 #[derive(Debug, Args)]
 struct ScanArguments {
-    /// Folders with DICOM studies; one that fails does not stop the others.
-    #[arg(required = true, value_name = "FOLDER")]
-    folders: Vec<PathBuf>,
     /// Take this series instead of the T2 sagittal one that would be chosen.
     #[arg(long, value_name = "UID")]
     series: Option<String>,
@@ -71,54 +92,111 @@ fn report_file(text: &str) -> Result<PathBuf, String> {
 
 /// Runs `spinenet grade`.
 pub fn run_grade(arguments: &GradeArguments, console: Console) -> anyhow::Result<Outcome> {
-    run(&arguments.scans, Some(arguments.views), arguments.out.as_deref(), console)
+    match (&arguments.cohort.list, &arguments.out) {
+        (Some(list), Some(out)) => run_cohort(arguments, list, out, console),
+        _ => run(&arguments.folders, &arguments.scans, Some(arguments.views), arguments.out.as_deref(), console),
+    }
 }
 
 /// Runs `spinenet detect`.
 pub fn run_detect(arguments: &DetectArguments, console: Console) -> anyhow::Result<Outcome> {
-    run(&arguments.scans, None, Some(&arguments.out), console)
+    run(&arguments.folders, &arguments.scans, None, Some(&arguments.out), console)
 }
 
-fn run(scans: &ScanArguments, views: Option<Views>, out: Option<&Path>, console: Console) -> anyhow::Result<Outcome> {
-    let mut models = Models::new(scans.models.device, scans.models.weights.clone())?;
-    // Without weights no folder can be done.
-    models.load_detector()?;
-    if views.is_some() {
-        models.load_grader()?;
-    }
-    let options = AnalysisOptions { series_uid: scans.series.as_deref(), views };
-    let mut entries = Vec::with_capacity(scans.folders.len());
-    let mut failures = 0;
-    for (index, folder) in scans.folders.iter().enumerate() {
-        let name =
-            if scans.folders.len() > 1 { format!("{}/{}", index + 1, scans.folders.len()) } else { String::new() };
-        let mut observer = Observer { line: console.progress(&name) };
-        match analyze_folder(folder, &mut models, options, &CancelToken::default(), &mut observer) {
-            Ok(analysis) => {
-                drop(observer);
-                let mut report = analysis.report();
-                if scans.no_times {
-                    report = report.without_times();
-                }
-                print_report(&report, folder, &analysis.predictions_in_words(), console);
-                report.folder = scans.include_paths.then(|| folder.display().to_string());
-                entries.push(ReportEntry::from(report));
-            }
-            Err(error) => {
-                drop(observer);
-                failures += 1;
-                let message = chain(&error);
-                let path = folder.display().to_string();
-                let named = if message.contains(&path) { message.clone() } else { format!("{message}: {path}") };
-                complain(&named);
-                entries.push(ReportEntry::Failed(FailedScan::new(index + 1, folder, &message, scans.include_paths)));
-            }
-        }
+fn run(
+    folders: &[PathBuf],
+    scans: &ScanArguments,
+    views: Option<Views>,
+    out: Option<&Path>,
+    console: Console,
+) -> anyhow::Result<Outcome> {
+    let mut work = Work::new(scans, views, console)?;
+    let total = folders.len();
+    let mut entries = Vec::with_capacity(total);
+    for (index, folder) in folders.iter().enumerate() {
+        let name = if total > 1 { format!("{}/{total}", index + 1) } else { String::new() };
+        entries.push(work.analyze(index + 1, folder, &name, true));
     }
     if let Some(file) = out {
         write_reports(file, &entries)?;
     }
-    Ok(if failures == 0 { Outcome::Done } else { Outcome::PartlyFailed })
+    let is_failed = |entry: &ReportEntry| matches!(entry, ReportEntry::Failed(_));
+    Ok(if entries.iter().any(is_failed) { Outcome::PartlyFailed } else { Outcome::Done })
+}
+
+/// Grades a cohort: study by study onto disk, and nothing kept but numbers.
+fn run_cohort(arguments: &GradeArguments, list: &Path, out: &Path, console: Console) -> anyhow::Result<Outcome> {
+    anyhow::ensure!(
+        matches!(OutputFormat::of(out), Ok(OutputFormat::JsonLines)),
+        "results of a list are appended one by one; end the name of --out in .jsonl (`spinenet export` makes tables)"
+    );
+    let cohort = Cohort::read(list)?;
+    let mut results = Results::open(out, &cohort, arguments.cohort.retry_failed)?;
+    let mut work = Work::new(&arguments.scans, Some(arguments.views), console)?;
+    let mut tally = CohortTally::default();
+    let start = Instant::now();
+    for (place, study) in cohort.shard(arguments.cohort.shard.unwrap_or(Shard::WHOLE)) {
+        if results.has(place) {
+            tally.skipped += 1;
+            continue;
+        }
+        let name = format!("{}/{}", place.input, cohort.len());
+        let entry = work.analyze(place.input, study, &name, false).placed(place.clone());
+        results.append(&entry)?;
+        tally.add(&entry);
+    }
+    for line in cohort_table(&tally, start.elapsed()) {
+        console.say(&line);
+    }
+    console.say(RESEARCH_USE_ONLY);
+    Ok(if tally.failed == 0 { Outcome::Done } else { Outcome::PartlyFailed })
+}
+
+/// Networks and settings for one study after the other.
+struct Work<'a> {
+    scans: &'a ScanArguments,
+    models: Models,
+    options: AnalysisOptions<'a>,
+    console: Console,
+}
+
+impl<'a> Work<'a> {
+    fn new(scans: &'a ScanArguments, views: Option<Views>, console: Console) -> anyhow::Result<Self> {
+        let mut models = Models::new(scans.models.device, scans.models.weights.clone())?;
+        // Without weights no folder can be done.
+        models.load_detector()?;
+        if views.is_some() {
+            models.load_grader()?;
+        }
+        Ok(Self { scans, models, options: AnalysisOptions { series_uid: scans.series.as_deref(), views }, console })
+    }
+
+    /// Works one study through; a failure is told and becomes an entry, too. `is_printed` prints the grades.
+    fn analyze(&mut self, input: usize, folder: &Path, name: &str, is_printed: bool) -> ReportEntry {
+        let mut observer = Observer { line: self.console.progress(name) };
+        match analyze_folder(folder, &mut self.models, self.options, &CancelToken::default(), &mut observer) {
+            Ok(analysis) => {
+                drop(observer);
+                let mut report = analysis.report();
+                if self.scans.no_times {
+                    report = report.without_times();
+                }
+                if is_printed {
+                    print_report(&report, folder, &analysis.predictions_in_words(), self.console);
+                }
+                report.folder = self.scans.include_paths.then(|| folder.display().to_string());
+                ReportEntry::from(report)
+            }
+            Err(error) => {
+                drop(observer);
+                let message = chain(&error);
+                let path = folder.display().to_string();
+                let named = if message.contains(&path) { message.clone() } else { format!("{message}: {path}") };
+                complain(&named);
+                ReportEntry::Failed(FailedScan::new(input, folder, &message, self.scans.include_paths))
+            }
+        }
+    }
 }
 
 /// The message of an error with those of its causes that it does not repeat itself.

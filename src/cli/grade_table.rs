@@ -1,6 +1,8 @@
 //! The grades of a scan as an aligned table.
 
-use crate::pipeline::{DiscEntry, GradeEntry, Report};
+use std::time::Duration;
+
+use crate::pipeline::{CohortTally, DiscEntry, GradeEntry, Report};
 use crate::spine::Grading;
 
 /// Column heads, in the order of [`Grading::ALL`].
@@ -20,6 +22,28 @@ pub fn grade_table(report: &Report) -> Vec<String> {
     let mut lines = aligned(&rows);
     if !report.experimental_gradings.is_empty() {
         lines.push("* experimental: hardly or not trained on labelled patients; do not rely on it".to_owned());
+    }
+    lines
+}
+
+/// Lines of the summary of a cohort: what was done in how long, and how many discs have which grade.
+pub fn cohort_table(tally: &CohortTally, elapsed: Duration) -> Vec<String> {
+    let CohortTally { graded, failed, skipped, discs, classes } = tally;
+    let mut lines = vec![format!("{graded} studies graded, {failed} failed, {skipped} done before; {discs} discs")];
+    if graded + failed > 0 {
+        let seconds = elapsed.as_secs_f64();
+        let each = seconds / (graded + failed) as f64;
+        lines.push(format!("{seconds:.1} s, {each:.2} s a study, {:.0} studies per hour", 3600.0 / each));
+    }
+    if *discs > 0 {
+        let mut rows = vec![vec!["Discs with".to_owned()]];
+        rows[0].extend(["I, 1 or no", "II, 2 or yes", "III or 3", "IV or 4", "V"].map(str::to_owned));
+        for (grading, counts) in classes.iter() {
+            let mut row = vec![grading.name().to_owned()];
+            row.extend(counts[..grading.classes()].iter().map(ToString::to_string));
+            rows.push(row);
+        }
+        lines.extend(aligned(&rows));
     }
     lines
 }

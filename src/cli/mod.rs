@@ -7,6 +7,7 @@ mod console;
 mod demo;
 mod evaluate;
 mod explain;
+mod export;
 mod grade;
 mod grade_table;
 mod phantom;
@@ -64,6 +65,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
         Some(Command::Grade(grade)) => grade::run_grade(&grade, console),
         Some(Command::Detect(detect)) => grade::run_detect(&detect, console),
         Some(Command::Explain(explain)) => explain::run(&explain, console),
+        Some(Command::Export(export)) => export::run(&export, console),
         Some(Command::Evaluate(evaluate)) => evaluate::run(&evaluate, console),
         Some(Command::Train(train)) => train::run(&train, console),
         Some(Command::Phantom(phantom)) => phantom::run(&phantom, console),

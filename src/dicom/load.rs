@@ -3,13 +3,16 @@
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
+use sha2::{Digest, Sha256};
 
 use super::error::{DicomError, FileError};
 use super::file::DicomFile;
-use super::frames::ImageHeader;
+use super::frames::{HeaderTexts, ImageHeader};
 use super::pixels::FrameReader;
+use super::select::{Choice, Weighting};
 use super::series::SeriesSummary;
-use super::warning::SeriesWarning;
+use super::warning::{SeriesWarning, WarningCode};
+use super::write::uid_of;
 use crate::task::{CancelToken, Progress};
 use crate::volume::{Volume, WindowLevel};
 
@@ -29,6 +32,44 @@ pub struct Series {
     pub window: Option<WindowLevel>,
     /// Oddities of the scan and of the pixels.
     pub warnings: Vec<SeriesWarning>,
+}
+
+impl Series {
+    /// A volume from elsewhere as a series, with no instances and no texts; it is taken to be the T2 sagittal one, and a
+    /// warning says so. Its UIDs follow from its voxels and their place.
+    #[must_use]
+    pub fn of_volume(volume: Volume) -> Self {
+        let mut digest = Sha256::new();
+        digest.update(format!("{:?}", volume.geometry()));
+        volume.voxels().iter().for_each(|value| digest.update(value.to_le_bytes()));
+        let name = format!("volume {:x}", digest.finalize());
+        let message = "read from a research file, which does not tell its contrast; taken to be T2-weighted";
+        let warnings = vec![SeriesWarning::new(WarningCode::ContrastNotKnown, message)];
+        let geometry = volume.geometry().clone();
+        let summary = SeriesSummary {
+            study_instance_uid: uid_of(&format!("study of {name}")),
+            series_instance_uid: uid_of(&name),
+            frame_of_reference_uid: None,
+            series_number: None,
+            description: String::new(),
+            modality: "MR".to_owned(),
+            body_part: String::new(),
+            image_type: String::new(),
+            plane: Some(geometry.plane()),
+            weighting: Weighting::T2,
+            is_three_dimensional: false,
+            slices: volume.slices(),
+            rows: volume.rows(),
+            columns: volume.columns(),
+            geometry,
+            instances: Vec::new(),
+            texts: HeaderTexts::default(),
+            window: None,
+            warnings: warnings.clone(),
+            choice: Choice { is_chosen: true, reason: "chosen: the only volume of the file".to_owned() },
+        };
+        Self { summary, volume, window: None, warnings }
+    }
 }
 
 /// The slices of a series that one file holds.

@@ -10,6 +10,7 @@ mod error;
 mod file;
 mod frames;
 mod load;
+pub mod objects;
 mod pixels;
 mod scan;
 mod select;

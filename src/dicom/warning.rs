@@ -50,6 +50,8 @@ pub enum WarningCode {
     LossyCompression,
     /// The two values of pixel spacing differ.
     AnisotropicPixels,
+    /// The source does not tell the contrast.
+    ContrastNotKnown,
     /// Files of the folder could not be used.
     RefusedFiles,
     /// The folder has more files, or is deeper, than is searched.
@@ -72,6 +74,7 @@ impl WarningCode {
             Self::OrientationCorrected => "orientation_corrected",
             Self::LossyCompression => "lossy_compression",
             Self::AnisotropicPixels => "anisotropic_pixels",
+            Self::ContrastNotKnown => "contrast_not_known",
             Self::RefusedFiles => "refused_files",
             Self::FolderNotSearchedFully => "folder_not_searched_fully",
         }

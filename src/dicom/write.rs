@@ -96,9 +96,14 @@ pub fn write_series(folder: &Path, volume: &Volume, header: &SeriesHeader) -> Re
     Ok(paths)
 }
 
-/// UID below 2.25 (a version 8 UUID as a number) that follows from the seed and `what`.
+/// UID that follows from the seed of a series and `what`.
 fn uid(header: &SeriesHeader, what: &str) -> String {
-    let digest = Sha256::digest(format!("spinenet-viewer {} {what}", header.uid_seed));
+    uid_of(&format!("{} {what}", header.uid_seed))
+}
+
+/// UID below 2.25 (a version 8 UUID as a number) that follows from `text`.
+pub(super) fn uid_of(text: &str) -> String {
+    let digest = Sha256::digest(format!("spinenet-viewer {text}"));
     let mut bytes: [u8; 16] = digest[..16].try_into().expect("a SHA-256 digest has 32 bytes");
     bytes[6] = (bytes[6] & 0x0F) | 0x80;
     bytes[8] = (bytes[8] & 0x3F) | 0x80;
@@ -199,12 +204,12 @@ fn optional_decimal(value: Option<f64>) -> String {
     value.map(decimal).unwrap_or_default()
 }
 
-fn decimals(vector: DVec3) -> String {
+pub(super) fn decimals(vector: DVec3) -> String {
     vector.to_array().map(decimal).join("\\")
 }
 
 /// A number in at most sixteen characters, as exactly as they allow.
-fn decimal(value: f64) -> String {
+pub(super) fn decimal(value: f64) -> String {
     // Adding zero turns -0 into 0.
     let exact = format!("{}", value + 0.0);
     if exact.len() <= DECIMAL_LENGTH {
@@ -218,7 +223,7 @@ fn decimal(value: f64) -> String {
 }
 
 /// A text without separators and control characters, not longer than the standard allows.
-fn clean(text: &str) -> String {
+pub(super) fn clean(text: &str) -> String {
     text.chars()
         .map(|letter| if letter == '\\' || letter.is_control() { ' ' } else { letter })
         .take(TEXT_LENGTH)
@@ -226,7 +231,7 @@ fn clean(text: &str) -> String {
 }
 
 /// A date as eight digits, or empty.
-fn digits(date: &str) -> String {
+pub(super) fn digits(date: &str) -> String {
     let is_date = date.len() == 8 && date.bytes().all(|letter| letter.is_ascii_digit());
     if is_date { date.to_owned() } else { String::new() }
 }

@@ -197,6 +197,12 @@ impl Canvas {
     }
 }
 
+/// Width of a text in the font of the pictures, in the unit of `size`.
+#[must_use]
+pub fn text_width(text: &str, size: f64) -> f64 {
+    layout(text, size).1
+}
+
 /// The outlines of a text that starts at the origin, and its width.
 fn layout(text: &str, size: f64) -> (BezPath, f64) {
     let font = FontRef::new(epaint_default_fonts::UBUNTU_LIGHT).expect("the bundled font is whole");

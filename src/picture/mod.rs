@@ -15,13 +15,14 @@ mod sheet;
 #[cfg(test)]
 mod tests;
 
+pub use canvas::text_width;
 pub use color_map::{COLOR_ENTRIES, ColorMap};
 pub use figure::{DISCLAIMER, EvidenceFigure};
 pub use overlay::{OverlayStyle, overlay};
-pub use overview::{DiscNote, study_overview};
+pub use overview::{DiscNote, key_image, study_overview};
 pub use placement::ImageFromScreen;
 pub use shade::{EvidenceFill, EvidenceLook, EvidenceScene, SliceLook, SliceScene, nearest_patch_slice};
-pub use sheet::figure_sheet;
+pub use sheet::{evidence_tile, figure_sheet};
 
 use std::path::{Path, PathBuf};
 

@@ -39,15 +39,7 @@ pub fn study_overview(volume: &Volume, vertebrae: &[Vertebra], notes: &[DiscNote
     let notes_width = if notes.is_empty() { 0.0 } else { NOTES_WIDTH };
     let width = size.x + notes_width;
     let mut canvas = Canvas::new(width as u32, (TITLE_HEIGHT + size.y + CAPTION_HEIGHT) as u32);
-    let look = SliceLook::new(WindowLevel::from_percentiles(volume.slice(slice)));
-    let mut picture = Canvas::new(size.x as u32, size.y as u32);
-    picture.place(&SliceScene::new(&view, look).draw(volume, slice, None, size.x as u32, size.y as u32), 0, 0);
-    for vertebra in vertebrae {
-        outline(&mut picture, vertebra, slice, size, |image| view.screen(image));
-    }
-    // Away from the outlines and from the lines to the notes.
-    orientation(&mut picture, volume, size, size * DVec2::new(0.12, 0.92));
-    canvas.place(&picture.finish(), 0, TITLE_HEIGHT as u32);
+    canvas.place(&key_image(volume, vertebrae, IMAGE_HEIGHT), 0, TITLE_HEIGHT as u32);
 
     let offset = DVec2::new(0.0, TITLE_HEIGHT);
     let placed: Vec<(&DiscNote, DVec2)> = discs_between(vertebrae)
@@ -72,6 +64,22 @@ pub fn study_overview(volume: &Volume, vertebrae: &[Vertebra], notes: &[DiscNote
     canvas.text(DVec2::new(20.0, below), quiet, &name);
     canvas.text(DVec2::new(width - 20.0, below), quiet.bold().aligned(Align::Right), DISCLAIMER);
     canvas.finish()
+}
+
+/// Draws the middle slice alone, `height` pixels high, with the outlines and labels of `vertebrae`.
+#[must_use]
+pub fn key_image(volume: &Volume, vertebrae: &[Vertebra], height: u32) -> RgbImage {
+    let slice = middle_slice(volume, vertebrae);
+    let (view, size) = whole_slice(volume, height);
+    let look = SliceLook::new(WindowLevel::from_percentiles(volume.slice(slice)));
+    let mut picture = Canvas::new(size.x as u32, size.y as u32);
+    picture.place(&SliceScene::new(&view, look).draw(volume, slice, None, size.x as u32, size.y as u32), 0, 0);
+    for vertebra in vertebrae {
+        outline(&mut picture, vertebra, slice, size, |image| view.screen(image));
+    }
+    // Away from the outlines and from the lines to the notes.
+    orientation(&mut picture, volume, size, size * DVec2::new(0.12, 0.92));
+    picture.finish()
 }
 
 /// The slice nearest to the middle of the bodies.

@@ -77,6 +77,35 @@ pub fn figure_sheet(volume: &Volume, figure: &EvidenceFigure, scan: &str) -> Rgb
     canvas.finish()
 }
 
+/// Draws the disc in the scan, `width` × `height` pixels, on the slice with the most evidence above the threshold, with
+/// that evidence and its boxes. `None` if the scan has no slice of the disc volume.
+#[must_use]
+pub fn evidence_tile(volume: &Volume, figure: &EvidenceFigure, width: u32, height: u32) -> Option<RgbImage> {
+    let present = (0..PATCH_SLICES).filter_map(|patch| Some((patch, figure.frame.scan_slice(patch)?)));
+    let strength = |patch: usize| -> f32 {
+        let pixels = PATCH_ROWS * PATCH_COLUMNS;
+        let above = |value: &&f32| **value > figure.threshold;
+        figure.values[patch * pixels..(patch + 1) * pixels].iter().filter(above).sum()
+    };
+    let (_, slice) = present.max_by(|a, b| strength(a.0).total_cmp(&strength(b.0)))?;
+    let size = DVec2::new(f64::from(width), f64::from(height));
+    let scale = size.x / PATCH_COLUMNS as f64;
+    let view = scan_view(volume, figure, scale, size / 2.0);
+    let look = SliceLook::new(WindowLevel::from_percentiles(volume.voxels()));
+    let scene = SliceScene::new(&view, look).with_evidence(figure.frame, slice, figure.look());
+    let mut canvas = Canvas::new(width, height);
+    canvas.place(&scene.draw(volume, slice, Some(figure.values), width, height), 0, 0);
+    for source in [BoxSource::Reader, BoxSource::Predicted] {
+        for found in figure.boxes_on(slice, source) {
+            draw_box(&mut canvas, &found.rect, source, |image| view.screen(image), (DVec2::ZERO, size));
+        }
+    }
+    let name = format!("Slice {} of {}", slice + 1, volume.slices());
+    let style = TextStyle::new(size.y * 0.055, Ink::WHITE).halo();
+    canvas.text(DVec2::new(size.y * 0.04, size.y * 0.95), style, &name);
+    Some(canvas.finish())
+}
+
 /// Where things lie on the sheet.
 struct Plan {
     /// Sheet pixels to a patch pixel.

@@ -7,6 +7,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::coco;
 use super::files::write_whole;
 use crate::spine::{BoxSource, PixelBox, SliceBox};
 
@@ -28,6 +29,9 @@ pub enum BoxesError {
     /// Another schema.
     #[error("expected schema {BOXES_SCHEMA}, got \"{0}\"")]
     Schema(String),
+    /// A COCO file whose names say neither disc and grading nor slice.
+    #[error("cannot read the COCO file: {0}")]
+    Coco(String),
     /// A box that cannot be.
     #[error("box {number}: {fault}")]
     Box {
@@ -63,7 +67,7 @@ impl BoxesFile {
         }
     }
 
-    /// Reads and validates a file.
+    /// Reads and validates a file, `spinenet-boxes/1` or COCO as this program writes it.
     ///
     /// # Errors
     /// If it cannot be read, is no boxes file of this schema, or holds a box that cannot be.
@@ -78,6 +82,9 @@ impl BoxesFile {
     pub fn parse(json: &[u8]) -> Result<Self, BoxesError> {
         // The schema is looked at first, so that a newer file is named as such and not as broken.
         let value: serde_json::Value = serde_json::from_slice(json)?;
+        if coco::is_coco(&value) {
+            return coco::parse(value);
+        }
         let schema = value.get("schema").and_then(serde_json::Value::as_str).unwrap_or_default();
         if schema != BOXES_SCHEMA {
             return Err(BoxesError::Schema(schema.to_owned()));

@@ -7,13 +7,14 @@ use super::{Models, ModelsInfo, PipelineError, Report, ReportParts, Seconds, sen
 use crate::detection::Detection;
 use crate::dicom::{FolderScan, Series, SeriesSummary, load_series, scan_folder};
 use crate::model::{DiscPrediction, Grader, GraderError, Views};
+use crate::research::{is_volume_file, read_volume};
 use crate::saliency::{self, SaliencyMap, SaliencyRequest};
 use crate::spine::{Disc, DiscLevel, discs_between};
 use crate::task::{CancelToken, Progress};
 use crate::volume::Volume;
 
 /// Finds the T2 sagittal series of a folder, or the one with `series_uid`, and decodes it. Oddities of the folder are
-/// added to the warnings of the series.
+/// added to the warnings of the series. Instead of a folder it may be a NIfTI or MetaImage file, which is taken to be T2.
 ///
 /// # Errors
 /// If the folder cannot be read, holds no such series, or a file of it cannot be decoded.
@@ -23,6 +24,15 @@ pub fn open_series(
     cancel: &CancelToken,
     on_progress: &mut dyn FnMut(Progress),
 ) -> Result<Series, PipelineError> {
+    if is_volume_file(folder) && folder.is_file() {
+        let volume =
+            read_volume(folder).map_err(|reason| PipelineError::Research { reason, path: folder.to_owned() })?;
+        let series = Series::of_volume(volume);
+        return match series_uid.filter(|uid| *uid != series.summary.series_instance_uid) {
+            Some(uid) => Err(PipelineError::NoSuchSeries { uid: uid.to_owned() }),
+            None => Ok(series),
+        };
+    }
     let scan = scan_folder(folder, cancel, on_progress)?;
     let mut series = load_series(choose_series(&scan, series_uid)?, cancel, on_progress)?;
     series.warnings.extend(scan.warnings);

@@ -10,6 +10,7 @@ use crate::detection::DetectionError;
 use crate::dicom::DicomError;
 use crate::model::{GraderError, WeightsError};
 use crate::picture::PictureError;
+use crate::research::ResearchError;
 use crate::saliency::SaliencyError;
 use crate::spine::DiscLevel;
 use crate::task::Cancelled;
@@ -23,6 +24,15 @@ pub enum PipelineError {
     /// Reading or writing DICOM.
     #[error(transparent)]
     Dicom(#[from] DicomError),
+    /// A NIfTI or MetaImage file.
+    #[error("the file {reason}: {}", path.display())]
+    Research {
+        /// What is wrong.
+        #[source]
+        reason: ResearchError,
+        /// Which file.
+        path: PathBuf,
+    },
     /// The folder holds no MR images at all.
     #[error("no usable DICOM images were found{}", refused.as_ref().map(|text| format!(" ({text})")).unwrap_or_default())]
     NoImages {
@@ -87,6 +97,14 @@ pub enum PipelineError {
         /// What is wrong.
         reason: String,
         /// Which file.
+        path: PathBuf,
+    },
+    /// Results and list of a cohort do not go together.
+    #[error("{reason}: {}", path.display())]
+    Cohort {
+        /// What is wrong and what to do.
+        reason: String,
+        /// The results file.
         path: PathBuf,
     },
     /// A truth table is not what it should be.

@@ -5,13 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use glam::DVec3;
-use ndarray::{Array3, ShapeBuilder};
-use nifti::{NiftiHeader, writer::WriterOptions};
 use serde::Serialize;
 
 use super::report::{Software, WeightsUsed};
 use super::{BoxesFile, PipelineError, method_in_words, rounded, write_whole};
 use crate::picture::{ColorMap, EvidenceFigure, OverlayStyle, figure_sheet, overlay, write_png};
+use crate::research::{Voxels, write_nifti};
 use crate::saliency::SaliencyMap;
 use crate::spine::{DiscFrame, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, SliceBox};
 use crate::volume::{Volume, VolumeGeometry};
@@ -94,15 +93,14 @@ impl Evidence {
         let stem = format!("{}_{}", self.map.level, self.map.grading);
         let path = |ending: &str| folder.join(format!("{stem}_{ending}"));
         let volume = path("evidence.nii.gz");
-        write_nifti(&volume, &self.map.values, &self.map.frame, self.volume.geometry())?;
+        self.write_nifti(&volume)?;
         let boxes = path("boxes.json");
-        let predicted = self.predicted_boxes();
-        BoxesFile::new("", &self.series_instance_uid, predicted.clone()).save(&boxes)?;
+        BoxesFile::new("", &self.series_instance_uid, self.predicted_boxes()).save(&boxes)?;
         let description = path("evidence.json");
         let text = serde_json::to_string_pretty(&self.description(&volume)).expect("plain values") + "\n";
         write_whole(&description, text.as_bytes()).map_err(PipelineError::file(&description))?;
 
-        let figure = self.figure(predicted);
+        let figure = self.figure();
         let mut files = vec![volume, boxes, description];
         for slice in self.scan_slices() {
             let file = path(&format!("slice-{:02}.png", slice + 1));
@@ -115,6 +113,14 @@ impl Evidence {
         Ok(files)
     }
 
+    /// Writes the map as NIfTI in patient space, on the grid of the disc volume.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn write_nifti(&self, file: &Path) -> Result<(), PipelineError> {
+        write_map(file, &self.map.values, &self.map.frame, self.volume.geometry())
+    }
+
     /// Scan slices that the disc volume shows, ascending.
     fn scan_slices(&self) -> Vec<usize> {
         let mut slices: Vec<usize> = (0..PATCH_SLICES).filter_map(|slice| self.map.frame.scan_slice(slice)).collect();
@@ -122,7 +128,9 @@ impl Evidence {
         slices
     }
 
-    fn figure(&self, predicted: Vec<SliceBox>) -> EvidenceFigure<'_> {
+    /// What pictures show of the map: its values, the predicted boxes, and a reader's of the same disc and grading.
+    #[must_use]
+    pub fn figure(&self) -> EvidenceFigure<'_> {
         let map = &self.map;
         let same = |found: &&SliceBox| found.level == map.level && found.grading == map.grading;
         let readers = self.reader_boxes.iter().filter(same).cloned();
@@ -137,7 +145,7 @@ impl Evidence {
             augmentations: map.augmentations,
             percentile: self.percentile,
             threshold: map.threshold(self.percentile),
-            boxes: predicted.into_iter().chain(readers).collect(),
+            boxes: self.predicted_boxes().into_iter().chain(readers).collect(),
             color_map: ColorMap::default(),
         }
     }
@@ -173,7 +181,7 @@ impl Evidence {
 ///
 /// NIfTI counts right and anterior positive where DICOM counts left and posterior. Where slices are unevenly spaced the
 /// mean step is written.
-pub(super) fn ras_from_patch(frame: &DiscFrame, geometry: &VolumeGeometry) -> [[f64; 4]; 3] {
+pub fn ras_from_patch(frame: &DiscFrame, geometry: &VolumeGeometry) -> [[f64; 4]; 3] {
     let lps = |slice: f64, row: f64, column: f64| {
         let image = frame.image_from_patch(row, column);
         geometry.lps_from_voxel([frame.scan_from_patch_slice(slice), image.y, image.x])
@@ -190,29 +198,14 @@ pub(super) fn ras_from_patch(frame: &DiscFrame, geometry: &VolumeGeometry) -> [[
 }
 
 /// Writes the values of a map as `float32` NIfTI, index order (column, row, slice) of the disc volume.
-pub(super) fn write_nifti(
+pub(super) fn write_map(
     file: &Path,
     values: &[f32],
     frame: &DiscFrame,
     geometry: &VolumeGeometry,
 ) -> Result<(), PipelineError> {
-    let affine = ras_from_patch(frame, geometry);
-    let row = |axis: usize| affine[axis].map(|value| value as f32);
-    let step = |column: usize| DVec3::from_array(std::array::from_fn(|axis| affine[axis][column])).length() as f32;
-    let mut header = NiftiHeader {
-        pixdim: [1.0, step(0), step(1), step(2), 0.0, 0.0, 0.0, 0.0],
-        // Millimeters; scanner coordinates by the affine alone.
-        xyzt_units: 2,
-        qform_code: 0,
-        sform_code: 1,
-        srow_x: row(0),
-        srow_y: row(1),
-        srow_z: row(2),
-        ..NiftiHeader::default()
-    };
-    let failed = |error: nifti::NiftiError| PipelineError::Nifti { reason: error.to_string(), path: file.to_owned() };
-    header.set_description_str("spinenet evidence, research use only").map_err(failed)?;
-    let shape = (PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES).f();
-    let values = Array3::from_shape_vec(shape, values.to_vec()).expect("a map has the size of a disc volume");
-    WriterOptions::new(file).reference_header(&header).write_nifti(&values).map_err(failed)
+    let shape = [PATCH_SLICES, PATCH_ROWS, PATCH_COLUMNS];
+    let description = "spinenet evidence, research use only";
+    write_nifti(file, Voxels::Floats(values.to_vec()), shape, &ras_from_patch(frame, geometry), description)
+        .map_err(|error| PipelineError::Nifti { reason: error.to_string(), path: file.to_owned() })
 }

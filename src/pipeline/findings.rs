@@ -1,5 +1,6 @@
 //! Grades in words.
 
+use super::DiscEntry;
 use crate::model::DiscPrediction;
 use crate::picture::DiscNote;
 use crate::saliency::SaliencyMethod;
@@ -52,6 +53,21 @@ pub fn sentence(prediction: &DiscPrediction, experimental: &PerGrading<Option<St
     format!("{}: {}.", prediction.level, parts.join(", "))
 }
 
+/// The same sentence from a report, where a reader's grade counts before the computed one; `None` without grades.
+/// Gradings in `experimental` are left out.
+#[must_use]
+pub fn reported_sentence(disc: &DiscEntry, experimental: &[Grading]) -> Option<String> {
+    let gradings = disc.gradings.as_ref()?;
+    let classes = gradings.map(|grading, entry| grading.class_from_grade(entry.reported()).unwrap_or_default());
+    let mut parts = vec![format!("Pfirrmann {}", Grading::Pfirrmann.class_name(classes[Grading::Pfirrmann]))];
+    let reliable = Grading::ALL.into_iter().filter(|grading| !experimental.contains(grading));
+    parts.extend(reliable.filter_map(|grading| in_words(grading, classes[grading])));
+    if parts.len() == 1 {
+        parts.push("nothing else abnormal".to_owned());
+    }
+    Some(format!("{}: {}.", disc.level, parts.join(", ")))
+}
+
 /// The notes beside the discs of an overview picture.
 #[must_use]
 pub fn disc_notes(predictions: &[DiscPrediction], experimental: &PerGrading<Option<String>>) -> Vec<DiscNote> {
@@ -91,14 +107,17 @@ fn headline(prediction: &DiscPrediction) -> String {
 
 /// Abnormal gradings besides Pfirrmann's, in words.
 fn abnormal(prediction: &DiscPrediction, experimental: &PerGrading<Option<String>>) -> Vec<String> {
-    reliable(prediction, experimental)
-        .filter(|finding| finding.class > 0)
-        .filter_map(|finding| match finding.grading {
-            Grading::Pfirrmann => None,
-            Grading::DiscNarrowing => Some(format!("narrowing {}", finding.grading.class_name(finding.class))),
-            other => Some(other.name().to_lowercase()),
-        })
-        .collect()
+    reliable(prediction, experimental).filter_map(|finding| in_words(finding.grading, finding.class)).collect()
+}
+
+/// What an abnormal class adds to a sentence; Pfirrmann's stands at its head.
+fn in_words(grading: Grading, class: ClassIndex) -> Option<String> {
+    match grading {
+        Grading::Pfirrmann => None,
+        _ if class == 0 => None,
+        Grading::DiscNarrowing => Some(format!("narrowing {}", grading.class_name(class))),
+        other => Some(other.name().to_lowercase()),
+    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@
 
 mod boxes;
 mod chain;
+mod coco;
+mod cohort;
 mod demo;
 mod device;
 mod error;
@@ -25,13 +27,15 @@ pub use chain::{
     Analysis, AnalysisObserver, AnalysisOptions, GradeOutcome, analyze_folder, analyze_series, choose_series, explain,
     grade_discs, open_series,
 };
+pub use coco::{CocoImage, coco_text};
+pub use cohort::{Cohort, CohortPlace, CohortTally, Results, Shard};
 pub use demo::{DEMO_SEED, DemoStudy, prepare_demo};
 pub use device::{DeviceChoice, DeviceError, device_name};
 pub use error::PipelineError;
-pub use evidence::{DEFAULT_PERCENTILE, EVIDENCE_SCHEMA, Evidence};
+pub use evidence::{DEFAULT_PERCENTILE, EVIDENCE_SCHEMA, Evidence, ras_from_patch};
 pub use explanation::{Explanation, write_overview};
 pub use files::write_whole;
-pub use findings::{Finding, disc_notes, method_in_words, most_abnormal, sentence};
+pub use findings::{Finding, disc_notes, method_in_words, most_abnormal, reported_sentence, sentence};
 pub use measures::{
     BoxMeasures, GradeMeasures, GradingMeasures, GradingOverlap, MEASURES_SCHEMA, TwoBoxes, measure_boxes,
     measure_grades,

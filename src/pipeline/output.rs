@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::files::write_whole;
 use super::report::{REPORT_SCHEMA, Report, Software};
-use super::{PipelineError, table};
+use super::{CohortPlace, PipelineError, table};
 
 /// What is reported about one scan. Reports are large, failures are rare.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -24,6 +24,36 @@ impl From<Report> for ReportEntry {
     }
 }
 
+impl ReportEntry {
+    /// Place in the list of a cohort.
+    #[must_use]
+    pub fn cohort(&self) -> Option<&CohortPlace> {
+        match self {
+            Self::Report(report) => report.cohort.as_ref(),
+            Self::Failed(failed) => failed.cohort.as_ref(),
+        }
+    }
+
+    /// The entry with its place in the list of a cohort.
+    #[must_use]
+    pub fn placed(mut self, place: CohortPlace) -> Self {
+        match &mut self {
+            Self::Report(report) => report.cohort = Some(place),
+            Self::Failed(failed) => failed.cohort = Some(place),
+        }
+        self
+    }
+
+    /// The entry as one line of JSON, its end included.
+    ///
+    /// # Panics
+    /// Never: reports hold only what JSON can.
+    #[must_use]
+    pub fn line(&self) -> String {
+        serde_json::to_string(self).expect("reports hold no maps with other keys than text") + "\n"
+    }
+}
+
 /// A folder that could not be worked through.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailedScan {
@@ -35,6 +65,9 @@ pub struct FailedScan {
     pub research_use_only: bool,
     /// Place among the folders given, from 1.
     pub input: usize,
+    /// Place in the list of a cohort; absent elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cohort: Option<CohortPlace>,
     /// The folder; only on request, because paths may name the patient.
     pub folder: Option<String>,
     /// What went wrong; without paths, unless the folder is named too.
@@ -52,6 +85,7 @@ impl FailedScan {
             software: Software::this(),
             research_use_only: true,
             input,
+            cohort: None,
             folder: include_paths.then_some(path),
             error,
         }
@@ -103,12 +137,7 @@ impl OutputFormat {
                 [single] => json(single),
                 several => json(several),
             },
-            Self::JsonLines => entries
-                .iter()
-                .map(|entry| {
-                    serde_json::to_string(entry).expect("reports hold no maps with other keys than text") + "\n"
-                })
-                .collect(),
+            Self::JsonLines => entries.iter().map(ReportEntry::line).collect(),
             Self::Csv => table::csv(entries),
         }
     }
@@ -152,7 +181,7 @@ pub fn read_reports(file: &Path) -> Result<Vec<ReportEntry>, PipelineError> {
 }
 
 /// One entry; the schema is looked at first, so that the reason names it.
-fn entry(json: &str) -> Result<ReportEntry, String> {
+pub(super) fn entry(json: &str) -> Result<ReportEntry, String> {
     let value: serde_json::Value = serde_json::from_str(json).map_err(|error| error.to_string())?;
     let schema = value.get("schema").and_then(serde_json::Value::as_str).unwrap_or_default();
     if schema != REPORT_SCHEMA {

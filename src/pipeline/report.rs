@@ -6,7 +6,7 @@
 use glam::{DVec2, DVec3};
 use serde::{Deserialize, Serialize};
 
-use super::{ModelsInfo, rounded};
+use super::{CohortPlace, ModelsInfo, rounded};
 use crate::dicom::{Series, SeriesSummary, SeriesWarning};
 use crate::model::{DiscPrediction, Views, WeightsInfo};
 use crate::spine::{Corners, Disc, DiscLevel, Grading, PerGrading, Vertebra, VertebraLabel};
@@ -24,6 +24,9 @@ pub struct Report {
     pub software: Software,
     /// Weights that were used, in the order of the chain.
     pub weights: Vec<WeightsUsed>,
+    /// Place in the list of a cohort; absent elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cohort: Option<CohortPlace>,
     /// Where the networks ran: `cpu`, `cuda` or `metal`.
     pub device: String,
     /// Views averaged per disc; absent where nothing was graded.
@@ -257,6 +260,7 @@ impl Report {
             schema: REPORT_SCHEMA.to_owned(),
             software: Software::this(),
             weights: parts.models.weights.clone(),
+            cohort: None,
             device: parts.models.device.clone(),
             views: parts.views.map(Views::count),
             research_use_only: true,

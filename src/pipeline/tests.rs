@@ -242,7 +242,7 @@ fn the_nifti_file_reads_back_with_values_and_affine() {
     values[(3 * PATCH_ROWS + 40) * PATCH_COLUMNS + 200] = 0.75;
     let folder = tempfile::tempdir().expect("a temporary folder");
     let file = folder.path().join("L4-L5_pfirrmann_evidence.nii.gz");
-    evidence::write_nifti(&file, &values, &frame, volume.geometry()).expect("written");
+    evidence::write_map(&file, &values, &frame, volume.geometry()).expect("written");
     let object = ReaderOptions::new().read_file(&file).expect("NIfTI");
     let affine = evidence::ras_from_patch(&frame, volume.geometry());
     let header = object.header();

@@ -1,0 +1,182 @@
+//! `spinenet export`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use anyhow::{Context, bail};
+use chrono::{DateTime, Utc};
+use clap::{ArgGroup, Args};
+
+use super::Outcome;
+use super::arguments::ModelArguments;
+use super::console::{Console, RESEARCH_USE_ONLY};
+use super::explain::percentile;
+use crate::dicom::objects::ObjectTime;
+use crate::export::{
+    EvidenceOptions, PdfOptions, ReportedStudy, explain_abnormal, report_pdf, spider_csv, write_dicom, write_volumes,
+};
+use crate::pipeline::{
+    BoxesFile, CocoImage, DEFAULT_PERCENTILE, Models, Report, ReportEntry, coco_text, read_reports, write_reports,
+    write_whole,
+};
+use crate::task::{CancelToken, Progress};
+
+/// Arguments of `spinenet export`.
+#[derive(Debug, Args)]
+#[command(group(ArgGroup::new("output").args(["pdf", "dicom", "nifti", "csv", "spider_csv", "coco"]).required(true).multiple(true)))]
+pub struct ExportArguments {
+    /// Report, as `spinenet grade` or the viewer wrote it (.json, .jsonl).
+    report: PathBuf,
+    /// Folder with the images that were graded; needed for all but tables.
+    #[arg(long, value_name = "FOLDER")]
+    study: Option<PathBuf>,
+    /// Report to file and print.
+    #[arg(long, value_name = "FILE")]
+    pdf: Option<PathBuf>,
+    /// Folder for DICOM objects of the same study: structured report, segmentation, overview picture, evidence maps.
+    #[arg(long, value_name = "DIR")]
+    dicom: Option<PathBuf>,
+    /// Folder for NIfTI volumes: the scan, labels of bodies and discs, disc volumes, evidence maps.
+    #[arg(long, value_name = "DIR")]
+    nifti: Option<PathBuf>,
+    /// Boxes as COCO.
+    #[arg(long, value_name = "FILE")]
+    coco: Option<PathBuf>,
+    /// Grades in the columns of the SPIDER data set.
+    #[arg(long, value_name = "FILE")]
+    spider_csv: Option<PathBuf>,
+    /// Grades as a table, one row a disc.
+    #[arg(long, value_name = "FILE")]
+    csv: Option<PathBuf>,
+    /// Name the patient in the PDF; left out otherwise. DICOM objects always belong to the patient of the study.
+    #[arg(long)]
+    identity: bool,
+    /// Boxes to add to the DICOM report, the pictures and the COCO file (spinenet-boxes/1 or COCO).
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    boxes: Vec<PathBuf>,
+    /// Compute and add the evidence for the most abnormal grades, at most this many.
+    #[arg(long, value_name = "N", default_value_t = 0, default_missing_value = "6", num_args = 0..=1)]
+    evidence: usize,
+    /// Randomly changed inputs to average evidence over.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    augmentations: u32,
+    /// Seed of the random changes.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Percentile of a map above which evidence is boxed, 50 to 100.
+    #[arg(long, default_value_t = DEFAULT_PERCENTILE, value_parser = percentile)]
+    percentile: f64,
+    #[command(flatten)]
+    models: ModelArguments,
+}
+
+impl ExportArguments {
+    fn needs_images(&self) -> bool {
+        self.pdf.is_some() || self.dicom.is_some() || self.nifti.is_some() || self.coco.is_some()
+    }
+}
+
+fn save(file: &Path, bytes: &[u8], written: &mut Vec<PathBuf>) -> anyhow::Result<()> {
+    write_whole(file, bytes).with_context(|| format!("cannot write: {}", file.display()))?;
+    written.push(file.to_owned());
+    Ok(())
+}
+
+/// Runs `spinenet export`.
+pub fn run(arguments: &ExportArguments, console: Console) -> anyhow::Result<Outcome> {
+    let mut entries = read_reports(&arguments.report)?;
+    // Shards put together in any order give one table.
+    entries.sort_by_key(|entry| entry.cohort().map(|place| place.input));
+    let mut written = Vec::new();
+    if let Some(file) = &arguments.csv {
+        write_reports(file, &entries)?;
+        written.push(file.clone());
+    }
+    if let Some(file) = &arguments.spider_csv {
+        let reports = entries.iter().filter_map(|entry| match entry {
+            ReportEntry::Report(report) => Some(report.as_ref()),
+            ReportEntry::Failed(_) => None,
+        });
+        save(file, spider_csv(reports).as_bytes(), &mut written)?;
+    }
+    if arguments.needs_images() {
+        let report = single(entries, &arguments.report)?;
+        written.extend(with_images(arguments, report, console)?);
+    }
+    for file in &written {
+        console.say(&file.display().to_string());
+    }
+    console.say(RESEARCH_USE_ONLY);
+    Ok(Outcome::Done)
+}
+
+/// The one report of a file.
+fn single(entries: Vec<ReportEntry>, file: &Path) -> anyhow::Result<Report> {
+    let count = entries.len();
+    let mut reports = entries.into_iter().filter_map(|entry| match entry {
+        ReportEntry::Report(report) => Some(*report),
+        ReportEntry::Failed(_) => None,
+    });
+    match (reports.next(), count) {
+        (Some(report), 1) => Ok(report),
+        (None, 1) => bail!("the report says that the scan could not be graded: {}", file.display()),
+        _ => bail!("expected one report, got {count}; only tables are made of several: {}", file.display()),
+    }
+}
+
+/// Everything that is made from the images too.
+fn with_images(arguments: &ExportArguments, report: Report, console: Console) -> anyhow::Result<Vec<PathBuf>> {
+    let folder = arguments.study.as_ref().context("give the folder with the images: --study FOLDER")?;
+    let created = created(&report, &arguments.report)?;
+    let cancel = CancelToken::default();
+    let line = console.progress("");
+    let mut show = |progress: Progress| line.show(progress);
+    let mut study = ReportedStudy::open(report, folder, &cancel, &mut show)?;
+    for file in &arguments.boxes {
+        let boxes = BoxesFile::read(file).with_context(|| file.display().to_string())?;
+        if boxes.series_instance_uid != study.report.series_instance_uid {
+            bail!("these boxes were drawn on another series: {}", file.display());
+        }
+        study.boxes.extend(boxes.boxes);
+    }
+    if arguments.evidence > 0 {
+        let mut models = Models::new(arguments.models.device, arguments.models.weights.clone())?;
+        let options = EvidenceOptions {
+            augmentations: arguments.augmentations as usize,
+            seed: arguments.seed,
+            percentile: arguments.percentile,
+            limit: arguments.evidence,
+        };
+        explain_abnormal(&mut study, &mut models, options, &cancel, &mut show)?;
+    }
+    let mut written = Vec::new();
+    if let Some(file) = &arguments.pdf {
+        let bytes = report_pdf(&study, PdfOptions { with_identity: arguments.identity })?;
+        save(file, &bytes, &mut written)?;
+    }
+    if let Some(file) = &arguments.coco {
+        let [slices, rows, columns] = study.series.volume.shape();
+        let boxes = BoxesFile::new("", &study.report.series_instance_uid, study.boxes.clone());
+        save(file, coco_text(&boxes, CocoImage { slices, rows, columns }).as_bytes(), &mut written)?;
+    }
+    if let Some(folder) = &arguments.nifti {
+        written.extend(write_volumes(&study, folder)?);
+    }
+    if let Some(folder) = &arguments.dicom {
+        written.extend(write_dicom(&study, created, folder)?);
+    }
+    Ok(written)
+}
+
+/// The time that DICOM objects carry: when the report was signed, else when its file was written; so the same file gives
+/// the same objects.
+fn created(report: &Report, file: &Path) -> anyhow::Result<ObjectTime> {
+    let time = match &report.sign_off {
+        Some(sign_off) => DateTime::parse_from_rfc3339(&sign_off.signed_at)
+            .with_context(|| format!("the time of the signature is not RFC 3339: {}", sign_off.signed_at))?
+            .to_utc(),
+        None => DateTime::<Utc>::from(fs::metadata(file).and_then(|data| data.modified()).unwrap_or(SystemTime::now())),
+    };
+    Ok(ObjectTime { date: time.format("%Y%m%d").to_string(), time: time.format("%H%M%S").to_string() })
+}

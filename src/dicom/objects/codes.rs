@@ -1,0 +1,146 @@
+//! Coded terms: SNOMED CT and DICOM's own where there is one, else those of this program (`99SPINENET`).
+
+use std::borrow::Cow;
+
+use dicom_core::VR;
+use dicom_dictionary_std::tags;
+
+use super::build::{Item, texts};
+use crate::spine::{ClassIndex, DiscLevel, Grading, VertebraLabel};
+
+/// Designator of the codes that no standard has: the gradings and their grades.
+pub(super) const PRIVATE_SCHEME: &str = "99SPINENET";
+
+/// A coded term.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Code {
+    /// Code value, at most 16 characters.
+    pub value: Cow<'static, str>,
+    /// Coding scheme designator.
+    pub scheme: &'static str,
+    /// Meaning in words, at most 64 characters.
+    pub meaning: Cow<'static, str>,
+}
+
+impl Code {
+    pub(super) const fn dcm(value: &'static str, meaning: &'static str) -> Self {
+        Self::of("DCM", value, meaning)
+    }
+
+    pub(super) const fn sct(value: &'static str, meaning: &'static str) -> Self {
+        Self::of("SCT", value, meaning)
+    }
+
+    pub(super) const fn of(scheme: &'static str, value: &'static str, meaning: &'static str) -> Self {
+        Self { value: Cow::Borrowed(value), scheme, meaning: Cow::Borrowed(meaning) }
+    }
+
+    /// The disc of a level (SNOMED CT).
+    #[must_use]
+    pub const fn of_disc(level: DiscLevel) -> Self {
+        match level {
+            DiscLevel::T12L1 => Self::sct("76206002", "T12/L1 disc"),
+            DiscLevel::L1L2 => Self::sct("80064006", "L1/L2 disc"),
+            DiscLevel::L2L3 => Self::sct("67459009", "L2/L3 disc"),
+            DiscLevel::L3L4 => Self::sct("62551000", "L3/L4 disc"),
+            DiscLevel::L4L5 => Self::sct("84020006", "L4/L5 disc"),
+            DiscLevel::L5S1 => Self::sct("715056000", "L5/S1 disc"),
+        }
+    }
+
+    /// A vertebra (SNOMED CT); above T12 only "vertebra", the label says which.
+    #[must_use]
+    pub const fn of_vertebra(label: VertebraLabel) -> Self {
+        match label {
+            VertebraLabel::T12 => Self::sct("23215003", "T12 vertebra"),
+            VertebraLabel::L1 => Self::sct("66794005", "L1 vertebra"),
+            VertebraLabel::L2 => Self::sct("14293000", "L2 vertebra"),
+            VertebraLabel::L3 => Self::sct("36470004", "L3 vertebra"),
+            VertebraLabel::L4 => Self::sct("11994002", "L4 vertebra"),
+            VertebraLabel::L5 => Self::sct("49668003", "L5 vertebra"),
+            VertebraLabel::S1 => Self::sct("54735007", "Sacrum"),
+            _ => Self::sct("51282000", "Vertebra"),
+        }
+    }
+
+    /// A grading; none of the eight has a code in a standard that means just this scale.
+    #[must_use]
+    pub const fn of_grading(grading: Grading) -> Self {
+        let (value, meaning) = match grading {
+            Grading::Pfirrmann => ("PFIRRMANN", "Pfirrmann grade"),
+            Grading::DiscNarrowing => ("NARROWING", "Disc narrowing"),
+            Grading::UpperEndplateDefect => ("UP-ENDPLATE", "Upper endplate defect"),
+            Grading::LowerEndplateDefect => ("LOW-ENDPLATE", "Lower endplate defect"),
+            Grading::UpperMarrowChange => ("UP-MARROW", "Upper marrow change"),
+            Grading::LowerMarrowChange => ("LOW-MARROW", "Lower marrow change"),
+            Grading::Spondylolisthesis => ("LISTHESIS", "Spondylolisthesis"),
+            Grading::CentralCanalStenosis => ("CANAL-STENOSIS", "Central canal stenosis"),
+        };
+        Self::of(PRIVATE_SCHEME, value, meaning)
+    }
+
+    /// A grade: the scale's own, or present and absent.
+    #[must_use]
+    pub fn of_grade(grading: Grading, class: ClassIndex) -> Self {
+        match grading {
+            Grading::Pfirrmann | Grading::DiscNarrowing => {
+                let scale = Self::of_grading(grading);
+                Self {
+                    value: format!("{}-{}", scale.value, class + 1).into(),
+                    scheme: PRIVATE_SCHEME,
+                    meaning: format!("{} {}", scale.meaning, grading.class_name(class)).into(),
+                }
+            }
+            _ if class == 0 => Self::sct("272519000", "Absent"),
+            _ => Self::sct("52101004", "Present"),
+        }
+    }
+
+    /// The term as an item of a code sequence.
+    pub(super) fn item(&self) -> Item {
+        texts(&[
+            (tags::CODE_VALUE, VR::SH, &self.value),
+            (tags::CODING_SCHEME_DESIGNATOR, VR::SH, self.scheme),
+            (tags::CODE_MEANING, VR::LO, &self.meaning),
+        ])
+    }
+}
+
+pub(super) const ANATOMICAL_STRUCTURE: Code = Code::sct("123037004", "Anatomical Structure");
+pub(super) const LUMBAR_SPINE: Code = Code::sct("122496007", "Lumbar spine");
+pub(super) const NO_UNITS: Code = Code::of("UCUM", "1", "no units");
+pub(super) const ARTIFICIAL_INTELLIGENCE: Code = Code::dcm("123110", "Artificial Intelligence");
+pub(super) const SOURCE_IMAGE: Code = Code::dcm("121322", "Source image for image processing operation");
+pub(super) const RESAMPLING: Code = Code::dcm("113085", "Spatial resampling");
+pub(super) const SEGMENTATION: Code = Code::dcm("113076", "Segmentation");
+
+/// Says whose the private codes are.
+pub(super) fn scheme_identification() -> Item {
+    texts(&[
+        (tags::CODING_SCHEME_DESIGNATOR, VR::SH, PRIVATE_SCHEME),
+        (tags::CODING_SCHEME_NAME, VR::ST, "Gradings of lumbar discs by spinenet-viewer"),
+        (tags::CODING_SCHEME_VERSION, VR::SH, "1"),
+        (tags::CODING_SCHEME_RESPONSIBLE_ORGANIZATION, VR::ST, "spinenet-viewer"),
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_fit_their_elements_and_differ() {
+        let mut seen = Vec::new();
+        for grading in Grading::ALL {
+            seen.push(Code::of_grading(grading));
+            for class in 0..grading.classes().max(3) - 1 {
+                seen.push(Code::of_grade(grading, class));
+            }
+        }
+        assert!(seen.iter().all(|code| code.value.len() <= 16 && code.meaning.len() <= 64));
+        let names = Grading::ALL.map(|grading| Code::of_grading(grading).value);
+        assert_eq!(names.iter().collect::<std::collections::BTreeSet<_>>().len(), names.len());
+        assert_eq!(Code::of_grade(Grading::Pfirrmann, 3).meaning, "Pfirrmann grade IV");
+        assert_eq!(Code::of_grade(Grading::Spondylolisthesis, 1).meaning, "Present");
+    }
+}

@@ -1,0 +1,20 @@
+//! Results as DICOM objects in the study they belong to: structured report, segmentation, parametric map and
+//! secondary capture.
+//!
+//! [`ObjectContext`] takes patient and study from the graded series, so that an archive files the results there. UIDs
+//! follow from the results and their time: writing the same results again gives the same bytes.
+
+mod build;
+mod capture;
+mod codes;
+mod context;
+mod parametric_map;
+mod segmentation;
+mod structured_report;
+
+pub use capture::secondary_capture;
+pub use codes::Code;
+pub use context::{ObjectContext, ObjectTime, ResultObject};
+pub use parametric_map::{EvidenceMap, parametric_map};
+pub use segmentation::{Segment, segmentation};
+pub use structured_report::{GradedDisc, ImageBox, MeasurementReport, Observer, SignedGrade, structured_report};

@@ -1,0 +1,171 @@
+//! Outlines as a binary Segmentation.
+
+use dicom_core::value::PrimitiveValue;
+use dicom_core::{DataElement, VR};
+use dicom_dictionary_std::{tags, uids};
+
+use super::build::{Item, Put, texts};
+use super::codes::{ANATOMICAL_STRUCTURE, ARTIFICIAL_INTELLIGENCE, Code, SEGMENTATION};
+use super::context::{ObjectContext, ResultObject, put_content, put_dimensions};
+use crate::dicom::error::DicomError;
+use crate::dicom::write::{decimal, decimals};
+use crate::volume::VolumeGeometry;
+
+/// One structure, marked on some slices.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Segment {
+    /// Name, such as `L4-L5`.
+    pub label: String,
+    /// What it is.
+    pub code: Code,
+    /// Slices, ascending, each with one value for each pixel, row by row.
+    pub masks: Vec<(usize, Vec<bool>)>,
+}
+
+/// Makes a segmentation whose frames lie on the slices of `geometry`, which is that of the context's series. `algorithm`
+/// is the name and version of the weights that found the structures.
+///
+/// # Errors
+/// If there is nothing to mark, a mask has another size than the images, or the series has no frame of reference.
+pub fn segmentation(
+    context: &ObjectContext,
+    segments: &[Segment],
+    geometry: &VolumeGeometry,
+    algorithm: (&str, &str),
+) -> Result<ResultObject, DicomError> {
+    let (rows, columns) = context.size;
+    let frames: Vec<(usize, usize, &[bool])> = segments
+        .iter()
+        .enumerate()
+        .flat_map(|(index, segment)| segment.masks.iter().map(move |(slice, mask)| (index, *slice, mask.as_slice())))
+        .collect();
+    let fits = |(_, slice, mask): &(usize, usize, &[bool])| *slice < context.slices() && mask.len() == rows * columns;
+    if frames.is_empty() || !frames.iter().all(fits) {
+        return Err(DicomError::Unwritable("there is no outline that fits the images".to_owned()));
+    }
+    let class = uids::SEGMENTATION_STORAGE;
+    let mut object = context.object(class, "SEG", 9002, "spinenet discs and vertebrae, research use only");
+    context.put_frame_of_reference(&mut object)?;
+    image_elements(&mut object, frames.len(), (rows, columns));
+    put_content(&mut object, "SPINE", "Discs and vertebral bodies from their detected corners");
+    object.item(tags::REFERENCED_SERIES_SEQUENCE, context.referenced_series(tags::REFERENCED_INSTANCE_SEQUENCE));
+    let segment = |(index, segment): (usize, &Segment)| segment_item(context, index + 1, segment, algorithm);
+    object.items(tags::SEGMENT_SEQUENCE, segments.iter().enumerate().map(segment).collect());
+    put_dimensions(
+        &mut object,
+        &context.uid("SEG dimensions"),
+        &[
+            (tags::REFERENCED_SEGMENT_NUMBER, tags::SEGMENT_IDENTIFICATION_SEQUENCE, "Segment"),
+            (tags::IMAGE_POSITION_PATIENT, tags::PLANE_POSITION_SEQUENCE, "Position"),
+        ],
+    );
+    object.item(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE, shared_groups(geometry));
+    let mut slices: Vec<usize> = frames.iter().map(|(_, slice, _)| *slice).collect();
+    slices.sort_unstable();
+    slices.dedup();
+    let groups = frames.iter().map(|(segment, slice, _)| {
+        let place = slices.binary_search(slice).unwrap_or_default() as u32 + 1;
+        frame_groups(context, geometry, *segment as u32 + 1, *slice, place)
+    });
+    object.items(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE, groups.collect());
+    let bits = packed(frames.iter().flat_map(|(.., mask)| mask.iter().copied()));
+    object.put(DataElement::new(tags::PIXEL_DATA, VR::OB, PrimitiveValue::U8(bits.into())));
+    Ok(context.finish(object, class, "SEG"))
+}
+
+fn image_elements(object: &mut Item, frames: usize, (rows, columns): (usize, usize)) {
+    object.text(tags::IMAGE_TYPE, VR::CS, "DERIVED\\PRIMARY");
+    object.text(tags::PHOTOMETRIC_INTERPRETATION, VR::CS, "MONOCHROME2");
+    object.text(tags::NUMBER_OF_FRAMES, VR::IS, &frames.to_string());
+    object.text(tags::LOSSY_IMAGE_COMPRESSION, VR::CS, "00");
+    object.text(tags::SEGMENTATION_TYPE, VR::CS, "BINARY");
+    // Discs and bodies meet at the endplates.
+    object.text(tags::SEGMENTS_OVERLAP, VR::CS, "UNDEFINED");
+    let sizes = [(tags::ROWS, rows as u16), (tags::COLUMNS, columns as u16)];
+    let formats = [
+        (tags::SAMPLES_PER_PIXEL, 1),
+        (tags::BITS_ALLOCATED, 1),
+        (tags::BITS_STORED, 1),
+        (tags::HIGH_BIT, 0),
+        (tags::PIXEL_REPRESENTATION, 0),
+    ];
+    for (tag, value) in sizes.into_iter().chain(formats) {
+        object.short(tag, value);
+    }
+}
+
+fn segment_item(context: &ObjectContext, number: usize, segment: &Segment, (name, version): (&str, &str)) -> Item {
+    let mut item = texts(&[
+        (tags::SEGMENT_LABEL, VR::LO, &segment.label),
+        (tags::SEGMENT_DESCRIPTION, VR::ST, "Quadrilateral through detected corners; research use only"),
+        (tags::SEGMENT_ALGORITHM_TYPE, VR::CS, "AUTOMATIC"),
+        (tags::SEGMENT_ALGORITHM_NAME, VR::LO, name),
+        (tags::TRACKING_ID, VR::UT, &segment.label),
+        (tags::TRACKING_UID, VR::UI, &context.uid(&format!("segment {}", segment.label))),
+    ]);
+    item.short(tags::SEGMENT_NUMBER, number as u16);
+    item.item(tags::SEGMENTED_PROPERTY_CATEGORY_CODE_SEQUENCE, ANATOMICAL_STRUCTURE.item());
+    item.item(tags::SEGMENTED_PROPERTY_TYPE_CODE_SEQUENCE, segment.code.item());
+    let mut algorithm = texts(&[(tags::ALGORITHM_NAME, VR::LO, name), (tags::ALGORITHM_VERSION, VR::LO, version)]);
+    algorithm.item(tags::ALGORITHM_FAMILY_CODE_SEQUENCE, ARTIFICIAL_INTELLIGENCE.item());
+    item.item(tags::SEGMENTATION_ALGORITHM_IDENTIFICATION_SEQUENCE, algorithm);
+    item
+}
+
+fn shared_groups(geometry: &VolumeGeometry) -> Item {
+    let spacing = [geometry.row_spacing_mm(), geometry.column_spacing_mm()].map(decimal).join("\\");
+    let thickness = decimal(geometry.slice_spacing_mm().unwrap_or(1.0));
+    let measures = texts(&[
+        (tags::SLICE_THICKNESS, VR::DS, &thickness),
+        (tags::SPACING_BETWEEN_SLICES, VR::DS, &thickness),
+        (tags::PIXEL_SPACING, VR::DS, &spacing),
+    ]);
+    let directions = format!("{}\\{}", decimals(geometry.column_direction()), decimals(geometry.row_direction()));
+    let mut shared = Item::new_empty();
+    shared.item(tags::PIXEL_MEASURES_SEQUENCE, measures);
+    shared.item(tags::PLANE_ORIENTATION_SEQUENCE, texts(&[(tags::IMAGE_ORIENTATION_PATIENT, VR::DS, &directions)]));
+    shared
+}
+
+fn frame_groups(context: &ObjectContext, geometry: &VolumeGeometry, segment: u32, slice: usize, place: u32) -> Item {
+    let mut content = Item::new_empty();
+    content.longs(tags::DIMENSION_INDEX_VALUES, &[segment, place]);
+    let position = decimals(geometry.slice_origins_lps()[slice]);
+    let mut identification = Item::new_empty();
+    identification.short(tags::REFERENCED_SEGMENT_NUMBER, segment as u16);
+    let mut groups = Item::new_empty();
+    groups.item(tags::FRAME_CONTENT_SEQUENCE, content);
+    groups.item(tags::PLANE_POSITION_SEQUENCE, texts(&[(tags::IMAGE_POSITION_PATIENT, VR::DS, &position)]));
+    groups.item(tags::DERIVATION_IMAGE_SEQUENCE, context.derivation(slice, &SEGMENTATION, true));
+    groups.item(tags::SEGMENT_IDENTIFICATION_SEQUENCE, identification);
+    groups
+}
+
+/// Bits packed eight to a byte, the first in the lowest, frames without gaps between them (PS3.5 8.1.1).
+fn packed(bits: impl Iterator<Item = bool>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for (index, bit) in bits.enumerate() {
+        if index % 8 == 0 {
+            bytes.push(0);
+        }
+        if let Some(last) = bytes.last_mut() {
+            *last |= u8::from(bit) << (index % 8);
+        }
+    }
+    if bytes.len() % 2 == 1 {
+        bytes.push(0);
+    }
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bits_are_packed_from_the_lowest_to_an_even_number_of_bytes() {
+        let bits = [true, false, false, false, false, false, false, true, true];
+        assert_eq!(packed(bits.into_iter()), [0x81, 0x01]);
+        assert_eq!(packed([true].into_iter()), [1, 0]);
+    }
+}

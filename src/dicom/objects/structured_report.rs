@@ -1,0 +1,273 @@
+//! Grades as a Comprehensive 3D SR after TID 1500 (Imaging Measurement Report).
+
+use dicom_core::value::PrimitiveValue;
+use dicom_core::{DataElement, VR};
+use dicom_dictionary_std::{tags, uids};
+
+use super::build::{Item, Put, texts};
+use super::codes::{Code, LUMBAR_SPINE, NO_UNITS, scheme_identification};
+use super::context::{ObjectContext, ResultObject};
+use crate::dicom::error::DicomError;
+use crate::dicom::write::{clean, decimal};
+use crate::spine::{BoxSource, ClassIndex, DiscLevel, Grading, SliceBox};
+
+const CONTAINS: &str = "CONTAINS";
+const CONTEXT: &str = "HAS OBS CONTEXT";
+const MODIFIER: &str = "HAS CONCEPT MOD";
+
+/// Who looked at the grades and stands for them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Observer {
+    /// Name, initials or id.
+    pub name: String,
+    /// When: `YYYYMMDDHHMMSS`, UTC.
+    pub signed_at: String,
+}
+
+/// One grading of a disc.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SignedGrade {
+    /// Grading.
+    pub grading: Grading,
+    /// Class that was computed.
+    pub computed: ClassIndex,
+    /// Class that the reader put in its place.
+    pub edited: Option<ClassIndex>,
+    /// Probability of each class.
+    pub probabilities: Vec<f64>,
+}
+
+/// A disc with its grades.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GradedDisc {
+    /// Level.
+    pub level: DiscLevel,
+    /// Slice nearest to its middle.
+    pub slice: usize,
+    /// Grades; empty where the disc was only found.
+    pub grades: Vec<SignedGrade>,
+    /// The reader's words.
+    pub comment: Option<String>,
+}
+
+/// A box on an image.
+pub type ImageBox = SliceBox;
+
+/// Everything the report says.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MeasurementReport {
+    /// Discs from the thorax down.
+    pub discs: Vec<GradedDisc>,
+    /// Boxes, each a planar region of interest.
+    pub boxes: Vec<ImageBox>,
+    /// Name of the weights.
+    pub algorithm: String,
+    /// Version of the weights.
+    pub version: String,
+    /// Settings and digests, in words.
+    pub parameters: Vec<String>,
+    /// The reader who signed; without one the report is unverified.
+    pub observer: Option<Observer>,
+}
+
+/// Makes the structured report.
+///
+/// # Errors
+/// If a box lies on a slice that the series does not have.
+pub fn structured_report(context: &ObjectContext, report: &MeasurementReport) -> Result<ResultObject, DicomError> {
+    let class = uids::COMPREHENSIVE3_DSR_STORAGE;
+    let mut object = context.object(class, "SR", 9001, "spinenet grades, research use only");
+    object.items(tags::REFERENCED_PERFORMED_PROCEDURE_STEP_SEQUENCE, Vec::new());
+    object.items(tags::PERFORMED_PROCEDURE_CODE_SEQUENCE, Vec::new());
+    object.item(tags::CODING_SCHEME_IDENTIFICATION_SEQUENCE, scheme_identification());
+    object.item(tags::CURRENT_REQUESTED_PROCEDURE_EVIDENCE_SEQUENCE, context.evidence());
+    object.text(tags::COMPLETION_FLAG, VR::CS, "COMPLETE");
+    object.text(tags::PRELIMINARY_FLAG, VR::CS, if report.observer.is_some() { "FINAL" } else { "PRELIMINARY" });
+    verification(&mut object, context, report.observer.as_ref());
+
+    let mut content = vec![
+        code(MODIFIER, &Code::dcm("121049", "Language of Content Item and Descendants"), &ENGLISH),
+        code(CONTEXT, &Code::dcm("121005", "Observer Type"), &Code::dcm("121007", "Device")),
+        uid(CONTEXT, &Code::dcm("121012", "Device Observer UID"), &context.uid("device")),
+        text(CONTEXT, &Code::dcm("121013", "Device Observer Name"), env!("CARGO_PKG_NAME")),
+    ];
+    if let Some(observer) = &report.observer {
+        content.push(code(CONTEXT, &Code::dcm("121005", "Observer Type"), &Code::dcm("121006", "Person")));
+        let mut name = item(CONTEXT, "PNAME", &Code::dcm("121008", "Person Observer Name"));
+        name.text(tags::PERSON_NAME, VR::PN, &clean(&observer.name));
+        content.push(name);
+    }
+    let procedure = Code::of("LN", "25056-3", "MRI unspecified body region");
+    content.push(code(MODIFIER, &Code::dcm("121058", "Procedure reported"), &procedure));
+    content.push(image_library(context));
+    let mut groups: Vec<Item> = report.discs.iter().map(|disc| disc_group(context, report, disc)).collect();
+    for (index, found) in report.boxes.iter().enumerate() {
+        groups.push(box_group(context, index, found)?);
+    }
+    content.push(container(CONTAINS, &Code::dcm("126010", "Imaging Measurements"), None, groups));
+
+    object.text(tags::VALUE_TYPE, VR::CS, "CONTAINER");
+    let title = Code::dcm("126000", "Imaging Measurement Report");
+    object.item(tags::CONCEPT_NAME_CODE_SEQUENCE, title.item());
+    object.text(tags::CONTINUITY_OF_CONTENT, VR::CS, "SEPARATE");
+    object.item(tags::CONTENT_TEMPLATE_SEQUENCE, template("1500"));
+    object.items(tags::CONTENT_SEQUENCE, content);
+    Ok(context.finish(object, class, "SR"))
+}
+
+const ENGLISH: Code = Code::of("RFC5646", "en-US", "English (United States)");
+
+/// The reader's signature; the standard wants an organization with it.
+fn verification(object: &mut Item, context: &ObjectContext, observer: Option<&Observer>) {
+    let Some(observer) = observer else {
+        object.text(tags::VERIFICATION_FLAG, VR::CS, "UNVERIFIED");
+        return;
+    };
+    object.text(tags::VERIFICATION_FLAG, VR::CS, "VERIFIED");
+    let organization = if context.institution().is_empty() { "not stated" } else { context.institution() };
+    let mut verifier = texts(&[
+        (tags::VERIFYING_ORGANIZATION, VR::LO, organization),
+        (tags::VERIFICATION_DATE_TIME, VR::DT, &observer.signed_at),
+        (tags::VERIFYING_OBSERVER_NAME, VR::PN, &clean(&observer.name)),
+    ]);
+    verifier.items(tags::VERIFYING_OBSERVER_IDENTIFICATION_CODE_SEQUENCE, Vec::new());
+    object.item(tags::VERIFYING_OBSERVER_SEQUENCE, verifier);
+}
+
+fn image_library(context: &ObjectContext) -> Item {
+    let images = (0..context.slices())
+        .map(|slice| {
+            let mut image = texts(&[(tags::RELATIONSHIP_TYPE, VR::CS, CONTAINS), (tags::VALUE_TYPE, VR::CS, "IMAGE")]);
+            image.item(tags::REFERENCED_SOP_SEQUENCE, context.reference(slice));
+            image
+        })
+        .collect();
+    let group = container(CONTAINS, &Code::dcm("126200", "Image Library Group"), None, images);
+    container(CONTAINS, &Code::dcm("111028", "Image Library"), Some("1600"), vec![group])
+}
+
+/// A disc's grades: a measurement and qualitative evaluation group (TID 1501).
+fn disc_group(context: &ObjectContext, report: &MeasurementReport, disc: &GradedDisc) -> Item {
+    let level = Code::of_disc(disc.level);
+    let mut content = tracking(context, &disc.level.to_string());
+    content.push(code(CONTAINS, &FINDING, &level));
+    content.push(text(MODIFIER, &Code::dcm("111001", "Algorithm Name"), &report.algorithm));
+    content.push(text(MODIFIER, &Code::dcm("111003", "Algorithm Version"), &report.version));
+    for parameter in &report.parameters {
+        content.push(text(MODIFIER, &Code::dcm("111002", "Algorithm Parameters"), parameter));
+    }
+    content.push(code(MODIFIER, &FINDING_SITE, &LUMBAR_SPINE));
+    let mut image = item(CONTAINS, "IMAGE", &Code::dcm("121112", "Source of Measurement"));
+    image.item(tags::REFERENCED_SOP_SEQUENCE, context.reference(disc.slice.min(context.slices() - 1)));
+    content.push(image);
+    for grade in &disc.grades {
+        content.extend(probabilities(grade));
+    }
+    content.extend(disc.grades.iter().flat_map(evaluations));
+    if let Some(comment) = &disc.comment {
+        content.push(text(CONTAINS, &Code::dcm("121106", "Comment"), comment));
+    }
+    container(CONTAINS, &GROUP, Some("1501"), content)
+}
+
+const GROUP: Code = Code::dcm("125007", "Measurement Group");
+const FINDING: Code = Code::dcm("121071", "Finding");
+const FINDING_SITE: Code = Code::sct("363698007", "Finding Site");
+
+/// The probability of each class, modified by the grade that it is the probability of.
+fn probabilities(grade: &SignedGrade) -> impl Iterator<Item = Item> + '_ {
+    grade.probabilities.iter().enumerate().map(|(class, probability)| {
+        let mut number = item(CONTAINS, "NUM", &Code::dcm("122157", "Probability"));
+        let mut measured = texts(&[(tags::NUMERIC_VALUE, VR::DS, &decimal(*probability))]);
+        measured.item(tags::MEASUREMENT_UNITS_CODE_SEQUENCE, NO_UNITS.item());
+        number.item(tags::MEASURED_VALUE_SEQUENCE, measured);
+        let of = code(MODIFIER, &Code::of_grading(grade.grading), &Code::of_grade(grade.grading, class));
+        number.item(tags::CONTENT_SEQUENCE, of);
+        number
+    })
+}
+
+/// The grade that counts, and beside a reader's the computed one.
+fn evaluations(grade: &SignedGrade) -> Vec<Item> {
+    let name = Code::of_grading(grade.grading);
+    let value = |class| Code::of_grade(grade.grading, class);
+    let Some(edited) = grade.edited else { return vec![code(CONTAINS, &name, &value(grade.computed))] };
+    let computed = Code {
+        value: format!("{}-C", name.value).into(),
+        scheme: name.scheme,
+        meaning: format!("{}, as computed", name.meaning).into(),
+    };
+    vec![code(CONTAINS, &name, &value(edited)), code(CONTAINS, &computed, &value(grade.computed))]
+}
+
+/// A box: a planar region of interest (TID 1410).
+fn box_group(context: &ObjectContext, index: usize, found: &ImageBox) -> Result<Item, DicomError> {
+    if found.slice >= context.slices() {
+        return Err(DicomError::Unwritable(format!("a box lies on slice {}, which is not there", found.slice + 1)));
+    }
+    let source = match found.source {
+        BoxSource::Reader => "reader",
+        BoxSource::Predicted => "predicted",
+    };
+    let name = format!("{} {} box {} by {source}", found.level, found.grading, index + 1);
+    let mut content = tracking(context, &name);
+    content.push(code(CONTAINS, &FINDING, &Code::of_grading(found.grading)));
+    content.push(code(MODIFIER, &FINDING_SITE, &Code::of_disc(found.level)));
+    let mut region = item(CONTAINS, "SCOORD", &Code::dcm("111030", "Image Region"));
+    // Here the corner of the first pixel is (0, 0); in boxes it is the pixel's center.
+    let (x, y) = ((found.rect.x + 0.5) as f32, (found.rect.y + 0.5) as f32);
+    let (right, bottom) = (x + found.rect.width as f32, y + found.rect.height as f32);
+    let points: Vec<f32> = vec![x, y, right, y, right, bottom, x, bottom, x, y];
+    region.put(DataElement::new(tags::GRAPHIC_DATA, VR::FL, PrimitiveValue::F32(points.into())));
+    region.text(tags::GRAPHIC_TYPE, VR::CS, "POLYLINE");
+    let mut image = texts(&[(tags::RELATIONSHIP_TYPE, VR::CS, "SELECTED FROM"), (tags::VALUE_TYPE, VR::CS, "IMAGE")]);
+    image.item(tags::REFERENCED_SOP_SEQUENCE, context.reference(found.slice));
+    region.item(tags::CONTENT_SEQUENCE, image);
+    content.push(region);
+    Ok(container(CONTAINS, &GROUP, Some("1410"), content))
+}
+
+fn tracking(context: &ObjectContext, name: &str) -> Vec<Item> {
+    vec![
+        text(CONTEXT, &Code::dcm("112039", "Tracking Identifier"), name),
+        uid(CONTEXT, &Code::dcm("112040", "Tracking Unique Identifier"), &context.uid(name)),
+    ]
+}
+
+fn item(relation: &str, kind: &str, concept: &Code) -> Item {
+    let mut item = texts(&[(tags::RELATIONSHIP_TYPE, VR::CS, relation), (tags::VALUE_TYPE, VR::CS, kind)]);
+    item.item(tags::CONCEPT_NAME_CODE_SEQUENCE, concept.item());
+    item
+}
+
+fn code(relation: &str, concept: &Code, value: &Code) -> Item {
+    let mut item = item(relation, "CODE", concept);
+    item.item(tags::CONCEPT_CODE_SEQUENCE, value.item());
+    item
+}
+
+fn text(relation: &str, concept: &Code, value: &str) -> Item {
+    let mut item = item(relation, "TEXT", concept);
+    item.text(tags::TEXT_VALUE, VR::UT, value);
+    item
+}
+
+fn uid(relation: &str, concept: &Code, value: &str) -> Item {
+    let mut item = item(relation, "UIDREF", concept);
+    item.text(tags::UID, VR::UI, value);
+    item
+}
+
+fn container(relation: &str, concept: &Code, template_id: Option<&str>, content: Vec<Item>) -> Item {
+    let mut item = item(relation, "CONTAINER", concept);
+    item.text(tags::CONTINUITY_OF_CONTENT, VR::CS, "SEPARATE");
+    if let Some(id) = template_id {
+        item.item(tags::CONTENT_TEMPLATE_SEQUENCE, template(id));
+    }
+    item.items(tags::CONTENT_SEQUENCE, content);
+    item
+}
+
+fn template(id: &str) -> Item {
+    texts(&[(tags::MAPPING_RESOURCE, VR::CS, "DCMR"), (tags::TEMPLATE_IDENTIFIER, VR::CS, id)])
+}

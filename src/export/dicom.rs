@@ -1,0 +1,141 @@
+//! Results as DICOM objects in the study of the images.
+
+use std::path::{Path, PathBuf};
+
+use super::masks::{Structure, structure_masks};
+use super::study::{ExportError, ReportedStudy};
+use crate::dicom::objects::{
+    Code, EvidenceMap, GradedDisc, MeasurementReport, ObjectContext, ObjectTime, Observer, Segment, SignedGrade,
+    parametric_map, secondary_capture, segmentation, structured_report,
+};
+use crate::picture::{DiscNote, study_overview};
+use crate::pipeline::{DiscEntry, Evidence, Report, method_in_words, reported_sentence};
+use crate::spine::Grading;
+
+/// Writes structured report, segmentation, secondary capture, and a parametric map for each evidence map into `folder`;
+/// returns the files. `created` is the time that the objects carry.
+///
+/// # Errors
+/// If the images are not DICOM, have no frame of reference, or a file cannot be written.
+pub fn write_dicom(study: &ReportedStudy, created: ObjectTime, folder: &Path) -> Result<Vec<PathBuf>, ExportError> {
+    let summary = &study.series.summary;
+    if summary.instances.is_empty() {
+        return Err(ExportError::NotDicom);
+    }
+    let context = ObjectContext::of_series(summary, &fingerprint(study), created)?;
+    let volume = &study.series.volume;
+    let mut files = vec![structured_report(&context, &measurement_report(study))?.write(folder, "report-sr.dcm")?];
+
+    let masks = structure_masks(&study.vertebrae, &study.discs, volume.rows(), volume.columns());
+    let segments: Vec<Segment> = masks
+        .into_iter()
+        .map(|mask| {
+            let code = match mask.structure {
+                Structure::Vertebra(label) => Code::of_vertebra(label),
+                Structure::Disc(level) => Code::of_disc(level),
+            };
+            Segment { label: mask.structure.label(), code, masks: mask.slices }
+        })
+        .collect();
+    let detector = study.report.weights.first();
+    let algorithm = detector.map_or(("unknown", "unknown"), |used| (used.name.as_str(), used.version.as_str()));
+    files.push(segmentation(&context, &segments, volume.geometry(), algorithm)?.write(folder, "spine-seg.dcm")?);
+
+    for (index, evidence) in study.evidence.iter().enumerate() {
+        let map = &evidence.map;
+        let name = format!("evidence-{}-{}.dcm", map.level, map.grading);
+        let explained = format!("{} {}", map.level, Code::of_grade(map.grading, map.class).meaning);
+        let explained = match map.grading {
+            Grading::Pfirrmann | Grading::DiscNarrowing => explained,
+            grading => format!("{} {}: {}", map.level, grading.name(), grading.class_name(map.class)),
+        };
+        let made = made_in_words(evidence);
+        let map = EvidenceMap {
+            values: &map.values,
+            frame: &map.frame,
+            geometry: volume.geometry(),
+            explained: &explained,
+            method: &made,
+        };
+        files.push(parametric_map(&context, &map, index as u32 + 1)?.write(folder, &name)?);
+    }
+
+    let picture = study_overview(volume, &study.vertebrae, &notes(&study.report), "Lumbar spine");
+    let size = (picture.height(), picture.width());
+    let capture = secondary_capture(&context, picture.as_raw(), size, "spinenet overview, research use only")?;
+    files.push(capture.write(folder, "overview-sc.dcm")?);
+    Ok(files)
+}
+
+/// A text that differs wherever the results do.
+fn fingerprint(study: &ReportedStudy) -> String {
+    let maps: Vec<String> = study.evidence.iter().map(made_in_words).collect();
+    serde_json::to_string(&(&study.report, &study.boxes, maps)).unwrap_or_default()
+}
+
+/// How a map was made, short enough for a header.
+fn made_in_words(evidence: &Evidence) -> String {
+    let map = &evidence.map;
+    format!("{}, {} inputs, seed {}", method_in_words(map.method), map.augmentations, evidence.seed)
+}
+
+fn measurement_report(study: &ReportedStudy) -> MeasurementReport {
+    let report = &study.report;
+    let names = |part: fn(&crate::pipeline::WeightsUsed) -> &str| {
+        report.weights.iter().map(part).collect::<Vec<_>>().join(", ")
+    };
+    let mut parameters: Vec<String> =
+        report.weights.iter().map(|used| format!("{} SHA-256 {}", used.name, used.sha256)).collect();
+    parameters.push(format!("device {}, {} views", report.device, report.views.unwrap_or_default()));
+    if !report.experimental_gradings.is_empty() {
+        let keys: Vec<&str> = report.experimental_gradings.iter().map(|grading| grading.key()).collect();
+        parameters.push(format!("experimental: {}", keys.join(", ")));
+    }
+    parameters.push("Research use only. Not a medical device.".to_owned());
+    MeasurementReport {
+        discs: report.discs.iter().map(graded_disc).collect(),
+        boxes: study.boxes.clone(),
+        algorithm: names(|used| &used.name),
+        version: names(|used| &used.version),
+        parameters,
+        observer: report.sign_off.as_ref().map(|sign_off| Observer {
+            name: sign_off.reader.clone(),
+            signed_at: sign_off.signed_at.chars().filter(char::is_ascii_digit).take(14).collect(),
+        }),
+    }
+}
+
+fn graded_disc(disc: &DiscEntry) -> GradedDisc {
+    let grades = disc.gradings.iter().flat_map(|gradings| gradings.iter());
+    GradedDisc {
+        level: disc.level,
+        slice: disc.centroid_image[0].round().max(0.0) as usize,
+        grades: grades
+            .map(|(grading, entry)| SignedGrade {
+                grading,
+                computed: grading.class_from_grade(entry.grade).unwrap_or_default(),
+                edited: entry.edited.and_then(|grade| grading.class_from_grade(grade)),
+                probabilities: entry.probabilities.clone(),
+            })
+            .collect(),
+        comment: disc.comment.clone(),
+    }
+}
+
+/// The notes of the overview picture, with the grades that count.
+fn notes(report: &Report) -> Vec<DiscNote> {
+    let experimental = &report.experimental_gradings;
+    let note = |disc: &DiscEntry| {
+        let sentence = reported_sentence(disc, experimental)?;
+        let words = sentence.trim_end_matches('.').split_once(": ").map(|(_, words)| words.to_owned())?;
+        let (headline, detail) = words.split_once(", ").unwrap_or((&words, ""));
+        let gradings = disc.gradings.as_ref()?;
+        let severity = gradings
+            .iter()
+            .filter(|(grading, _)| !experimental.contains(grading))
+            .filter_map(|(grading, entry)| Some(grading.severity(grading.class_from_grade(entry.reported())?)))
+            .fold(0.0, f32::max);
+        Some(DiscNote { level: disc.level, headline: headline.to_owned(), detail: detail.to_owned(), severity })
+    };
+    report.discs.iter().filter_map(note).collect()
+}

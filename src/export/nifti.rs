@@ -1,0 +1,86 @@
+//! Volumes as NIfTI.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::masks::{Structure, structure_masks};
+use super::study::{ExportError, ReportedStudy};
+use crate::pipeline::{PipelineError, ras_from_patch};
+use crate::research::{Voxels, ras_from_voxel, write_nifti};
+use crate::spine::{DiscFrame, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, VertebraLabel};
+
+const DESCRIPTION: &str = "spinenet, research use only";
+
+/// Writes into `folder` the scan (`scan.nii.gz`), a label map of bodies and discs on its grid (`labels.nii.gz`), every
+/// disc's volume as the network sees it (`L4-L5_disc.nii.gz`) and the evidence maps; returns the files.
+///
+/// Labels are those of the SPIDER data set: bodies count from L5 = 1 upwards, discs from L5-S1 = 201.
+///
+/// # Errors
+/// If a file cannot be written.
+pub fn write_volumes(study: &ReportedStudy, folder: &Path) -> Result<Vec<PathBuf>, ExportError> {
+    let failed = |path: &Path, reason: String| PipelineError::Nifti { reason, path: path.to_owned() };
+    fs::create_dir_all(folder).map_err(|error| failed(folder, error.to_string()))?;
+    let volume = &study.series.volume;
+    let mut files = Vec::new();
+    let mut write = |name: String, voxels: Voxels, shape: [usize; 3], ras: &[[f64; 4]; 3]| {
+        let file = folder.join(name);
+        write_nifti(&file, voxels, shape, ras, DESCRIPTION).map_err(|error| failed(&file, error.to_string()))?;
+        files.push(file);
+        Ok::<(), ExportError>(())
+    };
+    let ras = ras_from_voxel(volume.geometry());
+    write("scan.nii.gz".to_owned(), Voxels::Floats(volume.voxels().to_vec()), volume.shape(), &ras)?;
+    write("labels.nii.gz".to_owned(), Voxels::Labels(label_map(study)), volume.shape(), &ras)?;
+    for disc in &study.discs {
+        // A disc whose corners collapse has no volume; its grades are missing for the same reason.
+        let Ok(frame) = DiscFrame::of_disc(volume, disc) else { continue };
+        let voxels = Voxels::Floats(frame.sample(volume).voxels);
+        let shape = [PATCH_SLICES, PATCH_ROWS, PATCH_COLUMNS];
+        write(format!("{}_disc.nii.gz", disc.level), voxels, shape, &ras_from_patch(&frame, volume.geometry()))?;
+    }
+    for evidence in &study.evidence {
+        let file = folder.join(format!("{}_{}_evidence.nii.gz", evidence.map.level, evidence.map.grading));
+        evidence.write_nifti(&file)?;
+        files.push(file);
+    }
+    Ok(files)
+}
+
+/// Label of each voxel, discs over bodies where both claim one.
+fn label_map(study: &ReportedStudy) -> Vec<u8> {
+    let volume = &study.series.volume;
+    let [_, rows, columns] = volume.shape();
+    let mut labels = vec![0; volume.voxels().len()];
+    for mask in structure_masks(&study.vertebrae, &study.discs, rows, columns) {
+        let label = label(mask.structure);
+        for (slice, marked) in &mask.slices {
+            let pixels = &mut labels[slice * rows * columns..(slice + 1) * rows * columns];
+            for (pixel, _) in pixels.iter_mut().zip(marked).filter(|(_, marked)| **marked) {
+                *pixel = label;
+            }
+        }
+    }
+    labels
+}
+
+fn label(structure: Structure) -> u8 {
+    match structure {
+        Structure::Vertebra(label) => (VertebraLabel::S1.index() - label.index()) as u8,
+        Structure::Disc(level) => 201 + (5 - level.index()) as u8,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spine::DiscLevel;
+
+    #[test]
+    fn labels_are_those_of_spider() {
+        assert_eq!(label(Structure::Vertebra(VertebraLabel::L5)), 1);
+        assert_eq!(label(Structure::Vertebra(VertebraLabel::T12)), 6);
+        assert_eq!(label(Structure::Disc(DiscLevel::L5S1)), 201);
+        assert_eq!(label(Structure::Disc(DiscLevel::T12L1)), 206);
+    }
+}

@@ -1,0 +1,63 @@
+//! The report as a PDF of one or two A4 pages.
+
+mod evidence;
+mod front;
+mod page;
+mod table;
+
+use krilla::Document;
+use krilla::metadata::Metadata;
+use krilla::page::PageSettings;
+
+use super::study::{ExportError, ReportedStudy};
+use crate::picture::DISCLAIMER;
+use page::{CAUTION, HEIGHT, MARGIN, QUIET, Sheet, Style, WIDTH, font};
+
+/// What the PDF says.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PdfOptions {
+    /// Name, ID, birth date and sex of the patient, study date and institution stand in the header.
+    pub with_identity: bool,
+}
+
+/// Makes the report: study, key image, findings, grades, settings and signature on the first page, evidence on the
+/// following ones. The same study and options give the same bytes.
+///
+/// # Errors
+/// If the document cannot be put together.
+pub fn report_pdf(study: &ReportedStudy, options: PdfOptions) -> Result<Vec<u8>, ExportError> {
+    let font = font().ok_or_else(|| ExportError::Pdf("the font cannot be read".to_owned()))?;
+    let mut document = Document::new();
+    document.set_metadata(
+        Metadata::new()
+            .title("Lumbar spine MRI: disc grades".to_owned())
+            .description(DISCLAIMER.to_owned())
+            .language("en".to_owned())
+            .creator(format!("{} {}", env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))),
+    );
+    let tiles: Vec<_> = study.evidence.chunks(evidence::PER_PAGE).collect();
+    let pages = 1 + tiles.len();
+    for number in 1..=pages {
+        let settings = PageSettings::from_wh(WIDTH, HEIGHT).ok_or_else(|| ExportError::Pdf("page size".to_owned()))?;
+        let mut page = document.start_page_with(settings);
+        let mut sheet = Sheet { surface: page.surface(), font: font.clone() };
+        match number {
+            1 => front::draw(&mut sheet, study, options),
+            _ => evidence::draw(&mut sheet, tiles[number - 2]),
+        }
+        footer(&mut sheet, study, number, pages);
+        sheet.surface.finish();
+    }
+    document.finish().map_err(|error| ExportError::Pdf(format!("{error:?}")))
+}
+
+/// On every page: what this is not, and which study it belongs to.
+fn footer(sheet: &mut Sheet, study: &ReportedStudy, number: usize, pages: usize) {
+    sheet.rule(HEIGHT - 44.0);
+    let y = HEIGHT - 30.0;
+    sheet.text(MARGIN, y, Style::new(8.5, CAUTION).bold(), DISCLAIMER);
+    let quiet = Style::new(7.0, QUIET);
+    sheet.text_right(WIDTH - MARGIN, y, quiet, &format!("Page {number} of {pages}"));
+    let study = format!("Study {}", study.report.study_instance_uid);
+    sheet.text(MARGIN, y + 11.0, quiet, &quiet.shortened(&study, WIDTH - 2.0 * MARGIN));
+}

@@ -1,0 +1,111 @@
+//! The grades of all discs with their probabilities.
+
+use super::page::{MARGIN, QUIET, READER, RULE, Sheet, Style, TEXT, WIDTH};
+use crate::pipeline::{GradeEntry, Report};
+use crate::spine::Grading;
+
+const LEVEL_WIDTH: f32 = 44.0;
+const HEAD_HEIGHT: f32 = 28.0;
+const ROW_HEIGHT: f32 = 27.0;
+
+/// Draws the table at `top` and returns where it ends.
+pub(super) fn draw(sheet: &mut Sheet, report: &Report, top: f32) -> f32 {
+    let width = (WIDTH - 2.0 * MARGIN - LEVEL_WIDTH) / Grading::ALL.len() as f32;
+    let column = |index: usize| MARGIN + LEVEL_WIDTH + index as f32 * width;
+    let head = Style::new(7.5, QUIET);
+    sheet.text(MARGIN, top + 20.0, head.bold(), "Disc");
+    for grading in Grading::ALL {
+        let mark = if report.experimental_gradings.contains(&grading) { "*" } else { "" };
+        let [first, second] = title(grading);
+        let x = column(grading.index()) + 4.0;
+        sheet.text(x, top + 11.0, head.bold(), first);
+        sheet.text(x, top + 20.0, head.bold(), &format!("{second}{mark}"));
+    }
+    let mut y = top + HEAD_HEIGHT;
+    for disc in &report.discs {
+        sheet.rule(y - 0.3);
+        sheet.text(MARGIN, y + 17.0, Style::new(10.0, TEXT).bold(), &disc.level.to_string());
+        match &disc.gradings {
+            Some(gradings) => {
+                for (grading, entry) in gradings.iter() {
+                    let experimental = report.experimental_gradings.contains(&grading);
+                    cell(sheet, (column(grading.index()), y, width), grading, entry, experimental);
+                }
+            }
+            None => sheet.text(column(0) + 4.0, y + 17.0, Style::new(9.0, QUIET), "not graded"),
+        }
+        y += ROW_HEIGHT;
+    }
+    sheet.rule(y - 0.3);
+    notes(sheet, report, y + 11.0)
+}
+
+fn title(grading: Grading) -> [&'static str; 2] {
+    match grading {
+        Grading::Pfirrmann => ["Pfirrmann", "grade"],
+        Grading::DiscNarrowing => ["Disc", "narrowing"],
+        Grading::UpperEndplateDefect => ["Upper end-", "plate defect"],
+        Grading::LowerEndplateDefect => ["Lower end-", "plate defect"],
+        Grading::UpperMarrowChange => ["Upper mar-", "row change"],
+        Grading::LowerMarrowChange => ["Lower mar-", "row change"],
+        Grading::Spondylolisthesis => ["Spondylo-", "listhesis"],
+        Grading::CentralCanalStenosis => ["Central canal", "stenosis"],
+    }
+}
+
+/// One grade: the reader's where there is one, its probability, and how the probabilities are spread over the classes.
+fn cell(sheet: &mut Sheet, (x, y, width): (f32, f32, f32), grading: Grading, entry: &GradeEntry, experimental: bool) {
+    let class = grading.class_from_grade(entry.reported()).unwrap_or_default();
+    let severity = grading.severity(class);
+    if severity > 0.0 && !experimental {
+        sheet.plate((x + 0.5, y + 0.5), (width - 1.0, ROW_HEIGHT - 1.3), [222, 140, 60], 0.06 + 0.22 * severity);
+    }
+    let ink = match (entry.edited, experimental) {
+        (Some(_), _) => READER,
+        (None, true) => QUIET,
+        (None, false) => TEXT,
+    };
+    let style = Style::new(10.0, ink);
+    let style = if class > 0 && !experimental { style.bold() } else { style };
+    sheet.text(x + 4.0, y + 12.0, style, grading.class_name(class));
+    let percent =
+        |class: usize| format!("{:.0} %", entry.probabilities.get(class).copied().unwrap_or_default() * 100.0);
+    let small = Style::new(6.8, if entry.edited.is_some() { READER } else { QUIET });
+    let below = if entry.edited.is_some() {
+        let computed = grading.class_from_grade(entry.grade).unwrap_or_default();
+        format!("was {} {}", grading.class_name(computed), percent(computed))
+    } else {
+        percent(class)
+    };
+    sheet.text(x + 4.0, y + 21.5, small, &below);
+    if grading.classes() > 2 && entry.edited.is_none() {
+        bars(sheet, (x + width - 4.0, y + 22.0), &entry.probabilities, class);
+    }
+}
+
+/// The probability of each class as a small bar, lowest grade left.
+fn bars(sheet: &mut Sheet, (right, bottom): (f32, f32), probabilities: &[f64], marked: usize) {
+    let (step, height) = (4.4, 16.0);
+    let left = right - step * probabilities.len() as f32;
+    for (class, probability) in probabilities.iter().enumerate() {
+        let tall = (*probability as f32 * height).max(0.5);
+        let ink = if class == marked { [70, 80, 95] } else { RULE };
+        sheet.plate((left + class as f32 * step, bottom - tall), (step - 1.0, tall), ink, 1.0);
+    }
+}
+
+fn notes(sheet: &mut Sheet, report: &Report, y: f32) -> f32 {
+    let quiet = Style::new(7.5, QUIET);
+    let mut words = "Below each grade: the network's probability of it; bars: of every grade, lowest left. \
+        Probabilities are not calibrated."
+        .to_owned();
+    if !report.experimental_gradings.is_empty() {
+        words.push_str(" * experimental: hardly trained on patients, not to be relied on.");
+    }
+    let is_edited = |entry: &GradeEntry| entry.edited.is_some();
+    let grades = report.discs.iter().filter_map(|disc| disc.gradings.as_ref());
+    if grades.flat_map(|grades| grades.iter()).any(|(_, entry)| is_edited(entry)) {
+        words.push_str(" Green: the reader's grade, the computed one below it.");
+    }
+    sheet.paragraph(MARGIN, y, quiet, &words, WIDTH - 2.0 * MARGIN)
+}

@@ -1,0 +1,56 @@
+//! Grades in the columns of the SPIDER data set's `radiological_gradings.csv`.
+
+use crate::pipeline::{DiscEntry, Report};
+use crate::spine::{Grading, PerGrading};
+
+const HEAD: &str = "Patient,IVD label,Modic,UP endplate,LOW endplate,Spondylolisthesis,Disc herniation,Disc narrowing,\
+    Disc bulging,Pfirrman grade\n";
+
+/// CSV text of `reports`: the study UID stands for the patient, discs count from L5-S1 = 1 upwards, a reader's grade
+/// counts before the computed one.
+///
+/// Cells stay empty where this program does not grade: herniation, bulging, and the type of a marrow change (0 is
+/// written where there is none on either side).
+#[must_use]
+pub fn spider_csv<'a>(reports: impl IntoIterator<Item = &'a Report>) -> String {
+    let mut text = HEAD.to_owned();
+    for report in reports {
+        let mut discs: Vec<&DiscEntry> = report.discs.iter().collect();
+        discs.sort_by_key(|disc| std::cmp::Reverse(disc.level));
+        for disc in discs {
+            let Some(gradings) = &disc.gradings else { continue };
+            let grades = gradings.map(|_, entry| entry.reported());
+            text.push_str(&row(&report.study_instance_uid, 6 - disc.level.index(), &grades));
+        }
+    }
+    text
+}
+
+fn row(patient: &str, disc: usize, grades: &PerGrading<u8>) -> String {
+    let changed = grades[Grading::UpperMarrowChange] + grades[Grading::LowerMarrowChange] > 0;
+    let modic = if changed { "" } else { "0" };
+    format!(
+        "{patient},{disc},{modic},{},{},{},,{},,{}\n",
+        grades[Grading::UpperEndplateDefect],
+        grades[Grading::LowerEndplateDefect],
+        grades[Grading::Spondylolisthesis],
+        u8::from(grades[Grading::DiscNarrowing] > 1),
+        grades[Grading::Pfirrmann],
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_has_the_columns_of_the_head() {
+        let mut grades = PerGrading::from_fn(|grading| grading.grade_from_class(0));
+        assert_eq!(row("1.2", 1, &grades), "1.2,1,0,0,0,0,,0,,1\n");
+        grades[Grading::DiscNarrowing] = 3;
+        grades[Grading::LowerMarrowChange] = 1;
+        grades[Grading::Pfirrmann] = 4;
+        assert_eq!(row("1.2", 2, &grades), "1.2,2,,0,0,0,,1,,4\n");
+        assert_eq!(HEAD.matches(',').count(), 9);
+    }
+}

@@ -1,0 +1,112 @@
+//! A report joined with the images it was made from.
+
+use std::path::Path;
+
+use glam::DVec2;
+use thiserror::Error;
+
+use crate::dicom::{DicomError, Series};
+use crate::pipeline::{CornersEntry, Evidence, PipelineError, Report, VertebraEntry, open_series};
+use crate::spine::{Corners, Disc, SliceBox, Vertebra, VertebraOutline, discs_between};
+use crate::task::{CancelToken, Progress};
+
+/// Why results could not leave.
+#[derive(Debug, Error)]
+pub enum ExportError {
+    /// The images cannot be read, or a file not be written.
+    #[error(transparent)]
+    Pipeline(#[from] PipelineError),
+    /// A DICOM object cannot be made.
+    #[error(transparent)]
+    Dicom(#[from] DicomError),
+    /// The folder holds other images than the report was made from.
+    #[error(
+        "these are not the images of the report: {found} of its {expected} are there; give the folder that was graded"
+    )]
+    OtherImages {
+        /// Images of the report.
+        expected: usize,
+        /// Those of them that were found.
+        found: usize,
+    },
+    /// An outline lies on a slice that the images do not have.
+    #[error("the report outlines slice {slice}, but the series has {slices}")]
+    NoSuchSlice {
+        /// Slice, from 1.
+        slice: usize,
+        /// Slices there are.
+        slices: usize,
+    },
+    /// The images are no DICOM study that objects could be filed with.
+    #[error("DICOM objects belong to a DICOM study; these images come from a research file")]
+    NotDicom,
+    /// The PDF could not be put together.
+    #[error("cannot make the PDF: {0}")]
+    Pdf(String),
+}
+
+/// A report with its images and whatever explains it.
+#[derive(Debug, Clone)]
+pub struct ReportedStudy {
+    /// The report.
+    pub report: Report,
+    /// The images.
+    pub series: Series,
+    /// The labelled bodies of the report.
+    pub vertebrae: Vec<Vertebra>,
+    /// The discs between them.
+    pub discs: Vec<Disc>,
+    /// Boxes of readers and of the program.
+    pub boxes: Vec<SliceBox>,
+    /// Evidence maps.
+    pub evidence: Vec<Evidence>,
+}
+
+impl ReportedStudy {
+    /// Opens the images of `report` in `folder` and checks that they are the ones it was made from.
+    ///
+    /// # Errors
+    /// If they cannot be read, or are others.
+    pub fn open(
+        report: Report,
+        folder: &Path,
+        cancel: &CancelToken,
+        on_progress: &mut dyn FnMut(Progress),
+    ) -> Result<Self, ExportError> {
+        let series = open_series(folder, Some(&report.series_instance_uid), cancel, on_progress)?;
+        Self::join(report, series)
+    }
+
+    /// Joins a report with the images that it was made from.
+    ///
+    /// # Errors
+    /// If the images are others.
+    pub fn join(report: Report, series: Series) -> Result<Self, ExportError> {
+        let there: Vec<&str> = series.summary.instances.iter().map(|from| from.sop_instance_uid.as_str()).collect();
+        let expected = report.sop_instance_uids.len();
+        if there != report.sop_instance_uids {
+            let found = report.sop_instance_uids.iter().filter(|uid| there.contains(&uid.as_str())).count();
+            return Err(ExportError::OtherImages { expected, found });
+        }
+        let slices = series.volume.slices();
+        let outlines = report.vertebrae.iter().flat_map(|entry| &entry.slices);
+        if let Some(outline) = outlines.clone().find(|outline| outline.slice >= slices) {
+            return Err(ExportError::NoSuchSlice { slice: outline.slice + 1, slices });
+        }
+        let vertebrae: Vec<Vertebra> = report.vertebrae.iter().map(vertebra).collect();
+        let discs = discs_between(&vertebrae);
+        Ok(Self { report, series, vertebrae, discs, boxes: Vec::new(), evidence: Vec::new() })
+    }
+}
+
+fn vertebra(entry: &VertebraEntry) -> Vertebra {
+    let outline = |slice: usize, corners: &CornersEntry| {
+        let corners = Corners::from_array([corners.sa, corners.sp, corners.ip, corners.ia].map(DVec2::from_array));
+        VertebraOutline { slice, corners }
+    };
+    Vertebra {
+        label: entry.label,
+        confidence: entry.confidence as f32,
+        outlines: entry.slices.iter().map(|from| outline(from.slice, &from.corners_image)).collect(),
+    }
+}

@@ -1,0 +1,156 @@
+//! NIfTI-1: read into a grid, written from arrays. Its world is RAS; the program's is LPS.
+
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::Path;
+
+use flate2::read::MultiGzDecoder;
+use glam::{DMat3, DQuat, DVec3};
+use ndarray::{Array3, ShapeBuilder};
+use nifti::writer::WriterOptions;
+use nifti::{Endianness, NiftiHeader};
+use thiserror::Error;
+
+use super::samples::Sample;
+use super::{Grid, ResearchError, checked_count};
+use crate::volume::VolumeGeometry;
+
+/// LPS to RAS and back.
+const FLIP: DVec3 = DVec3::new(-1.0, -1.0, 1.0);
+const HEADER_BYTES: u64 = 348;
+
+pub(super) fn read(path: &Path, compressed: bool) -> Result<Grid, ResearchError> {
+    let file = File::open(path)?;
+    let length = file.metadata()?.len();
+    let mut source: Box<dyn Read> =
+        if compressed { Box::new(MultiGzDecoder::new(BufReader::new(file))) } else { Box::new(BufReader::new(file)) };
+    let broken = |reason: String| ResearchError::Header { format: "NIfTI", reason };
+    let header = NiftiHeader::from_reader(&mut source).map_err(|error| broken(error.to_string()))?;
+    if header.dim[0] < 3 || header.dim[4..].iter().take(usize::from(header.dim[0].max(3)) - 3).any(|side| *side > 1) {
+        return Err(ResearchError::Unsupported(format!("an image of {} dimensions", header.dim[0])));
+    }
+    let size: [u64; 3] = std::array::from_fn(|axis| u64::from(header.dim[axis + 1]));
+    let count = checked_count(size)?;
+    let sample = sample(header.datatype)?;
+    let offset = header.vox_offset;
+    if !(offset >= HEADER_BYTES as f32 && offset < 1e9) {
+        return Err(broken(format!("voxels cannot begin at byte {offset}")));
+    }
+    let expected = count * sample.bytes() as u64;
+    if !compressed && length < offset as u64 + expected {
+        return Err(ResearchError::Truncated { expected, got: length.saturating_sub(offset as u64) });
+    }
+    // Extensions between header and voxels are passed over.
+    std::io::copy(&mut source.by_ref().take(offset as u64 - HEADER_BYTES), &mut std::io::sink())?;
+    let mut values = sample.read(source, count, header.endianness == Endianness::Big)?;
+    if header.scl_slope != 0.0 && header.scl_slope.is_finite() {
+        for value in &mut values {
+            *value = *value * header.scl_slope + header.scl_inter;
+        }
+    }
+    let (steps, origin) = placement(&header);
+    let steps = steps.map(|step| step * FLIP);
+    Ok(Grid { size: size.map(|side| side as usize), steps, origin: origin * FLIP, values })
+}
+
+fn sample(datatype: i16) -> Result<Sample, ResearchError> {
+    Ok(match datatype {
+        2 => Sample::U8,
+        4 => Sample::I16,
+        8 => Sample::I32,
+        16 => Sample::F32,
+        64 => Sample::F64,
+        256 => Sample::I8,
+        512 => Sample::U16,
+        768 => Sample::U32,
+        other => return Err(ResearchError::Unsupported(format!("data type {other}"))),
+    })
+}
+
+/// Steps of the indices and position of the first voxel, RAS: sform before qform before spacings alone, as the format
+/// says (nifti1.h, methods 3, 2 and 1).
+fn placement(header: &NiftiHeader) -> ([DVec3; 3], DVec3) {
+    let row = |row: [f32; 4]| row.map(f64::from);
+    let spacing: [f64; 3] = std::array::from_fn(|axis| f64::from(header.pixdim[axis + 1]).abs());
+    if header.sform_code > 0 {
+        let rows = [row(header.srow_x), row(header.srow_y), row(header.srow_z)];
+        let column = |column: usize| DVec3::new(rows[0][column], rows[1][column], rows[2][column]);
+        return ([column(0), column(1), column(2)], column(3));
+    }
+    if header.qform_code > 0 {
+        let [b, c, d] = [header.quatern_b, header.quatern_c, header.quatern_d].map(f64::from);
+        let a = (1.0 - b * b - c * c - d * d).max(0.0).sqrt();
+        let rotation = DMat3::from_quat(DQuat::from_xyzw(b, c, d, a).normalize());
+        let third = if header.pixdim[0] < 0.0 { -1.0 } else { 1.0 };
+        let steps =
+            [rotation.x_axis * spacing[0], rotation.y_axis * spacing[1], rotation.z_axis * (spacing[2] * third)];
+        let [x, y, z] = [header.quatern_x, header.quatern_y, header.quatern_z].map(f64::from);
+        return (steps, DVec3::new(x, y, z));
+    }
+    ([DVec3::X * spacing[0], DVec3::Y * spacing[1], DVec3::Z * spacing[2]], DVec3::ZERO)
+}
+
+/// A volume could not be written.
+#[derive(Debug, Error)]
+#[error("cannot write the volume: {0}")]
+pub struct NiftiWriteError(String);
+
+/// Rows of the affine that gives RAS millimeters from (column, row, slice, 1) of a scan; uneven slices are averaged, for
+/// the format knows no others.
+#[must_use]
+pub fn ras_from_voxel(geometry: &VolumeGeometry) -> [[f64; 4]; 3] {
+    let at = |slice: f64, row: f64, column: f64| geometry.lps_from_voxel([slice, row, column]);
+    let origin = at(0.0, 0.0, 0.0);
+    let last = (geometry.slices().max(2) - 1) as f64;
+    let steps = [at(0.0, 0.0, 1.0) - origin, at(0.0, 1.0, 0.0) - origin, (at(last, 0.0, 0.0) - origin) / last];
+    let [column, row, slice, origin] = [steps[0], steps[1], steps[2], origin].map(|vector| (vector * FLIP).to_array());
+    std::array::from_fn(|axis| [column[axis], row[axis], slice[axis], origin[axis]])
+}
+
+/// Voxels to write, slice by slice and row by row.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Voxels {
+    /// Labels.
+    Labels(Vec<u8>),
+    /// Quantities.
+    Floats(Vec<f32>),
+}
+
+/// Writes voxels as NIfTI with the index order (column, row, slice).
+///
+/// # Errors
+/// If there are not slices × rows × columns voxels or the file cannot be written.
+pub fn write_nifti(
+    file: &Path,
+    voxels: Voxels,
+    [slices, rows, columns]: [usize; 3],
+    ras: &[[f64; 4]; 3],
+    description: &str,
+) -> Result<(), NiftiWriteError> {
+    let row = |axis: usize| ras[axis].map(|value| value as f32);
+    let step = |column: usize| DVec3::from_array(std::array::from_fn(|axis| ras[axis][column])).length() as f32;
+    let mut header = NiftiHeader {
+        pixdim: [1.0, step(0), step(1), step(2), 0.0, 0.0, 0.0, 0.0],
+        // Millimeters; scanner coordinates by the affine alone.
+        xyzt_units: 2,
+        qform_code: 0,
+        sform_code: 1,
+        srow_x: row(0),
+        srow_y: row(1),
+        srow_z: row(2),
+        ..NiftiHeader::default()
+    };
+    let failed = |error: nifti::NiftiError| NiftiWriteError(error.to_string());
+    header.set_description_str(description).map_err(failed)?;
+    let shape = (columns, rows, slices).f();
+    let options = WriterOptions::new(file).reference_header(&header);
+    let misshapen = |error: ndarray::ShapeError| NiftiWriteError(error.to_string());
+    match voxels {
+        Voxels::Labels(labels) => {
+            options.write_nifti(&Array3::from_shape_vec(shape, labels).map_err(misshapen)?).map_err(failed)
+        }
+        Voxels::Floats(floats) => {
+            options.write_nifti(&Array3::from_shape_vec(shape, floats).map_err(misshapen)?).map_err(failed)
+        }
+    }
+}

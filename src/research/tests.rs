@@ -1,0 +1,154 @@
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+
+use flate2::Compression;
+use flate2::write::{GzEncoder, ZlibEncoder};
+use glam::DVec3;
+
+use super::*;
+
+/// What SimpleITK 2.5 writes and says:
+/// ```python
+/// v = np.fromfunction(lambda k, j, i: i + 10 * j + 100 * k, (5, 3, 4)).astype(np.int16)
+/// im = sitk.GetImageFromArray(v); im.SetSpacing((0.8, 0.5, 4.0)); im.SetOrigin((12.0, -60.0, 90.0))
+/// c, s = math.cos(0.2), math.sin(0.2)  # i points forward, j up, k left, turned about the left-right axis
+/// im.SetDirection([0, 0, 1, -c, -s, 0, -s, c, 0])
+/// sitk.WriteImage(im, "small.mha")
+/// for index in ((0, 0, 0), (3, 2, 4), (1, 2, 3)): print(im[index], im.TransformIndexToPhysicalPoint(index))
+/// ```
+const PLACES: [(f32, [f64; 3]); 3] = [
+    (0.0, [12.0, -60.0, 90.0]),
+    (423.0, [28.0, -62.550_829_117_614_04, 90.503_260_183_933_1]),
+    (321.0, [24.0, -60.982_722_593_068_054, 90.821_131_113_205_2]),
+];
+
+fn samples() -> Vec<u8> {
+    let value = |at: usize| (at % 4 + 10 * (at / 4 % 3) + 100 * (at / 12)) as i16;
+    (0..60).flat_map(|at| value(at).to_le_bytes()).collect()
+}
+
+fn header(change: (&str, &str)) -> String {
+    "ObjectType = Image\nNDims = 3\nBinaryData = True\nBinaryDataByteOrderMSB = False\nCompressedData = False\n\
+     TransformMatrix = 0 -0.98006657784124163 -0.19866933079506122 0 -0.19866933079506122 0.98006657784124163 1 0 0\n\
+     Offset = 12 -60 90\nCenterOfRotation = 0 0 0\nAnatomicalOrientation = PIR\n\
+     ElementSpacing = 0.80000000000000004 0.5 4\nDimSize = 4 3 5\nElementType = MET_SHORT\nElementDataFile = LOCAL\n"
+        .replace(change.0, change.1)
+}
+
+fn written(folder: &Path, name: &str, header: &[u8], voxels: &[u8]) -> std::path::PathBuf {
+    let path = folder.join(name);
+    fs::write(&path, [header, voxels].concat()).expect("writable");
+    path
+}
+
+/// Every place holds its value, and the slices are sagittal as a scanner writes them.
+fn check(volume: &Volume) {
+    assert_eq!(volume.shape(), [5, 3, 4]);
+    let geometry = volume.geometry();
+    assert!(geometry.column_direction().y > 0.9 && geometry.row_direction().z < -0.9 && geometry.normal().x < -0.9);
+    assert!((geometry.row_spacing_mm() - 0.5).abs() < 1e-6 && (geometry.column_spacing_mm() - 0.8).abs() < 1e-6);
+    for (value, place) in PLACES {
+        let [slice, row, column] = geometry.voxel_from_lps(DVec3::from_array(place));
+        let near = |index: f64| (index - index.round()).abs() < 1e-4;
+        assert!(near(slice) && near(row) && near(column), "{slice} {row} {column}");
+        let found = volume.slice(slice.round() as usize)[row.round() as usize * 4 + column.round() as usize];
+        assert_eq!(found, value);
+    }
+}
+
+#[test]
+fn meta_images_lie_where_itk_says() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let plain = header(("", ""));
+    check(&read_volume(&written(folder.path(), "a.mha", plain.as_bytes(), &samples())).expect("readable"));
+    let mut packed = ZlibEncoder::new(Vec::new(), Compression::default());
+    packed.write_all(&samples()).expect("to memory");
+    let compressed = header(("CompressedData = False", "CompressedData = True"));
+    let path = written(folder.path(), "b.mha", compressed.as_bytes(), &packed.finish().expect("to memory"));
+    check(&read_volume(&path).expect("readable"));
+    let big: Vec<u8> = samples().as_chunks::<2>().0.iter().flat_map(|[low, high]| [*high, *low]).collect();
+    let swapped = header(("OrderMSB = False", "OrderMSB = True"));
+    check(&read_volume(&written(folder.path(), "c.mha", swapped.as_bytes(), &big)).expect("readable"));
+    written(folder.path(), "d.raw", &[], &samples());
+    let beside = header(("LOCAL", "d.raw"));
+    check(&read_volume(&written(folder.path(), "d.mhd", beside.as_bytes(), &[])).expect("readable"));
+}
+
+/// The same image as `sitk.WriteImage(im, "small.nii")` stores it; nibabel reads this affine from it.
+fn nifti_header() -> Vec<u8> {
+    let mut bytes = vec![0; 352];
+    let mut put = |at: usize, value: &[u8]| bytes[at..at + value.len()].copy_from_slice(value);
+    put(0, &348_i32.to_le_bytes());
+    for (index, side) in [3_i16, 4, 3, 5, 1, 1, 1, 1].into_iter().enumerate() {
+        put(40 + 2 * index, &side.to_le_bytes());
+    }
+    put(70, &4_i16.to_le_bytes());
+    put(72, &16_i16.to_le_bytes());
+    for (index, step) in [-1.0_f32, 0.8, 0.5, 4.0].into_iter().enumerate() {
+        put(76 + 4 * index, &step.to_le_bytes());
+    }
+    put(108, &352_f32.to_le_bytes());
+    put(252, &[1, 0, 1, 0]);
+    let quaternion = [0.447_585_374_f32, 0.547_418_773, 0.447_585_374, -12.0, 60.0, 90.0];
+    let rows =
+        [0.0_f32, 0.0, -4.0, -12.0, 0.784_053_27, 0.099_334_66, 0.0, 60.0, -0.158_935_47, 0.490_033_3, 0.0, 90.0];
+    for (index, value) in quaternion.into_iter().chain(rows).enumerate() {
+        put(256 + 4 * index, &value.to_le_bytes());
+    }
+    put(344, b"n+1\0");
+    bytes
+}
+
+#[test]
+fn nifti_files_lie_where_nibabel_says() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    check(&read_volume(&written(folder.path(), "a.nii", &nifti_header(), &samples())).expect("readable"));
+    let mut quaternion_only = nifti_header();
+    quaternion_only[254] = 0;
+    check(&read_volume(&written(folder.path(), "b.nii", &quaternion_only, &samples())).expect("readable"));
+    let mut packed = GzEncoder::new(Vec::new(), Compression::default());
+    packed.write_all(&[nifti_header(), samples()].concat()).expect("to memory");
+    let path = written(folder.path(), "c.nii.gz", &[], &packed.finish().expect("to memory"));
+    check(&read_volume(&path).expect("readable"));
+}
+
+#[test]
+fn a_written_volume_reads_back_in_place() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let source = written(folder.path(), "a.nii", &nifti_header(), &samples());
+    let volume = read_volume(&source).expect("readable");
+    let file = folder.path().join("b.nii.gz");
+    let voxels = Voxels::Floats(volume.voxels().to_vec());
+    write_nifti(&file, voxels, volume.shape(), &ras_from_voxel(volume.geometry()), "test").expect("written");
+    let back = read_volume(&file).expect("readable");
+    assert_eq!(back.voxels(), volume.voxels());
+    check(&back);
+    let misshapen = write_nifti(&file, Voxels::Labels(vec![0; 7]), [1, 2, 3], &[[0.0; 4]; 3], "test");
+    assert!(misshapen.is_err());
+}
+
+#[test]
+fn what_a_header_declares_is_checked_before_it_is_believed() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let refusal = |name: &str, header: &[u8]| {
+        read_volume(&written(folder.path(), name, header, &samples())).expect_err("refused").to_string()
+    };
+    let meta = |change| refusal("a.mha", header(change).as_bytes());
+    assert!(meta(("4 3 5", "4000 3000 5000")).contains("too many"));
+    assert!(meta(("4 3 5", "4 3 50")).contains("truncated: expected 1200 bytes of voxels, got 120"));
+    assert!(meta(("LOCAL", "../secret.raw")).contains("another folder"));
+    assert!(meta(("LOCAL", "/etc/passwd")).contains("another folder"));
+    assert!(meta(("MET_SHORT", "MET_COMPLEX")).contains("element type"));
+    assert!(meta(("NDims = 3\n", "nothing\n")).contains("MetaImage"));
+    assert!(meta(("0.80000000000000004 0.5 4", "0.8 4 0.5")).contains("foot to head"));
+    assert!(meta(("4 3 5", "4 3 0")).contains("too many"));
+    let mut huge = nifti_header();
+    huge[42..48].fill(0x7F);
+    assert!(refusal("a.nii", &huge).contains("too many"));
+    let mut early = nifti_header();
+    early[108..112].copy_from_slice(&12_f32.to_le_bytes());
+    assert!(refusal("b.nii", &early).contains("begin at byte 12"));
+    assert!(refusal("c.nii", b"not NIfTI").contains("is not a NIfTI file"));
+    assert!(!is_volume_file(Path::new("a.dcm")) && is_volume_file(Path::new("A.NII.GZ")));
+}

@@ -1,0 +1,268 @@
+//! Results that leave the program, read back by independent readers where those are installed (`scripts/test` does).
+#![allow(clippy::print_stderr)] // a skipped check says so
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+use spinenet_viewer::pipeline::{BoxesFile, Report, ReportEntry, SignOff, read_reports, write_reports};
+use spinenet_viewer::spine::{BoxSource, DiscLevel, Grading, PixelBox, SliceBox};
+
+fn spinenet(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_spinenet")).args(arguments).output().expect("the program starts")
+}
+
+fn succeed(arguments: &[&str]) {
+    let output = spinenet(arguments);
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+fn path(path: &Path) -> &str {
+    path.to_str().expect("a UTF-8 path")
+}
+
+/// Whether a program is there; says so where it is not.
+fn is_installed(program: &str) -> bool {
+    let found = Command::new(program).arg("--version").output().is_ok();
+    if !found {
+        eprintln!("skipped: {program} is not installed");
+    }
+    found
+}
+
+/// Python with pydicom, highdicom and nibabel: `SPINENET_PYTHON`, or the one that `scripts/test` makes.
+fn python() -> Option<PathBuf> {
+    let made = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/validators/bin/python");
+    let python = std::env::var_os("SPINENET_PYTHON").map_or(made, PathBuf::from);
+    let found = python.exists().then_some(python);
+    if found.is_none() {
+        eprintln!("skipped: no Python with pydicom and highdicom (SPINENET_PYTHON)");
+    }
+    found
+}
+
+/// A synthetic study and a report that a reader has been over.
+fn study() -> &'static Path {
+    static FOLDER: OnceLock<tempfile::TempDir> = OnceLock::new();
+    static READY: OnceLock<PathBuf> = OnceLock::new();
+    READY.get_or_init(|| {
+        let folder = FOLDER.get_or_init(|| tempfile::tempdir().expect("a temporary folder")).path().to_owned();
+        succeed(&["phantom", "--out", path(&folder), "--seed", "4", "--quiet"]);
+        fs::rename(folder.join("phantom-000004"), folder.join("study")).expect("renamed");
+        let (dicom, file) = (folder.join("study/dicom"), folder.join("report.json"));
+        succeed(&["grade", path(&dicom), "--views", "1", "--out", path(&file), "--quiet"]);
+        let mut report = report(&file);
+        let level = report.discs.last().expect("discs").level;
+        let grade = |report: &Report| report.discs.last().expect("discs").gradings.clone().expect("graded");
+        let other = grade(&report)[Grading::Pfirrmann].grade % 5 + 1;
+        assert!(report.set_edited(level, Grading::Pfirrmann, Some(other)));
+        assert!(report.set_comment(level, "Schmorl node, unchanged; größer als 5 mm"));
+        report.sign_off = Some(SignOff { reader: "Reader^Ann".into(), signed_at: "2026-11-24T18:30:00Z".into() });
+        let rect = PixelBox { x: 100.25, y: 80.5, width: 20.0, height: 12.5 };
+        let (grading, source) = (Grading::UpperMarrowChange, BoxSource::Reader);
+        let drawn = SliceBox { level, grading, slice: 3, rect, source, percentile: None };
+        let boxes = BoxesFile::new("AB", &report.series_instance_uid, vec![drawn]);
+        boxes.save(&folder.join("boxes.json")).expect("written");
+        write_reports(&file, &[report.into()]).expect("written");
+        folder
+    })
+}
+
+fn report(file: &Path) -> Report {
+    match read_reports(file).expect("a report").remove(0) {
+        ReportEntry::Report(report) => *report,
+        ReportEntry::Failed(failed) => panic!("{}", failed.error),
+    }
+}
+
+/// Everything once, with the evidence for two grades.
+fn exported() -> &'static Path {
+    static READY: OnceLock<PathBuf> = OnceLock::new();
+    READY.get_or_init(|| {
+        let folder = study();
+        let at = |name: &str| folder.join(name).to_str().expect("a UTF-8 path").to_owned();
+        let (report, study, boxes) = (at("report.json"), at("study/dicom"), at("boxes.json"));
+        let outputs =
+            [at("report.pdf"), at("objects"), at("volumes"), at("grades.csv"), at("spider.csv"), at("coco.json")];
+        let [pdf, objects, volumes, csv, spider, coco] = outputs.each_ref().map(String::as_str);
+        succeed(&[
+            "export",
+            &report,
+            "--study",
+            &study,
+            "--boxes",
+            &boxes,
+            "--pdf",
+            pdf,
+            "--dicom",
+            objects,
+            "--nifti",
+            volumes,
+            "--csv",
+            csv,
+            "--spider-csv",
+            spider,
+            "--coco",
+            coco,
+            "--evidence",
+            "2",
+            "--augmentations",
+            "2",
+        ]);
+        folder.to_owned()
+    })
+}
+
+fn objects() -> Vec<PathBuf> {
+    let entries = fs::read_dir(exported().join("objects")).expect("objects");
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.expect("readable").path()).collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn every_object_is_valid_dicom() {
+    let files = objects();
+    assert_eq!(files.len(), 5, "report, segmentation, capture and two maps: {files:?}");
+    if is_installed("dciodvfy") {
+        for file in &files {
+            let output = Command::new("dciodvfy").args(["-new", path(file)]).output().expect("it starts");
+            let said = String::from_utf8_lossy(&output.stderr);
+            let errors: Vec<&str> = said.lines().filter(|line| line.starts_with("Error")).collect();
+            assert!(errors.is_empty(), "{}:\n{}", file.display(), errors.join("\n"));
+        }
+    }
+    if is_installed("dsrdump") {
+        let file = exported().join("objects/report-sr.dcm");
+        let output = Command::new("dsrdump").args(["--print-all-codes", path(&file)]).output().expect("it starts");
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(said.contains("Comprehensive 3D SR Document") && said.contains("Verification Flag   : VERIFIED"));
+        assert!(said.contains("Probability") && said.contains("L5/S1 disc") && said.contains("Research use only"));
+    }
+}
+
+#[test]
+fn other_readers_find_the_same_values() {
+    let Some(python) = python() else { return };
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/validators/read_back.py");
+    let folder = exported();
+    let arguments = [script, folder.join("report.json"), folder.join("objects"), folder.join("study/dicom")];
+    let output = Command::new(python).args(arguments).arg(folder.join("volumes")).output().expect("Python starts");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(said.contains("2 maps read back equal"), "{said}");
+}
+
+#[test]
+fn the_table_and_the_json_agree() {
+    let folder = exported();
+    let report = report(&folder.join("report.json"));
+    let mut reader = csv::Reader::from_path(folder.join("grades.csv")).expect("a table");
+    let head = reader.headers().expect("a head").clone();
+    let rows: Vec<csv::StringRecord> = reader.records().map(|row| row.expect("a row")).collect();
+    assert_eq!(rows.len(), report.discs.len());
+    for (row, disc) in rows.iter().zip(&report.discs) {
+        let cell = |name: &str| &row[head.iter().position(|column| column == name).expect("a column")];
+        assert_eq!(cell("level").parse::<DiscLevel>(), Ok(disc.level));
+        assert_eq!(cell("comment"), disc.comment.clone().unwrap_or_default());
+        assert_eq!(cell("signed_by"), "Reader^Ann");
+        for (grading, entry) in disc.gradings.as_ref().expect("graded").iter() {
+            let key = grading.key();
+            assert_eq!(cell(key).parse(), Ok(entry.grade));
+            assert_eq!(cell(&format!("{key}_edited")).parse().ok(), entry.edited);
+            for (class, probability) in entry.probabilities.iter().enumerate() {
+                let column = format!("{key}_p{}", grading.grade_from_class(class));
+                assert_eq!(cell(&column).parse(), Ok(*probability));
+            }
+        }
+    }
+    let spider = fs::read_to_string(folder.join("spider.csv")).expect("readable");
+    assert_eq!(spider.lines().count(), 1 + report.discs.len());
+}
+
+#[test]
+fn boxes_go_out_as_coco_and_come_back() {
+    let folder = exported();
+    let coco = BoxesFile::read(&folder.join("coco.json")).expect("COCO");
+    let drawn = BoxesFile::read(&folder.join("boxes.json")).expect("boxes");
+    let of_reader = coco.boxes.iter().filter(|found| found.source == BoxSource::Reader);
+    assert!(of_reader.eq(&drawn.boxes));
+    assert!(coco.boxes.len() > drawn.boxes.len(), "predicted ones, too");
+    assert_eq!(coco.series_instance_uid, drawn.series_instance_uid);
+}
+
+#[test]
+fn the_pdf_repeats_and_names_the_patient_only_on_request() {
+    let folder = study();
+    let at = |name: &str| folder.join(name).to_str().expect("a UTF-8 path").to_owned();
+    let (report, study) = (at("report.json"), at("study/dicom"));
+    let [first, second, named] = [at("first.pdf"), at("second.pdf"), at("named.pdf")];
+    for file in [&first, &second] {
+        succeed(&["export", &report, "--study", &study, "--pdf", file, "--quiet"]);
+    }
+    succeed(&["export", &report, "--study", &study, "--pdf", &named, "--identity", "--quiet"]);
+    let bytes = fs::read(&first).expect("readable");
+    assert!(bytes.starts_with(b"%PDF-") && bytes == fs::read(&second).expect("readable"), "the same bytes");
+    if !is_installed("pdftotext") {
+        return;
+    }
+    let words = |file: &str| {
+        let output = Command::new("pdftotext").args(["-layout", file, "-"]).output().expect("it starts");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let (anonymous, named) = (words(&first), words(&named));
+    for said in [
+        "Research use only. Not a medical device.",
+        "Signed off by Reader^Ann on 2026-11-24 18:30:00 UTC",
+        "1 grade changed by the reader",
+        "größer als 5 mm",
+        "SHA-256",
+        "L5-S1",
+    ] {
+        assert!(anonymous.contains(said), "{said} is missing in\n{anonymous}");
+    }
+    assert!(!anonymous.contains("Phantom") && !anonymous.contains("PHANTOM"), "{anonymous}");
+    assert!(named.contains("Phantom Lumbar") && named.contains("ID PHANTOM"), "{named}");
+}
+
+#[test]
+fn other_images_than_the_reports_are_refused() {
+    let folder = study();
+    let file = folder.join("other.json");
+    let mut other = report(&folder.join("report.json"));
+    other.sop_instance_uids[0] = "1.2.3".to_owned();
+    write_reports(&file, &[other.into()]).expect("written");
+    let pdf = folder.join("other.pdf");
+    let arguments = ["export", path(&file), "--study", path(&folder.join("study/dicom")), "--pdf", path(&pdf)];
+    let output = spinenet(&arguments);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said.contains("these are not the images of the report") && !pdf.exists(), "{said}");
+    let usage = spinenet(&["export", path(&file)]);
+    assert_eq!(usage.status.code(), Some(2), "nothing to write is wrong usage");
+}
+
+#[test]
+fn a_research_file_is_graded_like_the_study_it_was_made_from() {
+    let folder = exported();
+    let file = folder.join("scan.json");
+    let scan = folder.join("volumes/scan.nii.gz");
+    succeed(&["grade", path(&scan), "--views", "1", "--out", path(&file), "--quiet"]);
+    let (from_file, from_dicom) = (report(&file), report(&folder.join("report.json")));
+    let grades = |report: &Report| -> Vec<_> {
+        let of = |disc: &spinenet_viewer::pipeline::DiscEntry| {
+            let gradings = disc.gradings.as_ref().expect("graded");
+            (disc.level, Grading::ALL.map(|grading| gradings[grading].grade))
+        };
+        report.discs.iter().map(of).collect()
+    };
+    assert_eq!(grades(&from_file), grades(&from_dicom));
+    assert!(from_file.warnings.iter().any(|warning| warning.code == "contrast_not_known"));
+    let pdf = folder.join("scan.pdf");
+    succeed(&["export", path(&file), "--study", path(&scan), "--pdf", path(&pdf), "--quiet"]);
+    let objects = folder.join("scan-objects");
+    let output = spinenet(&["export", path(&file), "--study", path(&scan), "--dicom", path(&objects)]);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("DICOM objects belong to a DICOM study"));
+}
