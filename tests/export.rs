@@ -235,7 +235,8 @@ fn other_images_than_the_reports_are_refused() {
     other.sop_instance_uids[0] = "1.2.3".to_owned();
     write_reports(&file, &[other.into()]).expect("written");
     let pdf = folder.join("other.pdf");
-    let arguments = ["export", path(&file), "--study", path(&folder.join("study/dicom")), "--pdf", path(&pdf)];
+    let images = folder.join("study/dicom");
+    let arguments = ["export", path(&file), "--study", path(&images), "--pdf", path(&pdf)];
     let output = spinenet(&arguments);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1));
