@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
-use super::{demo, evaluate, explain, export, grade, phantom, train, weights};
+use super::{anonymize, demo, evaluate, explain, export, grade, phantom, train, weights};
 use crate::pipeline::DeviceChoice;
 
 /// Grades lumbar discs on MRI and shows where in the image the evidence is. Research use only.
@@ -56,6 +56,8 @@ pub enum Command {
     Explain(explain::ExplainArguments),
     /// Write a report as PDF, DICOM objects, NIfTI volumes or tables.
     Export(export::ExportArguments),
+    /// Copy a study without identity: DICOM PS3.15 basic profile.
+    Anonymize(anonymize::AnonymizeArguments),
     /// Compare results with the truth.
     Evaluate(evaluate::EvaluateArguments),
     /// Train a network.

@@ -2,6 +2,7 @@
 
 #![allow(clippy::print_stderr, reason = "printing is what a command line is for")]
 
+mod anonymize;
 mod arguments;
 mod console;
 mod demo;
@@ -66,6 +67,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
         Some(Command::Detect(detect)) => grade::run_detect(&detect, console),
         Some(Command::Explain(explain)) => explain::run(&explain, console),
         Some(Command::Export(export)) => export::run(&export, console),
+        Some(Command::Anonymize(anonymize)) => anonymize::run(&anonymize, console),
         Some(Command::Evaluate(evaluate)) => evaluate::run(&evaluate, console),
         Some(Command::Train(train)) => train::run(&train, console),
         Some(Command::Phantom(phantom)) => phantom::run(&phantom, console),

@@ -4,6 +4,7 @@
 //! [`write_series`] writes a volume as a new series. Nothing a file declares is trusted before it is checked against
 //! the bytes that are there, and every file that cannot be used is named with its reason.
 
+mod anonymize;
 mod codecs;
 mod elements;
 mod error;
@@ -19,6 +20,7 @@ mod stack;
 mod warning;
 mod write;
 
+pub use anonymize::{AnonymizedFolder, anonymize_folder};
 pub use error::{DicomError, FileError};
 pub use frames::HeaderTexts;
 pub use load::{Series, load_series};

@@ -71,16 +71,8 @@ pub fn scan_folder(
     cancel: &CancelToken,
     on_progress: &mut dyn FnMut(Progress),
 ) -> Result<FolderScan, DicomError> {
-    let unreadable = |source| DicomError::Folder { source, path: folder.to_owned() };
-    let is_single_file = fs::metadata(folder).map_err(unreadable)?.is_file();
-    let mut files = Files::default();
-    if is_single_file {
-        files.paths.push(folder.to_owned());
-    } else {
-        fs::read_dir(folder).map_err(unreadable)?;
-        files.collect(folder, 0, cancel)?;
-        files.paths.sort();
-    }
+    let is_single_file = folder.is_file();
+    let files = Files::below(folder, cancel)?;
     let mut scan = FolderScan::default();
     let mut images = Vec::new();
     for (batch, paths) in files.paths.chunks(BATCH).enumerate() {
@@ -136,7 +128,25 @@ struct Files {
     is_cut_short: bool,
 }
 
+/// The files of a folder and below, sorted; a single file is given back.
+pub(super) fn files_in(folder: &Path, cancel: &CancelToken) -> Result<Vec<PathBuf>, DicomError> {
+    Files::below(folder, cancel).map(|files| files.paths)
+}
+
 impl Files {
+    fn below(folder: &Path, cancel: &CancelToken) -> Result<Self, DicomError> {
+        let unreadable = |source| DicomError::Folder { source, path: folder.to_owned() };
+        let mut files = Self::default();
+        if fs::metadata(folder).map_err(unreadable)?.is_file() {
+            files.paths.push(folder.to_owned());
+        } else {
+            fs::read_dir(folder).map_err(unreadable)?;
+            files.collect(folder, 0, cancel)?;
+            files.paths.sort();
+        }
+        Ok(files)
+    }
+
     fn collect(&mut self, folder: &Path, depth: usize, cancel: &CancelToken) -> Result<(), DicomError> {
         cancel.check()?;
         if depth > MAX_DEPTH {

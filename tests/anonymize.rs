@@ -1,0 +1,145 @@
+//! No trace of a planted identity in de-identified copies, which stay the same images.
+#![allow(clippy::print_stderr)] // a skipped check says so
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use dicom_core::value::{DataSetSequence, PrimitiveValue};
+use dicom_core::{DataElement, Tag, VR};
+use dicom_dictionary_std::tags;
+use dicom_object::{InMemDicomObject, open_file};
+use spinenet_viewer::dicom::{Series, SeriesHeader, load_series, scan_folder, write_series};
+use spinenet_viewer::phantom::Phantom;
+use spinenet_viewer::task::{CancelToken, data_folder};
+
+/// What must not be found in the copies, in any element, nested or private.
+const PLANTED: [&str; 9] =
+    ["Mustermann", "Erika", "4711-XYZ", "19610517", "20240229", "Klinikum", "Secretprotocol", "Secretary", "SN-0815"];
+
+fn plant(folder: &Path) {
+    let mut header = SeriesHeader::synthetic_t2_sagittal("planted identity");
+    header.texts.patient_name = "Mustermann^Erika".to_owned();
+    header.texts.patient_id = "4711-XYZ".to_owned();
+    header.texts.patient_birth_date = "19610517".to_owned();
+    header.texts.study_date = "20240229".to_owned();
+    header.texts.institution = "Klinikum Beispiel".to_owned();
+    header.texts.study_description = "LWS Mustermann".to_owned();
+    header.texts.protocol = "Secretprotocol".to_owned();
+    let paths = write_series(folder, &Phantom::generate(3).volume, &header).expect("written");
+    for path in paths {
+        let mut file = open_file(&path).expect("readable");
+        let mut put = |tag: Tag, vr: VR, value: &str| {
+            file.put(DataElement::new(tag, vr, PrimitiveValue::from(value)));
+        };
+        put(tags::OPERATORS_NAME, VR::PN, "Secretary^Bob");
+        put(tags::DEVICE_SERIAL_NUMBER, VR::LO, "SN-0815");
+        put(tags::ACQUISITION_DATE_TIME, VR::DT, "20240229101500");
+        put(tags::IMAGE_COMMENTS, VR::LT, "Frau Mustermann, geb. 19610517");
+        put(Tag(0x0009, 0x0010), VR::LO, "Klinikum private");
+        put(Tag(0x0009, 0x1001), VR::LO, "Erika");
+        put(Tag(0x6000, 0x4000), VR::LT, "Erika in an overlay");
+        let mut request = InMemDicomObject::new_empty();
+        request.put(DataElement::new(tags::REQUESTING_PHYSICIAN, VR::PN, PrimitiveValue::from("Mustermann^Karl")));
+        file.put(DataElement::new(tags::REQUEST_ATTRIBUTES_SEQUENCE, VR::SQ, DataSetSequence::from(vec![request])));
+        file.write_to_file(&path).expect("written");
+    }
+    fs::rename(folder.join("IM0001.dcm"), folder.join("Mustermann_Erika.dcm")).expect("renamed");
+}
+
+fn anonymize(folder: &Path, out: &Path, more: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_spinenet"));
+    command.arg("anonymize").arg(folder).arg("--out").arg(out).args(more);
+    command.output().expect("the program starts")
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> =
+        fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("readable").path()).collect();
+    files.sort();
+    files
+}
+
+fn load(folder: &Path) -> Series {
+    let scan = scan_folder(folder, &CancelToken::default(), &mut |_| ()).expect("readable");
+    assert_eq!(scan.series.len(), 1, "one series stays one series");
+    load_series(scan.t2_sagittal().expect("still T2"), &CancelToken::default(), &mut |_| ()).expect("decodable")
+}
+
+#[test]
+fn no_planted_identity_is_left_and_the_images_are_the_same() {
+    let place = tempfile::tempdir().expect("a temporary folder");
+    let (source, out) = (place.path().join("source"), place.path().join("out"));
+    plant(&source);
+    let output = anonymize(&source, &out, &[]);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(said.contains("PatientName in ") && said.contains("InstitutionName in "), "{said}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("burned into their pixels"));
+    let copies = files(&out);
+    assert_eq!(copies.len(), files(&source).len());
+    for copy in &copies {
+        let bytes = fs::read(copy).expect("readable");
+        let text = String::from_utf8_lossy(&bytes);
+        for planted in PLANTED {
+            assert!(!text.contains(planted), "{planted} is left");
+            assert!(!copy.file_name().expect("a name").to_string_lossy().contains(planted));
+        }
+        let old: [&str; 2] = ["PatientIdentityRemoved", "DeidentificationMethodCodeSequence"];
+        let object = open_file(copy).expect("readable");
+        assert!(old.iter().all(|name| object.element_by_name(name).is_ok()));
+        assert!(object.iter().all(|element| element.header().tag.group() % 2 == 0), "no private attribute");
+    }
+    let (before, after) = (load(&source), load(&out));
+    assert_eq!(before.volume, after.volume, "pixels and geometry stay");
+    assert_ne!(before.summary.study_instance_uid, after.summary.study_instance_uid);
+    assert_ne!(before.summary.frame_of_reference_uid, after.summary.frame_of_reference_uid);
+    let again = anonymize(&source, &out, &[]);
+    assert!(!again.status.success(), "copies of two runs must not mix");
+    if Command::new("dciodvfy").arg("--version").output().is_ok() {
+        let output = Command::new("dciodvfy").arg("-new").arg(&copies[0]).output().expect("it starts");
+        let said = String::from_utf8_lossy(&output.stderr);
+        let errors: Vec<&str> = said.lines().filter(|line| line.starts_with("Error")).collect();
+        assert!(errors.is_empty(), "{}", errors.join("\n"));
+    } else {
+        eprintln!("skipped: dciodvfy is not installed");
+    }
+}
+
+#[test]
+fn a_secret_gives_the_same_copies_and_another_one_others() {
+    let place = tempfile::tempdir().expect("a temporary folder");
+    let source = place.path().join("source");
+    plant(&source);
+    let secret = |name: &str, text: &str| {
+        let file = place.path().join(name);
+        fs::write(&file, text).expect("writable");
+        file.to_str().expect("a UTF-8 path").to_owned()
+    };
+    let (first, other) = (secret("a", "correct horse battery"), secret("b", "staple correct horse"));
+    let copy = |name: &str, secret: &str| {
+        let out = place.path().join(name);
+        let output = anonymize(&source, &out, &["--secret", secret]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        fs::read(&files(&out)[0]).expect("readable")
+    };
+    assert_eq!(copy("one", &first), copy("two", &first));
+    assert_ne!(copy("three", &other), copy("four", &first));
+    let short = secret("c", "short");
+    assert!(!anonymize(&source, &place.path().join("five"), &["--secret", &short]).status.success());
+}
+
+#[test]
+fn real_studies_stay_the_same_images_whatever_their_encoding() {
+    let Some(data) = data_folder() else {
+        eprintln!("skipped: no development data (SPINENET_DATA)");
+        return;
+    };
+    for case in files(&data.join("dicom")).into_iter().filter(|path| path.is_dir()) {
+        let place = tempfile::tempdir().expect("a temporary folder");
+        let out = place.path().join("out");
+        let output = anonymize(&case, &out, &["--quiet"]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(load(&case).volume, load(&out).volume, "{}", case.display());
+    }
+}
