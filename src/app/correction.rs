@@ -1,34 +1,40 @@
-//! What follows when the reader corrects a level: names, grades and boxes move with the discs.
+//! What follows when the reader corrects a level: names, grades, comments and boxes move with the discs.
 
 use crate::detection::{RelabelError, relabel};
 use crate::spine::{Disc, DiscLevel, SliceBox, Vertebra, discs_between};
 use crate::ui::state::{DiscGrades, Findings};
 
-/// The findings after the disc called `from` was named `to`; all other names move with it, and so do the boxes.
-/// Boxes of discs that are pushed out of the six graded levels are dropped; undo brings them back.
+/// The findings after the disc called `from` was named `to`; all other names move with it, and so do boxes and the
+/// reader's grades and comments. Those of discs that are pushed out of the six graded levels are dropped; undo brings
+/// them back.
 ///
 /// # Errors
 /// If there is no disc of the level `from`.
 pub fn relabelled(findings: &Findings, from: DiscLevel, to: DiscLevel) -> Result<Findings, RelabelError> {
     let upper = findings.vertebrae.iter().position(|vertebra| vertebra.label == from.upper());
     let vertebrae = relabel(&findings.vertebrae, upper.unwrap_or(findings.vertebrae.len()), to.upper())?;
-    let boxes = moved_boxes(&findings.boxes, &findings.vertebrae, &vertebrae);
-    Ok(Findings { vertebrae, boxes })
+    Ok(with_vertebrae(findings, vertebrae))
 }
 
-fn moved_boxes(boxes: &[SliceBox], before: &[Vertebra], after: &[Vertebra]) -> Vec<SliceBox> {
-    let (before, after) = (discs_between(before), discs_between(after));
+/// The findings with other bodies. Boxes, grades and comments follow a disc that got another name; those of a disc
+/// whose outlines changed stay with its name; those of a disc that is gone are dropped.
+pub fn with_vertebrae(findings: &Findings, vertebrae: Vec<Vertebra>) -> Findings {
+    let (before, after) = (discs_between(&findings.vertebrae), discs_between(&vertebrae));
     let new_level = |level: DiscLevel| {
         let disc = before.iter().find(|disc| disc.level == level)?;
-        after.iter().find(|other| is_same_disc(other, disc)).map(|other| other.level)
+        let same_place = after.iter().find(|other| is_same_disc(other, disc));
+        let same_name =
+            || after.iter().find(|other| other.level == level && !before.iter().any(|b| is_same_disc(b, other)));
+        same_place.or_else(same_name).map(|other| other.level)
     };
     let moved = |slice_box: &SliceBox| Some(SliceBox { level: new_level(slice_box.level)?, ..slice_box.clone() });
-    boxes.iter().filter_map(moved).collect()
+    let boxes = findings.boxes.iter().filter_map(moved).collect();
+    Findings { vertebrae, vertebrae_corrected: true, boxes, review: findings.review.renamed(new_level) }
 }
 
-/// Whether two discs are the same place of the scan, whatever they are called.
+/// Whether two discs lie between the same outlines, whatever they are called: then their grades are the same.
 pub fn is_same_disc(a: &Disc, b: &Disc) -> bool {
-    a.center_voxel.iter().zip(b.center_voxel).all(|(a, b)| (a - b).abs() < 1e-6)
+    a.upper.outlines == b.upper.outlines && a.lower.outlines == b.lower.outlines
 }
 
 /// Grades by place in the scan: a grade belongs to the tissue, not to the name, so a corrected level needs no new grading.
@@ -76,7 +82,7 @@ mod tests {
             source: BoxSource::Reader,
             percentile: None,
         };
-        Findings { vertebrae, boxes: vec![on(DiscLevel::L4L5), on(DiscLevel::L5S1)] }
+        Findings { vertebrae, boxes: vec![on(DiscLevel::L4L5), on(DiscLevel::L5S1)], ..Findings::default() }
     }
 
     #[test]

@@ -1,7 +1,8 @@
-//! What the reader corrects and draws: levels and boxes, with undo.
+//! What the reader corrects and draws, with undo, kept on disk the moment it is made.
 
 use super::correction::{is_same_disc, relabelled};
 use super::{Command, Event, Viewer};
+use crate::pipeline::{ReviewFile, VertebraEntry};
 use crate::spine::{BoxSource, DiscLevel, PixelBox, SliceBox, discs_between};
 use crate::ui::state::{Findings, Selection, Tool};
 use crate::worker::{Loadable, Work};
@@ -44,13 +45,19 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         }
     }
 
-    /// Deletes the selected box.
-    pub(super) fn delete_box(&mut self) {
-        let Some(index) = self.state.selected_box.take() else { return };
+    /// Deletes the selected box, or else the selected measurement.
+    pub(super) fn delete_selected(&mut self) {
         let mut findings = self.state.findings.clone();
-        if index < findings.boxes.len() {
-            findings.boxes.remove(index);
-            self.change("box deletion", findings);
+        if let Some(index) = self.state.selected_box.take() {
+            if index < findings.boxes.len() {
+                findings.boxes.remove(index);
+                self.change("box deletion", findings);
+            }
+        } else if let Some(index) = self.state.selected_measurement.take()
+            && index < findings.review.measurements.len()
+        {
+            findings.review.measurements.remove(index);
+            self.change("deletion of a measurement", findings);
         }
     }
 
@@ -58,6 +65,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     pub(super) fn select_box(&mut self, index: Option<usize>) {
         self.state.selected_box = index.filter(|index| *index < self.state.findings.boxes.len());
         if self.state.selected_box.is_some() {
+            self.state.selected_measurement = None;
             self.state.view.tool = Tool::Box;
         }
     }
@@ -74,33 +82,81 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         }
     }
 
-    fn change(&mut self, label: &'static str, findings: Findings) {
+    /// Makes a change that can be taken back.
+    pub(super) fn change(&mut self, label: &'static str, findings: Findings) {
         let before = self.state.findings.clone();
+        let findings = unsigned_if_changed(&before, findings);
         if before != findings {
             self.history.record(label, before);
             self.adopt(findings);
         }
     }
 
-    /// Takes on findings: saves changed boxes, and lets discs, grades and evidence follow changed levels.
+    /// The same while text is typed about a disc: a run of letters is one step.
+    pub(super) fn change_by_typing(&mut self, label: &'static str, disc: DiscLevel, findings: Findings) {
+        let before = self.state.findings.clone();
+        let findings = unsigned_if_changed(&before, findings);
+        if before != findings {
+            self.history.record_typing(label, disc, before);
+            self.adopt(findings);
+        }
+    }
+
+    /// Takes on findings: saves what changed, and lets discs, grades and evidence follow changed bodies.
     fn adopt(&mut self, findings: Findings) {
         let before = std::mem::replace(&mut self.state.findings, findings);
+        let now = &self.state.findings;
         self.state.undo_label = self.history.undo_label();
         self.state.redo_label = self.history.redo_label();
-        if before.boxes != self.state.findings.boxes {
-            self.state.selected_box = self.state.selected_box.filter(|index| *index < self.state.findings.boxes.len());
+        self.state.selected_box = self.state.selected_box.filter(|index| *index < now.boxes.len());
+        let measurements = now.review.measurements.len();
+        self.state.selected_measurement = self.state.selected_measurement.filter(|index| *index < measurements);
+        let boxes_changed = before.boxes != now.boxes;
+        let vertebrae_changed = before.vertebrae != now.vertebrae;
+        if boxes_changed {
             self.save_boxes();
         }
-        if before.vertebrae != self.state.findings.vertebrae {
+        if vertebrae_changed || before.review != self.state.findings.review {
+            self.save_review();
+        }
+        if vertebrae_changed {
             self.follow_vertebrae();
         }
+        self.sum_up();
     }
 
     fn save_boxes(&mut self) {
         let Some(series) = self.state.loaded() else { return };
-        if let Err(message) = self.boxes.save(&series.series_instance_uid, &self.state.findings.boxes) {
+        let saved = self.store_is_open().and_then(|()| {
+            self.store.save_boxes(&self.state.reader, &series.series_instance_uid, &self.state.findings.boxes)
+        });
+        if let Err(message) = saved {
             self.tell_error(message.to_owned());
         }
+    }
+
+    fn save_review(&mut self) {
+        let Some(series) = self.state.loaded() else { return };
+        let findings = &self.state.findings;
+        let vertebrae = findings.vertebrae_corrected.then(|| {
+            let geometry = series.volume.geometry();
+            findings.vertebrae.iter().map(|vertebra| VertebraEntry::new(vertebra, geometry)).collect()
+        });
+        let file = ReviewFile::new(&series.series_instance_uid, vertebrae, findings.review.clone());
+        if let Err(message) = self.store_is_open().and_then(|()| self.store.save_review(file)) {
+            self.tell_error(message.to_owned());
+        }
+    }
+
+    /// Whether saving would not overwrite what could not be read.
+    fn store_is_open(&self) -> Result<(), &'static str> {
+        if self.saved_work_is_unread {
+            return Err(
+                "This change is not saved: the earlier work on this series could not be read, and saving would \
+                        overwrite it.",
+            );
+        }
+        Ok(())
     }
 
     /// Discs and grades of the present vertebrae; asks for the grades that are not known yet.
@@ -108,8 +164,9 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         let before = std::mem::replace(&mut self.state.discs, discs_between(&self.state.findings.vertebrae));
         self.state.selection = self.state.selection.and_then(|selection| {
             let disc = before.iter().find(|disc| disc.level == selection.level)?;
-            let renamed = self.state.discs.iter().find(|other| is_same_disc(other, disc))?;
-            Some(Selection { level: renamed.level, ..selection })
+            let renamed = self.state.discs.iter().find(|other| is_same_disc(other, disc));
+            let level = renamed.or(self.state.disc(selection.level))?.level;
+            Some(Selection { level, ..selection })
         });
         self.state.grades.clear();
         for disc in &self.state.discs {
@@ -119,5 +176,14 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         }
         self.grade_missing();
         self.follow_selection();
+        self.sum_up();
     }
+}
+
+/// A signature stands for what was signed: any change but the signing itself takes it away.
+fn unsigned_if_changed(before: &Findings, mut findings: Findings) -> Findings {
+    if before.review.sign_off.is_some() && findings.review.sign_off == before.review.sign_off && *before != findings {
+        findings.review.sign_off = None;
+    }
+    findings
 }

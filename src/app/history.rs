@@ -1,5 +1,6 @@
 //! Undo and redo of what the reader changes.
 
+use crate::spine::DiscLevel;
 use crate::ui::state::Findings;
 
 /// Steps that can be taken back at most.
@@ -8,6 +9,8 @@ const DEPTH: usize = 200;
 /// A change and the findings on its other side.
 struct Step {
     label: &'static str,
+    /// What was typed into, so that a word is taken back whole and not letter by letter.
+    typed_into: Option<DiscLevel>,
     findings: Findings,
 }
 
@@ -21,7 +24,19 @@ pub struct History {
 impl History {
     /// Remembers the findings before a change called `label`.
     pub fn record(&mut self, label: &'static str, before: Findings) {
-        self.undo.push(Step { label, findings: before });
+        self.push(label, before, None);
+    }
+
+    /// Remembers the findings before typing about a disc; further letters join the same step.
+    pub fn record_typing(&mut self, label: &'static str, disc: DiscLevel, before: Findings) {
+        if self.undo.last().is_none_or(|step| step.typed_into != Some(disc)) {
+            self.push(label, before, Some(disc));
+        }
+        self.redo.clear();
+    }
+
+    fn push(&mut self, label: &'static str, findings: Findings, typed_into: Option<DiscLevel>) {
+        self.undo.push(Step { label, findings, typed_into });
         if self.undo.len() > DEPTH {
             self.undo.remove(0);
         }
@@ -31,14 +46,14 @@ impl History {
     /// Takes back the last change: the findings before it. `now` is kept for redo.
     pub fn undo(&mut self, now: Findings) -> Option<Findings> {
         let step = self.undo.pop()?;
-        self.redo.push(Step { label: step.label, findings: now });
+        self.redo.push(Step { label: step.label, findings: now, typed_into: None });
         Some(step.findings)
     }
 
     /// Makes the change again that was taken back last.
     pub fn redo(&mut self, now: Findings) -> Option<Findings> {
         let step = self.redo.pop()?;
-        self.undo.push(Step { label: step.label, findings: now });
+        self.undo.push(Step { label: step.label, findings: now, typed_into: None });
         Some(step.findings)
     }
 
@@ -62,7 +77,7 @@ mod tests {
 
     fn findings(labels: &[VertebraLabel]) -> Findings {
         let body = |label: &VertebraLabel| Vertebra { label: *label, confidence: 1.0, outlines: Vec::new() };
-        Findings { vertebrae: labels.iter().map(body).collect(), boxes: Vec::new() }
+        Findings { vertebrae: labels.iter().map(body).collect(), ..Findings::default() }
     }
 
     #[test]
@@ -79,5 +94,16 @@ mod tests {
         assert_eq!(history.redo(a.clone()), Some(b.clone()));
         history.record("other", b.clone());
         assert_eq!(history.redo(c), None);
+    }
+
+    #[test]
+    fn typing_is_one_step_for_each_disc() {
+        let mut history = History::default();
+        let none = findings(&[]);
+        for disc in [DiscLevel::L4L5, DiscLevel::L4L5, DiscLevel::L5S1] {
+            history.record_typing("comment", disc, none.clone());
+        }
+        assert!(history.undo(none.clone()).is_some() && history.undo(none.clone()).is_some());
+        assert_eq!(history.undo(none), None);
     }
 }

@@ -3,22 +3,27 @@
 //! The frame is always the same: take in what the worker sent ([`Viewer::logic`]), draw the state with the panels of
 //! [`crate::ui`], then apply the actions that they collected. Nothing here waits for anything.
 
-mod box_store;
 mod correction;
 mod dialog;
 mod evidence;
 mod findings;
+mod habits;
 mod history;
 mod navigation;
 mod present;
+mod reader_store;
 mod results;
+mod review;
+mod settings;
 mod study;
 #[cfg(test)]
 mod testing;
+mod vertebrae;
 mod viewer;
 mod window;
 
-pub use box_store::{BoxStore, user_boxes_folder};
+pub use reader_store::{ReaderStore, SavedWork, StoreError, user_data_folder};
+pub use settings::Settings;
 pub use viewer::Viewer;
 pub use window::{AppError, AppOptions, DemoOptions, run};
 

@@ -4,9 +4,13 @@ use eframe::egui::vec2;
 use glam::DVec2;
 
 use crate::spine::DiscLevel;
-use crate::ui::action::UiAction;
-use crate::ui::camera::{Camera, ImageFrame, SliceTransform};
-use crate::ui::state::{Tool, ViewerState};
+use crate::ui::action::{Turn, UiAction};
+use crate::ui::camera::{Camera, ImageFrame, Orientation, SliceTransform};
+use crate::ui::state::{Cine, Tool, ViewerState, WindowPreset};
+use crate::volume::WindowLevel;
+
+/// Slices a second at the start of a run.
+const CINE_RATE: f64 = 8.0;
 
 /// Applies an action that changes only the view; gives it back if it is of another kind.
 pub fn apply(state: &mut ViewerState, action: UiAction) -> Option<UiAction> {
@@ -17,23 +21,116 @@ pub fn apply(state: &mut ViewerState, action: UiAction) -> Option<UiAction> {
         UiAction::ShowSlice(slice) => view.slice = slice.min(last),
         UiAction::StepSlices(step) => view.slice = view.slice.saturating_add_signed(step).min(last),
         UiAction::SetWindow(window) => view.window = Some(window),
+        UiAction::ApplyPreset(preset) => state.view.window = preset_window(state, preset),
+        UiAction::ToggleInverted => view.inverted = !view.inverted,
+        UiAction::ToggleSmooth => view.smooth = !view.smooth,
+        UiAction::Turn(turn) => {
+            let turn = match turn {
+                Turn::Right => Orientation::rotated_right,
+                Turn::Left => Orientation::rotated_left,
+                Turn::FlipHorizontally => Orientation::flipped_horizontally,
+                Turn::FlipVertically => Orientation::flipped_vertically,
+            };
+            view.camera = Some(camera_of(view.camera, &frame).turned(turn));
+        }
         UiAction::Pan { viewport, delta } => {
             view.camera = Some(camera_of(view.camera, &frame).panned(&frame, viewport, delta));
         }
         UiAction::Zoom { viewport, anchor, factor } => {
             view.camera = Some(camera_of(view.camera, &frame).zoomed_at(&frame, viewport, anchor, factor));
         }
-        UiAction::FitView => view.camera = None,
+        // Fitting keeps flips and turns; a reset does not.
+        UiAction::FitView => view.camera = view.camera.map(|camera| camera.refitted(&frame)),
         UiAction::ResetView => {
-            (view.camera, view.window, view.tool) = (None, None, Tool::Window);
-            state.selected_box = None;
+            (view.camera, view.window, view.tool, view.cine) = (None, None, Tool::Window, None);
+            view.inverted = false;
+            (state.selected_box, state.selected_measurement) = (None, None);
         }
         UiAction::ChooseTool(tool) => view.tool = tool,
         UiAction::CycleAnnotations => view.annotations = view.annotations.next(),
         UiAction::Probe(probe) => view.probe = probe,
+        UiAction::ToggleCine => {
+            view.cine = match view.cine {
+                Some(_) => None,
+                None => Some(Cine { rate: CINE_RATE, next_step_secs: 0.0, is_forward: true }),
+            };
+        }
+        UiAction::SetCineRate(rate) => view.cine = view.cine.map(|cine| Cine { rate, ..cine }),
+        UiAction::SetLayout(layout) => view.layout = layout,
+        UiAction::NextLayout => view.layout = view.layout.next(),
+        UiAction::FocusPane(pane) => view.pane = pane,
+        UiAction::SetCrosshair([row, column]) => {
+            let corner = [frame.rows as f64 - 1.0, frame.columns as f64 - 1.0];
+            view.crosshair = Some([row.clamp(0.0, corner[0]), column.clamp(0.0, corner[1])]);
+        }
         other => return Some(other),
     }
     None
+}
+
+/// The window of a preset; `None` is that of the series.
+fn preset_window(state: &ViewerState, preset: WindowPreset) -> Option<WindowLevel> {
+    let volume = &state.loaded()?.volume;
+    let of_series = || WindowLevel::from_percentiles(volume.voxels());
+    match preset {
+        WindowPreset::Header => None,
+        WindowPreset::Series => Some(of_series()),
+        WindowPreset::Slice => Some(WindowLevel::from_percentiles(volume.slice(state.view.slice))),
+        WindowPreset::Vertebrae => {
+            let median = vertebral_median(state)?;
+            Some(WindowLevel { center: median, width: 2.0 * median })
+        }
+        WindowPreset::Wide => {
+            let window = of_series();
+            Some(WindowLevel { center: window.center + window.width / 2.0, width: 2.0 * window.width })
+        }
+    }
+}
+
+/// Median value inside the vertebral bodies on the slice shown.
+fn vertebral_median(state: &ViewerState) -> Option<f32> {
+    let volume = &state.loaded()?.volume;
+    let pixels = volume.slice(state.view.slice);
+    let mut values = Vec::new();
+    for corners in state.findings.vertebrae.iter().filter_map(|body| body.corners_at(state.view.slice as f64)) {
+        let points = corners.as_array();
+        let low = points.iter().fold(DVec2::INFINITY, |low, point| low.min(*point)).max(DVec2::ZERO);
+        let high = points.iter().fold(DVec2::ZERO, |high, point| high.max(*point));
+        for row in low.y as usize..(high.y as usize).min(volume.rows()) {
+            for column in low.x as usize..(high.x as usize).min(volume.columns()) {
+                if corners.contains(DVec2::new(column as f64, row as f64)) {
+                    values.push(pixels[row * volume.columns() + column]);
+                }
+            }
+        }
+    }
+    let middle = values.len() / 2;
+    (!values.is_empty())
+        .then(|| *values.select_nth_unstable_by(middle, f32::total_cmp).1)
+        .filter(|median| *median > 0.0)
+}
+
+/// Shows one image pixel on one pixel of the screen.
+pub fn show_actual_size(state: &mut ViewerState, pixels_per_point: f32) {
+    let (Some(series), Some(viewport)) = (state.loaded(), state.view.viewport) else { return };
+    let frame = series.frame();
+    let camera = camera_of(state.view.camera, &frame);
+    state.view.camera = Some(camera.with_pixel_width(&frame, viewport, 1.0 / f64::from(pixels_per_point)));
+}
+
+/// Shows the next slice of a run if its time has come; says how many seconds the one after it is away.
+pub fn step_cine(state: &mut ViewerState, now_secs: f64) -> Option<f64> {
+    let last = state.loaded()?.volume.slices().checked_sub(1).filter(|last| *last > 0)?;
+    let view = &mut state.view;
+    let cine = view.cine.as_mut()?;
+    let period = 1.0 / cine.rate.clamp(1.0, 60.0);
+    if now_secs >= cine.next_step_secs {
+        let is_at_end = view.slice == if cine.is_forward { last } else { 0 };
+        cine.is_forward ^= is_at_end;
+        view.slice = view.slice.saturating_add_signed(if cine.is_forward { 1 } else { -1 }).min(last);
+        cine.next_step_secs = now_secs + period;
+    }
+    Some((cine.next_step_secs - now_secs).clamp(0.0, period))
 }
 
 fn camera_of(camera: Option<Camera>, frame: &ImageFrame) -> Camera {
@@ -48,6 +145,7 @@ pub fn show_disc(state: &mut ViewerState, level: DiscLevel) {
     let slice = (slice.round().max(0.0) as usize).min(series.volume.slices() - 1);
     let center = DVec2::new(column, row);
     state.view.slice = slice;
+    state.view.crosshair = Some([row, column]);
     if let (Some(camera), Some(viewport)) = (state.view.camera, state.view.viewport) {
         let transform = SliceTransform::new(&frame, viewport, &camera);
         let comfortable = viewport.shrink2(viewport.size() * vec2(0.12, 0.12));
@@ -99,13 +197,43 @@ mod tests {
     fn a_disc_in_sight_does_not_move_the_image() {
         let mut state = state_with_series();
         state.view.viewport = Some(viewport());
-        state.view.camera = Some(Camera { zoom: 1.0, center_image: DVec2::new(40.0, 60.0) });
+        let fit = Camera::fit(&state.loaded().expect("a series").frame());
+        state.view.camera = Some(Camera { zoom: 1.0, center_image: DVec2::new(40.0, 60.0), ..fit });
         show_disc(&mut state, DiscLevel::L4L5);
         assert_eq!(state.view.camera.expect("a camera").center_image, DVec2::new(40.0, 60.0));
         let [slice, row, column] = state.disc(DiscLevel::L4L5).expect("a disc").center_voxel;
         assert_eq!(state.view.slice, slice.round() as usize);
-        state.view.camera = Some(Camera { zoom: 12.0, center_image: DVec2::new(2.0, 2.0) });
+        state.view.camera = Some(Camera { zoom: 12.0, center_image: DVec2::new(2.0, 2.0), ..fit });
         show_disc(&mut state, DiscLevel::L4L5);
         assert_eq!(state.view.camera.expect("a camera").center_image, DVec2::new(column, row));
+    }
+
+    #[test]
+    fn a_run_turns_round_at_the_ends() {
+        let mut state = state_with_series();
+        apply(&mut state, UiAction::ShowSlice(7));
+        apply(&mut state, UiAction::ToggleCine);
+        let slices: Vec<usize> = (1..=4)
+            .map(|step| {
+                step_cine(&mut state, f64::from(step)).expect("running");
+                state.view.slice
+            })
+            .collect();
+        assert_eq!(slices, [8, 7, 6, 5]);
+        let wait = step_cine(&mut state, 4.01).expect("running");
+        assert_eq!(state.view.slice, 5, "its time has not come");
+        assert!(wait > 0.0 && wait < 0.2);
+        apply(&mut state, UiAction::ToggleCine);
+        assert_eq!(step_cine(&mut state, 9.0), None);
+    }
+
+    #[test]
+    fn presets_are_made_from_the_data() {
+        let mut state = state_with_series();
+        apply(&mut state, UiAction::ApplyPreset(WindowPreset::Vertebrae));
+        let window = state.view.window.expect("bodies are there");
+        assert_eq!(window.width, 2.0 * window.center, "black is zero and the bodies are mid-gray");
+        apply(&mut state, UiAction::ApplyPreset(WindowPreset::Header));
+        assert_eq!(state.view.window, None);
     }
 }

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
+use super::review::predictions;
 use super::{Command, Event, Viewer, present};
 use crate::dicom::{FolderScan, Series};
-use crate::model::DiscPrediction;
-use crate::pipeline::{DemoStudy, ModelsInfo, most_abnormal};
+use crate::pipeline::{DemoStudy, ModelsInfo, ScanSource, most_abnormal};
 use crate::spine::DiscLevel;
 use crate::ui::state::{BannerKind, DiscGrades, Selection, ViewerState};
-use crate::worker::{JobError, JobId, Work};
+use crate::worker::{JobError, JobId, Loadable, Work};
 
 impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     pub(super) fn folder_scanned(&mut self, job: JobId, scan: Arc<FolderScan>) {
@@ -33,7 +33,8 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
 
     pub(super) fn demo_prepared(&mut self, job: JobId, study: &DemoStudy) {
         if self.demo_job == Some(job) {
-            self.open_folder(study.folder().to_owned());
+            self.close_study();
+            self.scan_folder(study.folder().to_owned());
             self.explains_worst = true;
         }
     }
@@ -41,22 +42,54 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     pub(super) fn models_loaded(&mut self, models: &ModelsInfo) {
         self.state.device.clone_from(&models.device);
         self.state.experimental = models.experimental.clone();
+        self.models = Some(models.clone());
+        self.sum_up();
     }
 
     pub(super) fn series_loaded(&mut self, job: JobId, series: Arc<Series>) {
         let is_chosen = series.summary.choice.is_chosen;
+        let warnings = ScanSource::from(series.as_ref()).warnings;
         let series = Arc::new(present::loaded_series(Arc::unwrap_or_clone(series)));
         if !self.state.image.resolve(job, Arc::clone(&series)) {
             return;
         }
+        self.series_warnings = warnings;
         self.state.view.slice = series.volume.slices() / 2;
-        match self.boxes.load(&series.series_instance_uid) {
-            Ok(boxes) => self.state.findings.boxes = boxes,
-            Err(error) => self.tell_error(format!("The boxes saved for this series could not be read. {error}")),
-        }
+        let is_corrected = self.load_work(&series.series_instance_uid);
         self.upload_series();
-        if is_chosen {
+        if is_corrected {
+            self.state.detection = Loadable::Ready(Arc::new(()));
+            self.vertebrae_found();
+        } else if is_chosen {
             self.detect();
+        }
+    }
+
+    /// Takes in what the reader did on this series before; says whether that includes the vertebral bodies.
+    fn load_work(&mut self, series_instance_uid: &str) -> bool {
+        let saved = match self.store.load(series_instance_uid) {
+            Ok(saved) => saved,
+            Err(error) => {
+                self.saved_work_is_unread = true;
+                self.tell_error(format!("Earlier work on this series could not be read and is left as it is. {error}"));
+                return false;
+            }
+        };
+        let findings = &mut self.state.findings;
+        findings.boxes = saved.boxes;
+        let Some(file) = saved.review else { return false };
+        let corrected = file.corrected_vertebrae();
+        findings.review = file.review;
+        findings.vertebrae_corrected = corrected.is_some();
+        findings.vertebrae = corrected.unwrap_or_default();
+        findings.vertebrae_corrected
+    }
+
+    /// A file was written.
+    pub(super) fn exported(&mut self, job: JobId) {
+        if self.export_job == Some(job) {
+            self.export_job = None;
+            self.tell(BannerKind::Done, "The report is saved.".to_owned());
         }
     }
 
@@ -78,6 +111,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         if let Some(disc) = self.state.disc(level).cloned() {
             self.grade_book.enter(disc, grades.as_ref().clone());
         }
+        self.sum_up();
         let is_selected = self.state.selection.is_some_and(|selection| selection.level == level);
         if is_selected && self.state.evidence.map.is_none() {
             self.request_evidence();
@@ -134,6 +168,9 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
                 message = Some(format!("The discs could not be graded. {reason}"));
             }
         }
+        if self.export_job == Some(job) {
+            message = Some(format!("The report was not saved. {reason}"));
+        }
         if let Some(message) = message {
             self.tell_error(message);
         }
@@ -147,6 +184,9 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         if self.demo_job == Some(job) {
             self.demo_job = None;
         }
+        if self.export_job == Some(job) {
+            self.export_job = None;
+        }
     }
 }
 
@@ -155,10 +195,4 @@ fn middle_slice(state: &ViewerState) -> Option<usize> {
     let last = state.loaded()?.volume.slices() - 1;
     let mean = state.discs.iter().map(|disc| disc.center_voxel[0]).sum::<f64>() / state.discs.len() as f64;
     Some((mean.round().max(0.0) as usize).min(last))
-}
-
-/// What is known of the discs, from the thorax down.
-fn predictions(state: &ViewerState) -> Vec<DiscPrediction> {
-    let graded = state.grades.iter().filter_map(|(level, grades)| Some((*level, grades.ready()?)));
-    graded.map(|(level, grades)| DiscPrediction { level, probabilities: grades.as_ref().clone() }).collect()
 }

@@ -7,8 +7,9 @@ use super::correction::GradeBook;
 use super::history::History;
 use super::{Command, DemoOptions, Event, Viewer, present};
 use crate::model::Views;
+use crate::pipeline::StudySummary;
 use crate::task::Progress;
-use crate::ui::state::{EvidenceState, Findings, JobStatus, ViewState};
+use crate::ui::state::{BannerKind, EvidenceState, Findings, JobStatus, ViewState};
 use crate::worker::{JobEvent, JobId, Loadable, Work};
 
 /// What is shown until a job reports how far it is.
@@ -23,9 +24,25 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         };
         self.close_study();
         self.state.path_entry = None;
+        self.remember_study(&folder);
+        self.scan_folder(folder);
+    }
+
+    /// Looks for series; a demo comes here too and is not remembered.
+    pub(super) fn scan_folder(&mut self, folder: PathBuf) {
         if let Some(job) = self.submit(Command::ScanFolder { folder }) {
             self.state.folder = Loadable::Pending(job);
         }
+    }
+
+    /// Opens the study again that was open when the program was cut off, and says so.
+    pub(super) fn reopen(&mut self, folder: PathBuf) {
+        self.open_folder(folder);
+        self.tell(
+            BannerKind::Warning,
+            "The program ended unexpectedly last time. The study that was open is opened again, with all saved work."
+                .to_owned(),
+        );
     }
 
     /// Writes the synthetic study, opens it, and explains its worst finding.
@@ -49,6 +66,16 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         self.state.banners.clear();
         self.explains_worst = false;
         self.demo_job = None;
+        self.forget_open_study();
+    }
+
+    /// Loads the series so many places further in the list; at its ends nothing happens.
+    pub(super) fn step_series(&mut self, step: isize) {
+        let count = self.state.series_list.len();
+        let next = self.series.map_or(Some(0), |now| now.checked_add_signed(step));
+        if let Some(next) = next.filter(|next| *next < count && Some(*next) != self.series) {
+            self.load_series(next);
+        }
     }
 
     /// Forgets everything that belongs to the shown series.
@@ -61,7 +88,8 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         state.discs.clear();
         state.grades.clear();
         state.selection = None;
-        state.selected_box = None;
+        (state.selected_box, state.selected_measurement) = (None, None);
+        state.summary = StudySummary::default();
         let kept = std::mem::take(&mut state.evidence);
         state.evidence = EvidenceState {
             method: kept.method,
@@ -70,14 +98,16 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             color_map: kept.color_map,
             ..EvidenceState::default()
         };
-        let annotations = state.view.annotations;
-        state.view = ViewState { annotations, viewport: state.view.viewport, ..ViewState::default() };
+        let ViewState { annotations, viewport, smooth, inverted, layout, .. } = state.view;
+        state.view = ViewState { annotations, viewport, smooth, inverted, layout, ..ViewState::default() };
         (state.undo_label, state.redo_label) = (None, None);
         self.history = History::default();
         self.grade_book = GradeBook::default();
         self.finished_maps.clear();
         self.grading_job = None;
         self.series = None;
+        self.series_warnings.clear();
+        self.saved_work_is_unread = false;
     }
 
     /// Loads the series at a place of the list.
@@ -172,7 +202,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
                     self.vertebrae_found();
                 }
             }
-            Event::Exported(_) => {}
+            Event::Exported(_) => self.exported(job),
             Event::DiscGraded(disc) => self.disc_graded(job, disc.level, disc.probabilities.clone()),
             Event::DiscNotGraded { level, reason } => self.disc_not_graded(job, level, reason),
             Event::DiscsGradingFinished => self.discs_graded(job),

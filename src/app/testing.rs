@@ -45,7 +45,7 @@ pub fn series_of(volume: Volume) -> LoadedSeries {
 
 /// A state that shows the small study with its spine found.
 pub fn state_with_series() -> ViewerState {
-    let findings = Findings { vertebrae: small_spine(), boxes: Vec::new() };
+    let findings = Findings { vertebrae: small_spine(), ..Findings::default() };
     ViewerState {
         folder: Loadable::Ready(Arc::new(())),
         image: Loadable::Ready(Arc::new(series_of(small_volume()))),

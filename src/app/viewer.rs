@@ -4,16 +4,18 @@ use std::sync::Arc;
 
 use eframe::egui;
 
-use super::box_store::BoxStore;
 use super::correction::GradeBook;
-use super::dialog::{DialogOutcome, FolderDialog};
+use super::dialog::{DialogOutcome, PathDialog, Wanted};
 use super::history::History;
-use super::{Command, DemoOptions, Event, navigation};
+use super::reader_store::ReaderStore;
+use super::settings::Settings;
+use super::{Command, DemoOptions, Event, navigation, review};
 use crate::dicom::FolderScan;
+use crate::pipeline::{ModelsInfo, ReportWarning};
 use crate::render::SliceRenderer;
 use crate::saliency::SaliencyMap;
 use crate::ui::action::UiAction;
-use crate::ui::state::{Banner, BannerKind, ViewerState};
+use crate::ui::state::{Banner, BannerKind, PathEntry, PathPurpose, ViewerState};
 use crate::ui::viewer_ui;
 use crate::worker::{Handle, JobId, Work};
 
@@ -22,13 +24,21 @@ pub struct Viewer<W: Work<Command = Command, Event = Event>> {
     /// What is on screen.
     pub state: ViewerState,
     pub(super) worker: Handle<W>,
-    pub(super) boxes: BoxStore,
+    pub(super) store: ReaderStore,
+    pub(super) settings: Settings,
+    /// The saved work on the shown series could not be read, so nothing is written over it.
+    pub(super) saved_work_is_unread: bool,
     pub(super) history: History,
     pub(super) grade_book: GradeBook,
     pub(super) scan: Option<Arc<FolderScan>>,
     /// The series that is shown or on its way: its place in the scan.
     pub(super) series: Option<usize>,
+    /// Oddities of the shown series, for the report.
+    pub(super) series_warnings: Vec<ReportWarning>,
+    /// Which networks were used.
+    pub(super) models: Option<ModelsInfo>,
     pub(super) demo_job: Option<JobId>,
+    pub(super) export_job: Option<JobId>,
     pub(super) grading_job: Option<JobId>,
     /// The job that reported progress last.
     pub(super) reporting_job: Option<JobId>,
@@ -37,7 +47,7 @@ pub struct Viewer<W: Work<Command = Command, Event = Event>> {
     /// Explain the worst finding when grading is done, as the demo does.
     pub(super) explains_worst: bool,
     renderer: Option<SliceRenderer>,
-    dialog: Option<FolderDialog>,
+    dialog: Option<PathDialog>,
     wake: Arc<dyn Fn() + Send + Sync>,
 }
 
@@ -47,19 +57,32 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     #[must_use]
     pub fn new(
         worker: Handle<W>,
-        boxes: BoxStore,
+        store: ReaderStore,
         renderer: Option<SliceRenderer>,
         wake: Arc<dyn Fn() + Send + Sync>,
     ) -> Self {
+        let settings = store.load_settings();
+        let reader = if settings.reader.is_empty() { user_name() } else { settings.reader.clone() };
+        let state = ViewerState {
+            reader,
+            recent: settings.recent.clone(),
+            light_theme: settings.light_theme,
+            ..ViewerState::default()
+        };
         Self {
-            state: ViewerState::default(),
+            state,
             worker,
-            boxes,
+            store,
+            settings,
+            saved_work_is_unread: false,
             history: History::default(),
             grade_book: GradeBook::default(),
             scan: None,
             series: None,
+            series_warnings: Vec::new(),
+            models: None,
             demo_job: None,
+            export_job: None,
             grading_job: None,
             reporting_job: None,
             finished_maps: Vec::new(),
@@ -75,17 +98,16 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         while let Some(event) = self.worker.poll() {
             self.receive(event);
         }
-        while let Some(error) = self.boxes.failure() {
-            self.tell_error(format!("A box was not saved. {error}"));
+        while let Some(error) = self.store.failure() {
+            self.tell_error(format!("Your last change was not saved. {error}"));
         }
-        if let Some(outcome) = self.dialog.as_ref().and_then(FolderDialog::outcome) {
+        if let Some((wanted, outcome)) =
+            self.dialog.as_ref().and_then(|dialog| Some((dialog.wanted, dialog.outcome()?)))
+        {
             self.dialog = None;
-            match outcome {
-                DialogOutcome::Chosen(folder) => self.open_folder(folder),
-                DialogOutcome::Nothing { is_missing: true } => self.state.path_entry = Some(String::new()),
-                DialogOutcome::Nothing { is_missing: false } => {}
-            }
+            self.dialog_closed(wanted, outcome);
         }
+        self.run_cine(ctx);
         let dropped = ctx.input(|input| input.raw.dropped_files.first().map(|file| file.path().to_owned()));
         if let Some(path) = dropped {
             self.open_folder(path);
@@ -107,23 +129,67 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
 
     /// Does what was asked for.
     pub fn apply(&mut self, ctx: &egui::Context, action: UiAction) {
-        if action == UiAction::ResetView && std::mem::take(&mut self.state.help_open) {
-            // The first Escape closes the page that lies on top.
+        // The first Escape closes the page that lies on top.
+        let closes_page = self.state.help_open || self.state.path_entry.is_some() || self.state.palette.is_some();
+        if action == UiAction::ResetView && closes_page {
+            (self.state.help_open, self.state.path_entry, self.state.palette) = (false, None, None);
             return;
         }
         let Some(action) = navigation::apply(&mut self.state, action) else { return };
         match action {
-            UiAction::AskForFolder => self.ask_for_folder(),
+            UiAction::AskForFolder => self.open_dialog(Wanted::StudyFolder),
             UiAction::OpenPath(folder) => self.open_folder(folder),
             UiAction::OpenDemo => self.open_demo(DemoOptions::default()),
             UiAction::CloseStudy => self.close_study(),
+            UiAction::ClearRecent => self.clear_recent(),
             UiAction::Quit => ctx.send_viewport_cmd(egui::ViewportCommand::Close),
             UiAction::LoadSeries(index) => self.load_series(index),
-            UiAction::EditPath(text) => self.state.path_entry = text,
+            UiAction::StepSeries(step) => self.step_series(step),
+            UiAction::EditPath(entry) => self.state.path_entry = entry,
+            UiAction::AskForReportFile => self.ask_for_report_file(),
+            UiAction::SaveReport(file) => self.save_report(file),
+            UiAction::Copy(text) => ctx.copy_text(text),
+            UiAction::EditPalette(text) => self.state.palette = text,
+            UiAction::ToggleTheme => self.toggle_theme(ctx),
             UiAction::Grade => self.detect(),
             UiAction::Viewport(viewport) => self.state.view.viewport = Some(viewport),
+            UiAction::ActualSize => navigation::show_actual_size(&mut self.state, ctx.pixels_per_point()),
+            UiAction::NextPane => self.next_pane(ctx),
             UiAction::SelectDisc(level) => self.select_disc(level),
             UiAction::Explain(selection) => self.explain(selection),
+            UiAction::CancelJob => self.cancel_job(),
+            UiAction::DismissBanner(index) => self.dismiss(index),
+            UiAction::ToggleHelp => self.state.help_open = !self.state.help_open,
+            other => self.apply_reading(other),
+        }
+    }
+
+    /// The actions about grades, evidence, boxes and bodies.
+    fn apply_reading(&mut self, action: UiAction) {
+        match action {
+            UiAction::MoveSelection { discs, gradings } => {
+                if let Some(selection) = review::moved_selection(&self.state, discs, gradings) {
+                    self.explain(selection);
+                }
+            }
+            UiAction::SetGrade { selection, class } => self.set_grade(selection, class),
+            UiAction::StepGrade(steps) => self.step_grade(steps),
+            UiAction::ResetGrade => {
+                if let Some(selection) = self.state.selection {
+                    self.set_grade(selection, None);
+                }
+            }
+            UiAction::SetComment { level, text } => self.set_comment(level, &text),
+            UiAction::SetReader(reader) => self.set_reader(reader),
+            UiAction::SignOff => self.sign_off(),
+            UiAction::WithdrawSignOff => self.withdraw_sign_off(),
+            UiAction::AddMeasurement(measurement) => self.add_measurement(measurement),
+            UiAction::ChangeMeasurement { index, measurement } => self.change_measurement(index, measurement),
+            UiAction::SelectMeasurement(index) => self.select_measurement(index),
+            UiAction::MeasureSlip => self.measure_slip(),
+            UiAction::ReshapeVertebra { label, corners } => self.reshape_vertebra(label, corners),
+            UiAction::DeleteVertebra(label) => self.delete_vertebra(label),
+            UiAction::AddVertebra(point) => self.add_vertebra(point),
             UiAction::SetEvidenceClass(class) => self.set_class(class),
             UiAction::SetEvidenceMethod(method) => self.set_method(method),
             UiAction::SetEvidenceOpacity(opacity) => self.state.evidence.opacity = opacity,
@@ -135,12 +201,9 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             UiAction::AddBox(rect) => self.add_box(rect),
             UiAction::ChangeBox { index, rect } => self.change_box(index, rect),
             UiAction::SelectBox(index) => self.select_box(index),
-            UiAction::DeleteBox => self.delete_box(),
+            UiAction::DeleteSelected => self.delete_selected(),
             UiAction::Undo => self.undo(),
             UiAction::Redo => self.redo(),
-            UiAction::CancelJob => self.cancel_job(),
-            UiAction::DismissBanner(index) => self.dismiss(index),
-            UiAction::ToggleHelp => self.state.help_open = !self.state.help_open,
             // The rest changes the view of a series, and none is shown.
             _ => {}
         }
@@ -189,14 +252,35 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         }
     }
 
-    fn ask_for_folder(&mut self) {
+    /// Opens a dialog, unless one is open.
+    pub(super) fn open_dialog(&mut self, wanted: Wanted) {
         if self.dialog.is_some() {
             return;
         }
         let wake = Arc::clone(&self.wake);
-        match FolderDialog::open(move || wake()) {
+        match PathDialog::open(wanted, move || wake()) {
             Ok(dialog) => self.dialog = Some(dialog),
-            Err(error) => self.tell_error(format!("The folder dialog could not be opened: {error}.")),
+            Err(error) => self.tell_error(format!("The dialog could not be opened: {error}.")),
         }
     }
+
+    fn dialog_closed(&mut self, wanted: Wanted, outcome: DialogOutcome) {
+        match (wanted, outcome) {
+            (Wanted::StudyFolder, DialogOutcome::Chosen(folder)) => self.open_folder(folder),
+            (Wanted::ReportFile, DialogOutcome::Chosen(file)) => self.save_report(file),
+            (wanted, DialogOutcome::Nothing { is_missing: true }) => {
+                let purpose = match wanted {
+                    Wanted::StudyFolder => PathPurpose::OpenStudy,
+                    Wanted::ReportFile => PathPurpose::SaveReport,
+                };
+                self.state.path_entry = Some(PathEntry { purpose, text: String::new() });
+            }
+            (_, DialogOutcome::Nothing { is_missing: false }) => {}
+        }
+    }
+}
+
+/// Name of the user who is logged in, to sign with until another one is entered.
+fn user_name() -> String {
+    std::env::var("USER").or_else(|_| std::env::var("USERNAME")).unwrap_or_default()
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use eframe::egui;
 use thiserror::Error;
 
-use super::{BoxStore, Viewer, user_boxes_folder};
+use super::{ReaderStore, Viewer, user_data_folder};
 use crate::pipeline::{DEMO_SEED, DeviceChoice};
 use crate::render::SliceRenderer;
 use crate::ui::theme;
@@ -91,12 +91,15 @@ impl Window {
         let woken_by_worker = Arc::clone(&wake);
         let worker = WorkerHandle::spawn(options.device, options.weights, move || woken_by_worker())?;
         let woken_by_store = Arc::clone(&wake);
-        let boxes = BoxStore::start(user_boxes_folder(), move || woken_by_store())?;
-        let mut viewer = Viewer::new(worker, boxes, Some(renderer), wake);
+        let store = ReaderStore::start(user_data_folder(), move || woken_by_store())?;
+        let mut viewer = Viewer::new(worker, store, Some(renderer), wake);
+        viewer.apply_settings(&context.egui_ctx);
         if let Some(demo) = options.demo {
             viewer.open_demo(demo);
         } else if let Some(folder) = options.open {
             viewer.open_folder(folder);
+        } else if let Some(folder) = viewer.interrupted_study() {
+            viewer.reopen(folder);
         }
         Ok(Self { viewer })
     }
@@ -109,6 +112,10 @@ impl eframe::App for Window {
 
     fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut eframe::Frame) {
         self.viewer.ui(ui);
+    }
+
+    fn on_exit(&mut self) {
+        self.viewer.forget_open_study();
     }
 
     fn clear_color(&self, _visuals: &egui::Visuals) -> [f32; 4] {

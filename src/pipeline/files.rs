@@ -9,6 +9,19 @@ use std::path::Path;
 /// # Errors
 /// Whatever the file system says; `path` is then as it was.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    write(path, bytes, share_like_other_files)
+}
+
+/// The same for a file that only its owner may read.
+///
+/// # Errors
+/// Whatever the file system says; `path` is then as it was.
+pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    // Temporary files are private from the start.
+    write(path, bytes, |_| Ok(()))
+}
+
+fn write(path: &Path, bytes: &[u8], set_permissions: impl FnOnce(&File) -> io::Result<()>) -> io::Result<()> {
     let folder = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -16,7 +29,7 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut temporary = tempfile::Builder::new().prefix(".spinenet-").tempfile_in(folder)?;
     temporary.write_all(bytes)?;
     temporary.as_file().sync_all()?;
-    share_like_other_files(temporary.as_file())?;
+    set_permissions(temporary.as_file())?;
     temporary.persist(path).map_err(|error| error.error)?;
     sync_folder(folder)
 }

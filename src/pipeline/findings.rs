@@ -1,5 +1,7 @@
 //! Grades in words.
 
+use std::fmt;
+
 use super::DiscEntry;
 use crate::model::DiscPrediction;
 use crate::picture::DiscNote;
@@ -61,7 +63,7 @@ pub fn reported_sentence(disc: &DiscEntry, experimental: &[Grading]) -> Option<S
     let classes = gradings.map(|grading, entry| grading.class_from_grade(entry.reported()).unwrap_or_default());
     let mut parts = vec![format!("Pfirrmann {}", Grading::Pfirrmann.class_name(classes[Grading::Pfirrmann]))];
     let reliable = Grading::ALL.into_iter().filter(|grading| !experimental.contains(grading));
-    parts.extend(reliable.filter_map(|grading| in_words(grading, classes[grading])));
+    parts.extend(reliable.filter_map(|grading| beside_pfirrmann(grading, classes[grading])));
     if parts.len() == 1 {
         parts.push("nothing else abnormal".to_owned());
     }
@@ -107,16 +109,112 @@ fn headline(prediction: &DiscPrediction) -> String {
 
 /// Abnormal gradings besides Pfirrmann's, in words.
 fn abnormal(prediction: &DiscPrediction, experimental: &PerGrading<Option<String>>) -> Vec<String> {
-    reliable(prediction, experimental).filter_map(|finding| in_words(finding.grading, finding.class)).collect()
+    reliable(prediction, experimental).filter_map(|finding| beside_pfirrmann(finding.grading, finding.class)).collect()
 }
 
 /// What an abnormal class adds to a sentence; Pfirrmann's stands at its head.
-fn in_words(grading: Grading, class: ClassIndex) -> Option<String> {
+fn beside_pfirrmann(grading: Grading, class: ClassIndex) -> Option<String> {
+    (grading != Grading::Pfirrmann && class > 0).then(|| in_words(grading, class))
+}
+
+/// The final grades of a disc: computed, or the reader's where they differ.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DiscClasses {
+    /// Disc.
+    pub level: DiscLevel,
+    /// Class of each grading.
+    pub classes: PerGrading<ClassIndex>,
+}
+
+/// One disc of a summary in words.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DiscSummary {
+    /// Disc.
+    pub level: DiscLevel,
+    /// What is abnormal, such as "Pfirrmann IV, narrowing 3, upper endplate defect".
+    pub text: String,
+    /// Severity of the worst grading, 0 to 1.
+    pub severity: f32,
+}
+
+/// A study in words: what is abnormal, the worst disc first, and what is not.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct StudySummary {
+    /// Abnormal discs, the worst first.
+    pub abnormal: Vec<DiscSummary>,
+    /// Normal discs from the thorax down.
+    pub normal: Vec<DiscLevel>,
+}
+
+impl StudySummary {
+    /// Sums up the discs by the gradings that can be relied on (`experimental` names the others). Pfirrmann I and II count
+    /// as normal, as do narrowing 1 and the absence of everything else.
+    #[must_use]
+    pub fn of(discs: &[DiscClasses], experimental: &PerGrading<Option<String>>) -> Self {
+        let mut summary = Self::default();
+        let mut weights = Vec::new();
+        for disc in discs {
+            let found = || {
+                let reliable = Grading::ALL.into_iter().filter(|grading| experimental[*grading].is_none());
+                reliable
+                    .map(|grading| (grading, disc.classes[grading]))
+                    .filter(|(grading, class)| is_abnormal(*grading, *class))
+            };
+            let words: Vec<String> = found().map(|(grading, class)| in_words(grading, class)).collect();
+            if words.is_empty() {
+                summary.normal.push(disc.level);
+                continue;
+            }
+            let severities = || found().map(|(grading, class)| grading.severity(class));
+            let (severity, total) = (severities().fold(0.0, f32::max), severities().sum::<f32>());
+            weights.push((severity, total));
+            summary.abnormal.push(DiscSummary { level: disc.level, text: words.join(", "), severity });
+        }
+        let mut order: Vec<usize> = (0..weights.len()).collect();
+        let key = |index: &usize| (weights[*index].0, weights[*index].1);
+        order.sort_by(|a, b| key(b).0.total_cmp(&key(a).0).then(key(b).1.total_cmp(&key(a).1)));
+        summary.abnormal = order.into_iter().map(|index| summary.abnormal[index].clone()).collect();
+        summary
+    }
+
+    /// Whether every disc is normal, and there is one.
+    #[must_use]
+    pub fn is_normal(&self) -> bool {
+        self.abnormal.is_empty() && !self.normal.is_empty()
+    }
+
+    /// The last sentence: which discs are normal; empty where none is.
+    #[must_use]
+    pub fn normal_sentence(&self) -> String {
+        let names = || self.normal.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        match (self.normal.len(), self.abnormal.is_empty()) {
+            (0, _) => String::new(),
+            (1, true) => format!("The disc {} is normal.", names()),
+            (count, true) => format!("All {count} discs are normal."),
+            (_, false) => format!("Normal: {}.", names()),
+        }
+    }
+}
+
+impl fmt::Display for StudySummary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let abnormal = self.abnormal.iter().map(|disc| format!("{}: {}.", disc.level, disc.text));
+        let normal = Some(self.normal_sentence()).filter(|sentence| !sentence.is_empty());
+        f.write_str(&abnormal.chain(normal).collect::<Vec<_>>().join("\n"))
+    }
+}
+
+/// Whether a class counts as a finding: Pfirrmann III and worse, narrowing 2 and worse, presence of anything else.
+#[must_use]
+pub fn is_abnormal(grading: Grading, class: ClassIndex) -> bool {
+    class >= if grading == Grading::Pfirrmann { 2 } else { 1 }
+}
+
+fn in_words(grading: Grading, class: ClassIndex) -> String {
     match grading {
-        Grading::Pfirrmann => None,
-        _ if class == 0 => None,
-        Grading::DiscNarrowing => Some(format!("narrowing {}", grading.class_name(class))),
-        other => Some(other.name().to_lowercase()),
+        Grading::Pfirrmann => format!("Pfirrmann {}", grading.class_name(class)),
+        Grading::DiscNarrowing => format!("narrowing {}", grading.class_name(class)),
+        other => other.name().to_lowercase(),
     }
 }
 
@@ -170,5 +268,25 @@ mod tests {
             ("Pfirrmann IV", "narrowing 3, upper endplate defect")
         );
         assert!((notes[0].severity - 0.9).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_summary_names_the_worst_disc_first_and_the_normal_ones_last() {
+        let disc = |level, pfirrmann, narrowing| {
+            let mut classes = PerGrading::from_fn(|_| 0);
+            (classes[Grading::Pfirrmann], classes[Grading::DiscNarrowing]) = (pfirrmann, narrowing);
+            DiscClasses { level, classes }
+        };
+        let mut discs = [disc(DiscLevel::L3L4, 1, 0), disc(DiscLevel::L4L5, 2, 0), disc(DiscLevel::L5S1, 3, 2)];
+        discs[0].classes[Grading::CentralCanalStenosis] = 1;
+        let mut experimental = all_reliable();
+        experimental[Grading::CentralCanalStenosis] = Some("no labels".to_owned());
+        let summary = StudySummary::of(&discs, &experimental);
+        assert_eq!(summary.to_string(), "L5-S1: Pfirrmann IV, narrowing 3.\nL4-L5: Pfirrmann III.\nNormal: L3-L4.");
+        assert!(!summary.is_normal());
+        let healthy = StudySummary::of(&[disc(DiscLevel::L3L4, 1, 0), disc(DiscLevel::L4L5, 0, 0)], &experimental);
+        assert!(healthy.is_normal());
+        assert_eq!(healthy.to_string(), "All 2 discs are normal.");
+        assert!(!StudySummary::default().is_normal(), "nothing is known yet");
     }
 }

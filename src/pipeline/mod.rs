@@ -17,6 +17,7 @@ mod measures;
 mod models;
 mod output;
 mod report;
+mod review;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -34,8 +35,11 @@ pub use device::{DeviceChoice, DeviceError, device_name};
 pub use error::PipelineError;
 pub use evidence::{DEFAULT_PERCENTILE, EVIDENCE_SCHEMA, Evidence, ras_from_patch};
 pub use explanation::{Explanation, write_overview};
-pub use files::write_whole;
-pub use findings::{Finding, disc_notes, method_in_words, most_abnormal, reported_sentence, sentence};
+pub use files::{write_private, write_whole};
+pub use findings::{
+    DiscClasses, DiscSummary, Finding, StudySummary, disc_notes, is_abnormal, method_in_words, most_abnormal,
+    reported_sentence, sentence,
+};
 pub use measures::{
     BoxMeasures, GradeMeasures, GradingMeasures, GradingOverlap, MEASURES_SCHEMA, TwoBoxes, measure_boxes,
     measure_grades,
@@ -46,6 +50,7 @@ pub use report::{
     CornersEntry, DiscEntry, GradeEntry, OutlineEntry, REPORT_SCHEMA, Report, ReportParts, ReportWarning, ScanSource,
     Seconds, SignOff, Software, VertebraEntry, WeightsUsed,
 };
+pub use review::{DiscReview, REVIEW_SCHEMA, Review, ReviewError, ReviewFile};
 pub use truth::{DiscTruth, TRUTH_SCHEMA, TruthFile, TruthTable};
 
 /// `value` with `digits` after the point; never a negative zero. Written numbers are rounded to what they are worth, so

@@ -311,7 +311,9 @@ impl Report {
 }
 
 impl VertebraEntry {
-    pub(super) fn new(vertebra: &Vertebra, geometry: &VolumeGeometry) -> Self {
+    /// A body as written.
+    #[must_use]
+    pub fn new(vertebra: &Vertebra, geometry: &VolumeGeometry) -> Self {
         let slices = vertebra.outlines.iter();
         Self {
             label: vertebra.label,

@@ -4,6 +4,7 @@ mod boxes;
 mod disc_volume;
 mod grading;
 mod label;
+mod measurement;
 mod vertebra;
 
 pub use boxes::{BoxSource, PixelBox, SliceBox};
@@ -13,4 +14,5 @@ pub use disc_volume::{
 };
 pub use grading::{ClassIndex, Grading, PerGrading, UnknownGrading};
 pub use label::{DiscLevel, UnknownLevel, VertebraLabel};
+pub use measurement::{MeasuredValue, Measurement, MeasurementKind, meyerding_grade};
 pub use vertebra::{Corners, Disc, Vertebra, VertebraOutline, discs_between};

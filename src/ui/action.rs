@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use eframe::egui::{Pos2, Rect, Vec2};
 use glam::DVec2;
 
-use super::state::{ColorMap, Selection, Tool};
+use super::state::{ColorMap, Pane, PathEntry, Selection, Tool, ViewLayout, WindowPreset};
 use crate::saliency::SaliencyMethod;
-use crate::spine::{ClassIndex, DiscLevel, PixelBox};
+use crate::spine::{ClassIndex, Corners, DiscLevel, Measurement, PixelBox, VertebraLabel};
 use crate::volume::WindowLevel;
 
 /// One request of the user.
@@ -30,13 +30,51 @@ pub enum UiAction {
     /// Where on the screen the slice is shown now.
     Viewport(Rect),
     /// Change the path typed where no dialog exists; `None` closes the field.
-    EditPath(Option<String>),
+    EditPath(Option<PathEntry>),
+    /// Forget which studies were opened.
+    ClearRecent,
+    /// Ask where to write the report.
+    AskForReportFile,
+    /// Write the report, as JSON, JSON lines or CSV by the ending of the name.
+    SaveReport(PathBuf),
+    /// Put a text on the clipboard.
+    Copy(String),
+    /// Change the text of the command palette; `None` closes it.
+    EditPalette(Option<String>),
+    /// Light colors around the image instead of dark ones, or back.
+    ToggleTheme,
+    /// Load the series so many places further in the list.
+    StepSeries(isize),
     /// Show a slice; beyond the last means the last.
     ShowSlice(usize),
     /// Go on by so many slices.
     StepSlices(isize),
     /// Set brightness and contrast.
     SetWindow(WindowLevel),
+    /// Choose a ready-made display window.
+    ApplyPreset(WindowPreset),
+    /// Show low values bright, or as usual.
+    ToggleInverted,
+    /// Smooth pixels, or show them as they are.
+    ToggleSmooth,
+    /// Turn or mirror the image.
+    Turn(Turn),
+    /// One image pixel on one pixel of the screen.
+    ActualSize,
+    /// Run through the slices, or stop.
+    ToggleCine,
+    /// Slices a second while running.
+    SetCineRate(f64),
+    /// Choose which views are shown.
+    SetLayout(ViewLayout),
+    /// The next layout.
+    NextLayout,
+    /// Send the arrow keys to a pane.
+    FocusPane(Pane),
+    /// Send the arrow keys to the other pane.
+    NextPane,
+    /// Where the other planes cross: row and column of the image.
+    SetCrosshair([f64; 2]),
     /// Move the image by screen points.
     Pan {
         /// Where the slice is shown.
@@ -67,6 +105,37 @@ pub enum UiAction {
     SelectDisc(DiscLevel),
     /// Select a disc and grading and ask for its evidence.
     Explain(Selection),
+    /// Go so many discs down and gradings to the right.
+    MoveSelection {
+        /// Discs, downward.
+        discs: isize,
+        /// Gradings, to the right.
+        gradings: isize,
+    },
+    /// The reader's grade; `None` is the computed one.
+    SetGrade {
+        /// Which.
+        selection: Selection,
+        /// Class.
+        class: Option<ClassIndex>,
+    },
+    /// Make the selected grade so much worse.
+    StepGrade(isize),
+    /// Take back the reader's change of the selected grade.
+    ResetGrade,
+    /// What the reader has to say about a disc.
+    SetComment {
+        /// Which.
+        level: DiscLevel,
+        /// Text.
+        text: String,
+    },
+    /// The reader's name.
+    SetReader(String),
+    /// Sign the results.
+    SignOff,
+    /// Take the signature back.
+    WithdrawSignOff,
     /// Another class for the evidence map; `None` is the predicted one.
     SetEvidenceClass(Option<ClassIndex>),
     /// Another method for the evidence map.
@@ -99,8 +168,32 @@ pub enum UiAction {
     },
     /// Select the box at this place of the list.
     SelectBox(Option<usize>),
-    /// Delete the selected box.
-    DeleteBox,
+    /// Add a measurement.
+    AddMeasurement(Measurement),
+    /// Move the points of the measurement at this place of the list.
+    ChangeMeasurement {
+        /// Place in the list.
+        index: usize,
+        /// The measurement with its new points.
+        measurement: Measurement,
+    },
+    /// Select the measurement at this place of the list.
+    SelectMeasurement(Option<usize>),
+    /// Measure the slip at the selected disc from the outlines.
+    MeasureSlip,
+    /// Move a vertebral body or one of its corners on the slice shown.
+    ReshapeVertebra {
+        /// Which.
+        label: VertebraLabel,
+        /// Its new corners.
+        corners: Corners,
+    },
+    /// Take a vertebral body away.
+    DeleteVertebra(VertebraLabel),
+    /// Add a vertebral body around an image point of the slice shown.
+    AddVertebra(DVec2),
+    /// Delete the selected box or measurement.
+    DeleteSelected,
     /// Take back the last change.
     Undo,
     /// Make it again.
@@ -111,6 +204,19 @@ pub enum UiAction {
     DismissBanner(usize),
     /// Show or hide the page of keys.
     ToggleHelp,
+}
+
+/// A change of the image's orientation on the screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// Clockwise by 90°.
+    Right,
+    /// Counterclockwise by 90°.
+    Left,
+    /// Left and right changed.
+    FlipHorizontally,
+    /// Top and bottom changed.
+    FlipVertically,
 }
 
 /// What lies under the pointer.

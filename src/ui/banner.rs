@@ -8,10 +8,12 @@ use super::theme;
 
 /// One strip a message, each with a button that takes it away.
 pub fn banners_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
+    let colors = theme::of(ui);
     for (index, banner) in state.banners.iter().enumerate() {
         let (fill, text) = match banner.kind {
-            BannerKind::Warning => (theme::WARNING_FILL, theme::WARNING),
-            BannerKind::Error => (theme::ERROR_FILL, theme::ERROR),
+            BannerKind::Done => (colors.good_fill, colors.good),
+            BannerKind::Warning => (colors.warning_fill, colors.warning),
+            BannerKind::Error => (colors.error_fill, colors.error),
         };
         let frame = Frame::new().fill(fill).inner_margin(Margin::symmetric(10, 5));
         Panel::top(("banner", index)).resizable(false).frame(frame).show(ui, |ui| {

@@ -18,13 +18,13 @@ pub fn boxes_panel_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiActi
             actions.push(UiAction::ChooseTool(if drawing { Tool::Window } else { Tool::Box }));
         }
         if state.selected_box.is_some() && ui.small_button("Delete").clicked() {
-            actions.push(UiAction::DeleteBox);
+            actions.push(UiAction::DeleteSelected);
         }
     });
     let boxes: Vec<_> = state.selected_boxes().collect();
     if boxes.is_empty() {
         let text = format!("No box drawn yet for {}, {}.", selection.level, selection.grading.name());
-        ui.label(RichText::new(text).color(theme::TEXT_WEAK));
+        ui.label(RichText::new(text).color(theme::of(ui).text_weak));
         return;
     }
     ui.label(RichText::new(overlap_text("Overlap (IoU) over all slices", state.volume_iou())));
@@ -36,7 +36,9 @@ pub fn boxes_panel_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiActi
                 actions.push(UiAction::SelectBox(Some(index)));
             }
             let rect = slice_box.rect;
-            ui.label(RichText::new(format!("{:.0} × {:.0} px", rect.width, rect.height)).color(theme::TEXT_WEAK));
+            ui.label(
+                RichText::new(format!("{:.0} × {:.0} px", rect.width, rect.height)).color(theme::of(ui).text_weak),
+            );
             ui.label(overlap_text("IoU", state.slice_iou(slice_box.slice)));
             ui.end_row();
         }

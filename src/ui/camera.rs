@@ -1,9 +1,59 @@
 //! Which part of the image is seen, and the way between image pixels and the screen.
 
 use eframe::egui::{Pos2, Rect, Vec2, pos2, vec2};
-use glam::DVec2;
+use glam::{DAffine2, DMat2, DVec2, Vec2Swizzles as _};
 
+use crate::picture::ImageFromScreen;
 use crate::volume::Volume;
+
+/// How the image is turned and mirrored on the screen: one of eight ways.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Orientation {
+    /// Clockwise turns by 90°, 0 to 3, after mirroring.
+    quarter_turns: u8,
+    /// Left and right changed.
+    is_mirrored: bool,
+}
+
+impl Orientation {
+    /// Turned once more clockwise.
+    #[must_use]
+    pub fn rotated_right(self) -> Self {
+        Self { quarter_turns: (self.quarter_turns + 1) % 4, ..self }
+    }
+
+    /// Turned once more counterclockwise.
+    #[must_use]
+    pub fn rotated_left(self) -> Self {
+        Self { quarter_turns: (self.quarter_turns + 3) % 4, ..self }
+    }
+
+    /// Left and right of the screen changed.
+    #[must_use]
+    pub fn flipped_horizontally(self) -> Self {
+        Self { quarter_turns: (4 - self.quarter_turns) % 4, is_mirrored: !self.is_mirrored }
+    }
+
+    /// Top and bottom of the screen changed.
+    #[must_use]
+    pub fn flipped_vertically(self) -> Self {
+        self.flipped_horizontally().rotated_right().rotated_right()
+    }
+
+    /// Whether width and height are exchanged.
+    #[must_use]
+    pub fn is_sideways(self) -> bool {
+        self.quarter_turns % 2 == 1
+    }
+
+    /// Screen direction of an image direction, both with y down.
+    #[must_use]
+    pub fn matrix(self) -> DMat2 {
+        let (sin, cos) = [(0.0, 1.0), (1.0, 0.0), (0.0, -1.0), (-1.0, 0.0)][usize::from(self.quarter_turns % 4)];
+        let mirror = if self.is_mirrored { -1.0 } else { 1.0 };
+        DMat2::from_cols(DVec2::new(cos, sin) * mirror, DVec2::new(-sin, cos))
+    }
+}
 
 /// Zoom and middle of the view, independent of the window's size: resizing keeps the image where it was.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -12,6 +62,8 @@ pub struct Camera {
     pub zoom: f64,
     /// Image point (x, y, in pixels) shown in the middle of the view.
     pub center_image: DVec2,
+    /// How it is turned.
+    pub orientation: Orientation,
 }
 
 /// Smallest and largest magnification.
@@ -21,7 +73,26 @@ impl Camera {
     /// The whole slice, centered.
     #[must_use]
     pub fn fit(image: &ImageFrame) -> Self {
-        Self { zoom: 1.0, center_image: image.center() }
+        Self { zoom: 1.0, center_image: image.center(), orientation: Orientation::default() }
+    }
+
+    /// The whole slice, centered, turned as now.
+    #[must_use]
+    pub fn refitted(self, image: &ImageFrame) -> Self {
+        Self { orientation: self.orientation, ..Self::fit(image) }
+    }
+
+    /// Turned about the middle of the view.
+    #[must_use]
+    pub fn turned(self, turn: impl FnOnce(Orientation) -> Orientation) -> Self {
+        Self { orientation: turn(self.orientation), ..self }
+    }
+
+    /// Magnified so that an image pixel is as wide as `points` of the screen, about the middle of the view.
+    #[must_use]
+    pub fn with_pixel_width(self, image: &ImageFrame, viewport: Rect, points: f64) -> Self {
+        let now = SliceTransform::new(image, viewport, &self).points_per_pixel().x;
+        Self { zoom: (self.zoom * points / now).clamp(ZOOM_RANGE.0, ZOOM_RANGE.1), ..self }
     }
 
     /// Magnified by `factor` with the image point under `anchor` kept in place.
@@ -86,10 +157,12 @@ pub struct SliceTransform {
     pub viewport: Rect,
     /// Screen points per millimeter, the same along x and y.
     pub points_per_mm: f64,
-    /// Screen points per image pixel along x and y.
-    pub points_per_pixel: DVec2,
+    /// How the image is turned.
+    pub orientation: Orientation,
+    /// Size of an image pixel (x, y), mm.
+    pixel_size_mm: DVec2,
     /// Image point (x, y) in the middle of the viewport.
-    pub center_image: DVec2,
+    center_image: DVec2,
 }
 
 impl SliceTransform {
@@ -97,20 +170,32 @@ impl SliceTransform {
     #[must_use]
     pub fn new(image: &ImageFrame, viewport: Rect, camera: &Camera) -> Self {
         let size = image.size_mm();
+        let size = if camera.orientation.is_sideways() { size.yx() } else { size };
         let fit = (f64::from(viewport.width()) / size.x).min(f64::from(viewport.height()) / size.y);
-        let points_per_mm = fit.max(1e-3) * camera.zoom;
         Self {
             viewport,
-            points_per_mm,
-            points_per_pixel: image.pixel_size_mm * points_per_mm,
+            points_per_mm: fit.max(1e-3) * camera.zoom,
+            orientation: camera.orientation,
+            pixel_size_mm: image.pixel_size_mm,
             center_image: camera.center_image,
         }
+    }
+
+    /// Screen points per image pixel along the image's x and y.
+    #[must_use]
+    pub fn points_per_pixel(&self) -> DVec2 {
+        self.pixel_size_mm * self.points_per_mm
+    }
+
+    /// The linear part: screen points per image pixel, as a matrix.
+    fn screen_from_pixels(&self) -> DMat2 {
+        self.orientation.matrix() * DMat2::from_diagonal(self.points_per_pixel())
     }
 
     /// Where an image point lies on the screen.
     #[must_use]
     pub fn screen_from_image(&self, image: DVec2) -> Pos2 {
-        let offset = (image - self.center_image) * self.points_per_pixel;
+        let offset = self.screen_from_pixels() * (image - self.center_image);
         self.viewport.center() + vec2(offset.x as f32, offset.y as f32)
     }
 
@@ -118,14 +203,30 @@ impl SliceTransform {
     #[must_use]
     pub fn image_from_screen(&self, screen: Pos2) -> DVec2 {
         let offset = screen - self.viewport.center();
-        self.center_image + DVec2::new(f64::from(offset.x), f64::from(offset.y)) / self.points_per_pixel
+        let offset = DVec2::new(f64::from(offset.x), f64::from(offset.y));
+        self.center_image + self.orientation.matrix().transpose() * offset / self.points_per_pixel()
+    }
+
+    /// The same map for the renderer.
+    #[must_use]
+    pub fn placement(&self) -> ImageFromScreen {
+        let middle = self.viewport.center();
+        let middle = DVec2::new(f64::from(middle.x), f64::from(middle.y));
+        let linear = self.screen_from_pixels().inverse();
+        let translation = self.center_image - linear * middle;
+        ImageFromScreen::from_affine(DAffine2::from_mat2_translation(linear, translation))
+    }
+
+    /// A rectangle of the image on the screen, given two opposite corners.
+    #[must_use]
+    pub fn screen_rect(&self, corner: DVec2, opposite: DVec2) -> Rect {
+        Rect::from_two_pos(self.screen_from_image(corner), self.screen_from_image(opposite))
     }
 
     /// The whole image on the screen, pixel edges included; may reach beyond the viewport.
     #[must_use]
     pub fn image_rect(&self, image: &ImageFrame) -> Rect {
-        let corner = DVec2::new(image.columns as f64, image.rows as f64) - 0.5;
-        Rect::from_min_max(self.screen_from_image(DVec2::splat(-0.5)), self.screen_from_image(corner))
+        self.screen_rect(DVec2::splat(-0.5), DVec2::new(image.columns as f64, image.rows as f64) - 0.5)
     }
 }
 
@@ -166,9 +267,42 @@ mod tests {
 
     #[test]
     fn screen_and_image_round_trip() {
-        let camera = Camera { zoom: 2.5, center_image: DVec2::new(20.0, 70.0) };
-        let transform = SliceTransform::new(&IMAGE, viewport(), &camera);
+        let mut camera = Camera { zoom: 2.5, center_image: DVec2::new(20.0, 70.0), ..Camera::fit(&IMAGE) };
         let point = DVec2::new(12.25, 33.5);
-        assert!((transform.image_from_screen(transform.screen_from_image(point)) - point).length() < 1e-4);
+        let turns: [fn(Orientation) -> Orientation; 4] = [
+            Orientation::rotated_right,
+            Orientation::flipped_horizontally,
+            Orientation::rotated_left,
+            Orientation::flipped_vertically,
+        ];
+        for turn in turns {
+            let transform = SliceTransform::new(&IMAGE, viewport(), &camera);
+            let screen = transform.screen_from_image(point);
+            assert!((transform.image_from_screen(screen) - point).length() < 1e-4);
+            let drawn = transform.placement().image(DVec2::new(f64::from(screen.x), f64::from(screen.y)));
+            assert!((drawn - point).length() < 1e-4, "pixels lie where outlines do");
+            camera = camera.turned(turn);
+        }
+    }
+
+    #[test]
+    fn turns_and_flips_are_those_of_the_screen() {
+        let upright = Orientation::default();
+        let right = |orientation: Orientation| orientation.matrix() * DVec2::X;
+        let down = |orientation: Orientation| orientation.matrix() * DVec2::Y;
+        assert_eq!(right(upright.rotated_right()), DVec2::Y);
+        assert_eq!(down(upright.rotated_right()), -DVec2::X);
+        let turned = upright.rotated_right().flipped_horizontally();
+        assert_eq!((right(turned), down(turned)), (DVec2::Y, DVec2::X));
+        let turned = upright.rotated_right().flipped_vertically();
+        assert_eq!((right(turned), down(turned)), (-DVec2::Y, -DVec2::X));
+        assert_eq!(upright.rotated_left().rotated_right(), upright);
+        assert_eq!(upright.flipped_vertically().flipped_horizontally(), upright.rotated_left().rotated_left());
+    }
+
+    #[test]
+    fn one_to_one_shows_a_pixel_a_pixel() {
+        let camera = Camera::fit(&IMAGE).with_pixel_width(&IMAGE, viewport(), 2.0);
+        assert!((SliceTransform::new(&IMAGE, viewport(), &camera).points_per_pixel().x - 2.0).abs() < 1e-9);
     }
 }

@@ -1,205 +1,186 @@
-//! Every command of the window in one list: menus, shortcuts and the help page are made from it.
+//! Every command of the window in one table: menus, palette, shortcuts, tooltips and the help page are made from it.
 
 use eframe::egui::{self, Key, KeyboardShortcut, Modifiers};
 
-use super::action::UiAction;
-use super::state::{Tool, ViewerState};
+use super::action::{Turn, UiAction};
+use super::state::{Pane, Tool, ViewerState, WindowPreset};
+use crate::spine::MeasurementKind;
 
-/// Something the user can ask for by menu or key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum UiCommand {
-    /// Choose a folder with a study.
-    OpenFolder,
-    /// Write and open the synthetic study.
-    OpenDemo,
-    /// Close the study.
-    CloseStudy,
-    /// End the program.
-    Quit,
-    /// Take back the last change.
-    Undo,
-    /// Make the change again that was taken back.
-    Redo,
-    /// Delete the selected box.
-    DeleteBox,
-    /// One slice back.
-    PreviousSlice,
-    /// One slice on.
-    NextSlice,
-    /// Ten slices back.
-    TenSlicesBack,
-    /// Ten slices on.
-    TenSlicesOn,
-    /// First slice.
-    FirstSlice,
-    /// Last slice.
-    LastSlice,
-    /// Drag changes brightness and contrast.
-    WindowTool,
-    /// Drag moves the image.
-    PanTool,
-    /// Drag magnifies.
-    ZoomTool,
-    /// Drag draws a box.
-    BoxTool,
-    /// Fit the slice into the view.
-    FitView,
-    /// Back to fit, default window and window tool.
-    ResetView,
-    /// More, less or no texts and outlines on the image.
-    CycleAnnotations,
-    /// Show or hide the evidence map.
-    ToggleEvidence,
-    /// Show the keys.
-    Help,
+const fn key(key: Key) -> KeyboardShortcut {
+    KeyboardShortcut::new(Modifiers::NONE, key)
+}
+
+const fn shift(key: Key) -> KeyboardShortcut {
+    KeyboardShortcut::new(Modifiers::SHIFT, key)
+}
+
+const fn alt(key: Key) -> KeyboardShortcut {
+    KeyboardShortcut::new(Modifiers::ALT, key)
+}
+
+const fn ctrl(key: Key) -> KeyboardShortcut {
+    KeyboardShortcut::new(Modifiers::COMMAND, key)
+}
+
+const fn ctrl_shift(key: Key) -> KeyboardShortcut {
+    KeyboardShortcut::new(Modifiers::COMMAND.plus(Modifiers::SHIFT), key)
+}
+
+/// Makes the enum and its tables from one list: name, label, keys (the first is shown in menus), action.
+macro_rules! commands {
+    ($($name:ident $label:literal [$($key:expr),*] $action:expr;)*) => {
+        /// Something the user can ask for by menu, palette or key.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[allow(missing_docs, reason = "the labels are the documentation")]
+        pub enum UiCommand {
+            $(#[doc = $label] $name,)*
+        }
+
+        impl UiCommand {
+            /// All commands, in the order of the help page.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+
+            /// What menus, palette and help page call it.
+            #[must_use]
+            pub fn label(self) -> &'static str {
+                match self { $(Self::$name => $label,)* }
+            }
+
+            /// Keys that give the command; the first is the one that menus show.
+            #[must_use]
+            pub fn shortcuts(self) -> &'static [KeyboardShortcut] {
+                match self { $(Self::$name => const { &[$($key),*] },)* }
+            }
+
+            /// The action that the command stands for.
+            #[must_use]
+            pub fn action(self) -> UiAction {
+                match self { $(Self::$name => $action,)* }
+            }
+        }
+    };
+}
+
+commands! {
+    OpenFolder "Open folder…" [ctrl(Key::O)] UiAction::AskForFolder;
+    OpenDemo "Open demo" [] UiAction::OpenDemo;
+    CloseStudy "Close study" [ctrl(Key::W)] UiAction::CloseStudy;
+    SaveReport "Save report…" [ctrl(Key::S)] UiAction::AskForReportFile;
+    ClearRecent "Clear recent studies" [] UiAction::ClearRecent;
+    Quit "Quit" [ctrl(Key::Q)] UiAction::Quit;
+    Undo "Undo" [ctrl(Key::Z)] UiAction::Undo;
+    Redo "Redo" [ctrl_shift(Key::Z), ctrl(Key::Y)] UiAction::Redo;
+    DeleteSelected "Delete selected" [key(Key::Delete), key(Key::Backspace)] UiAction::DeleteSelected;
+    PreviousSlice "Previous slice" [key(Key::ArrowUp)] UiAction::StepSlices(-1);
+    NextSlice "Next slice" [key(Key::ArrowDown)] UiAction::StepSlices(1);
+    TenSlicesBack "Ten slices back" [shift(Key::ArrowUp), key(Key::PageUp)] UiAction::StepSlices(-10);
+    TenSlicesOn "Ten slices on" [shift(Key::ArrowDown), key(Key::PageDown)] UiAction::StepSlices(10);
+    FirstSlice "First slice" [key(Key::Home)] UiAction::ShowSlice(0);
+    LastSlice "Last slice" [key(Key::End)] UiAction::ShowSlice(usize::MAX);
+    PreviousSeries "Previous series" [key(Key::ArrowLeft)] UiAction::StepSeries(-1);
+    NextSeries "Next series" [key(Key::ArrowRight)] UiAction::StepSeries(1);
+    Cine "Run through the slices" [key(Key::C)] UiAction::ToggleCine;
+    NextPane "Arrow keys: image or table" [key(Key::Tab)] UiAction::NextPane;
+    DiscUp "Disc above" [alt(Key::ArrowUp)] UiAction::MoveSelection { discs: -1, gradings: 0 };
+    DiscDown "Disc below" [alt(Key::ArrowDown)] UiAction::MoveSelection { discs: 1, gradings: 0 };
+    GradingLeft "Grading to the left" [alt(Key::ArrowLeft)] UiAction::MoveSelection { discs: 0, gradings: -1 };
+    GradingRight "Grading to the right" [alt(Key::ArrowRight)] UiAction::MoveSelection { discs: 0, gradings: 1 };
+    GradeWorse "Grade one worse" [key(Key::Plus), key(Key::Equals)] UiAction::StepGrade(1);
+    GradeMilder "Grade one milder" [key(Key::Minus)] UiAction::StepGrade(-1);
+    GradeAsComputed "Back to the computed grade" [alt(Key::Backspace)] UiAction::ResetGrade;
+    SignOff "Sign off" [ctrl(Key::Enter)] UiAction::SignOff;
+    WindowTool "Window tool" [key(Key::W)] UiAction::ChooseTool(Tool::Window);
+    PanTool "Pan tool" [key(Key::T)] UiAction::ChooseTool(Tool::Pan);
+    ZoomTool "Zoom tool" [key(Key::Z)] UiAction::ChooseTool(Tool::Zoom);
+    ScrollTool "Scroll tool" [key(Key::S)] UiAction::ChooseTool(Tool::Scroll);
+    CrosshairTool "Crosshair tool" [key(Key::X)] UiAction::ChooseTool(Tool::Crosshair);
+    BoxTool "Box tool" [key(Key::B)] UiAction::ChooseTool(Tool::Box);
+    VertebraTool "Vertebra tool" [key(Key::V)] UiAction::ChooseTool(Tool::Vertebra);
+    LengthTool "Measure length" [key(Key::D)] UiAction::ChooseTool(Tool::Measure(MeasurementKind::Length));
+    AngleTool "Measure angle" [key(Key::A)] UiAction::ChooseTool(Tool::Measure(MeasurementKind::Angle));
+    CobbTool "Measure Cobb angle" [key(Key::K)] UiAction::ChooseTool(Tool::Measure(MeasurementKind::Cobb));
+    SlipTool "Measure slip" [key(Key::M)] UiAction::ChooseTool(Tool::Measure(MeasurementKind::Slip));
+    MeasureSlip "Measure slip of the selected disc" [shift(Key::M)] UiAction::MeasureSlip;
+    FitView "Fit to window" [key(Key::F)] UiAction::FitView;
+    ActualSize "One to one" [shift(Key::F)] UiAction::ActualSize;
+    ResetView "Reset view" [key(Key::Escape)] UiAction::ResetView;
+    WindowHeader "Window as recorded" [key(Key::Num1)] UiAction::ApplyPreset(WindowPreset::Header);
+    WindowSeries "Window from the series" [key(Key::Num2)] UiAction::ApplyPreset(WindowPreset::Series);
+    WindowSlice "Window from this slice" [key(Key::Num3)] UiAction::ApplyPreset(WindowPreset::Slice);
+    WindowVertebrae "Window with vertebrae mid-gray" [key(Key::Num4)] UiAction::ApplyPreset(WindowPreset::Vertebrae);
+    WindowWide "Wide window" [key(Key::Num5)] UiAction::ApplyPreset(WindowPreset::Wide);
+    Invert "Invert gray values" [key(Key::N)] UiAction::ToggleInverted;
+    Smooth "Smooth pixels" [key(Key::P)] UiAction::ToggleSmooth;
+    RotateRight "Rotate right" [key(Key::R)] UiAction::Turn(Turn::Right);
+    RotateLeft "Rotate left" [shift(Key::R)] UiAction::Turn(Turn::Left);
+    FlipHorizontally "Flip left to right" [] UiAction::Turn(Turn::FlipHorizontally);
+    FlipVertically "Flip top to bottom" [] UiAction::Turn(Turn::FlipVertically);
+    NextLayout "Next layout: slice, planes, disc" [key(Key::L)] UiAction::NextLayout;
+    CycleAnnotations "Cycle annotations" [key(Key::Space), key(Key::I)] UiAction::CycleAnnotations;
+    ToggleEvidence "Show evidence" [key(Key::E)] UiAction::ToggleEvidence;
+    Palette "Command palette" [ctrl(Key::P), ctrl_shift(Key::P)] UiAction::EditPalette(Some(String::new()));
+    ToggleTheme "Light or dark theme" [] UiAction::ToggleTheme;
+    Help "Keys and mouse" [key(Key::F1)] UiAction::ToggleHelp;
 }
 
 impl UiCommand {
-    /// All commands, in the order of the help page.
-    pub const ALL: [Self; 22] = [
-        Self::OpenFolder,
-        Self::OpenDemo,
-        Self::CloseStudy,
-        Self::Quit,
-        Self::Undo,
-        Self::Redo,
-        Self::DeleteBox,
-        Self::PreviousSlice,
-        Self::NextSlice,
-        Self::TenSlicesBack,
-        Self::TenSlicesOn,
-        Self::FirstSlice,
-        Self::LastSlice,
-        Self::WindowTool,
-        Self::PanTool,
-        Self::ZoomTool,
-        Self::BoxTool,
-        Self::FitView,
-        Self::ResetView,
-        Self::CycleAnnotations,
-        Self::ToggleEvidence,
-        Self::Help,
-    ];
-
-    /// What menus and the help page call it.
-    #[must_use]
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::OpenFolder => "Open folder…",
-            Self::OpenDemo => "Open demo",
-            Self::CloseStudy => "Close study",
-            Self::Quit => "Quit",
-            Self::Undo => "Undo",
-            Self::Redo => "Redo",
-            Self::DeleteBox => "Delete selected box",
-            Self::PreviousSlice => "Previous slice",
-            Self::NextSlice => "Next slice",
-            Self::TenSlicesBack => "Ten slices back",
-            Self::TenSlicesOn => "Ten slices on",
-            Self::FirstSlice => "First slice",
-            Self::LastSlice => "Last slice",
-            Self::WindowTool => "Window tool",
-            Self::PanTool => "Pan tool",
-            Self::ZoomTool => "Zoom tool",
-            Self::BoxTool => "Box tool",
-            Self::FitView => "Fit to window",
-            Self::ResetView => "Reset view",
-            Self::CycleAnnotations => "Cycle annotations",
-            Self::ToggleEvidence => "Show evidence",
-            Self::Help => "Keys and mouse",
-        }
-    }
-
-    /// Keys that give the command; the first is the one that menus show.
-    #[must_use]
-    pub fn shortcuts(self) -> Vec<KeyboardShortcut> {
-        let key = |key| KeyboardShortcut::new(Modifiers::NONE, key);
-        let shift = |key| KeyboardShortcut::new(Modifiers::SHIFT, key);
-        let command = |key| KeyboardShortcut::new(Modifiers::COMMAND, key);
-        match self {
-            Self::OpenFolder => vec![command(Key::O)],
-            Self::OpenDemo | Self::CloseStudy => vec![],
-            Self::Quit => vec![command(Key::Q)],
-            Self::Undo => vec![command(Key::Z)],
-            Self::Redo => vec![KeyboardShortcut::new(Modifiers::COMMAND.plus(Modifiers::SHIFT), Key::Z)],
-            Self::DeleteBox => vec![key(Key::Delete), key(Key::Backspace)],
-            Self::PreviousSlice => vec![key(Key::ArrowUp)],
-            Self::NextSlice => vec![key(Key::ArrowDown)],
-            Self::TenSlicesBack => vec![shift(Key::ArrowUp), key(Key::PageUp)],
-            Self::TenSlicesOn => vec![shift(Key::ArrowDown), key(Key::PageDown)],
-            Self::FirstSlice => vec![key(Key::Home)],
-            Self::LastSlice => vec![key(Key::End)],
-            Self::WindowTool => vec![key(Key::W)],
-            Self::PanTool => vec![key(Key::T)],
-            Self::ZoomTool => vec![key(Key::Z)],
-            Self::BoxTool => vec![key(Key::B)],
-            Self::FitView => vec![key(Key::F)],
-            Self::ResetView => vec![key(Key::Escape)],
-            Self::CycleAnnotations => vec![key(Key::Space), key(Key::I)],
-            Self::ToggleEvidence => vec![key(Key::E)],
-            Self::Help => vec![key(Key::F1)],
-        }
-    }
-
-    /// The action that the command stands for.
-    #[must_use]
-    pub fn action(self) -> UiAction {
-        match self {
-            Self::OpenFolder => UiAction::AskForFolder,
-            Self::OpenDemo => UiAction::OpenDemo,
-            Self::CloseStudy => UiAction::CloseStudy,
-            Self::Quit => UiAction::Quit,
-            Self::Undo => UiAction::Undo,
-            Self::Redo => UiAction::Redo,
-            Self::DeleteBox => UiAction::DeleteBox,
-            Self::PreviousSlice => UiAction::StepSlices(-1),
-            Self::NextSlice => UiAction::StepSlices(1),
-            Self::TenSlicesBack => UiAction::StepSlices(-10),
-            Self::TenSlicesOn => UiAction::StepSlices(10),
-            Self::FirstSlice => UiAction::ShowSlice(0),
-            Self::LastSlice => UiAction::ShowSlice(usize::MAX),
-            Self::WindowTool => UiAction::ChooseTool(Tool::Window),
-            Self::PanTool => UiAction::ChooseTool(Tool::Pan),
-            Self::ZoomTool => UiAction::ChooseTool(Tool::Zoom),
-            Self::BoxTool => UiAction::ChooseTool(Tool::Box),
-            Self::FitView => UiAction::FitView,
-            Self::ResetView => UiAction::ResetView,
-            Self::CycleAnnotations => UiAction::CycleAnnotations,
-            Self::ToggleEvidence => UiAction::ToggleEvidence,
-            Self::Help => UiAction::ToggleHelp,
-        }
-    }
-
     /// The keys in words, for menus and help; empty where there are none.
     #[must_use]
     pub fn keys_text(self, ctx: &egui::Context) -> String {
         let keys: Vec<String> = self.shortcuts().iter().map(|shortcut| ctx.format_shortcut(shortcut)).collect();
         keys.join(", ")
     }
+
+    /// The label with its keys, for tooltips.
+    #[must_use]
+    pub fn hint(self, ctx: &egui::Context) -> String {
+        let keys = self.keys_text(ctx);
+        if keys.is_empty() { self.label().to_owned() } else { format!("{} ({keys})", self.label()) }
+    }
+
+    /// What a key means while the table has the arrow keys.
+    fn in_table(self) -> Self {
+        match self {
+            Self::PreviousSlice => Self::DiscUp,
+            Self::NextSlice => Self::DiscDown,
+            Self::PreviousSeries => Self::GradingLeft,
+            Self::NextSeries => Self::GradingRight,
+            other => other,
+        }
+    }
 }
 
 /// Takes the shortcuts out of this frame's input; none while a text field has the keyboard.
 pub fn take_shortcuts(ctx: &egui::Context, state: &ViewerState, actions: &mut Vec<UiAction>) {
-    let held = ctx.input(|input| input.key_down(Key::H)) && !ctx.text_edit_focused();
+    let is_typing = ctx.text_edit_focused();
+    let held = ctx.input(|input| input.key_down(Key::H)) && !is_typing;
     if held != state.evidence.held_back {
         actions.push(UiAction::HoldEvidence(held));
     }
-    if ctx.text_edit_focused() {
+    if is_typing {
         return;
     }
+    // A control that has the keyboard (Shift+Tab enters them) takes the keys that controls are worked with.
+    let has_focus = ctx.memory(egui::Memory::focused).is_some();
+    let is_for_controls = |shortcut: &KeyboardShortcut| {
+        let keys = [Key::Tab, Key::Space, Key::ArrowUp, Key::ArrowDown, Key::ArrowLeft, Key::ArrowRight];
+        has_focus && shortcut.modifiers.is_none() && keys.contains(&shortcut.logical_key)
+    };
     let mut shortcuts: Vec<(KeyboardShortcut, UiCommand)> = UiCommand::ALL
-        .into_iter()
-        .flat_map(|command| command.shortcuts().into_iter().map(move |shortcut| (shortcut, command)))
+        .iter()
+        .flat_map(|command| command.shortcuts().iter().map(|shortcut| (*shortcut, *command)))
+        .filter(|(shortcut, _)| !is_for_controls(shortcut))
         .collect();
     // Plain keys match with Shift held too, so those with modifiers come first.
     shortcuts.sort_by_key(|(shortcut, _)| {
         let held = shortcut.modifiers;
         3 - u8::from(held.shift) - u8::from(held.command) - u8::from(held.alt)
     });
+    let table = state.view.pane == Pane::Table;
     ctx.input_mut(|input| {
         for (shortcut, command) in shortcuts {
             for _ in 0..input.count_and_consume_key(shortcut.modifiers, shortcut.logical_key) {
-                actions.push(command.action());
+                actions.push(if table { command.in_table().action() } else { command.action() });
             }
         }
     });
@@ -210,11 +191,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_two_commands_share_a_key() {
-        let mut seen = std::collections::HashSet::new();
+    fn no_two_commands_share_a_key_or_a_name() {
+        let (mut keys, mut names) = (std::collections::HashSet::new(), std::collections::HashSet::new());
         for command in UiCommand::ALL {
+            assert!(names.insert(command.label()), "{command:?} has the name of another command");
             for shortcut in command.shortcuts() {
-                assert!(seen.insert(shortcut), "{command:?} takes a key of another command");
+                assert!(keys.insert(*shortcut), "{command:?} takes a key of another command");
             }
         }
     }

@@ -37,25 +37,25 @@ pub fn evidence_panel_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiA
         }
     });
     let Some(selection) = state.selection else {
-        ui.label(RichText::new("Select a grade in the table.").color(theme::TEXT_WEAK));
+        ui.label(RichText::new("Select a grade in the table.").color(theme::of(ui).text_weak));
         return;
     };
-    ui.label(status_text(state, selection));
+    ui.label(status_text(ui, state, selection));
     Grid::new("evidence").num_columns(2).spacing(vec2(10.0, 5.0)).show(ui, |ui| {
         level_ui(ui, selection, actions);
         computation_ui(ui, state, selection, actions);
         display_ui(ui, state, actions);
     });
     let note = "Supporting evidence of the network, not a segmentation.";
-    ui.label(RichText::new(note).small().color(theme::TEXT_WEAK));
+    ui.label(RichText::new(note).small().color(theme::of(ui).text_weak));
 }
 
 /// What the map shows and how far it has come.
-fn status_text(state: &ViewerState, Selection { level, grading }: Selection) -> RichText {
+fn status_text(ui: &Ui, state: &ViewerState, Selection { level, grading }: Selection) -> RichText {
     let head = format!("{level}  {}", grading.name());
     let evidence = &state.evidence;
     let text = match (&evidence.map, evidence.request.error()) {
-        (_, Some(error)) => return RichText::new(format!("{head}: {}", error.chain())).color(theme::ERROR),
+        (_, Some(error)) => return RichText::new(format!("{head}: {}", error.chain())).color(theme::of(ui).error),
         (Some(map), None) => {
             let refining = if evidence.request.pending().is_some() { ", getting sharper" } else { "" };
             let maps = if map.augmentations == 1 { "1 view" } else { &format!("{} views", map.augmentations) };

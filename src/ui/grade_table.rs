@@ -1,13 +1,15 @@
 //! The table of grades: a row for each disc, a column for each grading.
 
 use eframe::egui::{
-    self, Align2, CursorIcon, Pos2, Rect, Response, RichText, Role, Sense, Stroke, StrokeKind, Ui, WidgetInfo,
+    self, Align2, CursorIcon, Pos2, Rect, Response, RichText, Role, Sense, Shape, Stroke, StrokeKind, TextFormat, Ui,
+    WidgetInfo,
 };
 use eframe::egui::{pos2, vec2};
 
 use super::action::UiAction;
-use super::state::{DiscGrades, Selection, ViewerState, predicted_class};
-use super::theme;
+use super::state::{DiscGrades, Pane, Selection, ShownGrade, ViewerState};
+use super::theme::{self, Palette};
+use super::{criteria, review_panel};
 use crate::spine::{ClassIndex, DiscLevel, Grading};
 use crate::worker::Loadable;
 
@@ -22,8 +24,8 @@ enum Cell {
     Waiting,
     /// There is no such disc in the scan.
     Absent,
-    /// The predicted class and its probability.
-    Grade { class: ClassIndex, probability: f32 },
+    /// Computed, and perhaps changed by the reader.
+    Grade(ShownGrade),
     /// Grading failed.
     Failed(String),
 }
@@ -37,7 +39,8 @@ pub fn grade_table_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiActi
                 actions.push(UiAction::Grade);
             }
         } else {
-            ui.label(RichText::new("click a grade to see its evidence").small().color(theme::TEXT_WEAK));
+            let text = "click: evidence, right click: change";
+            ui.label(RichText::new(text).small().color(theme::of(ui).text_weak));
         }
     });
     let size = vec2(ui.available_width(), HEADER_HEIGHT + ROW_HEIGHT * DiscLevel::ALL.len() as f32);
@@ -92,37 +95,79 @@ fn header_ui(ui: &Ui, state: &ViewerState, top: f32, columns: &[f32; 10]) {
     let font = theme::image_font(11.0);
     let middle = |first: usize, last: usize, y: f32| pos2(f32::midpoint(columns[first], columns[last]), y);
     for (first, name) in [(3, "Endplate"), (5, "Marrow")] {
-        painter.text(middle(first, first + 2, top + 8.0), Align2::CENTER_CENTER, name, font.clone(), theme::TEXT);
+        painter.text(
+            middle(first, first + 2, top + 8.0),
+            Align2::CENTER_CENTER,
+            name,
+            font.clone(),
+            theme::of(ui).text,
+        );
     }
     for grading in Grading::ALL {
         let column = grading.index() + 1;
         let mark = if state.experimental[grading].is_some() { "*" } else { "" };
         let text = format!("{}{mark}", heading(grading));
-        painter.text(middle(column, column + 1, top + 23.0), Align2::CENTER_CENTER, text, font.clone(), theme::TEXT);
+        painter.text(
+            middle(column, column + 1, top + 23.0),
+            Align2::CENTER_CENTER,
+            text,
+            font.clone(),
+            theme::of(ui).text,
+        );
         let rect = Rect::from_min_max(pos2(columns[column], top), pos2(columns[column + 1], top + HEADER_HEIGHT));
         let response = ui.interact(rect, ui.scope_id().with(("grade heading", column)), Sense::hover());
-        response.on_hover_ui(|ui| {
-            ui.label(RichText::new(grading.name()).strong());
-            if let Some(reason) = &state.experimental[grading] {
-                ui.label(RichText::new(format!("Experimental: {reason}")).color(theme::WARNING));
+        response.on_hover_ui(|ui| scale_ui(ui, state, grading, None));
+    }
+}
+
+/// A grading explained: every class in words, the definition's source, and the probabilities of one disc.
+fn scale_ui(ui: &mut Ui, state: &ViewerState, grading: Grading, grades: Option<(&DiscGrades, ShownGrade)>) {
+    ui.set_max_width(430.0);
+    ui.label(RichText::new(grading.name()).strong());
+    ui.label(criteria::about(grading));
+    egui::Grid::new("classes").num_columns(3).spacing(vec2(10.0, 3.0)).show(ui, |ui| {
+        for class in 0..grading.classes() {
+            let name = RichText::new(grading.class_name(class));
+            let counts = grades.is_some_and(|(_, grade)| grade.class() == class);
+            ui.label(if counts { name.strong().color(theme::of(ui).accent) } else { name });
+            if let Some((grades, _)) = grades {
+                ui.label(format!("{:.0} %", grades[grading].get(class).copied().unwrap_or_default() * 100.0));
             }
-        });
+            ui.add(egui::Label::new(criteria::criterion(grading, class)).wrap());
+            ui.end_row();
+        }
+    });
+    if let Some((_, ShownGrade { computed, edited: Some(edited), .. })) = grades {
+        let text = format!("Reader: {}. Computed: {}.", grading.class_name(edited), grading.class_name(computed));
+        ui.label(RichText::new(text).color(theme::of(ui).accent));
+    }
+    ui.label(RichText::new(criteria::source(grading)).small().color(theme::of(ui).text_weak));
+    if let Some(reason) = &state.experimental[grading] {
+        ui.label(RichText::new(format!("Experimental: {reason}")).color(theme::of(ui).warning));
     }
 }
 
 fn level_ui(ui: &Ui, state: &ViewerState, level: DiscLevel, rect: Rect, actions: &mut Vec<UiAction>) {
+    let colors = theme::of(ui);
     let found = state.disc(level).is_some();
     let response = ui.interact(rect, ui.scope_id().with(("grade row", level)), Sense::click());
     response.widget_info(|| WidgetInfo::labeled(Role::Button, found, format!("Show {level}")));
     let selected = state.selection.is_some_and(|selection| selection.level == level);
     let color = if selected || response.hovered() && found {
-        theme::ACCENT
+        colors.accent
     } else if found {
-        theme::TEXT_STRONG
+        colors.text_strong
     } else {
-        theme::TEXT_WEAK
+        colors.text_weak
     };
     ui.painter().text(rect.left_center(), Align2::LEFT_CENTER, level, theme::image_font(13.0), color);
+    let comment = state.findings.review.comment_of(level);
+    let response = if comment.is_empty() {
+        response
+    } else {
+        ui.painter().circle_filled(rect.right_top() + vec2(-4.0, 7.0), 3.0, colors.accent);
+        response.on_hover_text(comment)
+    };
     if found && response.on_hover_cursor(CursorIcon::PointingHand).clicked() {
         actions.push(UiAction::SelectDisc(level));
     }
@@ -130,11 +175,7 @@ fn level_ui(ui: &Ui, state: &ViewerState, level: DiscLevel, rect: Rect, actions:
 
 fn cell_of(state: &ViewerState, selection: Selection) -> Cell {
     match state.grades.get(&selection.level) {
-        Some(Loadable::Ready(grades)) => {
-            let probabilities = &grades[selection.grading];
-            let class = predicted_class(probabilities);
-            Cell::Grade { class, probability: probabilities.get(class).copied().unwrap_or_default() }
-        }
+        Some(Loadable::Ready(_)) => state.grade(selection).map_or(Cell::Waiting, Cell::Grade),
         Some(Loadable::Failed(error)) => Cell::Failed(error.chain()),
         Some(Loadable::Pending(_)) => Cell::Waiting,
         Some(Loadable::Idle) | None => {
@@ -157,47 +198,70 @@ fn cell_ui(ui: &Ui, state: &ViewerState, selection: Selection, rect: Rect, actio
     let Selection { level, grading } = selection;
     let cell = cell_of(state, selection);
     let response = ui.interact(rect, ui.scope_id().with(("grade", level, grading)), Sense::click());
-    let painter = ui.painter();
+    let (painter, colors) = (ui.painter(), theme::of(ui));
     match &cell {
         Cell::Waiting | Cell::Absent => {
-            painter.rect_filled(rect, 3.0, theme::PANEL.lerp_to_gamma(theme::RAISED, 0.7));
+            painter.rect_filled(rect, 3.0, colors.panel.lerp_to_gamma(colors.raised, 0.7));
             if matches!(cell, Cell::Waiting) {
-                painter.text(rect.center(), Align2::CENTER_CENTER, "…", theme::image_font(12.0), theme::LINE);
+                painter.text(rect.center(), Align2::CENTER_CENTER, "…", theme::image_font(12.0), colors.line);
             }
         }
         Cell::Failed(_) => {
-            painter.rect_filled(rect, 3.0, theme::ERROR_FILL);
-            painter.text(rect.center(), Align2::CENTER_CENTER, "!", theme::image_font(14.0), theme::ERROR);
+            painter.rect_filled(rect, 3.0, colors.error_fill);
+            painter.text(rect.center(), Align2::CENTER_CENTER, "!", theme::image_font(14.0), colors.error);
         }
-        Cell::Grade { class, probability } => {
-            let dimmed = state.experimental[grading].is_some();
-            grade_ui(painter, rect, grading, *class, *probability, dimmed);
+        Cell::Grade(grade) => {
+            let dimmed = state.experimental[grading].is_some() && grade.edited.is_none();
+            grade_ui(painter, colors, rect, grading, grade, dimmed);
         }
     }
     let selected = state.selection == Some(selection);
     if selected || response.hovered() && matches!(cell, Cell::Grade { .. }) {
-        let stroke = Stroke::new(if selected { 2.0 } else { 1.0 }, theme::ACCENT);
-        painter.rect_stroke(rect, 3.0, stroke, StrokeKind::Inside);
+        // The cell that the arrow keys move is framed more strongly.
+        let width = if !selected {
+            1.0
+        } else if state.view.pane == Pane::Table {
+            3.0
+        } else {
+            2.0
+        };
+        painter.rect_stroke(rect, 3.0, Stroke::new(width, colors.accent), StrokeKind::Inside);
     }
     let ready = matches!(cell, Cell::Grade { .. });
     response.widget_info(|| WidgetInfo::selected(Role::Button, ready, selected, cell_label(selection, &cell)));
     let response = cell_tooltip(response, state, selection, &cell);
-    if ready && response.on_hover_cursor(CursorIcon::PointingHand).clicked() {
-        actions.push(UiAction::Explain(selection));
+    if let Cell::Grade(grade) = cell {
+        response.context_menu(|ui| review_panel::grade_menu_ui(ui, selection, grade, actions));
+        if response.on_hover_cursor(CursorIcon::PointingHand).clicked() {
+            actions.push(UiAction::Explain(selection));
+            actions.push(UiAction::FocusPane(Pane::Table));
+        }
     }
 }
 
-fn grade_ui(painter: &egui::Painter, rect: Rect, grading: Grading, class: ClassIndex, probability: f32, dimmed: bool) {
-    let severity = grading.severity(class);
-    let (mut fill, mut text) = (theme::severity_fill(severity), theme::severity_text(severity));
+fn grade_ui(painter: &egui::Painter, colors: &Palette, rect: Rect, grading: Grading, grade: &ShownGrade, dimmed: bool) {
+    let severity = grading.severity(grade.class());
+    let (mut fill, mut text) = (colors.severity_fill(severity), colors.severity_text(severity));
     if dimmed {
-        (fill, text) = (theme::PANEL.lerp_to_gamma(fill, 0.35), theme::TEXT_WEAK);
+        (fill, text) = (colors.panel.lerp_to_gamma(fill, 0.35), colors.text_weak);
     }
     painter.rect_filled(rect, 3.0, fill);
     let at = |dy: f32| Pos2::new(rect.center().x, rect.center().y + dy);
-    painter.text(at(-5.5), Align2::CENTER_CENTER, short_name(grading, class), theme::image_font(14.5), text);
-    let percent = format!("{:.0}%", probability * 100.0);
-    painter.text(at(9.0), Align2::CENTER_CENTER, percent, theme::image_font(10.5), text);
+    painter.text(at(-5.5), Align2::CENTER_CENTER, short_name(grading, grade.class()), theme::image_font(14.5), text);
+    let small = theme::image_font(10.5);
+    if grade.edited.is_none() {
+        let percent = format!("{:.0}%", grade.probability * 100.0);
+        painter.text(at(9.0), Align2::CENTER_CENTER, percent, small, text);
+        return;
+    }
+    // The computed value stays in sight, struck out; a corner marks the reader's hand.
+    let format = TextFormat { strikethrough: Stroke::new(1.0, text), ..TextFormat::simple(small, text) };
+    let job = egui::text::LayoutJob::single_section(short_name(grading, grade.computed).to_owned(), format);
+    let galley = painter.layout_job(job);
+    painter.galley(Align2::CENTER_CENTER.anchor_size(at(9.0), galley.size()).min, galley, text);
+    let corner = rect.right_top();
+    let triangle = vec![corner, corner + vec2(-9.0, 0.0), corner + vec2(0.0, 9.0)];
+    painter.add(Shape::convex_polygon(triangle, colors.accent, Stroke::NONE));
 }
 
 /// The cell in words, for screen readers and tests.
@@ -206,9 +270,10 @@ fn cell_label(Selection { level, grading }: Selection, cell: &Cell) -> String {
         Cell::Waiting => "waiting".to_owned(),
         Cell::Absent => "not in the scan".to_owned(),
         Cell::Failed(_) => "failed".to_owned(),
-        Cell::Grade { class, probability } => {
-            format!("{}, {:.0} %", grading.class_name(*class), probability * 100.0)
+        Cell::Grade(ShownGrade { computed, edited: Some(edited), .. }) => {
+            format!("{} by the reader, computed {}", grading.class_name(*edited), grading.class_name(*computed))
         }
+        Cell::Grade(grade) => format!("{}, {:.0} %", grading.class_name(grade.computed), grade.probability * 100.0),
     };
     format!("{level} {}: {value}", grading.name())
 }
@@ -218,33 +283,18 @@ fn cell_tooltip(response: Response, state: &ViewerState, selection: Selection, c
         Cell::Waiting => response,
         Cell::Absent => response.on_hover_text("This disc was not found in the scan."),
         Cell::Failed(reason) => response.on_hover_text(format!("Grading failed: {reason}")),
-        Cell::Grade { .. } => response.on_hover_ui(|ui| {
-            let Selection { level, grading } = selection;
-            ui.label(RichText::new(format!("{level}  {}", grading.name())).strong());
-            if let Some(grades) = state.grades_of(level) {
-                probabilities_ui(ui, grades, grading);
-            }
-            if let Some(reason) = &state.experimental[grading] {
-                ui.label(RichText::new(format!("Experimental: {reason}")).color(theme::WARNING));
-            }
+        Cell::Grade(grade) => response.on_hover_ui(|ui| {
+            ui.label(RichText::new(selection.level.to_string()).strong());
+            let grades = state.grades_of(selection.level).map(|grades| (grades, *grade));
+            scale_ui(ui, state, selection.grading, grades);
         }),
     }
-}
-
-fn probabilities_ui(ui: &mut Ui, grades: &DiscGrades, grading: Grading) {
-    egui::Grid::new("probabilities").num_columns(2).show(ui, |ui| {
-        for (class, probability) in grades[grading].iter().enumerate() {
-            ui.label(grading.class_name(class));
-            ui.label(format!("{:.0} %", probability * 100.0));
-            ui.end_row();
-        }
-    });
 }
 
 fn footnote_ui(ui: &mut Ui, state: &ViewerState) {
     if state.experimental.iter().any(|(_, reason)| reason.is_some()) {
         let text = "* experimental: not trained or not measured on real scans; do not rely on it.";
-        ui.label(RichText::new(text).small().color(theme::WARNING));
+        ui.label(RichText::new(text).small().color(theme::of(ui).warning));
     }
 }
 

@@ -7,13 +7,14 @@ use super::command::UiCommand;
 use super::state::ViewerState;
 
 /// Mouse gestures over the image and what they do.
-const GESTURES: [(&str, &str); 8] = [
+const GESTURES: [(&str, &str); 9] = [
     ("Wheel", "slice"),
     ("Ctrl + wheel", "zoom at the pointer"),
-    ("Left drag", "the chosen tool: window (right = wider, up = brighter), pan, zoom or box"),
+    ("Left drag", "the chosen tool; window: right = wider, up = brighter"),
     ("Middle drag", "pan"),
     ("Right drag", "zoom"),
-    ("Right click", "menu: correct a level, tools"),
+    ("Right click", "menu: correct a level, add or delete a vertebra, tools"),
+    ("Right click on a grade", "change it"),
     ("Double click", "fit to window"),
     ("Hold H", "hide the evidence"),
 ];
@@ -35,10 +36,10 @@ pub fn help_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
                 }
             });
             ui.separator();
-            Grid::new("keys").num_columns(4).spacing(vec2(24.0, 4.0)).show(ui, |ui| {
+            Grid::new("keys").num_columns(6).spacing(vec2(24.0, 4.0)).show(ui, |ui| {
                 let commands: Vec<_> =
-                    UiCommand::ALL.into_iter().filter(|command| !command.shortcuts().is_empty()).collect();
-                for pair in commands.chunks(2) {
+                    UiCommand::ALL.iter().copied().filter(|command| !command.shortcuts().is_empty()).collect();
+                for pair in commands.chunks(3) {
                     for command in pair {
                         ui.label(RichText::new(command.keys_text(ui.ctx())).strong());
                         ui.label(command.label());

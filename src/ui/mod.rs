@@ -8,12 +8,16 @@ pub mod camera;
 pub mod command;
 pub mod state;
 pub mod theme;
+pub mod view;
 
 mod banner;
 mod boxes_panel;
+mod criteria;
 mod evidence_panel;
 mod grade_table;
 mod help;
+mod palette;
+mod review_panel;
 mod series_panel;
 mod slice_view;
 mod status_bar;
@@ -37,6 +41,8 @@ pub fn viewer_ui(ui: &mut egui::Ui, state: &ViewerState, actions: &mut Vec<UiAct
         study_ui(ui, state, actions);
     }
     help::help_ui(ui, state, actions);
+    palette::palette_ui(ui, state, actions);
+    welcome::path_entry_ui(ui, state, actions);
     drop_hint_ui(ui);
 }
 
@@ -54,14 +60,21 @@ fn drop_hint_ui(ui: &egui::Ui) {
 }
 
 fn study_ui(ui: &mut egui::Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
-    let frame = Frame::new().fill(theme::PANEL).inner_margin(Margin::same(8));
+    let frame = Frame::new().fill(theme::of(ui).panel).inner_margin(Margin::same(8));
     Panel::left("series").default_size(190.0).size_range(140.0..=320.0).frame(frame).show(ui, |ui| {
         ScrollArea::vertical().auto_shrink(false).show(ui, |ui| series_panel::series_panel_ui(ui, state, actions));
     });
     Panel::right("findings").default_size(404.0).size_range(360.0..=620.0).frame(frame).show(ui, |ui| {
+        if state.loaded().is_some() {
+            Panel::bottom("sign_off").resizable(false).show(ui, |ui| review_panel::sign_off_ui(ui, state, actions));
+        }
         ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
             grade_table::grade_table_ui(ui, state, actions);
-            ui.add_space(10.0);
+            ui.add_space(8.0);
+            ui.scope(|ui| review_panel::findings_ui(ui, state, actions));
+            ui.add_space(8.0);
+            review_panel::verdict_ui(ui, state, actions);
+            ui.add_space(8.0);
             evidence_panel::evidence_panel_ui(ui, state, actions);
             ui.add_space(10.0);
             boxes_panel::boxes_panel_ui(ui, state, actions);

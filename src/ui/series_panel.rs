@@ -17,7 +17,7 @@ pub fn series_panel_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAct
             Loadable::Failed(_) => "The folder could not be read.",
             _ => "No series found.",
         };
-        ui.label(RichText::new(text).color(theme::TEXT_WEAK));
+        ui.label(RichText::new(text).color(theme::of(ui).text_weak));
     }
     for (index, series) in state.series_list.iter().enumerate() {
         if entry_ui(ui, series) && !series.shown {
@@ -36,19 +36,19 @@ fn entry_ui(ui: &mut Ui, series: &SeriesEntry) -> bool {
         .scope_builder(builder, |ui| {
             let hovered = ui.response().hovered();
             let fill = if series.shown {
-                theme::ACCENT_DIM
+                theme::of(ui).accent_dim
             } else if hovered {
-                theme::BUTTON
+                theme::of(ui).button
             } else {
-                theme::RAISED
+                theme::of(ui).raised
             };
-            let stroke = if series.shown { Stroke::new(1.0, theme::ACCENT) } else { Stroke::NONE };
+            let stroke = if series.shown { Stroke::new(1.0, theme::of(ui).accent) } else { Stroke::NONE };
             Frame::new().fill(fill).stroke(stroke).corner_radius(4.0).inner_margin(Margin::same(6)).show(ui, |ui| {
                 ui.set_min_width(ui.available_width());
                 ui.spacing_mut().item_spacing.y = 2.0;
-                ui.add(Label::new(RichText::new(&series.title).color(theme::TEXT_STRONG)).wrap());
+                ui.add(Label::new(RichText::new(&series.title).color(theme::of(ui).text_strong)).wrap());
                 ui.add(Label::new(RichText::new(&series.detail).small()).wrap());
-                ui.add(Label::new(RichText::new(&series.reason).small().color(theme::TEXT_WEAK)).wrap());
+                ui.add(Label::new(RichText::new(&series.reason).small().color(theme::of(ui).text_weak)).wrap());
             });
         })
         .response;
@@ -62,7 +62,7 @@ fn warnings_ui(ui: &mut Ui, folder: &[String], series: &[String]) {
         return;
     }
     ui.add_space(8.0);
-    ui.label(RichText::new("Warnings").strong().color(theme::WARNING));
+    ui.label(RichText::new("Warnings").strong().color(theme::of(ui).warning));
     for warning in series.iter().chain(folder) {
         ui.add(Label::new(RichText::new(warning).small()).wrap());
     }

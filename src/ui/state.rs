@@ -1,23 +1,22 @@
 //! What the window shows; panels read it, only the app changes it.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use eframe::egui::Rect;
-
 use crate::evaluation::iou_of_pairs;
-use crate::pipeline::DEFAULT_PERCENTILE;
+use crate::pipeline::{DEFAULT_PERCENTILE, DiscClasses, Review, StudySummary};
 use crate::saliency::{SaliencyMap, SaliencyMethod};
 use crate::spine::{ClassIndex, Disc, DiscLevel, Grading, PerGrading, PixelBox, SliceBox, Vertebra};
 use crate::task::Progress;
 use crate::volume::{Volume, WindowLevel};
 use crate::worker::Loadable;
 
-use super::action::Probe;
-use super::camera::{Camera, ImageFrame};
+use super::camera::ImageFrame;
 
 use crate::render::{EvidenceHandle, SeriesHandle};
 
+pub use super::view::{AnnotationLevel, Cine, Pane, Tool, ViewLayout, ViewState, WindowPreset};
 pub use crate::picture::ColorMap;
 
 /// Probability of each class of each grading of one disc.
@@ -61,20 +60,69 @@ pub struct ViewerState {
     pub view: ViewState,
     /// Place of the selected box in [`Findings::boxes`].
     pub selected_box: Option<usize>,
+    /// Place of the selected measurement in the review.
+    pub selected_measurement: Option<usize>,
+    /// The abnormal and the normal discs, worst first; follows grades and edits.
+    pub summary: StudySummary,
+    /// Who reads, as signed.
+    pub reader: String,
     /// The running job.
     pub job: Option<JobStatus>,
     /// Messages to the user, oldest first.
     pub banners: Vec<Banner>,
     /// Where the networks run.
     pub device: String,
-    /// Text of the path field, shown where the system has no folder dialog.
-    pub path_entry: Option<String>,
+    /// The path field, shown where the system has no file dialog.
+    pub path_entry: Option<PathEntry>,
+    /// Studies opened before, newest first.
+    pub recent: Vec<PathBuf>,
+    /// What is typed into the command palette; `None` while it is closed.
+    pub palette: Option<String>,
+    /// Light colors instead of dark ones around the image.
+    pub light_theme: bool,
     /// Whether the page of keys is open.
     pub help_open: bool,
     /// What undo would take back.
     pub undo_label: Option<&'static str>,
     /// What redo would make again.
     pub redo_label: Option<&'static str>,
+}
+
+/// What a typed path is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PathPurpose {
+    /// A folder to open.
+    OpenStudy,
+    /// A file to write the report to.
+    SaveReport,
+}
+
+/// A path that is being typed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PathEntry {
+    /// What for.
+    pub purpose: PathPurpose,
+    /// What is typed so far.
+    pub text: String,
+}
+
+/// A grade as it stands in the table.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ShownGrade {
+    /// The computed class.
+    pub computed: ClassIndex,
+    /// Its probability.
+    pub probability: f32,
+    /// The reader's class, where it differs.
+    pub edited: Option<ClassIndex>,
+}
+
+impl ShownGrade {
+    /// The class that counts: the reader's, or the computed one.
+    #[must_use]
+    pub fn class(&self) -> ClassIndex {
+        self.edited.unwrap_or(self.computed)
+    }
 }
 
 /// One line of the series list.
@@ -122,8 +170,12 @@ impl LoadedSeries {
 pub struct Findings {
     /// Labelled vertebral bodies.
     pub vertebrae: Vec<Vertebra>,
+    /// Whether the reader corrected them, so that they are kept and not found anew.
+    pub vertebrae_corrected: bool,
     /// Boxes drawn by the reader, at most one for each disc, grading and slice.
     pub boxes: Vec<SliceBox>,
+    /// Grades, comments, measurements and signature of the reader.
+    pub review: Review,
 }
 
 /// A disc and one of its gradings.
@@ -193,68 +245,6 @@ impl EvidenceState {
     }
 }
 
-/// How much text and outline lies on the image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum AnnotationLevel {
-    /// The bare image.
-    None,
-    /// Orientation, ruler, slice, disc names.
-    Minimal,
-    /// Everything.
-    #[default]
-    All,
-}
-
-impl AnnotationLevel {
-    /// None, minimal, all, none, …
-    #[must_use]
-    pub fn next(self) -> Self {
-        match self {
-            Self::None => Self::Minimal,
-            Self::Minimal => Self::All,
-            Self::All => Self::None,
-        }
-    }
-}
-
-/// What dragging with the left button does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Tool {
-    /// Brightness and contrast.
-    #[default]
-    Window,
-    /// Move.
-    Pan,
-    /// Magnify.
-    Zoom,
-    /// Draw and change boxes.
-    Box,
-}
-
-impl Tool {
-    /// All tools in the order of the tool bar.
-    pub const ALL: [Self; 4] = [Self::Window, Self::Pan, Self::Zoom, Self::Box];
-}
-
-/// Slice, zoom, window and tool.
-#[derive(Debug, Clone, Default)]
-pub struct ViewState {
-    /// Slice shown.
-    pub slice: usize,
-    /// Zoom and middle; `None` fits the slice.
-    pub camera: Option<Camera>,
-    /// Display window; `None` is that of the series.
-    pub window: Option<WindowLevel>,
-    /// Tool.
-    pub tool: Tool,
-    /// Texts and outlines.
-    pub annotations: AnnotationLevel,
-    /// What lies under the pointer.
-    pub probe: Option<Probe>,
-    /// Where on the screen the slice is shown.
-    pub viewport: Option<Rect>,
-}
-
 /// The running job in words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct JobStatus {
@@ -265,6 +255,8 @@ pub struct JobStatus {
 /// How grave a message is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BannerKind {
+    /// Something worked that would otherwise not be seen.
+    Done,
     /// Worth knowing.
     Warning,
     /// Something did not work.
@@ -297,6 +289,32 @@ impl ViewerState {
     #[must_use]
     pub fn grades_of(&self, level: DiscLevel) -> Option<&DiscGrades> {
         self.grades.get(&level)?.ready().map(AsRef::as_ref)
+    }
+
+    /// A grade with the reader's change, once it is there.
+    #[must_use]
+    pub fn grade(&self, Selection { level, grading }: Selection) -> Option<ShownGrade> {
+        let probabilities = &self.grades_of(level)?[grading];
+        let computed = predicted_class(probabilities);
+        let probability = probabilities.get(computed).copied().unwrap_or_default();
+        let edited = self.findings.review.class_of(level, grading).filter(|class| *class != computed);
+        Some(ShownGrade { computed, probability, edited })
+    }
+
+    /// The classes that count of every graded disc, from the thorax down.
+    #[must_use]
+    pub fn final_classes(&self) -> Vec<DiscClasses> {
+        let graded = DiscLevel::ALL.into_iter().filter(|level| self.grades_of(*level).is_some());
+        let class = |level, grading| self.grade(Selection { level, grading }).map_or(0, |grade| grade.class());
+        graded
+            .map(|level| DiscClasses { level, classes: PerGrading::from_fn(|grading| class(level, grading)) })
+            .collect()
+    }
+
+    /// Whether every disc that was found has its grades.
+    #[must_use]
+    pub fn is_graded(&self) -> bool {
+        !self.discs.is_empty() && self.discs.iter().all(|disc| self.grades_of(disc.level).is_some())
     }
 
     /// Display window in force.

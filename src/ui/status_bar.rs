@@ -15,16 +15,16 @@ pub fn status_bar_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiActio
         ui.horizontal_centered(|ui| {
             job_ui(ui, state, actions);
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                ui.label(RichText::new(RESEARCH_USE).color(theme::WARNING));
+                ui.label(RichText::new(RESEARCH_USE).color(theme::of(ui).warning));
                 if !state.device.is_empty() {
                     ui.separator();
-                    ui.label(RichText::new(&state.device).color(theme::TEXT_WEAK));
+                    ui.label(RichText::new(&state.device).color(theme::of(ui).text_weak));
                 }
                 if let Some(probe) = &state.view.probe {
                     ui.separator();
                     let (x, y) = (probe.image.x.round(), probe.image.y.round());
                     let text = format!("x {x:.0}  y {y:.0}  value {:.0}", probe.value);
-                    ui.add(Label::new(RichText::new(text).monospace().color(theme::TEXT_WEAK)).truncate());
+                    ui.add(Label::new(RichText::new(text).monospace().color(theme::of(ui).text_weak)).truncate());
                 }
             });
         });
@@ -33,7 +33,7 @@ pub fn status_bar_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiActio
 
 fn job_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
     let Some(job) = &state.job else {
-        ui.label(RichText::new("Ready").color(theme::TEXT_WEAK));
+        ui.label(RichText::new("Ready").color(theme::of(ui).text_weak));
         return;
     };
     let progress = job.progress;

@@ -1,11 +1,13 @@
 //! Menus, tools and the title of the series.
 
-use eframe::egui::{Align, Button, Layout, MenuBar, Panel, RichText, Ui};
+use eframe::egui::{Align, Button, DragValue, Label, Layout, MenuBar, Panel, RichText, Ui};
 
 use super::action::UiAction;
 use super::command::UiCommand;
-use super::state::{Tool, ViewerState};
+use super::state::{Tool, ViewLayout, ViewerState, WindowPreset};
 use super::theme;
+use crate::spine::MeasurementKind;
+use crate::volume::WindowLevel;
 
 /// The strip along the top.
 pub fn top_bar_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
@@ -15,10 +17,13 @@ pub fn top_bar_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>)
             if state.loaded().is_some() {
                 ui.separator();
                 tools_ui(ui, state, actions);
+                ui.separator();
+                window_menu_ui(ui, state, actions);
+                layout_ui(ui, state, actions);
             }
             if let Some(series) = state.series_list.iter().find(|series| series.shown) {
                 ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                    ui.label(RichText::new(&series.title).color(theme::TEXT_WEAK));
+                    ui.add(Label::new(RichText::new(&series.title).color(theme::of(ui).text_weak)).truncate());
                 });
             }
         });
@@ -27,34 +32,70 @@ pub fn top_bar_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>)
 
 fn menus_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
     let study_open = state.folder.pending().is_some() || state.folder.ready().is_some();
-    let image_shown = state.loaded().is_some();
     ui.menu_button("File", |ui| {
         item_ui(ui, UiCommand::OpenFolder, true, actions);
+        ui.menu_button("Open recent", |ui| {
+            for study in &state.recent {
+                let name = study.file_name().unwrap_or(study.as_os_str()).to_string_lossy();
+                if ui.button(name).on_hover_text(study.display().to_string()).clicked() {
+                    actions.push(UiAction::OpenPath(study.clone()));
+                    ui.close();
+                }
+            }
+            ui.separator();
+            item_ui(ui, UiCommand::ClearRecent, !state.recent.is_empty(), actions);
+        });
         item_ui(ui, UiCommand::OpenDemo, true, actions);
         item_ui(ui, UiCommand::CloseStudy, study_open, actions);
         ui.separator();
+        item_ui(ui, UiCommand::SaveReport, !state.discs.is_empty(), actions);
+        ui.separator();
         item_ui(ui, UiCommand::Quit, true, actions);
     });
-    ui.menu_button("Edit", |ui| {
-        let named = |command: UiCommand, what: Option<&str>| {
-            what.map_or_else(|| command.label().to_owned(), |what| format!("{} {what}", command.label()))
-        };
-        let (undo, redo) = (state.undo_label, state.redo_label);
-        named_item_ui(ui, UiCommand::Undo, &named(UiCommand::Undo, undo), undo.is_some(), actions);
-        named_item_ui(ui, UiCommand::Redo, &named(UiCommand::Redo, redo), redo.is_some(), actions);
-        ui.separator();
-        item_ui(ui, UiCommand::DeleteBox, state.selected_box.is_some(), actions);
+    ui.menu_button("Edit", |ui| edit_menu_ui(ui, state, actions));
+    ui.menu_button("View", |ui| view_menu_ui(ui, state.loaded().is_some(), actions));
+    ui.menu_button("Help", |ui| {
+        item_ui(ui, UiCommand::Palette, true, actions);
+        item_ui(ui, UiCommand::Help, true, actions);
     });
-    ui.menu_button("View", |ui| {
-        for command in [UiCommand::FitView, UiCommand::ResetView] {
-            item_ui(ui, command, image_shown, actions);
+}
+
+fn edit_menu_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
+    let named = |command: UiCommand, what: Option<&str>| {
+        what.map_or_else(|| command.label().to_owned(), |what| format!("{} {what}", command.label()))
+    };
+    let (undo, redo) = (state.undo_label, state.redo_label);
+    named_item_ui(ui, UiCommand::Undo, &named(UiCommand::Undo, undo), undo.is_some(), actions);
+    named_item_ui(ui, UiCommand::Redo, &named(UiCommand::Redo, redo), redo.is_some(), actions);
+    ui.separator();
+    let something = state.selected_box.is_some() || state.selected_measurement.is_some();
+    item_ui(ui, UiCommand::DeleteSelected, something, actions);
+    ui.separator();
+    let grade = state.selection.and_then(|selection| state.grade(selection));
+    for command in [UiCommand::GradeWorse, UiCommand::GradeMilder] {
+        item_ui(ui, command, grade.is_some(), actions);
+    }
+    item_ui(ui, UiCommand::GradeAsComputed, grade.is_some_and(|grade| grade.edited.is_some()), actions);
+    item_ui(ui, UiCommand::SignOff, state.is_graded(), actions);
+}
+
+fn view_menu_ui(ui: &mut Ui, image_shown: bool, actions: &mut Vec<UiAction>) {
+    use UiCommand::{
+        ActualSize, Cine, CycleAnnotations, FitView, FlipHorizontally, FlipVertically, Invert, NextLayout, ResetView,
+        RotateLeft, RotateRight, Smooth, ToggleEvidence, ToggleTheme,
+    };
+    for group in [
+        &[FitView, ActualSize, ResetView][..],
+        &[Invert, Smooth, RotateRight, RotateLeft, FlipHorizontally, FlipVertically],
+        &[Cine, NextLayout, CycleAnnotations, ToggleEvidence],
+    ] {
+        for command in group {
+            item_ui(ui, *command, image_shown, actions);
         }
         ui.separator();
-        for command in [UiCommand::CycleAnnotations, UiCommand::ToggleEvidence] {
-            item_ui(ui, command, image_shown, actions);
-        }
-    });
-    ui.menu_button("Help", |ui| item_ui(ui, UiCommand::Help, true, actions));
+    }
+    item_ui(ui, ToggleTheme, true, actions);
+    eframe::egui::gui_zoom::zoom_menu_buttons(ui);
 }
 
 fn item_ui(ui: &mut Ui, command: UiCommand, enabled: bool, actions: &mut Vec<UiAction>) {
@@ -70,16 +111,75 @@ fn named_item_ui(ui: &mut Ui, command: UiCommand, label: &str, enabled: bool, ac
 }
 
 fn tools_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
-    for tool in Tool::ALL {
-        let (label, command) = match tool {
-            Tool::Window => ("Window", UiCommand::WindowTool),
-            Tool::Pan => ("Pan", UiCommand::PanTool),
-            Tool::Zoom => ("Zoom", UiCommand::ZoomTool),
-            Tool::Box => ("Box", UiCommand::BoxTool),
-        };
+    for (label, tool, command) in [
+        ("Window", Tool::Window, UiCommand::WindowTool),
+        ("Pan", Tool::Pan, UiCommand::PanTool),
+        ("Zoom", Tool::Zoom, UiCommand::ZoomTool),
+        ("Scroll", Tool::Scroll, UiCommand::ScrollTool),
+        ("Cross", Tool::Crosshair, UiCommand::CrosshairTool),
+        ("Box", Tool::Box, UiCommand::BoxTool),
+        ("Vertebra", Tool::Vertebra, UiCommand::VertebraTool),
+    ] {
         let button = ui.add(Button::selectable(state.view.tool == tool, label));
-        if button.on_hover_text(format!("{} ({})", command.label(), command.keys_text(ui.ctx()))).clicked() {
+        if button.on_hover_text(command.hint(ui.ctx())).clicked() {
             actions.push(command.action());
+        }
+    }
+    let active = if let Tool::Measure(kind) = state.view.tool { kind.name() } else { "Measure" };
+    ui.menu_button(active, |ui| {
+        for (kind, command) in MeasurementKind::ALL.into_iter().zip([
+            UiCommand::LengthTool,
+            UiCommand::AngleTool,
+            UiCommand::CobbTool,
+            UiCommand::SlipTool,
+        ]) {
+            named_item_ui(ui, command, kind.name(), true, actions);
+        }
+        ui.separator();
+        item_ui(ui, UiCommand::MeasureSlip, state.selection.is_some(), actions);
+    });
+}
+
+/// Ready-made windows and the numbers themselves.
+fn window_menu_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
+    let window = state.window();
+    ui.menu_button("W/L", |ui| {
+        for (preset, command) in WindowPreset::ALL.into_iter().zip([
+            UiCommand::WindowHeader,
+            UiCommand::WindowSeries,
+            UiCommand::WindowSlice,
+            UiCommand::WindowVertebrae,
+            UiCommand::WindowWide,
+        ]) {
+            named_item_ui(ui, command, preset.name(), true, actions);
+        }
+        ui.separator();
+        let (mut width, mut center) = (window.width, window.center);
+        let speed = f64::from(window.width.max(1.0)) / 300.0;
+        ui.horizontal(|ui| {
+            let label = ui.label("Width");
+            ui.add(DragValue::new(&mut width).speed(speed).range(1e-3..=1e9).max_decimals(1)).labelled_by(label.id);
+            let label = ui.label("Level");
+            ui.add(DragValue::new(&mut center).speed(speed).range(-1e9..=1e9).max_decimals(1)).labelled_by(label.id);
+        });
+        if (width, center) != (window.width, window.center) {
+            actions.push(UiAction::SetWindow(WindowLevel { center, width }));
+        }
+    })
+    .response
+    .on_hover_text("Window and level: presets and numbers");
+}
+
+fn layout_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
+    for (layout, name, hint) in [
+        (ViewLayout::Single, "1", "The slice alone"),
+        (ViewLayout::Planes, "Planes", "With the axial and coronal planes through the crosshair"),
+        (ViewLayout::Disc, "Disc", "With the nine slices of the selected disc"),
+    ] {
+        let button = ui.add(Button::selectable(state.view.layout == layout, name));
+        let hint = format!("{hint} ({})", UiCommand::NextLayout.keys_text(ui.ctx()));
+        if button.on_hover_text(hint).clicked() {
+            actions.push(UiAction::SetLayout(layout));
         }
     }
 }

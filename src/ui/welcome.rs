@@ -1,48 +1,85 @@
 //! First page: how to open a study.
 
-use eframe::egui::{self, Align, Button, Layout, RichText, TextEdit, Ui, vec2};
+use eframe::egui::{self, Align, Button, Layout, RichText, ScrollArea, TextEdit, Ui, Window, vec2};
 
 use super::action::UiAction;
 use super::command::UiCommand;
-use super::state::ViewerState;
+use super::state::{PathEntry, PathPurpose, ViewerState};
 use super::theme;
 
 /// Shown while no folder is open.
 pub fn welcome_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
-    let top = (ui.available_height() * 0.28).max(20.0);
+    let share = if state.recent.is_empty() { 0.28 } else { 0.16 };
+    let top = (ui.available_height() * share).max(20.0);
     ui.with_layout(Layout::top_down(Align::Center), |ui| {
         ui.add_space(top);
-        ui.label(RichText::new("SpineNet Viewer").size(26.0).color(theme::TEXT_STRONG));
+        ui.label(RichText::new("SpineNet Viewer").size(26.0).color(theme::of(ui).text_strong));
         ui.label("Grades the discs of a lumbar MRI and shows where in the image the evidence lies.");
         ui.add_space(22.0);
         let button = |label: &str| Button::new(RichText::new(label).size(15.0)).min_size(vec2(220.0, 36.0));
-        if ui.add(button(UiCommand::OpenFolder.label()).fill(theme::ACCENT_DIM)).clicked() {
+        let open = button(UiCommand::OpenFolder.label()).fill(theme::of(ui).accent_dim);
+        if ui.add(open).on_hover_text(UiCommand::OpenFolder.hint(ui.ctx())).clicked() {
             actions.push(UiCommand::OpenFolder.action());
         }
-        if ui.add(button(UiCommand::OpenDemo.label())).clicked() {
+        let demo = ui.add(button(UiCommand::OpenDemo.label()));
+        if demo.on_hover_text("A synthetic study, graded and explained: see what this program does").clicked() {
             actions.push(UiCommand::OpenDemo.action());
         }
         ui.add_space(14.0);
-        ui.label(RichText::new("or drop a folder with DICOM files here").color(theme::TEXT_WEAK));
-        ui.add_space(16.0);
-        if state.path_entry.is_some() {
-            path_entry_ui(ui, state, actions);
-        }
+        ui.label(RichText::new("or drop a folder with DICOM files here").color(theme::of(ui).text_weak));
+        ui.add_space(22.0);
+        recent_ui(ui, state, actions);
     });
 }
 
-/// Where the system has no folder dialog: a field for the path.
-pub fn path_entry_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
-    let Some(shown) = &state.path_entry else { return };
-    let mut text = shown.clone();
-    ui.label(RichText::new("No folder dialog was found on this system. Type or paste the folder's path:").small());
-    let field = ui.add(TextEdit::singleline(&mut text).desired_width(420.0).hint_text("/path/to/study"));
-    let entered = field.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
-    if text != *shown {
-        actions.push(UiAction::EditPath(Some(text.clone())));
+/// Studies opened before.
+fn recent_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
+    if state.recent.is_empty() {
+        return;
     }
-    let path = text.trim();
-    if (ui.add_enabled(!path.is_empty(), Button::new("Open this folder")).clicked() || entered) && !path.is_empty() {
-        actions.push(UiAction::OpenPath(path.into()));
+    ui.label(RichText::new("Recent studies").strong());
+    ScrollArea::vertical().max_height((ui.available_height() - 60.0).max(80.0)).show(ui, |ui| {
+        for study in &state.recent {
+            let name = study.file_name().unwrap_or(study.as_os_str()).to_string_lossy();
+            let response = ui.add(Button::new(name.as_ref()).frame(false).min_size(vec2(220.0, 24.0)));
+            if response.on_hover_text(study.display().to_string()).clicked() {
+                actions.push(UiAction::OpenPath(study.clone()));
+            }
+        }
+    });
+    ui.add_space(4.0);
+    let clear = ui.small_button("Clear this list").on_hover_text("The list is kept in a file that only you can read");
+    if clear.clicked() {
+        actions.push(UiAction::ClearRecent);
+    }
+}
+
+/// Where the system has no file dialog: a field for the path.
+pub fn path_entry_ui(ui: &Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
+    let Some(PathEntry { purpose, text: shown }) = &state.path_entry else { return };
+    let (title, button, hint) = match purpose {
+        PathPurpose::OpenStudy => ("Open folder", "Open this folder", "/path/to/study"),
+        PathPurpose::SaveReport => ("Save report", "Save", "/path/to/report.json (or .csv)"),
+    };
+    let mut open = true;
+    let window = Window::new(title).open(&mut open).collapsible(false).resizable(false);
+    window.anchor(egui::Align2::CENTER_CENTER, vec2(0.0, 0.0)).show(ui.ctx(), |ui| {
+        ui.label("No file dialog was found on this system. Type or paste the path:");
+        let mut text = shown.clone();
+        let field = ui.add(TextEdit::singleline(&mut text).desired_width(460.0).hint_text(hint));
+        let entered = field.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
+        if text != *shown {
+            actions.push(UiAction::EditPath(Some(PathEntry { purpose: *purpose, text: text.clone() })));
+        }
+        let path = text.trim();
+        if (ui.add_enabled(!path.is_empty(), Button::new(button)).clicked() || entered) && !path.is_empty() {
+            actions.push(match purpose {
+                PathPurpose::OpenStudy => UiAction::OpenPath(path.into()),
+                PathPurpose::SaveReport => UiAction::SaveReport(path.into()),
+            });
+        }
+    });
+    if !open {
+        actions.push(UiAction::EditPath(None));
     }
 }

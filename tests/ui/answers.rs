@@ -75,6 +75,11 @@ impl Work for Answers {
                 job.emit(Event::SaliencyRefined(map(1))).map_err(JobError::failed)?;
                 Ok(Event::SaliencyFinished(map(16)))
             }
+            Command::ExportReport { report, file } => {
+                spinenet_viewer::pipeline::write_reports(&file, &[report.as_ref().clone().into()])
+                    .map_err(JobError::failed)?;
+                Ok(Event::Exported(vec![file]))
+            }
             _ => Err(JobError::failed("not asked for in these tests")),
         }
     }

@@ -3,6 +3,8 @@
 #![cfg(feature = "gui")]
 
 mod answers;
+mod reading;
+mod review;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -14,7 +16,7 @@ use egui_kittest::wgpu::{WgpuTestRenderer, create_render_state, default_wgpu_set
 use egui_kittest::{Harness, image_snapshot};
 use glam::DVec2;
 use image::RgbaImage;
-use spinenet_viewer::app::{BoxStore, Viewer};
+use spinenet_viewer::app::{ReaderStore, Viewer};
 use spinenet_viewer::pipeline::BoxesFile;
 use spinenet_viewer::render::SliceRenderer;
 use spinenet_viewer::spine::{DiscLevel, Grading, VertebraLabel};
@@ -34,7 +36,7 @@ fn window(boxes: &Path) -> Window {
     let render_state = create_render_state(default_wgpu_setup(), options);
     let renderer = SliceRenderer::new(&render_state);
     let worker = Handle::start("answers", Answers, || ()).expect("a thread");
-    let store = BoxStore::start(Some(boxes.to_owned()), || ()).expect("a thread");
+    let store = ReaderStore::start(Some(boxes.to_owned()), || ()).expect("a thread");
     let viewer = Viewer::new(worker, store, Some(renderer), std::sync::Arc::new(|| ()));
     Harness::builder()
         .with_size(SIZE)
@@ -253,7 +255,7 @@ fn a_box_is_drawn_saved_moved_and_undone() {
     window.key_press_modifiers(Modifiers::COMMAND, Key::Z);
     window.run();
     drop(window);
-    let saved = BoxesFile::read(&folder.path().join("1.2.3.json")).expect("saved");
+    let saved = BoxesFile::read(&folder.path().join("boxes/1.2.3.json")).expect("saved");
     assert_eq!(saved.boxes.len(), 1);
     assert_eq!(saved.boxes[0].level, DiscLevel::L4L5);
     let again = graded_window(folder.path());

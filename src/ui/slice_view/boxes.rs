@@ -127,7 +127,7 @@ fn dragged_box(scene: &Scene, drag: BoxDrag, point: DVec2) -> Option<DraggedBox>
 
 fn screen_rect(scene: &Scene, rect: &PixelBox) -> Rect {
     let corners = corners(rect);
-    Rect::from_min_max(scene.transform.screen_from_image(corners[0]), scene.transform.screen_from_image(corners[2]))
+    scene.transform.screen_rect(corners[0], corners[2])
 }
 
 /// Reader's boxes solid, predicted ones dashed, the overlap of the slice beside them.

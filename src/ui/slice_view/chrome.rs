@@ -1,6 +1,7 @@
 //! Texts in the corners, orientation letters, ruler and the legend of the evidence.
 
 use eframe::egui::{self, Align2, Mesh, Painter, Pos2, Rect, Stroke, Ui, pos2, vec2};
+use glam::DVec2;
 
 use super::{Scene, text_on_image};
 use crate::ui::action::Probe;
@@ -61,7 +62,7 @@ fn position_lines(scene: &Scene, probe: Option<Probe>, pixels_per_point: f32) ->
     };
     let side = letters[usize::from(distance < 0.0)];
     let window = scene.state.window();
-    let zoom = scene.transform.points_per_pixel.x * f64::from(pixels_per_point) * 100.0;
+    let zoom = scene.transform.points_per_pixel().x * f64::from(pixels_per_point) * 100.0;
     let value = probe.map_or_else(|| "–".to_owned(), |probe| format!("{:.0}", probe.value));
     vec![
         format!("Slice {} / {}", scene.slice + 1, volume.slices()),
@@ -75,7 +76,12 @@ fn position_lines(scene: &Scene, probe: Option<Probe>, pixels_per_point: f32) ->
 fn letters(painter: &Painter, scene: &Scene) {
     let area = scene.transform.viewport.shrink(MARGIN);
     let geometry = scene.series.volume.geometry();
-    let (right, down) = (geometry.column_direction(), geometry.row_direction());
+    let image_from_screen = scene.transform.orientation.matrix().transpose();
+    let lps = |screen: DVec2| {
+        let image = image_from_screen * screen;
+        geometry.column_direction() * image.x + geometry.row_direction() * image.y
+    };
+    let (right, down) = (lps(DVec2::X), lps(DVec2::Y));
     for (at, anchor, direction) in [
         (area.left_center(), Align2::LEFT_CENTER, -right),
         (area.right_center(), Align2::RIGHT_CENTER, right),

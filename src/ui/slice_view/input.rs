@@ -7,7 +7,7 @@ use super::Scene;
 use crate::spine::{Corners, DiscLevel};
 use crate::ui::action::UiAction;
 use crate::ui::command::UiCommand;
-use crate::ui::state::Tool;
+use crate::ui::state::{Tool, ViewLayout};
 use crate::volume::WindowLevel;
 
 /// Points of a touch pad that make one slice.
@@ -40,15 +40,20 @@ pub fn wheel(ui: &Ui, response: &Response, scene: &Scene, actions: &mut Vec<UiAc
             actions.push(UiAction::Zoom { viewport: scene.transform.viewport, anchor, factor });
         }
     });
-    if lines != 0.0 {
-        // A touch pad sends fractions of a slice: keep what is left over.
-        let id = response.id.with("wheel");
-        let total = ui.data(|data| data.get_temp::<f32>(id)).unwrap_or(0.0) + lines;
-        let whole = total.trunc();
-        ui.data_mut(|data| data.insert_temp(id, total - whole));
-        if whole != 0.0 {
-            actions.push(UiAction::StepSlices(-(whole as isize)));
-        }
+    step_slices(ui, response, -lines, actions);
+}
+
+/// Steps by whole slices; a touch pad sends fractions, of which the rest is kept.
+fn step_slices(ui: &Ui, response: &Response, slices: f32, actions: &mut Vec<UiAction>) {
+    if slices == 0.0 {
+        return;
+    }
+    let id = response.id.with("part of a slice");
+    let total = ui.data(|data| data.get_temp::<f32>(id)).unwrap_or(0.0) + slices;
+    let whole = total.trunc();
+    ui.data_mut(|data| data.insert_temp(id, total - whole));
+    if whole != 0.0 {
+        actions.push(UiAction::StepSlices(whole as isize));
     }
 }
 
@@ -66,6 +71,8 @@ pub fn drag(ui: &Ui, response: &Response, scene: &Scene, actions: &mut Vec<UiAct
     } else if response.dragged_by(PointerButton::Secondary) || left && tool == Tool::Zoom {
         let anchor = ui.input(|input| input.pointer.press_origin()).unwrap_or(viewport.center());
         actions.push(UiAction::Zoom { viewport, anchor, factor: f64::from(-delta.y * 0.01).exp() });
+    } else if left && tool == Tool::Scroll {
+        step_slices(ui, response, delta.y / POINTS_PER_SLICE * 2.0, actions);
     } else if left && tool == Tool::Window {
         let base = scene.series.default_window.width;
         let (window, scale) = (scene.state.window(), base / POINTS_PER_WINDOW);
@@ -77,9 +84,22 @@ pub fn drag(ui: &Ui, response: &Response, scene: &Scene, actions: &mut Vec<UiAct
 
 /// Double click fits; a click on a disc selects it.
 pub fn click(response: &Response, scene: &Scene, actions: &mut Vec<UiAction>) {
-    if response.double_clicked() {
-        actions.push(UiAction::FitView);
-    } else if response.clicked() && scene.state.view.tool != Tool::Box {
+    let tool = scene.state.view.tool;
+    if matches!(tool, Tool::Measure(_) | Tool::Vertebra) {
+        return;
+    }
+    if tool == Tool::Crosshair {
+        if (response.clicked() || response.dragged_by(PointerButton::Primary))
+            && let Some(at) = response.interact_pointer_pos()
+        {
+            let point = scene.transform.image_from_screen(at);
+            actions.push(UiAction::SetCrosshair([point.y, point.x]));
+        }
+    } else if response.double_clicked() {
+        // Beside other planes the slice takes the whole middle; alone it is fitted.
+        let alone = scene.state.view.layout == ViewLayout::Single;
+        actions.push(if alone { UiAction::FitView } else { UiAction::SetLayout(ViewLayout::Single) });
+    } else if response.clicked() && tool != Tool::Box {
         let level =
             response.interact_pointer_pos().and_then(|at| disc_at(scene, scene.transform.image_from_screen(at)));
         actions.extend(level.map(UiAction::SelectDisc));
@@ -97,17 +117,24 @@ pub fn disc_at(scene: &Scene, point: DVec2) -> Option<DiscLevel> {
 
 /// Right click: correct the level of the disc under the pointer, view and tools.
 pub fn context_menu(response: &Response, scene: &Scene, actions: &mut Vec<UiAction>) {
-    let id = response.id.with("menu disc");
-    let ctx = &response.ctx;
-    if response.secondary_clicked() {
-        let level =
-            response.interact_pointer_pos().and_then(|at| disc_at(scene, scene.transform.image_from_screen(at)));
-        ctx.data_mut(|data| data.insert_temp(id, level));
+    let id = response.id.with("menu point");
+    if response.secondary_clicked()
+        && let Some(at) = response.interact_pointer_pos()
+    {
+        response.ctx.data_mut(|data| data.insert_temp(id, scene.transform.image_from_screen(at)));
     }
     response.context_menu(|ui| {
-        if let Some(level) = ui.data(|data| data.get_temp::<Option<DiscLevel>>(id)).flatten() {
+        let point = ui.data(|data| data.get_temp::<DVec2>(id)).unwrap_or_default();
+        if let Some(level) = disc_at(scene, point) {
             relabel_menu_ui(ui, level, actions);
             ui.separator();
+        }
+        anatomy_menu_ui(ui, scene, point, actions);
+        if let Some(value) = selected_value(scene)
+            && ui.button(format!("Copy {value}")).clicked()
+        {
+            actions.push(UiAction::Copy(value));
+            ui.close();
         }
         for command in [
             UiCommand::FitView,
@@ -116,6 +143,8 @@ pub fn context_menu(response: &Response, scene: &Scene, actions: &mut Vec<UiActi
             UiCommand::PanTool,
             UiCommand::ZoomTool,
             UiCommand::BoxTool,
+            UiCommand::VertebraTool,
+            UiCommand::LengthTool,
             UiCommand::CycleAnnotations,
         ] {
             let button = egui::Button::new(command.label()).shortcut_text(command.keys_text(ui.ctx()));
@@ -125,6 +154,31 @@ pub fn context_menu(response: &Response, scene: &Scene, actions: &mut Vec<UiActi
             }
         }
     });
+}
+
+/// Delete the body under the pointer, or add one where there is none.
+fn anatomy_menu_ui(ui: &mut Ui, scene: &Scene, point: DVec2, actions: &mut Vec<UiAction>) {
+    match super::vertebrae::body_at(scene, point) {
+        Some(label) => {
+            if ui.button(format!("Delete vertebra {label}")).clicked() {
+                actions.push(UiAction::DeleteVertebra(label));
+                ui.close();
+            }
+        }
+        None => {
+            if ui.button("Add a vertebra here").clicked() {
+                actions.push(UiAction::AddVertebra(point));
+                ui.close();
+            }
+        }
+    }
+    ui.separator();
+}
+
+/// The value of the selected measurement in words.
+fn selected_value(scene: &Scene) -> Option<String> {
+    let measurement = scene.state.findings.review.measurements.get(scene.state.selected_measurement?)?;
+    measurement.value(scene.series.frame().pixel_size_mm).map(|value| value.to_string())
 }
 
 /// "This disc is …": the six levels.

@@ -5,12 +5,15 @@ mod boxes;
 mod chrome;
 mod image;
 mod input;
+mod measure;
+mod scroll_bar;
+mod vertebrae;
 
 use eframe::egui::{self, Align2, Pos2, Rect, Role, Sense, Ui, WidgetInfo};
 
 use super::action::{Probe, UiAction};
 use super::camera::{Camera, SliceTransform};
-use super::state::{AnnotationLevel, LoadedSeries, Tool, ViewerState};
+use super::state::{AnnotationLevel, LoadedSeries, Pane, Tool, ViewerState};
 use super::theme;
 use crate::worker::Loadable;
 
@@ -54,6 +57,15 @@ pub fn slice_view_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiActio
     } else {
         boxes::paint(ui, &scene, None);
     }
+    match state.view.tool {
+        Tool::Measure(kind) => measure::edit_ui(ui, &response, &scene, kind, actions),
+        Tool::Vertebra => vertebrae::edit_ui(ui, &response, &scene, actions),
+        _ => {}
+    }
+    if !matches!(state.view.tool, Tool::Measure(_)) {
+        measure::cancel(ui, response.id);
+        measure::paint(ui, &scene, None);
+    }
     input::drag(ui, &response, &scene, actions);
     input::click(&response, &scene, actions);
     if state.view.annotations != AnnotationLevel::None {
@@ -64,7 +76,13 @@ pub fn slice_view_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiActio
     if probe != state.view.probe {
         actions.push(UiAction::Probe(probe));
     }
+    scroll_bar::scroll_bar_ui(ui, &scene, actions);
     input::context_menu(&response, &scene, actions);
+    let scrolled = response.hovered() && ui.input(|input| input.smooth_scroll_delta().y != 0.0);
+    let touched = response.clicked() || response.drag_started() || scrolled;
+    if touched && state.view.pane != Pane::Image {
+        actions.push(UiAction::FocusPane(Pane::Image));
+    }
 }
 
 fn probe_at(scene: &Scene, pointer: Pos2) -> Option<Probe> {

@@ -1,0 +1,86 @@
+//! What the program keeps of its user's habits: recent studies, name, theme; and the cine that runs by itself.
+
+use std::path::{Path, PathBuf};
+
+use eframe::egui;
+
+use super::{Command, Event, Viewer, navigation};
+use crate::ui::state::Pane;
+use crate::ui::theme;
+use crate::worker::Work;
+
+impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
+    /// Applies theme and scale of the last run, once at the start.
+    pub fn apply_settings(&self, ctx: &egui::Context) {
+        theme::set_light(ctx, self.settings.light_theme);
+        if self.settings.ui_scale > 0.0 {
+            ctx.set_zoom_factor(self.settings.ui_scale);
+        }
+    }
+
+    /// The study that was open when the last run was cut off.
+    #[must_use]
+    pub fn interrupted_study(&self) -> Option<PathBuf> {
+        self.settings.open_study.clone().filter(|folder| folder.is_dir())
+    }
+
+    /// Notes the study that is open, for the recent ones and for a restart after a crash.
+    pub(super) fn remember_study(&mut self, folder: &Path) {
+        self.settings.remember(folder);
+        self.settings.open_study = Some(folder.to_owned());
+        self.state.recent.clone_from(&self.settings.recent);
+        self.store.save_settings(self.settings.clone());
+    }
+
+    /// Notes that no study is open any more.
+    pub fn forget_open_study(&mut self) {
+        if self.settings.open_study.take().is_some() {
+            self.store.save_settings(self.settings.clone());
+        }
+    }
+
+    /// Keeps the size of the window's texts for the next run.
+    pub fn keep_scale(&mut self, ctx: &egui::Context) {
+        let scale = ctx.zoom_factor();
+        if (scale - 1.0).abs() > 1e-3 || self.settings.ui_scale > 0.0 {
+            self.settings.ui_scale = scale;
+            self.store.save_settings(self.settings.clone());
+        }
+    }
+
+    pub(super) fn clear_recent(&mut self) {
+        self.settings.recent.clear();
+        self.state.recent.clear();
+        self.store.save_settings(self.settings.clone());
+    }
+
+    pub(super) fn set_reader(&mut self, reader: String) {
+        self.settings.reader.clone_from(&reader);
+        self.state.reader = reader;
+        self.store.save_settings(self.settings.clone());
+    }
+
+    pub(super) fn toggle_theme(&mut self, ctx: &egui::Context) {
+        self.settings.light_theme = !self.settings.light_theme;
+        self.state.light_theme = self.settings.light_theme;
+        theme::set_light(ctx, self.settings.light_theme);
+        self.store.save_settings(self.settings.clone());
+    }
+
+    pub(super) fn next_pane(&mut self, ctx: &egui::Context) {
+        let view = &mut self.state.view;
+        view.pane = if view.pane == Pane::Image { Pane::Table } else { Pane::Image };
+        // Tab also moves the focus of controls; here it means the pane.
+        if let Some(id) = ctx.memory(egui::Memory::focused) {
+            ctx.memory_mut(|memory| memory.surrender_focus(id));
+        }
+    }
+
+    /// Shows the next slice when its time has come, and asks to be called again.
+    pub(super) fn run_cine(&mut self, ctx: &egui::Context) {
+        let now = ctx.input(|input| input.time);
+        if let Some(wait) = navigation::step_cine(&mut self.state, now) {
+            ctx.request_repaint_after_secs(wait as f32);
+        }
+    }
+}

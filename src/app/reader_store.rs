@@ -1,0 +1,259 @@
+//! Keeps the reader's work on disk: boxes and reviews, in the user's own data folder and never beside the patient's
+//! images.
+
+use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
+
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use thiserror::Error;
+
+use super::settings::Settings;
+use crate::pipeline::{BoxesError, BoxesFile, ReviewError, ReviewFile};
+use crate::spine::SliceBox;
+
+/// Saves that may wait; each holds the whole file, so more than a few mean that the disk does not answer.
+const WAITING: usize = 32;
+/// Name of the file of settings.
+const SETTINGS: &str = "settings.json";
+
+/// Why work could not be loaded or saved.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// The boxes.
+    #[error(transparent)]
+    Boxes(#[from] BoxesError),
+    /// The review.
+    #[error(transparent)]
+    Review(#[from] ReviewError),
+    /// The settings.
+    #[error("the settings cannot be saved: {0}")]
+    Settings(#[source] std::io::Error),
+}
+
+/// A file that waits to be saved.
+enum Save {
+    Boxes(PathBuf, BoxesFile),
+    Review(PathBuf, ReviewFile),
+    Settings(PathBuf, Settings),
+}
+
+/// What was saved for a series.
+#[derive(Debug, Default)]
+pub struct SavedWork {
+    /// Boxes.
+    pub boxes: Vec<SliceBox>,
+    /// Review; `None` if there is no file.
+    pub review: Option<ReviewFile>,
+}
+
+/// Loads the work on a series, and saves it on a thread of its own so that a slow disk does not stop the window.
+///
+/// Dropping it waits until everything is saved.
+pub struct ReaderStore {
+    folder: Option<PathBuf>,
+    saves: Option<Sender<Save>>,
+    errors: Receiver<StoreError>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl ReaderStore {
+    /// A store in `folder`; with `None` nothing is kept. `wake` is called when a save failed.
+    ///
+    /// # Errors
+    /// If the system gives no thread.
+    pub fn start(folder: Option<PathBuf>, wake: impl Fn() + Send + 'static) -> std::io::Result<Self> {
+        let (saves, waiting) = bounded::<Save>(WAITING);
+        let (failed, errors) = bounded(WAITING);
+        let thread = std::thread::Builder::new().name("reader store".into()).spawn(move || {
+            while let Ok(work) = waiting.recv() {
+                if let Err(error) = save(&work) {
+                    // A full queue of errors means that the user was told already.
+                    let _ = failed.try_send(error);
+                    wake();
+                }
+            }
+        })?;
+        Ok(Self { folder, saves: Some(saves), errors, thread: Some(thread) })
+    }
+
+    /// What was saved for a series.
+    ///
+    /// # Errors
+    /// If there is a file that cannot be read; the other one is lost for this session too, so that nothing is
+    /// overwritten half known.
+    pub fn load(&self, series_instance_uid: &str) -> Result<SavedWork, StoreError> {
+        let existing = |kind| self.path_of(kind, series_instance_uid).filter(|path| path.exists());
+        let boxes = existing("boxes").map(|path| BoxesFile::read(&path)).transpose()?;
+        let review = existing("reviews").map(|path| ReviewFile::read(&path)).transpose()?;
+        Ok(SavedWork { boxes: boxes.map_or_else(Vec::new, |file| file.boxes), review })
+    }
+
+    /// Queues the boxes of a series to be saved.
+    ///
+    /// # Errors
+    /// A message for the user if the disk has not answered for many changes.
+    pub fn save_boxes(&self, reader: &str, series_instance_uid: &str, boxes: &[SliceBox]) -> Result<(), &'static str> {
+        let file = BoxesFile::new(reader, series_instance_uid, boxes.to_vec());
+        self.queue(self.path_of("boxes", series_instance_uid).map(|path| Save::Boxes(path, file)))
+    }
+
+    /// Queues the review of a series to be saved.
+    ///
+    /// # Errors
+    /// A message for the user if the disk has not answered for many changes.
+    pub fn save_review(&self, file: ReviewFile) -> Result<(), &'static str> {
+        self.queue(self.path_of("reviews", &file.series_instance_uid).map(|path| Save::Review(path, file)))
+    }
+
+    /// The settings of this user; those of a new user where there are none that can be read.
+    #[must_use]
+    pub fn load_settings(&self) -> Settings {
+        self.folder.as_ref().map(|folder| Settings::read(&folder.join(SETTINGS))).unwrap_or_default()
+    }
+
+    /// Queues the settings to be saved; without a folder they are forgotten.
+    pub fn save_settings(&self, settings: Settings) {
+        if let Some(folder) = &self.folder {
+            // Settings are not worth a message: what is lost is a habit.
+            let _ = self.queue(Some(Save::Settings(folder.join(SETTINGS), settings)));
+        }
+    }
+
+    fn queue(&self, work: Option<Save>) -> Result<(), &'static str> {
+        let (Some(work), Some(saves)) = (work, &self.saves) else {
+            return Err("Your work is not kept: no folder for this user's data was found (set HOME).");
+        };
+        match saves.try_send(work) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Full(_)) => Err("The disk does not answer; the last change is not saved yet."),
+            Err(TrySendError::Disconnected(_)) => Err("Changes can no longer be saved; restart the program."),
+        }
+    }
+
+    /// The next failed save, if there is one.
+    #[must_use]
+    pub fn failure(&self) -> Option<StoreError> {
+        self.errors.try_recv().ok()
+    }
+
+    fn path_of(&self, kind: &str, series_instance_uid: &str) -> Option<PathBuf> {
+        // A UID comes from a file: only what may stand in a UID goes into the name.
+        let name: String =
+            series_instance_uid.chars().filter(|letter| letter.is_ascii_alphanumeric() || *letter == '.').collect();
+        let name = name.trim_matches('.');
+        (!name.is_empty()).then_some(())?;
+        self.folder.as_ref().map(|folder| folder.join(kind).join(format!("{name}.json")))
+    }
+}
+
+impl Drop for ReaderStore {
+    fn drop(&mut self) {
+        self.saves = None;
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the thread that saves the reader's work ended with a panic");
+        }
+    }
+}
+
+fn save(work: &Save) -> Result<(), StoreError> {
+    match work {
+        Save::Boxes(path, file) => {
+            make_private_folder(path).map_err(BoxesError::Write)?;
+            Ok(file.save(path)?)
+        }
+        Save::Review(path, file) => {
+            make_private_folder(path).map_err(ReviewError::Write)?;
+            Ok(file.save(path)?)
+        }
+        Save::Settings(path, settings) => {
+            make_private_folder(path).and_then(|()| settings.save(path)).map_err(StoreError::Settings)
+        }
+    }
+}
+
+/// Makes the folder of a file, closed to other users: what is in it belongs to patients.
+fn make_private_folder(file: &Path) -> std::io::Result<()> {
+    let Some(folder) = file.parent() else { return Ok(()) };
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+/// Where this user's work and settings are kept, after the custom of the system; `None` if it names no home.
+#[must_use]
+pub fn user_data_folder() -> Option<PathBuf> {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let base = if cfg!(windows) {
+        set("APPDATA")
+    } else if cfg!(target_os = "macos") {
+        set("HOME").map(|home| home.join("Library/Application Support"))
+    } else {
+        set("XDG_DATA_HOME").or_else(|| set("HOME").map(|home| home.join(".local/share")))
+    };
+    base.map(|base| base.join("spinenet-viewer"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::Review;
+    use crate::spine::{BoxSource, DiscLevel, Grading, PixelBox};
+
+    fn a_box(x: f64) -> SliceBox {
+        let rect = PixelBox { x, y: 2.0, width: 3.0, height: 4.0 };
+        let (level, grading) = (DiscLevel::L4L5, Grading::UpperMarrowChange);
+        SliceBox { level, grading, slice: 5, rect, source: BoxSource::Reader, percentile: None }
+    }
+
+    #[test]
+    fn work_comes_back_from_disk() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let place = folder.path().join("deep/data");
+        let store = ReaderStore::start(Some(place.clone()), || ()).expect("a thread");
+        assert!(store.load("1.2.3").expect("no file").boxes.is_empty());
+        store.save_boxes("AB", "1.2.3", &[a_box(1.0)]).expect("room");
+        store.save_boxes("AB", "1.2.3", &[a_box(1.0), a_box(9.0)]).expect("room");
+        let mut review = Review::default();
+        review.set_comment(DiscLevel::L5S1, "seen");
+        let file = ReviewFile::new("1.2.3", None, review);
+        store.save_review(file.clone()).expect("room");
+        drop(store);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = std::fs::metadata(place.join("reviews")).expect("there").permissions().mode();
+            assert_eq!(mode & 0o777, 0o700, "closed to other users");
+        }
+        let store = ReaderStore::start(Some(place), || ()).expect("a thread");
+        let saved = store.load("1.2.3").expect("readable");
+        assert_eq!(saved.boxes, [a_box(1.0), a_box(9.0)]);
+        assert_eq!(saved.review, Some(file));
+    }
+
+    #[test]
+    fn a_hostile_uid_stays_in_the_folder() {
+        let store = ReaderStore::start(Some(PathBuf::from("/data")), || ()).expect("a thread");
+        let path = store.path_of("boxes", "../../etc/passwd").expect("a path");
+        assert_eq!(path.parent(), Some(Path::new("/data/boxes")));
+        assert_eq!(store.path_of("boxes", "../.."), None);
+    }
+
+    #[test]
+    fn a_failed_save_is_told() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let blocked = folder.path().join("file");
+        std::fs::write(&blocked, b"in the way").expect("writable");
+        let (told, wake) = bounded(1);
+        let wake_once = move || {
+            let _ = told.try_send(());
+        };
+        let store = ReaderStore::start(Some(blocked), wake_once).expect("a thread");
+        store.save_boxes("AB", "1.2.3", &[a_box(1.0)]).expect("room");
+        wake.recv_timeout(std::time::Duration::from_secs(20)).expect("the failure wakes the window");
+        assert!(store.failure().is_some());
+    }
+}

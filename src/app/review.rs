@@ -1,0 +1,172 @@
+//! The reader's verdict: grades, comments, measurements, signature, and the report that is written from them.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use chrono::{SecondsFormat, Utc};
+
+use super::dialog::Wanted;
+use super::{Command, Event, Viewer};
+use crate::model::{DiscPrediction, Views};
+use crate::pipeline::{ModelsInfo, Report, ReportParts, ScanSource, SignOff, StudySummary};
+use crate::spine::{ClassIndex, DiscLevel, Grading, Measurement};
+use crate::ui::state::{BannerKind, Selection, Tool, ViewerState};
+use crate::worker::Work;
+
+impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
+    /// The reader's class of a grading; the computed class, or `None`, takes an earlier change back.
+    pub(super) fn set_grade(&mut self, selection: Selection, class: Option<ClassIndex>) {
+        let Some(grade) = self.state.grade(selection) else { return };
+        let class = class.filter(|class| *class != grade.computed && *class < selection.grading.classes());
+        let mut findings = self.state.findings.clone();
+        findings.review.set_class(selection.level, selection.grading, class);
+        self.change("grade", findings);
+    }
+
+    /// Makes the selected grade so many steps worse.
+    pub(super) fn step_grade(&mut self, steps: isize) {
+        let Some(selection) = self.state.selection else { return };
+        let Some(grade) = self.state.grade(selection) else { return };
+        let class = grade.class().saturating_add_signed(steps).min(selection.grading.classes() - 1);
+        self.set_grade(selection, Some(class));
+    }
+
+    pub(super) fn set_comment(&mut self, level: DiscLevel, text: &str) {
+        let mut findings = self.state.findings.clone();
+        findings.review.set_comment(level, text);
+        self.change_by_typing("comment", level, findings);
+    }
+
+    /// Signs the results; says what is missing where they cannot be signed yet.
+    pub(super) fn sign_off(&mut self) {
+        if self.state.loaded().is_none() {
+            return;
+        }
+        let reader = self.state.reader.trim().to_owned();
+        if reader.is_empty() {
+            self.tell(BannerKind::Warning, "Enter your name or initials beside Sign off first.".to_owned());
+            return;
+        }
+        if !self.state.is_graded() {
+            self.tell(BannerKind::Warning, "The discs are not all graded yet; sign off when they are.".to_owned());
+            return;
+        }
+        let mut findings = self.state.findings.clone();
+        let signed_at = Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true);
+        findings.review.sign_off = Some(SignOff { reader, signed_at });
+        self.change("sign off", findings);
+    }
+
+    pub(super) fn withdraw_sign_off(&mut self) {
+        let mut findings = self.state.findings.clone();
+        findings.review.sign_off = None;
+        self.change("withdrawal of the signature", findings);
+    }
+
+    pub(super) fn add_measurement(&mut self, measurement: Measurement) {
+        if !measurement.is_whole() {
+            return;
+        }
+        let mut findings = self.state.findings.clone();
+        findings.review.measurements.push(measurement);
+        self.state.selected_box = None;
+        self.state.selected_measurement = Some(findings.review.measurements.len() - 1);
+        self.change("measurement", findings);
+    }
+
+    pub(super) fn change_measurement(&mut self, index: usize, measurement: Measurement) {
+        let mut findings = self.state.findings.clone();
+        if let Some(changed) = findings.review.measurements.get_mut(index) {
+            *changed = measurement;
+            self.change("change of a measurement", findings);
+        }
+    }
+
+    pub(super) fn select_measurement(&mut self, index: Option<usize>) {
+        self.state.selected_measurement = index;
+        if let Some(kind) = index.and_then(|index| self.state.findings.review.measurements.get(index)).map(|it| it.kind)
+        {
+            self.state.selected_box = None;
+            self.state.view.tool = Tool::Measure(kind);
+        }
+    }
+
+    /// The slip at the selected disc, from the outlines.
+    pub(super) fn measure_slip(&mut self) {
+        let slice = self.state.view.slice;
+        let disc = self.state.selection.and_then(|selection| self.state.disc(selection.level));
+        match disc.and_then(|disc| Measurement::slip_of(disc, slice)) {
+            Some(slip) => self.add_measurement(slip),
+            None => self.tell(BannerKind::Warning, "Select a disc first: click its name on the image.".to_owned()),
+        }
+    }
+
+    /// Writes the summary anew after grades or edits changed.
+    pub(super) fn sum_up(&mut self) {
+        self.state.summary = StudySummary::of(&self.state.final_classes(), &self.state.experimental);
+    }
+
+    /// Asks for the file of the report.
+    pub(super) fn ask_for_report_file(&mut self) {
+        if self.state.discs.is_empty() {
+            self.tell(BannerKind::Warning, "There is nothing to report yet: no disc was found.".to_owned());
+        } else {
+            self.open_dialog(Wanted::ReportFile);
+        }
+    }
+
+    /// Writes the report with the reader's changes.
+    pub(super) fn save_report(&mut self, file: PathBuf) {
+        self.state.path_entry = None;
+        let Some(report) = self.report() else { return };
+        let file = if file.extension().is_none() { file.with_extension("json") } else { file };
+        self.export_job = self.submit(Command::ExportReport { report: Arc::new(report), file });
+    }
+
+    /// What is on screen as a report.
+    pub(super) fn report(&self) -> Option<Report> {
+        let series = self.state.loaded()?;
+        let summary = self.scan.as_ref()?.series.get(self.series?)?;
+        let warnings = self.series_warnings.clone();
+        let no_models = ModelsInfo {
+            weights: vec![],
+            device: self.state.device.clone(),
+            experimental: self.state.experimental.clone(),
+        };
+        let predictions = predictions(&self.state);
+        let mut report = Report::new(&ReportParts {
+            source: ScanSource {
+                study_instance_uid: &summary.study_instance_uid,
+                series_instance_uid: &summary.series_instance_uid,
+                sop_instance_uids: summary.instances.iter().map(|slice| slice.sop_instance_uid.clone()).collect(),
+                warnings,
+                geometry: series.volume.geometry(),
+            },
+            vertebrae: &self.state.findings.vertebrae,
+            discs: &self.state.discs,
+            predictions: &predictions,
+            models: self.models.as_ref().unwrap_or(&no_models),
+            views: (!predictions.is_empty()).then_some(Views::FiftyFour),
+            seconds: None,
+        });
+        self.state.findings.review.note_in(&mut report);
+        Some(report)
+    }
+}
+
+/// What was computed for the discs, from the thorax down.
+pub(super) fn predictions(state: &ViewerState) -> Vec<DiscPrediction> {
+    let graded = state.grades.iter().filter_map(|(level, grades)| Some((*level, grades.ready()?)));
+    graded.map(|(level, grades)| DiscPrediction { level, probabilities: grades.as_ref().clone() }).collect()
+}
+
+/// The disc and grading so many steps away that has a grade; at the edge of the table it stays.
+pub(super) fn moved_selection(state: &ViewerState, discs: isize, gradings: isize) -> Option<Selection> {
+    let levels: Vec<DiscLevel> = state.discs.iter().map(|disc| disc.level).collect();
+    let first = Selection { level: *levels.first()?, grading: Grading::ALL[0] };
+    let Some(now) = state.selection else { return Some(first) };
+    let row = levels.iter().position(|level| *level == now.level)?;
+    let row = row.saturating_add_signed(discs).min(levels.len() - 1);
+    let column = now.grading.index().saturating_add_signed(gradings).min(Grading::ALL.len() - 1);
+    Some(Selection { level: levels[row], grading: Grading::ALL[column] })
+}

@@ -1,0 +1,80 @@
+//! What the program remembers of its user between runs; a private file, since folders of studies name patients.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::pipeline::write_private;
+
+/// Studies remembered.
+const MOST_RECENT: usize = 12;
+
+/// Habits and recent studies.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Settings {
+    /// Who reads, as signed.
+    pub reader: String,
+    /// Light colors around the image.
+    pub light_theme: bool,
+    /// Size of everything relative to the system's; 0 is that of the system.
+    pub ui_scale: f32,
+    /// Studies opened before, newest first.
+    pub recent: Vec<PathBuf>,
+    /// The study that is open now; still there at the next start if the program did not end by itself.
+    pub open_study: Option<PathBuf>,
+}
+
+impl Settings {
+    /// Reads the settings; what is missing or cannot be read is as for a new user.
+    #[must_use]
+    pub fn read(path: &Path) -> Self {
+        let text = std::fs::read(path).unwrap_or_default();
+        let settings: Self = serde_json::from_slice(&text).unwrap_or_default();
+        let ui_scale = if (0.5..=4.0).contains(&settings.ui_scale) { settings.ui_scale } else { 0.0 };
+        Self { ui_scale, ..settings }
+    }
+
+    /// Writes the settings for their owner alone.
+    ///
+    /// # Errors
+    /// Whatever the file system says.
+    pub fn save(&self, path: &Path) -> io::Result<()> {
+        let text = serde_json::to_string_pretty(self)?;
+        write_private(path, text.as_bytes())
+    }
+
+    /// Puts a study on top of the recent ones.
+    pub fn remember(&mut self, study: &Path) {
+        self.recent.retain(|other| other != study);
+        self.recent.insert(0, study.to_owned());
+        self.recent.truncate(MOST_RECENT);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_come_back_and_nobody_else_reads_them() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("settings.json");
+        assert_eq!(Settings::read(&path), Settings::default());
+        let mut settings = Settings { reader: "AB".to_owned(), ui_scale: 1.5, ..Settings::default() };
+        for study in ["a", "b", "a"] {
+            settings.remember(Path::new(study));
+        }
+        assert_eq!(settings.recent, [PathBuf::from("a"), PathBuf::from("b")]);
+        settings.save(&path).expect("saved");
+        assert_eq!(Settings::read(&path), settings);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            assert_eq!(std::fs::metadata(&path).expect("there").permissions().mode() & 0o777, 0o600);
+        }
+        std::fs::write(&path, b"{ broken").expect("written");
+        assert_eq!(Settings::read(&path), Settings::default(), "a damaged file does not stop the program");
+    }
+}

@@ -1,0 +1,229 @@
+//! What a reader measures on a slice: lengths, angles and slips.
+
+use std::fmt;
+
+use glam::DVec2;
+use serde::{Deserialize, Serialize};
+
+use super::Disc;
+
+/// Slips of less are within the error of placing two points.
+const LEAST_SLIP_PERCENT: f64 = 5.0;
+
+/// What is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MeasurementKind {
+    /// Distance between two points.
+    Length,
+    /// Angle at the second of three points.
+    Angle,
+    /// Angle between two lines, the acute one, as Cobb measured curvature between two endplates.
+    Cobb,
+    /// How far a vertebra slipped on the one below, in percent of the endplate's depth: the first two points are the
+    /// posterior and the anterior end of the lower body's upper endplate, the third is the posterior lower corner of
+    /// the upper body. Positive is forward (anterolisthesis).
+    Slip,
+}
+
+impl MeasurementKind {
+    /// All kinds in the order of the tool bar.
+    pub const ALL: [Self; 4] = [Self::Length, Self::Angle, Self::Cobb, Self::Slip];
+
+    /// Points that define it.
+    #[must_use]
+    pub fn points(self) -> usize {
+        match self {
+            Self::Length => 2,
+            Self::Angle | Self::Slip => 3,
+            Self::Cobb => 4,
+        }
+    }
+
+    /// Name on screen.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Length => "Length",
+            Self::Angle => "Angle",
+            Self::Cobb => "Cobb angle",
+            Self::Slip => "Slip",
+        }
+    }
+
+    /// Pairs of points that are joined by a line, of those that are there.
+    #[must_use]
+    pub fn lines(self) -> &'static [[usize; 2]] {
+        match self {
+            Self::Length | Self::Slip => &[[0, 1]],
+            Self::Angle => &[[0, 1], [1, 2]],
+            Self::Cobb => &[[0, 1], [2, 3]],
+        }
+    }
+
+    /// What the next point is, given how many there are.
+    #[must_use]
+    pub fn next_point(self, placed: usize) -> &'static str {
+        match (self, placed) {
+            (Self::Length, 0) => "Click or drag from one end to the other",
+            (Self::Length, _) => "Click the other end",
+            (Self::Angle, 0) => "Click or drag the first arm, ending at the vertex",
+            (Self::Angle, 1) => "Click the vertex",
+            (Self::Angle, _) => "Click the end of the second arm",
+            (Self::Cobb, 0) => "Click or drag along the first endplate",
+            (Self::Cobb, 1) => "Click the other end of the first endplate",
+            (Self::Cobb, 2) => "Click or drag along the second endplate",
+            (Self::Cobb, _) => "Click the other end of the second endplate",
+            (Self::Slip, 0) => "Click the posterior end of the lower body's upper endplate",
+            (Self::Slip, 1) => "Click its anterior end",
+            (Self::Slip, _) => "Click the posterior lower corner of the upper body",
+        }
+    }
+}
+
+/// Points that a reader placed on one slice.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Measurement {
+    /// What is measured.
+    pub kind: MeasurementKind,
+    /// Slice index after sorting by position.
+    pub slice: usize,
+    /// Image positions (x, y) in pixels, as many as [`MeasurementKind::points`].
+    pub points: Vec<DVec2>,
+}
+
+/// A measured value.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum MeasuredValue {
+    /// Distance in mm.
+    Millimeters(f64),
+    /// Angle in degrees.
+    Degrees(f64),
+    /// Slip in percent of the endplate's depth, positive forward.
+    SlipPercent(f64),
+}
+
+impl Measurement {
+    /// The slip of the upper body of a disc on the lower one, from their outlines; `None` if either has none.
+    #[must_use]
+    pub fn slip_of(disc: &Disc, slice: usize) -> Option<Self> {
+        let (above, below) = (disc.upper.corners_at(slice as f64)?, disc.lower.corners_at(slice as f64)?);
+        Some(Self { kind: MeasurementKind::Slip, slice, points: vec![below.sp, below.sa, above.ip] })
+    }
+
+    /// Whether it has the right number of finite points, so that there is something to measure.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.points.len() == self.kind.points() && self.points.iter().all(|point| point.is_finite())
+    }
+
+    /// The value, given the size (x, y) of a pixel in mm; `None` where points are missing or lines have no length.
+    #[must_use]
+    pub fn value(&self, pixel_size_mm: DVec2) -> Option<MeasuredValue> {
+        if !self.is_whole() {
+            return None;
+        }
+        let mm: Vec<DVec2> = self.points.iter().map(|point| *point * pixel_size_mm).collect();
+        match self.kind {
+            MeasurementKind::Length => Some(MeasuredValue::Millimeters(mm[0].distance(mm[1]))),
+            MeasurementKind::Angle => angle(mm[0] - mm[1], mm[2] - mm[1]),
+            MeasurementKind::Cobb => angle(mm[1] - mm[0], mm[3] - mm[2]).map(|value| match value {
+                MeasuredValue::Degrees(degrees) if degrees > 90.0 => MeasuredValue::Degrees(180.0 - degrees),
+                other => other,
+            }),
+            MeasurementKind::Slip => {
+                let endplate = mm[1] - mm[0];
+                let depth = endplate.length_squared();
+                (depth > 0.0).then(|| MeasuredValue::SlipPercent((mm[2] - mm[0]).dot(endplate) / depth * 100.0))
+            }
+        }
+    }
+}
+
+fn angle(a: DVec2, b: DVec2) -> Option<MeasuredValue> {
+    let (a, b) = (a.try_normalize()?, b.try_normalize()?);
+    Some(MeasuredValue::Degrees(a.perp_dot(b).atan2(a.dot(b)).abs().to_degrees()))
+}
+
+/// Grade of a slip (Meyerding 1932): I up to a quarter of the endplate, II up to a half, III up to three quarters, IV up
+/// to all of it, V beyond. `None` below 5 percent, which two placed points cannot tell from no slip.
+#[must_use]
+pub fn meyerding_grade(percent: f64) -> Option<&'static str> {
+    match percent.abs() {
+        ..LEAST_SLIP_PERCENT => None,
+        ..=25.0 => Some("I"),
+        ..=50.0 => Some("II"),
+        ..=75.0 => Some("III"),
+        ..=100.0 => Some("IV"),
+        _ => Some("V"),
+    }
+}
+
+impl fmt::Display for MeasuredValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Millimeters(mm) => write!(f, "{mm:.1} mm"),
+            Self::Degrees(degrees) => write!(f, "{degrees:.1}°"),
+            Self::SlipPercent(percent) => {
+                let direction = if percent < 0.0 { "backward" } else { "forward" };
+                match meyerding_grade(percent) {
+                    Some(grade) => write!(f, "{:.0} % {direction}, Meyerding {grade}", percent.abs()),
+                    None => write!(f, "{:.0} % {direction}, no slip", percent.abs()),
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn measured(kind: MeasurementKind, points: &[[f64; 2]]) -> Option<MeasuredValue> {
+        let points = points.iter().map(|point| DVec2::from_array(*point)).collect();
+        Measurement { kind, slice: 0, points }.value(DVec2::new(2.0, 1.0))
+    }
+
+    #[test]
+    fn lengths_and_angles_are_true_where_pixels_are_not_square() {
+        let length = measured(MeasurementKind::Length, &[[0.0, 0.0], [2.0, 3.0]]).expect("whole");
+        assert_eq!(length, MeasuredValue::Millimeters(5.0));
+        assert_eq!(length.to_string(), "5.0 mm");
+        // One pixel to the right is two millimeters: the arms are at 45 degrees in the patient.
+        let angle = measured(MeasurementKind::Angle, &[[1.0, 0.0], [0.0, 0.0], [1.0, 2.0]]).expect("whole");
+        assert!(matches!(angle, MeasuredValue::Degrees(degrees) if (degrees - 45.0).abs() < 1e-9));
+    }
+
+    #[test]
+    fn cobb_does_not_depend_on_the_direction_of_drawing() {
+        let lines = [[0.0, 0.0], [5.0, 0.0], [0.0, 8.0], [5.0, 18.0]];
+        let back = [[5.0, 0.0], [0.0, 0.0], [0.0, 8.0], [5.0, 18.0]];
+        let degrees = |points: &[[f64; 2]]| match measured(MeasurementKind::Cobb, points) {
+            Some(MeasuredValue::Degrees(degrees)) => degrees,
+            other => panic!("{other:?}"),
+        };
+        assert!((degrees(&lines) - 45.0).abs() < 1e-9);
+        assert!((degrees(&lines) - degrees(&back)).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_slip_has_its_direction_and_meyerding_grade() {
+        // Endplate from posterior (x = 20) to anterior (x = 0): 40 mm; the corner above lies 12 mm forward.
+        let slip = measured(MeasurementKind::Slip, &[[20.0, 50.0], [0.0, 50.0], [14.0, 42.0]]).expect("whole");
+        assert_eq!(slip.to_string(), "30 % forward, Meyerding II");
+        let back = measured(MeasurementKind::Slip, &[[20.0, 50.0], [0.0, 50.0], [22.0, 42.0]]).expect("whole");
+        assert_eq!(back.to_string(), "10 % backward, Meyerding I");
+        let none = measured(MeasurementKind::Slip, &[[20.0, 50.0], [0.0, 50.0], [20.2, 42.0]]).expect("whole");
+        assert_eq!(none.to_string(), "1 % backward, no slip");
+        for (percent, grade) in [(25.0, "I"), (26.0, "II"), (75.0, "III"), (76.0, "IV"), (101.0, "V")] {
+            assert_eq!(meyerding_grade(percent), Some(grade));
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_measured_has_no_value() {
+        assert_eq!(measured(MeasurementKind::Length, &[[0.0, 0.0]]), None);
+        assert_eq!(measured(MeasurementKind::Slip, &[[1.0, 1.0], [1.0, 1.0], [2.0, 2.0]]), None);
+        assert_eq!(measured(MeasurementKind::Length, &[[0.0, 0.0], [f64::NAN, 3.0]]), None);
+    }
+}

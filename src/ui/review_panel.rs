@@ -1,0 +1,134 @@
+//! The reader's verdict: findings in words, the selected grade, comment and signature.
+
+use eframe::egui::{Button, CursorIcon, Frame, Label, Margin, RichText, Sense, TextEdit, Ui, vec2};
+
+use super::action::UiAction;
+use super::command::UiCommand;
+use super::state::{Selection, ShownGrade, ViewerState};
+use super::{criteria, theme};
+
+/// The study in words: normal at a glance, or the worst disc first. A click shows the disc.
+pub fn findings_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
+    let (summary, colors) = (&state.summary, theme::of(ui));
+    if summary.abnormal.is_empty() && summary.normal.is_empty() {
+        return;
+    }
+    ui.horizontal(|ui| {
+        ui.label(RichText::new("Findings").strong());
+        if !state.is_graded() {
+            ui.label(RichText::new("so far").small().color(colors.text_weak));
+        }
+        if ui.small_button("Copy").on_hover_text("Copy these sentences").clicked() {
+            actions.push(UiAction::Copy(summary.to_string()));
+        }
+    });
+    if summary.is_normal() && state.is_graded() {
+        let frame = Frame::new().fill(colors.good_fill).corner_radius(4.0).inner_margin(Margin::symmetric(8, 5));
+        frame.show(ui, |ui| {
+            ui.set_min_width(ui.available_width());
+            let text = format!("Normal study. {}", summary.normal_sentence());
+            ui.add(Label::new(RichText::new(text).color(colors.good)).wrap());
+        });
+        return;
+    }
+    ui.spacing_mut().item_spacing.y = 2.0;
+    for disc in &summary.abnormal {
+        ui.horizontal_top(|ui| {
+            let (mark, _) = ui.allocate_exact_size(vec2(8.0, 17.0), Sense::hover());
+            ui.painter().rect_filled(mark.shrink2(vec2(1.0, 2.0)), 2.0, colors.severity_fill(disc.severity));
+            let text = format!("{}: {}.", disc.level, disc.text);
+            let label = ui.add(Label::new(RichText::new(text).size(12.5)).wrap().sense(Sense::click()));
+            if label.on_hover_cursor(CursorIcon::PointingHand).on_hover_text("Show this disc").clicked() {
+                actions.push(UiAction::SelectDisc(disc.level));
+            }
+        });
+    }
+    let normal = summary.normal_sentence();
+    if !normal.is_empty() {
+        ui.add(Label::new(RichText::new(normal).size(12.5).color(colors.text_weak)).wrap());
+    }
+}
+
+/// The grade and the comment of the selected disc.
+pub fn verdict_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
+    let Some(selection) = state.selection else { return };
+    let Selection { level, grading } = selection;
+    ui.label(RichText::new(format!("{level}  {}", grading.name())).strong());
+    if let Some(grade) = state.grade(selection) {
+        ui.horizontal_wrapped(|ui| {
+            for class in 0..grading.classes() {
+                let name = grading.class_name(class);
+                let button = Button::selectable(grade.class() == class, name).min_size(vec2(34.0, 22.0));
+                let hint = criteria::criterion(grading, class);
+                if ui.add(button).on_hover_text(format!("{name}: {hint}")).clicked() {
+                    actions.push(UiAction::SetGrade { selection, class: Some(class) });
+                }
+            }
+            let computed = grading.class_name(grade.computed);
+            let text = format!("computed {computed}, {:.0} %", grade.probability * 100.0);
+            let text = RichText::new(text).small().color(theme::of(ui).text_weak);
+            ui.label(if grade.edited.is_some() { text.strikethrough() } else { text });
+            if grade.edited.is_some()
+                && ui.small_button("Reset").on_hover_text(UiCommand::GradeAsComputed.hint(ui.ctx())).clicked()
+            {
+                actions.push(UiAction::ResetGrade);
+            }
+        });
+    }
+    let mut text = state.findings.review.comment_of(level).to_owned();
+    let field = TextEdit::multiline(&mut text)
+        .id_salt(("comment", level))
+        .desired_rows(1)
+        .desired_width(f32::INFINITY)
+        .hint_text(format!("Comment on {level}"));
+    if ui.add(field).changed() {
+        actions.push(UiAction::SetComment { level, text });
+    }
+}
+
+/// The classes of a grade, to choose from in a menu.
+pub fn grade_menu_ui(ui: &mut Ui, selection: Selection, grade: ShownGrade, actions: &mut Vec<UiAction>) {
+    let Selection { level, grading } = selection;
+    ui.label(RichText::new(format!("{level} {}", grading.name())).strong());
+    for class in 0..grading.classes() {
+        let computed = if class == grade.computed { " (computed)" } else { "" };
+        let text = format!("{}{computed}: {}", grading.class_name(class), criteria::criterion(grading, class));
+        if ui.selectable_label(grade.class() == class, text).clicked() {
+            actions.push(UiAction::SetGrade { selection, class: Some(class) });
+            ui.close();
+        }
+    }
+}
+
+/// Name, signature and the way to the report.
+pub fn sign_off_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
+    let colors = theme::of(ui);
+    ui.horizontal(|ui| {
+        if let Some(sign_off) = &state.findings.review.sign_off {
+            let when = sign_off.signed_at.replace('T', " ").replace('Z', " UTC");
+            let text = RichText::new(format!("Signed by {}", sign_off.reader)).color(colors.good);
+            ui.add(Label::new(text).truncate()).on_hover_text(when);
+            if ui.small_button("Withdraw").on_hover_text("Take the signature back; any change does too").clicked() {
+                actions.push(UiAction::WithdrawSignOff);
+            }
+        } else {
+            let mut reader = state.reader.clone();
+            let label = ui.label("Reader");
+            let field = ui.add(TextEdit::singleline(&mut reader).desired_width(110.0).hint_text("name or initials"));
+            if field.labelled_by(label.id).changed() {
+                actions.push(UiAction::SetReader(reader));
+            }
+            let button = ui.add_enabled(state.is_graded(), Button::new(UiCommand::SignOff.label()));
+            let button = button.on_disabled_hover_text("Possible when all discs are graded");
+            if button.on_hover_text(UiCommand::SignOff.hint(ui.ctx())).clicked() {
+                actions.push(UiAction::SignOff);
+            }
+        }
+        ui.with_layout(eframe::egui::Layout::right_to_left(eframe::egui::Align::Center), |ui| {
+            let button = ui.add_enabled(!state.discs.is_empty(), Button::new(UiCommand::SaveReport.label()));
+            if button.on_hover_text(UiCommand::SaveReport.hint(ui.ctx())).clicked() {
+                actions.push(UiAction::AskForReportFile);
+            }
+        });
+    });
+}

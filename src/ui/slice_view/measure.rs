@@ -1,0 +1,153 @@
+//! Measurements on the slice shown: placing, moving and painting.
+
+use eframe::egui::{self, Align2, CursorIcon, Id, Painter, PointerButton, Pos2, Response, Stroke, Ui, vec2};
+use glam::DVec2;
+
+use super::{Scene, text_on_image};
+use crate::spine::{Measurement, MeasurementKind};
+use crate::ui::action::UiAction;
+use crate::ui::theme;
+
+/// A point is grabbed within this many points of the screen.
+const GRAB_RADIUS: f32 = 9.0;
+/// Drags shorter than this are clicks.
+const SHORTEST_DRAG: f32 = 4.0;
+
+/// What the hand is at.
+#[derive(Debug, Clone, Default)]
+struct Hand {
+    /// Points of a measurement that is not complete.
+    placed: Vec<DVec2>,
+    /// What it measures, and on which slice.
+    of: Option<(MeasurementKind, usize)>,
+    /// A point of a measurement that is being moved: place in the list and number of the point.
+    moved: Option<(usize, usize)>,
+}
+
+/// The measuring tools: click or drag to place points, drag a point to move it.
+pub fn edit_ui(ui: &Ui, response: &Response, scene: &Scene, kind: MeasurementKind, actions: &mut Vec<UiAction>) {
+    let id = response.id.with("measuring");
+    let mut hand = ui.data(|data| data.get_temp::<Hand>(id)).unwrap_or_default();
+    if hand.of != Some((kind, scene.slice)) {
+        hand = Hand { of: Some((kind, scene.slice)), ..Hand::default() };
+    }
+    let pointer = ui.input(|input| input.pointer.interact_pos());
+    let origin = ui.input(|input| input.pointer.press_origin());
+    if response.drag_started_by(PointerButton::Primary)
+        && let Some(origin) = origin
+    {
+        hand.moved = grabbed(scene, origin);
+        if hand.moved.is_none() {
+            hand.placed.push(scene.transform.image_from_screen(origin));
+        }
+        actions.push(UiAction::SelectMeasurement(hand.moved.map(|(index, _)| index)));
+    }
+    let moved = hand.moved.zip(pointer).and_then(|((index, point), at)| {
+        let mut measurement = scene.state.findings.review.measurements.get(index)?.clone();
+        *measurement.points.get_mut(point)? = scene.transform.image_from_screen(at);
+        Some((index, measurement))
+    });
+    if response.drag_stopped_by(PointerButton::Primary) {
+        if let Some((index, measurement)) = &moved {
+            actions.push(UiAction::ChangeMeasurement { index: *index, measurement: measurement.clone() });
+        } else if let Some(at) = pointer
+            && origin.is_none_or(|origin| origin.distance(at) >= SHORTEST_DRAG)
+        {
+            hand.placed.push(scene.transform.image_from_screen(at));
+        }
+        hand.moved = None;
+    }
+    if response.clicked()
+        && let Some(at) = response.interact_pointer_pos()
+    {
+        match grabbed(scene, at).filter(|_| hand.placed.is_empty()) {
+            Some((index, _)) => actions.push(UiAction::SelectMeasurement(Some(index))),
+            None => hand.placed.push(scene.transform.image_from_screen(at)),
+        }
+    }
+    if hand.placed.len() >= kind.points() {
+        let points = hand.placed.drain(..).take(kind.points()).collect();
+        actions.push(UiAction::AddMeasurement(Measurement { kind, slice: scene.slice, points }));
+        hand.placed.clear();
+    }
+    paint(ui, scene, moved.as_ref());
+    paint_unfinished(ui, response, scene, kind, &hand);
+    if response.hovered() {
+        ui.ctx().set_cursor_icon(CursorIcon::Crosshair);
+    }
+    ui.data_mut(|data| data.insert_temp(id, hand));
+}
+
+/// Forgets the points of a measurement that is not complete.
+pub fn cancel(ui: &Ui, response_id: Id) {
+    ui.data_mut(|data| data.remove::<Hand>(response_id.with("measuring")));
+}
+
+fn here<'a>(scene: &'a Scene) -> impl Iterator<Item = (usize, &'a Measurement)> {
+    scene.state.findings.review.measurements.iter().enumerate().filter(|(_, it)| it.slice == scene.slice)
+}
+
+/// The point of a measurement under a screen position.
+fn grabbed(scene: &Scene, at: Pos2) -> Option<(usize, usize)> {
+    here(scene).find_map(|(index, measurement)| {
+        let near = |point: &DVec2| scene.transform.screen_from_image(*point).distance(at) <= GRAB_RADIUS;
+        measurement.points.iter().position(near).map(|point| (index, point))
+    })
+}
+
+/// The measurements of this slice; `moved` is shown where the hand has it.
+pub fn paint(ui: &Ui, scene: &Scene, moved: Option<&(usize, Measurement)>) {
+    let painter = ui.painter_at(scene.transform.viewport);
+    for (index, measurement) in here(scene) {
+        let shown = moved.filter(|(other, _)| *other == index).map_or(measurement, |(_, moved)| moved);
+        let selected = scene.state.selected_measurement == Some(index);
+        let points: Vec<Pos2> = shown.points.iter().map(|point| scene.transform.screen_from_image(*point)).collect();
+        lines(&painter, shown.kind, &points, selected);
+        if let Some(value) = shown.value(scene.series.frame().pixel_size_mm) {
+            label(&painter, &points, &value.to_string());
+        }
+    }
+}
+
+fn lines(painter: &Painter, kind: MeasurementKind, points: &[Pos2], selected: bool) {
+    let stroke = Stroke::new(if selected { 2.2 } else { 1.5 }, theme::MEASUREMENT);
+    let shadow = Stroke::new(stroke.width + 2.0, theme::name_backing());
+    for [from, to] in kind.lines() {
+        if let (Some(from), Some(to)) = (points.get(*from), points.get(*to)) {
+            painter.line_segment([*from, *to], shadow);
+            painter.line_segment([*from, *to], stroke);
+        }
+    }
+    if kind == MeasurementKind::Slip
+        && let [posterior, anterior, corner] = points
+    {
+        // The perpendicular from the corner to the endplate shows how far the corner is along it.
+        let endplate = *anterior - *posterior;
+        let share = (*corner - *posterior).dot(endplate) / endplate.length_sq().max(1e-3);
+        let foot = *posterior + endplate * share;
+        painter.extend(egui::Shape::dashed_line(&[*corner, foot], stroke, 4.0, 3.0));
+        painter.line_segment([*posterior, foot], Stroke::new(3.0, theme::MEASUREMENT));
+    }
+    for point in points {
+        let radius = if selected { 4.0 } else { 3.0 };
+        painter.circle(*point, radius, theme::name_backing(), Stroke::new(1.5, theme::MEASUREMENT));
+    }
+}
+
+fn label(painter: &Painter, points: &[Pos2], text: &str) {
+    let Some(lowest) = points.iter().max_by(|a, b| a.y.total_cmp(&b.y)) else { return };
+    text_on_image(painter, *lowest + vec2(8.0, 6.0), Align2::LEFT_TOP, text, 13.0, theme::MEASUREMENT);
+}
+
+/// Points placed so far, the line to the pointer, and what comes next.
+fn paint_unfinished(ui: &Ui, response: &Response, scene: &Scene, kind: MeasurementKind, hand: &Hand) {
+    let painter = ui.painter_at(scene.transform.viewport);
+    let mut points: Vec<Pos2> = hand.placed.iter().map(|point| scene.transform.screen_from_image(*point)).collect();
+    if !points.is_empty() && hand.moved.is_none() {
+        points.extend(response.hover_pos());
+        lines(&painter, kind, &points, true);
+    }
+    let at = scene.transform.viewport.center_bottom() - vec2(0.0, 40.0);
+    let hint = kind.next_point(hand.placed.len());
+    text_on_image(&painter, at, Align2::CENTER_BOTTOM, hint, 13.0, theme::MEASUREMENT);
+}

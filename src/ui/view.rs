@@ -1,0 +1,182 @@
+//! How the image is looked at: slice, zoom, window, tool and layout.
+
+use eframe::egui::Rect;
+
+use super::action::Probe;
+use super::camera::Camera;
+use crate::spine::MeasurementKind;
+use crate::volume::WindowLevel;
+
+/// How much text and outline lies on the image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum AnnotationLevel {
+    /// The bare image.
+    None,
+    /// Orientation, ruler, slice, disc names.
+    Minimal,
+    /// Everything.
+    #[default]
+    All,
+}
+
+impl AnnotationLevel {
+    /// None, minimal, all, none, …
+    #[must_use]
+    pub fn next(self) -> Self {
+        match self {
+            Self::None => Self::Minimal,
+            Self::Minimal => Self::All,
+            Self::All => Self::None,
+        }
+    }
+}
+
+/// What dragging with the left button does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Tool {
+    /// Brightness and contrast.
+    #[default]
+    Window,
+    /// Move.
+    Pan,
+    /// Magnify.
+    Zoom,
+    /// Leaf through the slices.
+    Scroll,
+    /// Place the crosshair of the other planes.
+    Crosshair,
+    /// Draw and change boxes.
+    Box,
+    /// Move corners and bodies, add and delete vertebrae.
+    Vertebra,
+    /// Measure.
+    Measure(MeasurementKind),
+}
+
+/// Which views share the middle of the window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ViewLayout {
+    /// The slice alone.
+    #[default]
+    Single,
+    /// The slice with the axial and coronal planes through the crosshair.
+    Planes,
+    /// The slice with the nine slices of the selected disc, as the network sees them.
+    Disc,
+}
+
+impl ViewLayout {
+    /// Single, planes, disc, single, …
+    #[must_use]
+    pub fn next(self) -> Self {
+        match self {
+            Self::Single => Self::Planes,
+            Self::Planes => Self::Disc,
+            Self::Disc => Self::Single,
+        }
+    }
+}
+
+/// Where the arrow keys go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Pane {
+    /// Slices and series.
+    #[default]
+    Image,
+    /// Discs and gradings.
+    Table,
+}
+
+/// Ready-made display windows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WindowPreset {
+    /// The window of the file, or of the whole series where the file has none.
+    Header,
+    /// 1st to 99th percentile of the whole series.
+    Series,
+    /// 1st to 99th percentile of the slice shown.
+    Slice,
+    /// Vertebral bodies mid-gray, as the network sees them.
+    Vertebrae,
+    /// Fluid and fat without glare: twice the width of the series.
+    Wide,
+}
+
+impl WindowPreset {
+    /// All, in the order of their keys 1 to 5.
+    pub const ALL: [Self; 5] = [Self::Header, Self::Series, Self::Slice, Self::Vertebrae, Self::Wide];
+
+    /// Name on screen.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Header => "As recorded",
+            Self::Series => "Automatic, series",
+            Self::Slice => "Automatic, this slice",
+            Self::Vertebrae => "Vertebrae mid-gray",
+            Self::Wide => "Wide (fluid and fat)",
+        }
+    }
+}
+
+/// Slices that follow each other by themselves.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Cine {
+    /// Slices a second.
+    pub rate: f64,
+    /// Time of the next step, in the clock of the window, s; 0 before the first.
+    pub next_step_secs: f64,
+    /// Running towards the last slice; turns round at both ends.
+    pub is_forward: bool,
+}
+
+/// Slice, zoom, window, tool and layout.
+#[derive(Debug, Clone)]
+pub struct ViewState {
+    /// Slice shown.
+    pub slice: usize,
+    /// Zoom, middle and orientation; `None` fits the slice upright.
+    pub camera: Option<Camera>,
+    /// Display window; `None` is that of the series.
+    pub window: Option<WindowLevel>,
+    /// Low values bright.
+    pub inverted: bool,
+    /// Bilinear between pixels; otherwise every pixel is a flat rectangle.
+    pub smooth: bool,
+    /// Tool.
+    pub tool: Tool,
+    /// Texts and outlines.
+    pub annotations: AnnotationLevel,
+    /// What lies under the pointer.
+    pub probe: Option<Probe>,
+    /// Where on the screen the slice is shown.
+    pub viewport: Option<Rect>,
+    /// Running through the slices.
+    pub cine: Option<Cine>,
+    /// Which views are shown.
+    pub layout: ViewLayout,
+    /// Where the arrow keys go.
+    pub pane: Pane,
+    /// Where the other planes cross: row and column of the image; `None` is the middle.
+    pub crosshair: Option<[f64; 2]>,
+}
+
+impl Default for ViewState {
+    fn default() -> Self {
+        Self {
+            slice: 0,
+            camera: None,
+            window: None,
+            inverted: false,
+            smooth: true,
+            tool: Tool::default(),
+            annotations: AnnotationLevel::default(),
+            probe: None,
+            viewport: None,
+            cine: None,
+            layout: ViewLayout::default(),
+            pane: Pane::default(),
+            crosshair: None,
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! Reading images: windows, turns, measurements, corrected vertebrae and the commands behind them.
+
+use super::*;
+use spinenet_viewer::spine::{MeasuredValue, MeasurementKind};
+use spinenet_viewer::ui::state::ViewLayout;
+
+#[test]
+fn a_length_is_dragged_moved_copied_and_deleted() {
+    let folder = scratch();
+    let mut window = graded_window(folder.path());
+    window.key_press(Key::D);
+    window.run();
+    assert_eq!(window.state().state.view.tool, Tool::Measure(MeasurementKind::Length));
+    let (from, to) = (DVec2::new(40.0, 200.0), DVec2::new(40.0, 260.0));
+    let (start, end) = (on_screen(&window, from), on_screen(&window, to));
+    drag(&mut window, start, end);
+    let value = |window: &Window| {
+        let state = &window.state().state;
+        let size = state.loaded().expect("a series").frame().pixel_size_mm;
+        state.findings.review.measurements[0].value(size).expect("whole")
+    };
+    let MeasuredValue::Millimeters(length) = value(&window) else { panic!("a length") };
+    assert!((length - 42.0).abs() < 0.5, "60 pixels of 0.7 mm: {length}");
+    drag(&mut window, end, start.lerp(end, 0.5));
+    let MeasuredValue::Millimeters(length) = value(&window) else { panic!("a length") };
+    assert!((length - 21.0).abs() < 0.5, "{length}");
+    window.key_press(Key::Delete);
+    window.run();
+    assert!(window.state().state.findings.review.measurements.is_empty());
+    window.key_press_modifiers(Modifiers::COMMAND, Key::Z);
+    window.run();
+    drop(window);
+    let again = graded_window(folder.path());
+    assert_eq!(again.state().state.findings.review.measurements.len(), 1, "measurements come back with the series");
+}
+
+#[test]
+fn the_slip_of_a_disc_is_measured_from_its_outlines() {
+    let folder = scratch();
+    let mut window = explained_window(folder.path());
+    window.key_press_modifiers(Modifiers::SHIFT, Key::M);
+    window.run();
+    let measurements = &window.state().state.findings.review.measurements;
+    let MeasuredValue::SlipPercent(percent) = measurements[0].value(DVec2::splat(0.7)).expect("whole") else {
+        panic!("a slip")
+    };
+    assert!(percent.abs() < 30.0, "{percent}");
+}
+
+#[test]
+fn a_corner_is_dragged_and_only_its_discs_are_graded_again() {
+    let folder = scratch();
+    let mut window = graded_window(folder.path());
+    window.key_press(Key::V);
+    window.run();
+    let slice = window.state().state.view.slice as f64;
+    let body = |window: &Window, label| {
+        let bodies = &window.state().state.findings.vertebrae;
+        bodies.iter().find(|body| body.label == label).expect("found").corners_at(slice).expect("an outline")
+    };
+    let before = body(&window, VertebraLabel::L3);
+    let graded_before = window.state().state.grades_of(DiscLevel::L5S1).map(|grades| grades as *const _);
+    let (from, to) = (on_screen(&window, before.sa), on_screen(&window, before.sa - DVec2::new(6.0, 0.0)));
+    drag(&mut window, from, to);
+    let after = body(&window, VertebraLabel::L3);
+    assert!((after.sa.x - before.sa.x + 6.0).abs() < 0.8 && (after.ip - before.ip).length() < 1e-9);
+    wait_for(&mut window, "grades of L2-L3", |viewer| viewer.state.is_graded());
+    assert!(graded_before.is_some());
+    window.key_press_modifiers(Modifiers::COMMAND, Key::Z);
+    window.run();
+    assert_eq!(body(&window, VertebraLabel::L3), before);
+    window.key_press_modifiers(Modifiers::COMMAND.plus(Modifiers::SHIFT), Key::Z);
+    window.run();
+    drop(window);
+    let again = graded_window(folder.path());
+    assert!((body(&again, VertebraLabel::L3).sa - after.sa).length() < 2e-3, "corrections come back with the series");
+}
+
+#[test]
+fn a_vertebra_is_deleted_and_added_again() {
+    let folder = scratch();
+    let mut window = graded_window(folder.path());
+    let center = {
+        let bodies = &window.state().state.findings.vertebrae;
+        let l3 = bodies.iter().find(|body| body.label == VertebraLabel::L3).expect("found");
+        l3.corners_at(window.state().state.view.slice as f64).expect("an outline").center()
+    };
+    let labels = |window: &Window| -> Vec<VertebraLabel> {
+        window.state().state.findings.vertebrae.iter().map(|vertebra| vertebra.label).collect()
+    };
+    let before = labels(&window);
+    let right_click = |window: &mut Window, at: Pos2| {
+        window.hover_at(at);
+        window.step();
+        for pressed in [true, false] {
+            let (button, modifiers) = (egui::PointerButton::Secondary, Modifiers::NONE);
+            window.event(Event::PointerButton { pos: at, button, pressed, modifiers });
+            window.step();
+        }
+        window.run();
+    };
+    let at = on_screen(&window, center + DVec2::new(0.0, 10.0));
+    right_click(&mut window, at);
+    window.get_by_label("Delete vertebra L3").click();
+    window.run();
+    assert!(!labels(&window).contains(&VertebraLabel::L3));
+    window.get_by_label("L3-L4 Pfirrmann grade: not in the scan");
+    right_click(&mut window, at);
+    window.get_by_label("Add a vertebra here").click();
+    window.run();
+    assert_eq!(labels(&window), before);
+}
+
+#[test]
+fn windows_turns_and_cine_follow_their_keys() {
+    let folder = scratch();
+    let mut window = graded_window(folder.path());
+    let gray = |window: &mut Window| {
+        let at = on_screen(window, DVec2::new(20.0, 300.0));
+        let area = egui::Rect::from_center_size(at, vec2(4.0, 4.0));
+        cut(&picture(window), area).get_pixel(1, 1).0[0]
+    };
+    window.key_press_modifiers(Modifiers::NONE, Key::Num4);
+    window.run();
+    let chosen = window.state().state.view.window.expect("a window of the vertebrae");
+    assert_eq!(chosen.width, chosen.center * 2.0);
+    let dark = gray(&mut window);
+    window.key_press(Key::N);
+    window.run();
+    assert!(gray(&mut window) > dark.saturating_add(60), "inverted");
+    window.key_press(Key::R);
+    window.run();
+    let (top, bottom) = (on_screen(&window, DVec2::new(60.0, 10.0)), on_screen(&window, DVec2::new(60.0, 300.0)));
+    assert!(top.x > bottom.x && (top.y - bottom.y).abs() < 1.0, "turned right, the head is on the right");
+    window.key_press(Key::C);
+    window.step();
+    let slice = window.state().state.view.slice;
+    window.run_steps(30);
+    assert_ne!(window.state().state.view.slice, slice, "slices run");
+    window.key_press(Key::Escape);
+    window.run();
+    let view = &window.state().state.view;
+    assert!(view.cine.is_none() && view.camera.is_none() && !view.inverted);
+}
+
+#[test]
+fn the_palette_finds_a_command_and_escape_closes_it() {
+    let folder = scratch();
+    let mut window = graded_window(folder.path());
+    window.key_press_modifiers(Modifiers::COMMAND, Key::P);
+    window.run();
+    window.event(Event::Text("next lay".to_owned()));
+    window.run();
+    window.key_press(Key::Enter);
+    window.run();
+    assert_eq!(window.state().state.view.layout, ViewLayout::Planes);
+    assert!(window.state().state.palette.is_none());
+    window.key_press_modifiers(Modifiers::COMMAND, Key::P);
+    window.run();
+    window.key_press(Key::Escape);
+    window.run();
+    assert!(window.state().state.palette.is_none());
+    assert_eq!(window.state().state.view.layout, ViewLayout::Planes);
+}
+
+#[test]
+fn the_slice_bar_and_recent_studies_work() {
+    let folder = scratch();
+    let mut window = graded_window(folder.path());
+    let bar = window.get_by_label("Slice").rect();
+    drag(&mut window, bar.center(), bar.center_bottom());
+    assert_eq!(window.state().state.view.slice, SLICES - 1);
+    assert_eq!(window.state().state.recent, [study()]);
+    assert_eq!(window.state().interrupted_study(), None, "a study that is no folder is not opened again");
+}

@@ -1,0 +1,135 @@
+//! The reader's verdict: grades, comments and the signature, kept on disk and taken back.
+
+use super::*;
+use spinenet_viewer::pipeline::{Report, ReportEntry, ReviewFile, read_reports};
+use spinenet_viewer::ui::action::UiAction;
+
+const WORST: &str = "L4-L5 Pfirrmann grade: V, 85 %";
+
+fn saved_review(folder: &Path) -> ReviewFile {
+    ReviewFile::read(&folder.join("reviews/1.2.3.json")).expect("saved")
+}
+
+#[test]
+fn a_grade_is_changed_kept_and_taken_back() {
+    let folder = scratch();
+    let mut window = graded_window(folder.path());
+    window.get_by_label(WORST).click_secondary();
+    window.run();
+    window.get_by_label_contains("IV: inhomogeneous, gray to black").click();
+    window.run();
+    let changed = "L4-L5 Pfirrmann grade: IV by the reader, computed V";
+    window.get_by_label(changed);
+    window.key_press_modifiers(Modifiers::COMMAND, Key::Z);
+    window.run();
+    window.get_by_label(WORST);
+    window.key_press_modifiers(Modifiers::COMMAND.plus(Modifiers::SHIFT), Key::Z);
+    window.run();
+    window.get_by_label(changed);
+    drop(window);
+    assert_eq!(saved_review(folder.path()).review.class_of(DiscLevel::L4L5, Grading::Pfirrmann), Some(3));
+    let window = graded_window(folder.path());
+    window.get_by_label(changed);
+}
+
+#[test]
+fn keys_move_over_the_table_and_change_grades() {
+    let folder = scratch();
+    let mut window = explained_window(folder.path());
+    let selection = |window: &Window| window.state().state.selection.expect("one");
+    for (key, level, grading) in [
+        (Key::ArrowUp, DiscLevel::L3L4, Grading::Pfirrmann),
+        (Key::ArrowRight, DiscLevel::L3L4, Grading::DiscNarrowing),
+        (Key::ArrowDown, DiscLevel::L4L5, Grading::DiscNarrowing),
+    ] {
+        window.key_press(key);
+        window.run();
+        assert_eq!(selection(&window), Selection { level, grading });
+    }
+    window.key_press(Key::Minus);
+    window.run();
+    window.get_by_label("L4-L5 Disc narrowing: 3 by the reader, computed 4");
+    window.key_press(Key::Plus);
+    window.run();
+    window.get_by_label("L4-L5 Disc narrowing: 4, 85 %");
+    // Tab gives the arrows back to the image.
+    let slice = window.state().state.view.slice;
+    window.key_press(Key::Tab);
+    window.run();
+    window.key_press(Key::ArrowDown);
+    window.run();
+    assert_eq!(window.state().state.view.slice, slice + 1);
+}
+
+#[test]
+fn a_comment_is_one_step_and_on_disk_letter_by_letter() {
+    let folder = scratch();
+    let mut window = explained_window(folder.path());
+    window.get_by(|node| node.role() == egui::accesskit::Role::MultilineTextInput).focus();
+    window.run();
+    for letter in ["w", "o", "r", "d"] {
+        window.event(Event::Text(letter.to_owned()));
+        window.run();
+    }
+    assert_eq!(window.state().state.findings.review.comment_of(DiscLevel::L4L5), "word");
+    assert_eq!(window.state().state.undo_label, Some("comment"));
+    let context = window.ctx.clone();
+    window.state_mut().apply(&context, UiAction::Undo);
+    assert_eq!(window.state().state.findings.review.comment_of(DiscLevel::L4L5), "");
+    window.state_mut().apply(&context, UiAction::Redo);
+    drop(window);
+    assert_eq!(saved_review(folder.path()).review.comment_of(DiscLevel::L4L5), "word");
+}
+
+#[test]
+fn a_signature_ends_with_the_next_change_and_the_report_has_it_all() {
+    let folder = scratch();
+    let mut window = explained_window(folder.path());
+    let context = window.ctx.clone();
+    window.state_mut().apply(&context, UiAction::SetReader("Dr. A".to_owned()));
+    window.run();
+    window.key_press(Key::Minus);
+    window.run();
+    window.get_by_label("Sign off").click();
+    window.run();
+    window.get_by_label("Signed by Dr. A");
+    let report = folder.path().join("report");
+    window.state_mut().apply(&context, UiAction::SaveReport(report.clone()));
+    wait_for(&mut window, "the report", |viewer| !viewer.state.banners.is_empty());
+    window.get_by_label("The report is saved.");
+    let entries = read_reports(&report.with_extension("json")).expect("a report");
+    let [ReportEntry::Report(report)] = &entries[..] else { panic!("one report") };
+    let report: &Report = report;
+    assert_eq!(report.sign_off.as_ref().expect("signed").reader, "Dr. A");
+    let disc = report.discs.iter().find(|disc| disc.level == DiscLevel::L4L5).expect("graded");
+    let grade = &disc.gradings.as_ref().expect("grades")[Grading::Pfirrmann];
+    assert_eq!((grade.grade, grade.edited), (5, Some(4)), "the computed grade stays beside the reader's");
+    window.key_press(Key::Plus);
+    window.run();
+    assert_eq!(window.state().state.findings.review.sign_off, None, "it stood for other grades");
+}
+
+#[test]
+fn findings_are_told_worst_first() {
+    let folder = scratch();
+    let window = graded_window(folder.path());
+    let summary = &window.state().state.summary;
+    assert_eq!(summary.abnormal[0].level, DiscLevel::L4L5);
+    window.get_by_label_contains("L4-L5: Pfirrmann V, narrowing 4");
+    window.get_by_label_contains("Normal: T12-L1, L1-L2");
+}
+
+#[test]
+fn work_that_cannot_be_read_is_left_as_it_is() {
+    let folder = scratch();
+    let path = folder.path().join("reviews/1.2.3.json");
+    std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+    std::fs::write(&path, r#"{"schema": "spinenet-review/9"}"#).expect("written");
+    let mut window = explained_window(folder.path());
+    window.get_by_label_contains("Earlier work on this series could not be read");
+    window.key_press(Key::Minus);
+    window.run();
+    window.get_by_label_contains("This change is not saved");
+    drop(window);
+    assert_eq!(std::fs::read_to_string(&path).expect("there"), r#"{"schema": "spinenet-review/9"}"#);
+}
