@@ -36,7 +36,7 @@ impl History {
     }
 
     fn push(&mut self, label: &'static str, findings: Findings, typed_into: Option<DiscLevel>) {
-        self.undo.push(Step { label, findings, typed_into });
+        self.undo.push(Step { label, typed_into, findings });
         if self.undo.len() > DEPTH {
             self.undo.remove(0);
         }

@@ -10,6 +10,7 @@ mod findings;
 mod habits;
 mod history;
 mod navigation;
+mod planes;
 mod present;
 mod reader_store;
 mod results;
@@ -18,6 +19,7 @@ mod settings;
 mod study;
 #[cfg(test)]
 mod testing;
+mod thumbnails;
 mod vertebrae;
 mod viewer;
 mod window;

@@ -16,6 +16,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             return;
         }
         self.state.folder_warnings = present::folder_warnings(&scan);
+        self.request_thumbnails(&scan);
         let chosen = scan.series.iter().position(|series| series.choice.is_chosen);
         self.scan = Some(scan);
         self.list_series();

@@ -62,6 +62,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         self.scan = None;
         self.state.folder = Loadable::Idle;
         self.state.series_list.clear();
+        self.state.thumbnails.clear();
         self.state.folder_warnings.clear();
         self.state.banners.clear();
         self.explains_worst = false;
@@ -83,6 +84,8 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         let state = &mut self.state;
         state.image = Loadable::Idle;
         state.image_texture = None;
+        state.planes = [None, None];
+        (state.disc_frame, self.framed_disc) = (None, None);
         state.detection = Loadable::Idle;
         state.findings = Findings::default();
         state.discs.clear();
@@ -98,8 +101,8 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             color_map: kept.color_map,
             ..EvidenceState::default()
         };
-        let ViewState { annotations, viewport, smooth, inverted, layout, .. } = state.view;
-        state.view = ViewState { annotations, viewport, smooth, inverted, layout, ..ViewState::default() };
+        let ViewState { inverted, smooth, annotations, viewport, layout, .. } = state.view;
+        state.view = ViewState { inverted, smooth, annotations, viewport, layout, ..ViewState::default() };
         (state.undo_label, state.redo_label) = (None, None);
         self.history = History::default();
         self.grade_book = GradeBook::default();

@@ -9,11 +9,13 @@ use super::dialog::{DialogOutcome, PathDialog, Wanted};
 use super::history::History;
 use super::reader_store::ReaderStore;
 use super::settings::Settings;
+use super::thumbnails::{ThumbnailEvent, ThumbnailHandle, ThumbnailRequest, Thumbnails};
 use super::{Command, DemoOptions, Event, navigation, review};
 use crate::dicom::FolderScan;
 use crate::pipeline::{ModelsInfo, ReportWarning};
 use crate::render::SliceRenderer;
 use crate::saliency::SaliencyMap;
+use crate::spine::Disc;
 use crate::ui::action::UiAction;
 use crate::ui::state::{Banner, BannerKind, PathEntry, PathPurpose, ViewerState};
 use crate::ui::viewer_ui;
@@ -37,6 +39,8 @@ pub struct Viewer<W: Work<Command = Command, Event = Event>> {
     pub(super) series_warnings: Vec<ReportWarning>,
     /// Which networks were used.
     pub(super) models: Option<ModelsInfo>,
+    /// The disc that [`ViewerState::disc_frame`] belongs to.
+    pub(super) framed_disc: Option<Disc>,
     pub(super) demo_job: Option<JobId>,
     pub(super) export_job: Option<JobId>,
     pub(super) grading_job: Option<JobId>,
@@ -46,8 +50,10 @@ pub struct Viewer<W: Work<Command = Command, Event = Event>> {
     pub(super) finished_maps: Vec<Arc<SaliencyMap>>,
     /// Explain the worst finding when grading is done, as the demo does.
     pub(super) explains_worst: bool,
-    renderer: Option<SliceRenderer>,
+    pub(super) renderer: Option<SliceRenderer>,
     dialog: Option<PathDialog>,
+    /// Makes the small pictures; `None` where the system gave no thread for it.
+    thumbnails: Option<ThumbnailHandle>,
     wake: Arc<dyn Fn() + Send + Sync>,
 }
 
@@ -81,6 +87,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             series: None,
             series_warnings: Vec::new(),
             models: None,
+            framed_disc: None,
             demo_job: None,
             export_job: None,
             grading_job: None,
@@ -89,6 +96,10 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             explains_worst: false,
             renderer,
             dialog: None,
+            thumbnails: {
+                let wake = Arc::clone(&wake);
+                Handle::start("thumbnails", Thumbnails, move || wake()).ok()
+            },
             wake,
         }
     }
@@ -107,7 +118,10 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             self.dialog = None;
             self.dialog_closed(wanted, outcome);
         }
+        self.take_thumbnails(ctx);
         self.run_cine(ctx);
+        self.follow_crosshair();
+        self.follow_disc();
         let dropped = ctx.input(|input| input.raw.dropped_files.first().map(|file| file.path().to_owned()));
         if let Some(path) = dropped {
             self.open_folder(path);
@@ -249,6 +263,28 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         match renderer.upload_evidence(&map.values, &map.frame) {
             Ok(texture) => self.state.evidence.texture = Some(texture),
             Err(error) => self.tell_error(format!("The evidence cannot be shown: {error}.")),
+        }
+    }
+
+    /// Asks for small pictures of all series.
+    pub(super) fn request_thumbnails(&mut self, scan: &FolderScan) {
+        self.state.thumbnails.clear();
+        let series = scan.series.iter().cloned().map(Arc::new).collect();
+        if let Some(thumbnails) = &mut self.thumbnails {
+            // Too many waiting means that the folder was left already.
+            let _ = thumbnails.submit(ThumbnailRequest(series));
+        }
+    }
+
+    fn take_thumbnails(&mut self, ctx: &egui::Context) {
+        let Some(thumbnails) = &mut self.thumbnails else { return };
+        while let Some(event) = thumbnails.poll() {
+            if let ThumbnailEvent::Made(index, image) = event.event
+                && thumbnails.is_latest(event.job)
+            {
+                let texture = ctx.load_texture("series", image, egui::TextureOptions::LINEAR);
+                self.state.thumbnails.insert(index, texture);
+            }
         }
     }
 

@@ -160,7 +160,7 @@ impl StudySummary {
                     .map(|grading| (grading, disc.classes[grading]))
                     .filter(|(grading, class)| is_abnormal(*grading, *class))
             };
-            let words: Vec<String> = found().map(|(grading, class)| in_words(grading, class)).collect();
+            let words = words_of(&found().collect::<Vec<_>>());
             if words.is_empty() {
                 summary.normal.push(disc.level);
                 continue;
@@ -208,6 +208,23 @@ impl fmt::Display for StudySummary {
 #[must_use]
 pub fn is_abnormal(grading: Grading, class: ClassIndex) -> bool {
     class >= if grading == Grading::Pfirrmann { 2 } else { 1 }
+}
+
+/// Findings of a disc in words; what is found above and below the disc alike is said once.
+fn words_of(found: &[(Grading, ClassIndex)]) -> Vec<String> {
+    let has = |grading| found.iter().any(|(other, _)| *other == grading);
+    let both_sides = [
+        (Grading::UpperEndplateDefect, Grading::LowerEndplateDefect, "defects of both endplates"),
+        (Grading::UpperMarrowChange, Grading::LowerMarrowChange, "marrow changes on both sides"),
+    ];
+    let words = found.iter().filter_map(|(grading, class)| {
+        let pair = both_sides.iter().find(|(upper, lower, _)| [*upper, *lower].contains(grading));
+        match pair.filter(|(upper, lower, _)| has(*upper) && has(*lower)) {
+            Some((upper, _, both)) => (grading == upper).then(|| (*both).to_owned()),
+            None => Some(in_words(*grading, *class)),
+        }
+    });
+    words.collect()
 }
 
 fn in_words(grading: Grading, class: ClassIndex) -> String {
@@ -284,6 +301,17 @@ mod tests {
         let summary = StudySummary::of(&discs, &experimental);
         assert_eq!(summary.to_string(), "L5-S1: Pfirrmann IV, narrowing 3.\nL4-L5: Pfirrmann III.\nNormal: L3-L4.");
         assert!(!summary.is_normal());
+        discs[1].classes[Grading::UpperEndplateDefect] = 1;
+        discs[1].classes[Grading::LowerMarrowChange] = 1;
+        assert_eq!(
+            StudySummary::of(&discs[1..2], &experimental).to_string(),
+            "L4-L5: Pfirrmann III, upper endplate defect, lower marrow change."
+        );
+        discs[1].classes[Grading::LowerEndplateDefect] = 1;
+        assert_eq!(
+            StudySummary::of(&discs[1..2], &experimental).to_string(),
+            "L4-L5: Pfirrmann III, defects of both endplates, lower marrow change."
+        );
         let healthy = StudySummary::of(&[disc(DiscLevel::L3L4, 1, 0), disc(DiscLevel::L4L5, 0, 0)], &experimental);
         assert!(healthy.is_normal());
         assert_eq!(healthy.to_string(), "All 2 discs are normal.");

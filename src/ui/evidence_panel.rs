@@ -35,12 +35,17 @@ pub fn evidence_panel_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiA
         if ui.checkbox(&mut shown, "shown").on_hover_text("E; hold H to hide it for a moment").changed() {
             actions.push(UiAction::ToggleEvidence);
         }
+        if let (Some(selection), None) = (state.selection, state.evidence.request.error()) {
+            ui.label(RichText::new(progress_text(state, selection)).small().color(theme::of(ui).text_weak));
+        }
     });
     let Some(selection) = state.selection else {
         ui.label(RichText::new("Select a grade in the table.").color(theme::of(ui).text_weak));
         return;
     };
-    ui.label(status_text(ui, state, selection));
+    if let Some(error) = state.evidence.request.error() {
+        ui.label(RichText::new(error.chain()).color(theme::of(ui).error));
+    }
     Grid::new("evidence").num_columns(2).spacing(vec2(10.0, 5.0)).show(ui, |ui| {
         level_ui(ui, selection, actions);
         computation_ui(ui, state, selection, actions);
@@ -51,20 +56,18 @@ pub fn evidence_panel_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiA
 }
 
 /// What the map shows and how far it has come.
-fn status_text(ui: &Ui, state: &ViewerState, Selection { level, grading }: Selection) -> RichText {
-    let head = format!("{level}  {}", grading.name());
+fn progress_text(state: &ViewerState, selection: Selection) -> String {
     let evidence = &state.evidence;
-    let text = match (&evidence.map, evidence.request.error()) {
-        (_, Some(error)) => return RichText::new(format!("{head}: {}", error.chain())).color(theme::of(ui).error),
-        (Some(map), None) => {
-            let refining = if evidence.request.pending().is_some() { ", getting sharper" } else { "" };
+    let is_pending = evidence.request.pending().is_some();
+    match &evidence.map {
+        Some(map) => {
+            let refining = if is_pending { ", getting sharper" } else { "" };
             let maps = if map.augmentations == 1 { "1 view" } else { &format!("{} views", map.augmentations) };
-            format!("{head}: {} ({maps}{refining})", grading.class_name(map.class))
+            format!("{}, {maps}{refining}", selection.grading.class_name(map.class))
         }
-        (None, None) if evidence.request.pending().is_some() => format!("{head}: computing…"),
-        (None, None) => head,
-    };
-    RichText::new(text)
+        None if is_pending => "computing…".to_owned(),
+        None => String::new(),
+    }
 }
 
 /// One line of the grid: a label and the control that it names.

@@ -1,8 +1,7 @@
 //! The table of grades: a row for each disc, a column for each grading.
 
 use eframe::egui::{
-    self, Align2, CursorIcon, Pos2, Rect, Response, RichText, Role, Sense, Shape, Stroke, StrokeKind, TextFormat, Ui,
-    WidgetInfo,
+    self, Align2, CursorIcon, Pos2, Rect, Response, RichText, Role, Sense, Shape, Stroke, StrokeKind, Ui, WidgetInfo,
 };
 use eframe::egui::{pos2, vec2};
 
@@ -254,11 +253,9 @@ fn grade_ui(painter: &egui::Painter, colors: &Palette, rect: Rect, grading: Grad
         painter.text(at(9.0), Align2::CENTER_CENTER, percent, small, text);
         return;
     }
-    // The computed value stays in sight, struck out; a corner marks the reader's hand.
-    let format = TextFormat { strikethrough: Stroke::new(1.0, text), ..TextFormat::simple(small, text) };
-    let job = egui::text::LayoutJob::single_section(short_name(grading, grade.computed).to_owned(), format);
-    let galley = painter.layout_job(job);
-    painter.galley(Align2::CENTER_CENTER.anchor_size(at(9.0), galley.size()).min, galley, text);
+    // The computed value stays in sight; a corner marks the reader's hand.
+    let was = format!("was {}", short_name(grading, grade.computed));
+    painter.text(at(9.0), Align2::CENTER_CENTER, was, small, text);
     let corner = rect.right_top();
     let triangle = vec![corner, corner + vec2(-9.0, 0.0), corner + vec2(0.0, 9.0)];
     painter.add(Shape::convex_polygon(triangle, colors.accent, Stroke::NONE));

@@ -13,10 +13,12 @@ pub mod view;
 mod banner;
 mod boxes_panel;
 mod criteria;
+mod disc_view;
 mod evidence_panel;
 mod grade_table;
 mod help;
 mod palette;
+mod plane_view;
 mod review_panel;
 mod series_panel;
 mod slice_view;
@@ -27,7 +29,7 @@ mod welcome;
 use eframe::egui::{self, CentralPanel, Frame, Margin, Panel, ScrollArea};
 
 use action::UiAction;
-use state::ViewerState;
+use state::{ViewLayout, ViewerState};
 
 /// Draws the whole window.
 pub fn viewer_ui(ui: &mut egui::Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
@@ -81,5 +83,17 @@ fn study_ui(ui: &mut egui::Ui, state: &ViewerState, actions: &mut Vec<UiAction>)
         });
     });
     let image = Frame::new().fill(theme::IMAGE_BACKGROUND);
+    let middle = ui.available_size();
+    match state.view.layout {
+        ViewLayout::Single => {}
+        ViewLayout::Planes => {
+            let panel = Panel::right("planes").default_size(middle.x * 0.36).frame(image);
+            panel.show(ui, |ui| plane_view::planes_ui(ui, state, actions));
+        }
+        ViewLayout::Disc => {
+            let panel = Panel::bottom("disc").default_size(middle.y * 0.46).resizable(true).frame(image);
+            panel.show(ui, |ui| disc_view::disc_view_ui(ui, state, actions));
+        }
+    }
     CentralPanel::no_frame().frame(image).show(ui, |ui| slice_view::slice_view_ui(ui, state, actions));
 }

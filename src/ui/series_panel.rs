@@ -1,11 +1,14 @@
 //! The series of the open folder, with the reason why each was or was not chosen.
 
-use eframe::egui::{self, Frame, Label, Margin, RichText, Sense, Stroke, Ui, UiBuilder};
+use eframe::egui::{self, Frame, Image, Label, Margin, RichText, Sense, Stroke, TextureHandle, Ui, UiBuilder};
 
 use super::action::UiAction;
 use super::state::{SeriesEntry, ViewerState};
 use super::theme;
 use crate::worker::Loadable;
+
+/// Side of the small pictures, in points.
+const THUMBNAIL_SIDE: f32 = 96.0;
 
 /// The list along the left side.
 pub fn series_panel_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
@@ -20,7 +23,7 @@ pub fn series_panel_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAct
         ui.label(RichText::new(text).color(theme::of(ui).text_weak));
     }
     for (index, series) in state.series_list.iter().enumerate() {
-        if entry_ui(ui, series) && !series.shown {
+        if entry_ui(ui, series, state.thumbnails.get(&index)) && !series.shown {
             actions.push(UiAction::LoadSeries(index));
         }
         ui.add_space(3.0);
@@ -30,7 +33,7 @@ pub fn series_panel_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAct
 }
 
 /// One series; says whether it was clicked.
-fn entry_ui(ui: &mut Ui, series: &SeriesEntry) -> bool {
+fn entry_ui(ui: &mut Ui, series: &SeriesEntry, thumbnail: Option<&TextureHandle>) -> bool {
     let builder = UiBuilder::new().id_salt(("series", &series.title, &series.detail)).sense(Sense::click());
     let response = ui
         .scope_builder(builder, |ui| {
@@ -46,6 +49,10 @@ fn entry_ui(ui: &mut Ui, series: &SeriesEntry) -> bool {
             Frame::new().fill(fill).stroke(stroke).corner_radius(4.0).inner_margin(Margin::same(6)).show(ui, |ui| {
                 ui.set_min_width(ui.available_width());
                 ui.spacing_mut().item_spacing.y = 2.0;
+                if let Some(thumbnail) = thumbnail {
+                    let size = egui::Vec2::splat(THUMBNAIL_SIDE);
+                    ui.vertical_centered(|ui| ui.add(Image::new((thumbnail.id(), size)).corner_radius(2.0)));
+                }
                 ui.add(Label::new(RichText::new(&series.title).color(theme::of(ui).text_strong)).wrap());
                 ui.add(Label::new(RichText::new(&series.detail).small()).wrap());
                 ui.add(Label::new(RichText::new(&series.reason).small().color(theme::of(ui).text_weak)).wrap());

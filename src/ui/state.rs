@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use eframe::egui::TextureHandle;
+
 use crate::evaluation::iou_of_pairs;
 use crate::pipeline::{DEFAULT_PERCENTILE, DiscClasses, Review, StudySummary};
 use crate::saliency::{SaliencyMap, SaliencyMethod};
-use crate::spine::{ClassIndex, Disc, DiscLevel, Grading, PerGrading, PixelBox, SliceBox, Vertebra};
+use crate::spine::{ClassIndex, Disc, DiscFrame, DiscLevel, Grading, PerGrading, PixelBox, SliceBox, Vertebra};
 use crate::task::Progress;
-use crate::volume::{Volume, WindowLevel};
+use crate::volume::{Section, Volume, WindowLevel};
 use crate::worker::Loadable;
 
 use super::camera::ImageFrame;
@@ -34,6 +36,8 @@ pub fn predicted_class(probabilities: &[f32]) -> ClassIndex {
 pub struct ViewerState {
     /// Series of the open folder.
     pub series_list: Vec<SeriesEntry>,
+    /// Small pictures of the series, by their place in the list.
+    pub thumbnails: BTreeMap<usize, TextureHandle>,
     /// Oddities of the folder that the user should know.
     pub folder_warnings: Vec<String>,
     /// Whether a folder is open or on its way.
@@ -58,6 +62,10 @@ pub struct ViewerState {
     pub evidence: EvidenceState,
     /// Slice, zoom, window and tool.
     pub view: ViewState,
+    /// The axial and the coronal plane through the crosshair, while they are shown.
+    pub planes: [Option<PlaneImage>; 2],
+    /// Place of the selected disc's nine slices, while they are shown.
+    pub disc_frame: Option<DiscFrame>,
     /// Place of the selected box in [`Findings::boxes`].
     pub selected_box: Option<usize>,
     /// Place of the selected measurement in the review.
@@ -86,6 +94,17 @@ pub struct ViewerState {
     pub undo_label: Option<&'static str>,
     /// What redo would make again.
     pub redo_label: Option<&'static str>,
+}
+
+/// A plane across the series, on the screen.
+#[derive(Debug, Clone)]
+pub struct PlaneImage {
+    /// Its pixels and the way back into the series.
+    pub section: Arc<Section>,
+    /// The pixels on the GPU.
+    pub texture: Option<SeriesHandle>,
+    /// Row or column of the series that it was made at.
+    pub at: f64,
 }
 
 /// What a typed path is for.
@@ -315,6 +334,17 @@ impl ViewerState {
     #[must_use]
     pub fn is_graded(&self) -> bool {
         !self.discs.is_empty() && self.discs.iter().all(|disc| self.grades_of(disc.level).is_some())
+    }
+
+    /// Where the other planes cross: row and column of the image; the middle until a crosshair is set.
+    #[must_use]
+    pub fn crosshair(&self) -> [f64; 2] {
+        let middle = || {
+            self.loaded().map_or([0.0; 2], |series| {
+                [(series.volume.rows() as f64 - 1.0) / 2.0, (series.volume.columns() as f64 - 1.0) / 2.0]
+            })
+        };
+        self.view.crosshair.unwrap_or_else(middle)
     }
 
     /// Display window in force.

@@ -172,7 +172,7 @@ fn window_menu_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>)
 
 fn layout_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
     for (layout, name, hint) in [
-        (ViewLayout::Single, "1", "The slice alone"),
+        (ViewLayout::Single, "Slice", "The slice alone"),
         (ViewLayout::Planes, "Planes", "With the axial and coronal planes through the crosshair"),
         (ViewLayout::Disc, "Disc", "With the nine slices of the selected disc"),
     ] {

@@ -4,9 +4,11 @@
 //! `x` = column, `y` = row, in pixels, with (0, 0) at the center of the top-left pixel.
 
 mod geometry;
+mod section;
 mod window;
 
 pub use geometry::{GeometryError, PlaneOrientation, VolumeGeometry, orientation_letters};
+pub use section::{Section, SectionAxis};
 pub use window::WindowLevel;
 
 /// A scalar image volume: voxel values `[slice, row, column]` with their place in the patient.

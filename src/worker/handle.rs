@@ -182,6 +182,12 @@ impl<W: Work> Handle<W> {
         self.active.iter().any(|active| active.id == job)
     }
 
+    /// Whether no job was submitted after this one.
+    #[must_use]
+    pub fn is_latest(&self, job: JobId) -> bool {
+        job.0 == self.jobs_submitted
+    }
+
     /// Whether any job is unfinished.
     #[must_use]
     pub fn is_busy(&self) -> bool {

@@ -1,7 +1,7 @@
 //! A worker that answers for the networks: a made-up scan, its vertebrae, grades and an evidence map.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use glam::{DVec2, DVec3};
 use spinenet_viewer::detection::Detection;
@@ -22,7 +22,11 @@ const ROWS: usize = 320;
 const COLUMNS: usize = 256;
 
 /// Answers at once and always the same.
-pub struct Answers;
+#[derive(Default)]
+pub struct Answers {
+    /// Discs in the order in which they were graded.
+    pub graded: Arc<Mutex<Vec<DiscLevel>>>,
+}
 
 impl Work for Answers {
     type Command = Command;
@@ -41,14 +45,20 @@ impl Work for Answers {
                 Ok(Event::FolderScanned(Arc::new(scan(&[]))))
             }
             Command::ScanFolder { folder } if folder.ends_with("broken") => Err(JobError::failed("the disk is gone")),
+            Command::ScanFolder { folder } if folder.ends_with("large") => {
+                let large = SeriesSummary { slices: 30, rows: 1024, columns: 1024, geometry: geometry_of(30), ..t2() };
+                Ok(Event::FolderScanned(Arc::new(scan(&[large]))))
+            }
             Command::ScanFolder { .. } => Ok(Event::FolderScanned(Arc::new(scan(&[t2(), t1()])))),
             Command::LoadSeries { series } => {
                 let summary = series.as_ref().clone();
-                Ok(Event::SeriesLoaded(Arc::new(Series { summary, volume: volume(), window: None, warnings: vec![] })))
+                let volume = if summary.rows == ROWS { volume() } else { large_volume() };
+                Ok(Event::SeriesLoaded(Arc::new(Series { summary, volume, window: None, warnings: vec![] })))
             }
             Command::DetectDiscs { .. } => Ok(Event::DiscsDetected(Arc::new(Detection { vertebrae: spine() }))),
             Command::GradeDiscs { discs, .. } => {
                 for (done, disc) in discs.iter().enumerate() {
+                    self.graded.lock().expect("not poisoned").push(disc.level);
                     job.progress(Progress { step: "Grading discs", done, total: discs.len() });
                     job.emit(Event::DiscGraded(Arc::new(prediction(disc.level)))).map_err(JobError::failed)?;
                 }
@@ -125,7 +135,17 @@ fn summary(description: &str, weighting: Weighting, choice: Choice) -> SeriesSum
 }
 
 fn geometry() -> VolumeGeometry {
-    let origins = (0..SLICES).map(|slice| DVec3::new(slice as f64 * 4.0 - 20.0, -80.0, 100.0)).collect();
+    geometry_of(SLICES)
+}
+
+/// Thirty slices of 1024 × 1024 pixels.
+fn large_volume() -> Volume {
+    let voxels = (0..30 * 1024 * 1024).map(|index: usize| (index % 1021) as f32).collect();
+    Volume::new(1024, 1024, voxels, geometry_of(30)).expect("matching size")
+}
+
+fn geometry_of(slices: usize) -> VolumeGeometry {
+    let origins = (0..slices).map(|slice| DVec3::new(slice as f64 * 4.0 - 20.0, -80.0, 100.0)).collect();
     VolumeGeometry::new(origins, DVec3::Y, -DVec3::Z, 0.7, 0.7).expect("valid geometry")
 }
 

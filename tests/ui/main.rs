@@ -3,8 +3,10 @@
 #![cfg(feature = "gui")]
 
 mod answers;
+mod frame_time;
 mod reading;
 mod review;
+mod whole;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -23,28 +25,39 @@ use spinenet_viewer::spine::{DiscLevel, Grading, VertebraLabel};
 use spinenet_viewer::ui::camera::{Camera, SliceTransform};
 use spinenet_viewer::ui::state::{AnnotationLevel, Selection, Tool};
 use spinenet_viewer::ui::theme;
-use spinenet_viewer::worker::Handle;
+use spinenet_viewer::worker::{self, Command, Handle, Work};
 
-type Window = Harness<'static, Viewer<Answers>>;
+type WindowOf<W> = Harness<'static, Viewer<W>>;
+type Window = WindowOf<Answers>;
 
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_mins(5);
 const SIZE: Vec2 = vec2(1280.0, 800.0);
 
-/// A window with nothing open; boxes are kept in `boxes`.
-fn window(boxes: &Path) -> Window {
+/// A window with nothing open and made-up answers; the reader's work is kept in `folder`.
+fn window(folder: &Path) -> Window {
+    window_of(Handle::start("answers", Answers::default(), || ()).expect("a thread"), folder, SIZE, 1.0)
+}
+
+/// A window of `size` points with nothing open.
+fn window_of<W: Work<Command = Command, Event = worker::Event>>(
+    worker: Handle<W>,
+    folder: &Path,
+    size: Vec2,
+    pixels_per_point: f32,
+) -> WindowOf<W> {
     let options = eframe::egui_wgpu::RendererOptions::PREDICTABLE;
     let render_state = create_render_state(default_wgpu_setup(), options);
     let renderer = SliceRenderer::new(&render_state);
-    let worker = Handle::start("answers", Answers, || ()).expect("a thread");
-    let store = ReaderStore::start(Some(boxes.to_owned()), || ()).expect("a thread");
+    let store = ReaderStore::start(Some(folder.to_owned()), || ()).expect("a thread");
     let viewer = Viewer::new(worker, store, Some(renderer), std::sync::Arc::new(|| ()));
     Harness::builder()
-        .with_size(SIZE)
+        .with_size(size)
+        .with_pixels_per_point(pixels_per_point)
         .with_max_steps(40)
         .renderer(WgpuTestRenderer::from_render_state(render_state))
         .with_context_setup(theme::install)
         .build_ui_state(
-            |ui, viewer: &mut Viewer<Answers>| {
+            |ui, viewer: &mut Viewer<W>| {
                 viewer.logic(ui.ctx());
                 viewer.ui(ui);
             },
@@ -53,7 +66,11 @@ fn window(boxes: &Path) -> Window {
 }
 
 /// Draws until `done`; the worker answers on its own thread.
-fn wait_for(window: &mut Window, what: &str, done: impl Fn(&Viewer<Answers>) -> bool) {
+fn wait_for<W: Work<Command = Command, Event = worker::Event>>(
+    window: &mut WindowOf<W>,
+    what: &str,
+    done: impl Fn(&Viewer<W>) -> bool,
+) {
     let begun = Instant::now();
     while !done(window.state()) {
         assert!(begun.elapsed() < PATIENCE, "waited too long for {what}");
@@ -86,7 +103,7 @@ fn scratch() -> tempfile::TempDir {
 }
 
 /// Where an image point lies in the window.
-fn on_screen(window: &Window, image: DVec2) -> Pos2 {
+fn on_screen<W: Work<Command = Command, Event = worker::Event>>(window: &WindowOf<W>, image: DVec2) -> Pos2 {
     let state = &window.state().state;
     let frame = state.loaded().expect("a series").frame();
     let camera = state.view.camera.unwrap_or_else(|| Camera::fit(&frame));
@@ -103,7 +120,7 @@ fn wheel(window: &mut Window, at: Pos2, lines: f32, modifiers: Modifiers) {
 }
 
 /// Drag with the left button in a few steps, as a hand does.
-fn drag(window: &mut Window, from: Pos2, to: Pos2) {
+fn drag<W: Work<Command = Command, Event = worker::Event>>(window: &mut WindowOf<W>, from: Pos2, to: Pos2) {
     window.hover_at(from);
     window.step();
     window.drag_at(from);

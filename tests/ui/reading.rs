@@ -50,7 +50,13 @@ fn the_slip_of_a_disc_is_measured_from_its_outlines() {
 #[test]
 fn a_corner_is_dragged_and_only_its_discs_are_graded_again() {
     let folder = scratch();
-    let mut window = graded_window(folder.path());
+    let answers = Answers::default();
+    let graded = std::sync::Arc::clone(&answers.graded);
+    let worker = Handle::start("answers", answers, || ()).expect("a thread");
+    let mut window: Window = window_of(worker, folder.path(), SIZE, 1.0);
+    window.state_mut().open_folder(study());
+    wait_for(&mut window, "six graded discs", |viewer| viewer.state.is_graded());
+    graded.lock().expect("not poisoned").clear();
     window.key_press(Key::V);
     window.run();
     let slice = window.state().state.view.slice as f64;
@@ -59,13 +65,12 @@ fn a_corner_is_dragged_and_only_its_discs_are_graded_again() {
         bodies.iter().find(|body| body.label == label).expect("found").corners_at(slice).expect("an outline")
     };
     let before = body(&window, VertebraLabel::L3);
-    let graded_before = window.state().state.grades_of(DiscLevel::L5S1).map(|grades| grades as *const _);
     let (from, to) = (on_screen(&window, before.sa), on_screen(&window, before.sa - DVec2::new(6.0, 0.0)));
     drag(&mut window, from, to);
     let after = body(&window, VertebraLabel::L3);
     assert!((after.sa.x - before.sa.x + 6.0).abs() < 0.8 && (after.ip - before.ip).length() < 1e-9);
     wait_for(&mut window, "grades of L2-L3", |viewer| viewer.state.is_graded());
-    assert!(graded_before.is_some());
+    assert_eq!(*graded.lock().expect("not poisoned"), [DiscLevel::L2L3, DiscLevel::L3L4], "only the two beside it");
     window.key_press_modifiers(Modifiers::COMMAND, Key::Z);
     window.run();
     assert_eq!(body(&window, VertebraLabel::L3), before);
@@ -167,9 +172,48 @@ fn the_palette_finds_a_command_and_escape_closes_it() {
 fn the_slice_bar_and_recent_studies_work() {
     let folder = scratch();
     let mut window = graded_window(folder.path());
-    let bar = window.get_by_label("Slice").rect();
+    let bar = window.get_by_label("Place in the stack").rect();
     drag(&mut window, bar.center(), bar.center_bottom());
     assert_eq!(window.state().state.view.slice, SLICES - 1);
     assert_eq!(window.state().state.recent, [study()]);
     assert_eq!(window.state().interrupted_study(), None, "a study that is no folder is not opened again");
+}
+
+#[test]
+fn planes_and_disc_slices_stand_beside_the_slice() {
+    let folder = scratch();
+    let mut window = explained_window(folder.path());
+    window.key_press(Key::L);
+    window.run();
+    let colored = |window: &mut Window, area: egui::Rect| {
+        let spread = |pixel: &image::Rgba<u8>| pixel.0[0].max(pixel.0[2]) - pixel.0[0].min(pixel.0[2]);
+        let whole = picture(window);
+        let part = cut(&whole, area);
+        let brightest = part.pixels().map(|pixel| pixel.0[1]).max().expect("pixels");
+        (brightest, part.pixels().map(spread).max().expect("pixels"))
+    };
+    for name in ["Axial plane", "Coronal plane"] {
+        let area = window.get_by_label(name).rect();
+        assert!(area.width() > 150.0, "{name}: {area}");
+        assert!(colored(&mut window, area).0 > 100, "{name} shows the bodies");
+    }
+    let crosshair = window.state().state.crosshair();
+    let plane = window.get_by_label("Coronal plane").rect();
+    window.hover_at(plane.center());
+    window.step();
+    window.drag_at(plane.center());
+    window.step();
+    window.drop_at(plane.center());
+    window.run();
+    assert_ne!(window.state().state.crosshair(), crosshair, "a click moves the crosshair");
+    assert_eq!(window.state().state.view.slice, SLICES / 2, "the middle column is the middle slice");
+    window.key_press(Key::L);
+    window.run();
+    let first = window.get_by_label("Disc slice 5").rect();
+    assert!((first.width() / first.height() - 2.0).abs() < 0.1);
+    assert!(colored(&mut window, first).1 > 80, "evidence lies on the middle slice");
+    window.get_by_label("Disc slice 3").click();
+    window.run();
+    let middle = disc(DiscLevel::L4L5).center_voxel[0].round() as usize;
+    assert_eq!(window.state().state.view.slice, middle - 2);
 }

@@ -13,6 +13,8 @@ use crate::volume::{PlaneOrientation, orientation_letters};
 const MARGIN: f32 = 10.0;
 const TEXT_SIZE: f32 = 12.0;
 const LINE_HEIGHT: f32 = 16.0;
+/// Views narrower than this have no room for the caption between the corner texts.
+const NARROW: f32 = 660.0;
 
 /// Paints what the level of annotations asks for; the legend shows whenever evidence does.
 pub fn paint(ui: &Ui, scene: &Scene, probe: Option<Probe>) {
@@ -134,7 +136,11 @@ fn legend(painter: &Painter, scene: &Scene) {
         map.grading.class_name(map.class),
         method_name(map.method).to_lowercase()
     );
-    let at = scene.transform.viewport.center_top() + vec2(0.0, MARGIN + 22.0);
+    // In a narrow view the caption stands below the texts in the upper corners.
+    let lines = scene.series.patient_lines.len().max(scene.series.study_lines.len()) as f32;
+    let is_narrow = scene.state.view.annotations == AnnotationLevel::All && area.width() < NARROW;
+    let below = if is_narrow { lines * LINE_HEIGHT + 6.0 } else { 22.0 };
+    let at = scene.transform.viewport.center_top() + vec2(0.0, MARGIN + below);
     text_on_image(painter, at, Align2::CENTER_TOP, &text, 12.5, theme::TEXT_STRONG);
 }
 

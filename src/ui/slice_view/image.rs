@@ -5,6 +5,7 @@ use eframe::egui::Ui;
 use super::Scene;
 use crate::picture::{EvidenceFill, EvidenceLook, SliceLook};
 use crate::render::{EvidencePaint, SlicePaint};
+use crate::ui::state::ViewerState;
 
 /// Paints the slice; nothing where there is no GPU (tests of state alone).
 pub fn image_ui(ui: &Ui, scene: &Scene) {
@@ -16,13 +17,14 @@ pub fn image_ui(ui: &Ui, scene: &Scene) {
         slice: scene.slice,
         image_from_screen: scene.transform.placement(),
         look,
-        evidence: evidence(scene),
+        evidence: evidence_paint(scene.state),
     };
     ui.painter().add(paint.shape(scene.transform.viewport));
 }
 
-fn evidence(scene: &Scene) -> Option<EvidencePaint> {
-    let state = &scene.state.evidence;
+/// The evidence as it is shown now.
+pub fn evidence_paint(state: &ViewerState) -> Option<EvidencePaint> {
+    let state = &state.evidence;
     state.visible_map()?;
     let look = EvidenceLook {
         opacity: state.opacity,

@@ -3,7 +3,7 @@
 use eframe::egui::{self, Align2, CursorIcon, Id, Painter, PointerButton, Pos2, Response, Stroke, Ui, vec2};
 use glam::DVec2;
 
-use super::{Scene, text_on_image};
+use super::{Scene, name_on_image, text_on_image};
 use crate::spine::{Measurement, MeasurementKind};
 use crate::ui::action::UiAction;
 use crate::ui::theme;
@@ -134,9 +134,11 @@ fn lines(painter: &Painter, kind: MeasurementKind, points: &[Pos2], selected: bo
     }
 }
 
+/// The value beside the rightmost point, on a backing: it may stand on tissue and names alike.
 fn label(painter: &Painter, points: &[Pos2], text: &str) {
-    let Some(lowest) = points.iter().max_by(|a, b| a.y.total_cmp(&b.y)) else { return };
-    text_on_image(painter, *lowest + vec2(8.0, 6.0), Align2::LEFT_TOP, text, 13.0, theme::MEASUREMENT);
+    let Some(rightmost) = points.iter().max_by(|a, b| a.x.total_cmp(&b.x)) else { return };
+    let colors = [theme::MEASUREMENT, theme::text_shadow()];
+    name_on_image(painter, *rightmost + vec2(12.0, 2.0), Align2::LEFT_CENTER, text, colors);
 }
 
 /// Points placed so far, the line to the pointer, and what comes next.

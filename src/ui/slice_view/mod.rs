@@ -9,12 +9,14 @@ mod measure;
 mod scroll_bar;
 mod vertebrae;
 
+pub use image::evidence_paint;
+
 use eframe::egui::{self, Align2, Pos2, Rect, Role, Sense, Ui, WidgetInfo};
 
 use super::action::{Probe, UiAction};
 use super::camera::{Camera, SliceTransform};
-use super::state::{AnnotationLevel, LoadedSeries, Pane, Tool, ViewerState};
-use super::theme;
+use super::state::{AnnotationLevel, LoadedSeries, Pane, Tool, ViewLayout, ViewerState};
+use super::{plane_view, theme};
 use crate::worker::Loadable;
 
 /// What the painting functions of this module share.
@@ -51,11 +53,19 @@ pub fn slice_view_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiActio
     response.widget_info(|| WidgetInfo::labeled(Role::Canvas, true, format!("Slice {} of {slices}", slice + 1)));
 
     image::image_ui(ui, &scene);
+    if state.view.layout == ViewLayout::Planes || state.view.tool == Tool::Crosshair {
+        plane_view::lines_on_slice(ui, state, &transform, &frame);
+    }
     input::wheel(ui, &response, &scene, actions);
     if state.view.tool == Tool::Box && state.selection.is_some() {
         boxes::edit_ui(ui, &response, &scene, actions);
     } else {
         boxes::paint(ui, &scene, None);
+    }
+    input::drag(ui, &response, &scene, actions);
+    input::click(&response, &scene, actions);
+    if state.view.annotations != AnnotationLevel::None {
+        anatomy::anatomy_ui(ui, &scene, actions);
     }
     match state.view.tool {
         Tool::Measure(kind) => measure::edit_ui(ui, &response, &scene, kind, actions),
@@ -65,11 +75,6 @@ pub fn slice_view_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiActio
     if !matches!(state.view.tool, Tool::Measure(_)) {
         measure::cancel(ui, response.id);
         measure::paint(ui, &scene, None);
-    }
-    input::drag(ui, &response, &scene, actions);
-    input::click(&response, &scene, actions);
-    if state.view.annotations != AnnotationLevel::None {
-        anatomy::anatomy_ui(ui, &scene, actions);
     }
     let probe = response.hover_pos().and_then(|pointer| probe_at(&scene, pointer));
     chrome::paint(ui, &scene, probe);

@@ -1,0 +1,150 @@
+//! The axial and coronal planes through the crosshair, beside the slice.
+
+use eframe::egui::{
+    self, Align2, CursorIcon, Event, MouseWheelUnit, Painter, Pos2, Rect, Response, Role, Sense, Stroke,
+};
+use eframe::egui::{Ui, WidgetInfo, pos2, vec2};
+use glam::DVec2;
+
+use super::action::UiAction;
+use super::camera::{Camera, ImageFrame, SliceTransform};
+use super::state::{LoadedSeries, PlaneImage, ViewLayout, ViewerState};
+use super::theme;
+use crate::picture::SliceLook;
+use crate::render::SlicePaint;
+use crate::volume::{SectionAxis, orientation_letters};
+
+/// What the functions of one plane share.
+struct PlaneScene<'a> {
+    state: &'a ViewerState,
+    series: &'a LoadedSeries,
+    plane: &'a PlaneImage,
+    axis: SectionAxis,
+    frame: ImageFrame,
+    transform: SliceTransform,
+}
+
+/// Both planes, one above the other.
+pub fn planes_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
+    let Some(series) = state.loaded() else { return };
+    let (area, _) = ui.allocate_exact_size(ui.available_size(), Sense::hover());
+    // The axial plane is the flatter one.
+    let split = area.top() + area.height() * 0.42;
+    let upper = Rect::from_min_max(area.min, pos2(area.right(), split - 1.0));
+    let lower = Rect::from_min_max(pos2(area.left(), split + 1.0), area.max);
+    for (index, (rect, axis)) in [(upper, SectionAxis::Row), (lower, SectionAxis::Column)].into_iter().enumerate() {
+        let response = ui.interact(rect, ui.scope_id().with(("plane", index)), Sense::click_and_drag());
+        let name = if axis == SectionAxis::Row { "Axial plane" } else { "Coronal plane" };
+        response.widget_info(|| WidgetInfo::labeled(Role::Canvas, true, name));
+        if let Some(plane) = &state.planes[index] {
+            let frame = ImageFrame::of(&plane.section.volume);
+            let transform = SliceTransform::new(&frame, rect.shrink(6.0), &Camera::fit(&frame));
+            plane_ui(ui, &PlaneScene { state, series, plane, axis, frame, transform }, &response, actions);
+        } else {
+            let text = "A single slice has no other planes.";
+            let font = theme::image_font(13.0);
+            ui.painter().text(rect.center(), Align2::CENTER_CENTER, text, font, theme::TEXT_WEAK);
+        }
+    }
+    ui.painter().hline(area.x_range(), split, Stroke::new(1.0, theme::LINE));
+}
+
+fn plane_ui(ui: &Ui, scene: &PlaneScene, response: &Response, actions: &mut Vec<UiAction>) {
+    let PlaneScene { state, series, plane, frame, transform, .. } = scene;
+    if let Some(texture) = &plane.texture {
+        let window = SliceLook::new(state.window());
+        let look = SliceLook { invert: state.view.inverted, smooth: state.view.smooth, ..window };
+        let image_from_screen = transform.placement();
+        let paint = SlicePaint { series: texture.clone(), slice: 0, image_from_screen, look, evidence: None };
+        ui.painter().add(paint.shape(transform.viewport));
+    }
+    let painter = ui.painter_at(response.rect);
+    let [row, column] = state.crosshair();
+    let here = [state.view.slice as f64, row, column];
+    if let Some(point) = plane.section.point_of(series.volume.geometry(), here) {
+        let at = transform.screen_from_image(DVec2::from_array(point));
+        reference_lines(&painter, transform.image_rect(frame).intersect(transform.viewport), at);
+    }
+    chrome(&painter, &response.rect, plane, scene.axis);
+    mouse(ui, response, scene, actions);
+}
+
+/// Where the slice and the other plane cut this one, with a gap that leaves the point itself in sight.
+fn reference_lines(painter: &Painter, area: Rect, at: Pos2) {
+    const GAP: f32 = 7.0;
+    let stroke = Stroke::new(1.0, theme::CROSSHAIR.gamma_multiply(0.8));
+    for (from, to) in [
+        (pos2(at.x, area.top()), pos2(at.x, at.y - GAP)),
+        (pos2(at.x, at.y + GAP), pos2(at.x, area.bottom())),
+        (pos2(area.left(), at.y), pos2(at.x - GAP, at.y)),
+        (pos2(at.x + GAP, at.y), pos2(area.right(), at.y)),
+    ] {
+        painter.line_segment([from, to], stroke);
+    }
+}
+
+fn chrome(painter: &Painter, rect: &Rect, plane: &PlaneImage, axis: SectionAxis) {
+    let area = rect.shrink(8.0);
+    let geometry = plane.section.volume.geometry();
+    let (right, down) = (geometry.column_direction(), geometry.row_direction());
+    let text = |at: Pos2, anchor: Align2, text: &str, size: f32| {
+        let font = theme::image_font(size);
+        painter.text(at + vec2(1.0, 1.0), anchor, text, font.clone(), theme::text_shadow());
+        painter.text(at, anchor, text, font, theme::ON_IMAGE);
+    };
+    text(area.left_center(), Align2::LEFT_CENTER, &orientation_letters(-right), 14.0);
+    text(area.right_center(), Align2::RIGHT_CENTER, &orientation_letters(right), 14.0);
+    text(area.center_top(), Align2::CENTER_TOP, &orientation_letters(-down), 14.0);
+    text(area.center_bottom(), Align2::CENTER_BOTTOM, &orientation_letters(down), 14.0);
+    let name = if axis == SectionAxis::Row { "Axial" } else { "Coronal" };
+    text(area.left_top(), Align2::LEFT_TOP, name, 12.0);
+    text(area.left_top() + vec2(0.0, 15.0), Align2::LEFT_TOP, "reconstructed", 11.0);
+}
+
+fn mouse(ui: &Ui, response: &Response, scene: &PlaneScene, actions: &mut Vec<UiAction>) {
+    let PlaneScene { state, series, plane, axis, transform, .. } = scene;
+    if response.double_clicked() {
+        actions.push(UiAction::SetLayout(ViewLayout::Single));
+        return;
+    }
+    let [row, column] = state.crosshair();
+    if (response.clicked() || response.dragged())
+        && let Some(at) = response.interact_pointer_pos()
+    {
+        let point = transform.image_from_screen(at);
+        if let Some([slice, row, column]) = plane.section.stack_voxel(series.volume.geometry(), point.x, point.y) {
+            actions.push(UiAction::ShowSlice(slice.round().max(0.0) as usize));
+            actions.push(UiAction::SetCrosshair([row, column]));
+        }
+    }
+    if response.contains_pointer() {
+        ui.ctx().set_cursor_icon(CursorIcon::Crosshair);
+        let steps = wheel_steps(ui);
+        if steps != 0.0 {
+            let moved = if *axis == SectionAxis::Row { [row + steps, column] } else { [row, column + steps] };
+            actions.push(UiAction::SetCrosshair(moved));
+        }
+    }
+}
+
+/// Rows or columns that the wheel asks for in this frame; a notch is two.
+fn wheel_steps(ui: &Ui) -> f64 {
+    const PER_NOTCH: f32 = 2.0;
+    const POINTS_PER_NOTCH: f32 = 40.0;
+    ui.input(|input| {
+        let steps = input.events.iter().map(|event| match event {
+            Event::MouseWheel { unit: MouseWheelUnit::Point, delta, .. } => -delta.y / POINTS_PER_NOTCH * PER_NOTCH,
+            Event::MouseWheel { delta, .. } => -delta.y * PER_NOTCH,
+            _ => 0.0,
+        });
+        f64::from(steps.sum::<f32>())
+    })
+}
+
+/// Where the planes cut the slice itself.
+pub fn lines_on_slice(ui: &egui::Ui, state: &ViewerState, transform: &SliceTransform, frame: &ImageFrame) {
+    let [row, column] = state.crosshair();
+    let at = transform.screen_from_image(DVec2::new(column, row));
+    let painter = ui.painter_at(transform.viewport);
+    reference_lines(&painter, transform.image_rect(frame).intersect(transform.viewport), at);
+}

@@ -1,0 +1,182 @@
+//! The whole program with its real networks on real DICOM files: what a radiologist, a clinician and a researcher do
+//! from opening a study to a saved result; and the pictures of the README.
+
+use super::*;
+use std::path::PathBuf;
+
+use spinenet_viewer::pipeline::{DEMO_SEED, DeviceChoice, ReportEntry, prepare_demo, read_reports};
+use spinenet_viewer::task::{CancelToken, data_folder};
+use spinenet_viewer::ui::action::UiAction;
+use spinenet_viewer::ui::state::ViewLayout;
+use spinenet_viewer::worker::{Inference, WorkerHandle};
+
+/// Margin that the test harness leaves around the window, in points.
+const MARGIN: f32 = 8.0;
+
+type RealWindow = WindowOf<Inference>;
+
+/// A scan of a patient where the development data are at hand, else the synthetic study.
+fn real_study(folder: &Path) -> PathBuf {
+    if let Some(case) = data_folder().map(|data| data.join("dicom/case-007")).filter(|case| case.is_dir()) {
+        return case;
+    }
+    eprintln!("no development data (SPINENET_DATA): the readers see the synthetic study");
+    synthetic_study(folder)
+}
+
+fn synthetic_study(folder: &Path) -> PathBuf {
+    let study = prepare_demo(Some(folder), DEMO_SEED, &CancelToken::default(), &mut |_| ());
+    study.expect("a study").folder().to_owned()
+}
+
+fn opened(study: &Path, work: &Path, size: Vec2, scale: f32) -> RealWindow {
+    let worker = WorkerHandle::spawn(DeviceChoice::Cpu, None, || ()).expect("the processor and a thread");
+    let mut window = window_of(worker, work, size, scale);
+    window.state_mut().open_folder(study.to_owned());
+    wait_for(&mut window, "grades of all discs", |viewer| viewer.state.is_graded());
+    window
+}
+
+fn select(window: &mut RealWindow, level: DiscLevel, grading: Grading) {
+    let context = window.ctx.clone();
+    window.state_mut().apply(&context, UiAction::Explain(Selection { level, grading }));
+    wait_for(window, "the evidence", |viewer| viewer.state.evidence.request.ready().is_some());
+}
+
+#[test]
+fn three_readers_come_from_opening_to_a_saved_result() {
+    let folder = scratch();
+    let study = real_study(&folder.path().join("study"));
+    let work = folder.path().join("work");
+    let mut window = opened(&study, &work, SIZE, 1.0);
+    radiologist(&mut window, folder.path());
+    clinician(&mut window, folder.path());
+    researcher(&mut window);
+    let boxes = window.state().state.findings.boxes.clone();
+    let review = window.state().state.findings.review.clone();
+    drop(window);
+    // The next day everything is there again.
+    let window = opened(&study, &work, SIZE, 1.0);
+    assert_eq!(window.state().state.findings.review, review);
+    assert_eq!(window.state().state.findings.boxes.len(), boxes.len());
+}
+
+/// Looks at the lowest disc, disagrees, comments, signs and saves the report.
+fn radiologist(window: &mut RealWindow, folder: &Path) {
+    let level = window.state().state.discs.last().expect("discs").level;
+    let selection = Selection { level, grading: Grading::Pfirrmann };
+    select(window, level, Grading::Pfirrmann);
+    let computed = window.state().state.grade(selection).expect("graded").computed;
+    let (key, expected) = if computed > 0 { (Key::Minus, computed - 1) } else { (Key::Plus, computed + 1) };
+    window.key_press(key);
+    window.run();
+    assert_eq!(window.state().state.grade(selection).expect("graded").edited, Some(expected));
+    let context = window.ctx.clone();
+    let text = "looks better than that".to_owned();
+    window.state_mut().apply(&context, UiAction::SetComment { level, text });
+    window.state_mut().apply(&context, UiAction::SetReader("R".to_owned()));
+    window.run();
+    window.key_press_modifiers(Modifiers::COMMAND, Key::Enter);
+    window.run();
+    window.get_by_label("Signed by R");
+    let file = folder.join("report.json");
+    window.state_mut().apply(&context, UiAction::SaveReport(file.clone()));
+    wait_for(window, "the report", |_| file.exists());
+    let entries = read_reports(&file).expect("a report");
+    let ReportEntry::Report(report) = &entries[0] else { panic!("a report") };
+    assert_eq!(report.sign_off.as_ref().expect("signed").reader, "R");
+    assert_eq!(report.weights.len(), 2, "both networks are named");
+    let disc = report.discs.iter().find(|disc| disc.level == level).expect("the disc");
+    assert_eq!(disc.comment.as_deref(), Some("looks better than that"));
+}
+
+/// Reads the sentence, clicks the worst finding, sees where it is, takes a table home.
+fn clinician(window: &mut RealWindow, folder: &Path) {
+    let summary = window.state().state.summary.clone();
+    if let Some(worst) = summary.abnormal.first() {
+        let sentence = format!("{}: {}.", worst.level, worst.text);
+        window.get_by_label(&sentence).click();
+        wait_for(window, "the evidence", |viewer| viewer.state.evidence.request.ready().is_some());
+        assert_eq!(window.state().state.selection.expect("selected").level, worst.level);
+    } else {
+        window.get_by_label_contains("Normal study");
+    }
+    let file = folder.join("grades.csv");
+    let context = window.ctx.clone();
+    window.state_mut().apply(&context, UiAction::SaveReport(file.clone()));
+    wait_for(window, "the table", |_| file.exists());
+    let table = std::fs::read_to_string(&file).expect("readable");
+    assert_eq!(table.lines().count(), 1 + window.state().state.discs.len());
+}
+
+/// Boxes a finding, compares it with the evidence, and moves the percentile.
+fn researcher(window: &mut RealWindow) {
+    let level = window.state().state.discs.last().expect("discs").level;
+    select(window, level, Grading::UpperEndplateDefect);
+    window.key_press(Key::B);
+    window.run();
+    let [_, row, column] = window.state().state.disc(level).expect("a disc").center_voxel;
+    let at = |dx: f64, dy: f64| DVec2::new(column + dx, row + dy);
+    let (from, to) = (on_screen(window, at(-25.0, -25.0)), on_screen(window, at(25.0, 10.0)));
+    drag(window, from, to);
+    assert_eq!(window.state().state.selected_boxes().count(), 1);
+    let before = window.state().state.volume_iou().expect("a box and a map");
+    let context = window.ctx.clone();
+    window.state_mut().apply(&context, UiAction::SetEvidencePercentile(90.0));
+    window.run();
+    let after = window.state().state.volume_iou().expect("a box and a map");
+    assert!((0.0..=1.0).contains(&before) && before != after, "{before} {after}");
+}
+
+/// Every main state of the window, for the README: `cargo test --test ui -- --ignored pictures`.
+#[test]
+#[ignore = "writes assets/screenshots"]
+fn pictures_of_every_main_state() {
+    let folder = scratch();
+    let margins = vec2(2.0 * MARGIN, 2.0 * MARGIN);
+    let study = synthetic_study(&folder.path().join("study"));
+    let out = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/screenshots");
+    let mut empty = window_of(
+        WorkerHandle::spawn(DeviceChoice::Cpu, None, || ()).expect("a thread"),
+        &folder.path().join("new"),
+        SIZE + margins,
+        1.0,
+    );
+    let save = |window: &mut RealWindow, name: &str| {
+        window.remove_cursor();
+        window.run();
+        // The harness leaves a margin around the window.
+        let margin = (MARGIN * window.ctx.pixels_per_point()) as u32;
+        let whole = window.render().expect("rendered");
+        let (width, height) = (whole.width() - 2 * margin, whole.height() - 2 * margin);
+        let inner = image::imageops::crop_imm(&whole, margin, margin, width, height).to_image();
+        inner.save(out.join(format!("{name}.png"))).expect("written");
+    };
+    save(&mut empty, "first-run");
+    let mut window = opened(&study, &folder.path().join("work"), SIZE + margins, 1.0);
+    let context = window.ctx.clone();
+    let worst = window.state().state.summary.abnormal.first().map_or(DiscLevel::L4L5, |disc| disc.level);
+    select(&mut window, worst, Grading::LowerMarrowChange);
+    save(&mut window, "viewer");
+    for action in [
+        UiAction::SetReader("Reader".to_owned()),
+        UiAction::SetGrade { selection: Selection { level: worst, grading: Grading::Pfirrmann }, class: Some(3) },
+        UiAction::SetComment { level: worst, text: "Edema along the lower endplate.".to_owned() },
+        UiAction::MeasureSlip,
+        UiAction::SignOff,
+        UiAction::SetLayout(ViewLayout::Disc),
+    ] {
+        window.state_mut().apply(&context, action);
+    }
+    save(&mut window, "review");
+    window.state_mut().apply(&context, UiAction::SetLayout(ViewLayout::Planes));
+    save(&mut window, "planes");
+    window.state_mut().apply(&context, UiAction::SetLayout(ViewLayout::Single));
+    window.state_mut().apply(&context, UiAction::ToggleTheme);
+    window.state_mut().apply(&context, UiAction::EditPalette(Some("me".to_owned())));
+    save(&mut window, "light-and-palette");
+    drop(window);
+    let mut large = opened(&study, &folder.path().join("work"), vec2(1280.0, 720.0) + margins, 2.0);
+    select(&mut large, worst, Grading::LowerMarrowChange);
+    save(&mut large, "high-resolution");
+}
