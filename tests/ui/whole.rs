@@ -16,6 +16,7 @@ const MARGIN: f32 = 8.0;
 type RealWindow = WindowOf<Inference>;
 
 /// A scan of a patient where the development data are at hand, else the synthetic study.
+#[allow(clippy::print_stderr, reason = "says which study was used")]
 fn real_study(folder: &Path) -> PathBuf {
     if let Some(case) = data_folder().map(|data| data.join("dicom/case-007")).filter(|case| case.is_dir()) {
         return case;
