@@ -85,7 +85,7 @@ fn a_phantom_study_says_what_is_true_of_it() {
     BoxesFile::read(&phantom().join("truth-boxes.json")).expect("valid boxes");
     let again = tempfile::tempdir().expect("a temporary folder");
     succeed(&["phantom", "--out", path(again.path()), "--seed", "4"]);
-    for file in ["truth.json", "dicom/IM0001.dcm", "truth-grades.csv"] {
+    for file in ["truth.json", "dicom/series-5/IM0001.dcm", "truth-masks.nii.gz", "truth-grades.csv"] {
         let bytes = |folder: &Path| fs::read(folder.join(file)).expect("readable");
         assert!(bytes(phantom()) == bytes(&again.path().join("phantom-000004")), "{file} repeats");
     }

@@ -1,38 +1,123 @@
 //! `spinenet phantom`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use anyhow::Context;
 use clap::Args;
 
 use super::Outcome;
 use super::console::Console;
+use crate::phantom::{Phantom, PhantomStudy};
+use crate::picture::{contact_sheet, write_png};
 use crate::pipeline::prepare_demo;
+use crate::spine::{DiscLevel, Grading};
 use crate::task::{CancelToken, Progress};
+use crate::training::manifest::DataManifest;
+use crate::training::realism::{Comparison, Measures, compare, measure_case, measure_phantom, middle_slice};
+use crate::training::spider::ScanCase;
+
+/// Scans in a row of the contact sheet.
+const SHEET_COLUMNS: usize = 6;
 
 /// Arguments of `spinenet phantom`.
 #[derive(Debug, Args)]
 pub struct PhantomArguments {
     /// Folder for the studies; each gets a folder of its own in it.
-    #[arg(long, value_name = "DIR")]
-    out: PathBuf,
+    #[arg(long, value_name = "DIR", required_unless_present_any = ["sheet", "compare"])]
+    out: Option<PathBuf>,
     /// Number of studies.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     count: u64,
     /// Seed of the first study; the others count up.
     #[arg(long, default_value_t = 0)]
     seed: u64,
+    /// Draw the middle slices of the studies on one sheet; with --compare, patients' scans in every other row.
+    #[arg(long, value_name = "FILE.png")]
+    sheet: Option<PathBuf>,
+    /// Data manifest (TOML) of patients' scans to compare intensities, textures and shapes with.
+    #[arg(long, value_name = "MANIFEST")]
+    compare: Option<PathBuf>,
 }
 
 /// Runs `spinenet phantom`.
 pub fn run(arguments: &PhantomArguments, console: Console) -> anyhow::Result<Outcome> {
+    let seeds = (0..arguments.count).map(|index| arguments.seed.wrapping_add(index));
     let line = console.progress("");
-    for index in 0..arguments.count {
-        let seed = arguments.seed.wrapping_add(index);
-        line.show(Progress { step: "Making synthetic studies", done: index as usize, total: arguments.count as usize });
-        let folder = arguments.out.join(format!("phantom-{seed:06}"));
-        prepare_demo(Some(&folder), seed, &CancelToken::default(), &mut |_| ())?;
+    let show = |step: &'static str, done: usize| {
+        line.show(Progress { step, done, total: arguments.count as usize });
+    };
+    if let Some(out) = &arguments.out {
+        for (index, seed) in seeds.clone().enumerate() {
+            show("Making synthetic studies", index);
+            let folder = out.join(format!("phantom-{seed:06}"));
+            prepare_demo(Some(&folder), seed, &CancelToken::default(), &mut |_| ())?;
+        }
+        console.say(&format!("{} synthetic studies in {}", arguments.count, out.display()));
     }
+    if arguments.sheet.is_none() && arguments.compare.is_none() {
+        return Ok(Outcome::Done);
+    }
+    let mut studies = Vec::new();
+    for (index, seed) in seeds.enumerate() {
+        show("Imaging synthetic patients", index);
+        studies.push((seed, Phantom::generate(seed)));
+    }
+    let patients = arguments.compare.as_deref().map(|manifest| DataManifest::read(manifest)?.load()).transpose()?;
     drop(line);
-    console.say(&format!("{} synthetic studies in {}", arguments.count, arguments.out.display()));
+    if let Some(sheet) = &arguments.sheet {
+        write_sheet(sheet, &studies, patients.as_deref().unwrap_or_default())?;
+        console.say(&format!("contact sheet in {}", sheet.display()));
+    }
+    if let Some(patients) = &patients {
+        print_comparison(&studies, patients, console);
+    }
     Ok(Outcome::Done)
+}
+
+fn write_sheet(file: &Path, studies: &[(u64, PhantomStudy)], patients: &[ScanCase]) -> anyhow::Result<()> {
+    let phantom = |(seed, study): &(u64, PhantomStudy)| {
+        let grades: Vec<String> =
+            DiscLevel::ALL.iter().map(|level| study.grades[level][Grading::Pfirrmann].to_string()).collect();
+        let name = format!("phantom {seed}, Pfirrmann {}", grades.join(" "));
+        (name, study.volume.clone(), middle_slice(&study.vertebrae, &study.volume))
+    };
+    // As many patients as phantoms, spread over the data set.
+    let step = (patients.len() / studies.len().max(1)).max(1);
+    let mut chosen = patients.iter().step_by(step);
+    let mut tiles = Vec::new();
+    for row in studies.chunks(SHEET_COLUMNS) {
+        tiles.extend(row.iter().map(phantom));
+        for case in chosen.by_ref().take(row.len()) {
+            tiles.push((case.name.clone(), case.volume.clone(), middle_slice(&case.vertebrae, &case.volume)));
+        }
+    }
+    let scans: Vec<_> = tiles.iter().map(|(name, volume, slice)| (name.clone(), volume, *slice)).collect();
+    write_png(&contact_sheet(&scans, SHEET_COLUMNS.min(studies.len())), file).context("contact sheet")
+}
+
+fn print_comparison(studies: &[(u64, PhantomStudy)], patients: &[ScanCase], console: Console) {
+    let (mut phantoms, mut real) = (Measures::new(), Measures::new());
+    for (_, study) in studies {
+        measure_phantom(study, &mut phantoms);
+    }
+    for case in patients {
+        measure_case(case, &mut real);
+    }
+    let rows = compare(&phantoms, &real);
+    console.say(&format!(
+        "{:<34}{:>7}{:>20}{:>7}{:>20}{:>6}",
+        "against marrow; 10 50 90 %", "n", "phantoms", "n", "patients", "KS"
+    ));
+    for Comparison { name, counts, phantoms, patients, distance } in &rows {
+        let three = |values: &[f64; 3]| values.map(|value| format!("{value:.2}")).join(" ");
+        console.say(&format!(
+            "{name:<34}{:>7}{:>20}{:>7}{:>20}{distance:>6.2}",
+            counts[0],
+            three(phantoms),
+            counts[1],
+            three(patients)
+        ));
+    }
+    let mean = rows.iter().map(|row| row.distance).sum::<f64>() / rows.len().max(1) as f64;
+    console.say(&format!("mean Kolmogorov-Smirnov distance {mean:.2} (0: as patients' scans, 1: nothing in common)"));
 }

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use super::Outcome;
 use super::console::Console;
 use crate::task::{CancelToken, Progress};
-use crate::training::manifest::DataManifest;
+use crate::training::manifest::{DataManifest, DataUse};
 use crate::training::{detector, grading};
 
 /// Arguments of `spinenet train`.
@@ -67,6 +67,18 @@ pub fn run(arguments: &TrainArguments, console: Console) -> anyhow::Result<Outco
     let manifest = DataManifest::read(&files.data)?;
     let cancel = CancelToken::default();
     let weights = match &arguments.network {
+        Network::Detector(files) if manifest.purpose == DataUse::Measure => {
+            let config = files.config()?;
+            let (folder, out) = (&manifest.folder, &files.out);
+            let outcome = detector::train_on_phantoms(&config, folder, out, files.resume, &cancel, &mut show)?;
+            detector::write_measures(&files.out, &outcome.measured)?;
+            None
+        }
+        Network::Grading(files) if manifest.purpose == DataUse::Measure => {
+            let config = files.config()?;
+            grading::train_on_phantoms(&config, manifest.load()?, &files.out, files.resume, &cancel, &mut show)?;
+            None
+        }
         Network::Detector(files) => {
             let config = files.config()?;
             let outcome = detector::cross_validate_and_train(

@@ -32,6 +32,8 @@ pub struct SeriesHeader {
     pub body_part: String,
     /// Acquired as one 3-D block.
     pub is_three_dimensional: bool,
+    /// Bits that the values use, up to 16.
+    pub bits_stored: u16,
     /// Display window; by percentiles where absent.
     pub window: Option<WindowLevel>,
 }
@@ -57,6 +59,7 @@ impl SeriesHeader {
             },
             body_part: "LSPINE".to_owned(),
             is_three_dimensional: false,
+            bits_stored: 16,
             window: None,
         }
     }
@@ -172,8 +175,8 @@ fn common_elements(volume: &Volume, header: &SeriesHeader, (rows, columns): (u16
         (tags::ROWS, rows),
         (tags::COLUMNS, columns),
         (tags::BITS_ALLOCATED, 16),
-        (tags::BITS_STORED, 16),
-        (tags::HIGH_BIT, 15),
+        (tags::BITS_STORED, header.bits_stored),
+        (tags::HIGH_BIT, header.bits_stored - 1),
         (tags::PIXEL_REPRESENTATION, 0),
     ] {
         object.put(DataElement::new(tag, VR::US, PrimitiveValue::from(value)));

@@ -4,14 +4,13 @@
 //! (van der Graaf et al. 2024), which agree with the morphometry of Panjabi et al. (Spine 17, 1992: lumbar bodies
 //! 34-35 mm deep, 23-24 mm high behind, 41-47 mm wide, canal 17-20 mm deep); widths are Panjabi's.
 
-use std::collections::BTreeMap;
-
 use glam::{DVec2, DVec3};
 use rand::Rng;
 
 use super::body::{Arch, Body, BodyMeasures, Frame};
-use super::disc::DiscBody;
-use super::pathology::DiscPathology;
+use super::disc::{DiscBody, DiscPlace};
+use super::parameters::{BuildParameters, PhantomParameters};
+use super::pathology::{DiscPathology, Pathology, Transition};
 use super::texture::around;
 use crate::spine::{DiscLevel, VertebraLabel};
 
@@ -85,6 +84,11 @@ fn level_below(index: usize) -> Option<DiscLevel> {
     label(index).and_then(DiscLevel::below)
 }
 
+/// The findings of the disc below a body.
+fn finding_below(index: usize, pathology: &Pathology) -> Option<&DiscPathology> {
+    pathology.discs.get(&level_below(index)?)
+}
+
 /// Spine of one patient.
 pub(super) struct Spine {
     /// T8 to S5.
@@ -127,14 +131,15 @@ struct Build {
 }
 
 impl Build {
-    fn draw(rng: &mut impl Rng) -> Self {
-        let amplitude = if rng.random_bool(0.25) { rng.random_range(3.0..9.0) } else { rng.random_range(0.0..2.0) };
+    fn draw(rng: &mut impl Rng, parameters: &BuildParameters) -> Self {
+        let curved = rng.random_bool(parameters.scoliosis);
+        let amplitude = if curved { parameters.scoliosis_mm.draw(rng) } else { rng.random_range(0.0..2.0) };
         Self {
-            scale: around(rng, 1.02, 0.08),
-            slenderness: around(rng, 1.0, 0.06),
-            disc_scale: around(rng, 1.0, 0.09),
+            scale: parameters.scale.draw(rng),
+            slenderness: parameters.slenderness.draw(rng),
+            disc_scale: parameters.disc_height.draw(rng),
             lordosis: around(rng, 0.0, 1.0),
-            pitch: around(rng, 0.0, 2.5),
+            pitch: parameters.pitch.draw(rng),
             scoliosis: (amplitude, rng.random_range(0.0..std::f64::consts::TAU)),
         }
     }
@@ -150,24 +155,34 @@ impl Build {
 
 impl Spine {
     /// Chains a spine from the sacrum up, its L3 near the origin of patient space.
-    pub(super) fn draw(rng: &mut impl Rng, pathology: &BTreeMap<DiscLevel, DiscPathology>) -> Self {
-        let build = Build::draw(rng);
+    pub(super) fn draw(rng: &mut impl Rng, parameters: &PhantomParameters, pathology: &Pathology) -> Self {
+        let build = Build::draw(rng, &parameters.build);
         let plates = place_plates(rng, &build, pathology);
-        let mut bodies: Vec<Body> = (0..BODIES).map(|index| draw_body(rng, &build, index, plates[index])).collect();
+        let mut bodies: Vec<Body> =
+            (0..BODIES).map(|index| draw_body(rng, &build, index, plates[index], pathology)).collect();
         for (index, body) in bodies.iter_mut().enumerate() {
-            if let Some(below) = level_below(index).and_then(|level| pathology.get(&level)) {
+            if let Some(below) = finding_below(index, pathology) {
                 body.inferior = below.upper.clone();
+                body.osteophytes[1] = below.osteophyte_mm;
             }
-            let above = index.checked_sub(1).and_then(level_below).and_then(|level| pathology.get(&level));
-            if let Some(above) = above {
+            if let Some(above) = index.checked_sub(1).and_then(|above| finding_below(above, pathology)) {
                 body.superior = above.lower.clone();
+                body.osteophytes[0] = above.osteophyte_mm;
+            }
+            body.is_opened = body.label.is_some_and(|label| pathology.laminectomy.contains(&label));
+            if rng.random_bool(parameters.distractors.hemangioma) {
+                let center = DVec3::new(around(rng, 0.0, 6.0), around(rng, 0.0, 4.0), around(rng, 0.0, 3.0));
+                body.hemangioma = Some((center, rng.random_range(3.0..7.0)));
             }
         }
+        // What the patient's discs have in common, and each for itself.
+        let tone = (parameters.tissues.disc_patient * around(rng, 0.0, 1.0)).exp();
         let discs = (0..BODIES - 1)
             .map(|index| {
-                let level = level_below(index);
-                let finding = level.and_then(|level| pathology.get(&level));
-                DiscBody::between(rng, level, finding, &bodies[index], &bodies[index + 1])
+                let tone = tone * (parameters.tissues.disc * around(rng, 0.0, 1.0)).exp();
+                let free = index == SACRAL_TOP && pathology.transition == Transition::Lumbarized;
+                let place = DiscPlace { level: level_below(index), is_remnant: index >= SACRAL_TOP && !free };
+                DiscBody::between(rng, place, finding_below(index, pathology), tone, &bodies[index], &bodies[index + 1])
             })
             .collect();
         Self { bodies, discs }
@@ -180,11 +195,7 @@ impl Spine {
 }
 
 /// Upper and lower endplate of each body.
-fn place_plates(
-    rng: &mut impl Rng,
-    build: &Build,
-    pathology: &BTreeMap<DiscLevel, DiscPathology>,
-) -> [[Plate; 2]; BODIES] {
+fn place_plates(rng: &mut impl Rng, build: &Build, pathology: &Pathology) -> [[Plate; 2]; BODIES] {
     let tilts: Vec<[f64; 2]> = USUAL
         .iter()
         .map(|usual| {
@@ -202,8 +213,10 @@ fn place_plates(
         .map(|index| {
             let usual = &USUAL[index];
             let healthy = around(rng, usual.disc, 0.06 * usual.disc) * build.scale * build.disc_scale;
-            match level_below(index).and_then(|level| pathology.get(&level)) {
+            match finding_below(index, pathology) {
                 Some(disc) => (healthy * disc.height_factor, disc.slip * usual.depths[1] * build.scale),
+                // The disc below a free first sacral segment is about half as high as that of L5.
+                None if index == SACRAL_TOP && pathology.transition == Transition::Lumbarized => (2.0 * healthy, 0.0),
                 None => (healthy, 0.0),
             }
         })
@@ -240,24 +253,38 @@ fn place_plates(
     plates
 }
 
-fn draw_body(rng: &mut impl Rng, build: &Build, index: usize, [upper, lower]: [Plate; 2]) -> Body {
+fn draw_body(
+    rng: &mut impl Rng,
+    build: &Build,
+    index: usize,
+    [upper, lower]: [Plate; 2],
+    pathology: &Pathology,
+) -> Body {
     let usual = &USUAL[index];
     let tilt = f64::midpoint(upper.tilt, lower.tilt);
     let center = (upper.middle + lower.middle) / 2.0;
     let (x, slope) = build.lateral(center.y);
     let frame = Frame::new(DVec3::new(x, center.x, center.y), tilt, -slope.atan());
-    let depths = usual.depths.map(|depth| around(rng, depth, 0.02 * depth) * build.scale);
+    let mut depths = usual.depths.map(|depth| around(rng, depth, 0.02 * depth) * build.scale);
+    if index == SACRAL_TOP && pathology.transition == Transition::Lumbarized {
+        // A free first sacral segment is squared like a lumbar body.
+        depths[1] = depths[1].max(0.84 * depths[0]);
+    }
     let corner = |plate: Plate, depth: f64| {
         let at = plate.middle + plate.posterior() * depth;
         let local = frame.local(DVec3::new(x, at.x, at.y));
         DVec2::new(local.y, local.z)
     };
-    let corners = [
+    let mut corners = [
         corner(upper, -depths[0] / 2.0),
         corner(upper, depths[0] / 2.0),
         corner(lower, depths[1] / 2.0),
         corner(lower, -depths[1] / 2.0),
     ];
+    if let Some((_, lost)) = pathology.fracture.filter(|(fractured, _)| label(index) == Some(*fractured)) {
+        corners[0].y -= lost * usual.height;
+        corners[1].y -= 0.2 * lost * usual.height;
+    }
     let sacral = index >= SACRAL_TOP;
     let half_width = around(rng, usual.width / 2.0, 1.0) * build.scale;
     let thoracic = index < VertebraLabel::T12.index();
@@ -287,10 +314,5 @@ fn draw_body(rng: &mut impl Rng, build: &Build, index: usize, [upper, lower]: [P
         canal_depth: around(rng, usual.canal, 0.6) * build.scale,
         arch,
     };
-    let mut body = Body::new(label(index), frame, measures);
-    if rng.random_bool(0.05) {
-        let center = DVec3::new(around(rng, 0.0, 6.0), around(rng, 0.0, 4.0), around(rng, 0.0, 3.0));
-        body.hemangioma = Some((center, rng.random_range(3.0..6.0)));
-    }
-    body
+    Body::new(label(index), frame, measures)
 }

@@ -2,12 +2,18 @@
 
 use glam::{DMat3, DVec2, DVec3};
 
-use super::pathology::EndplateLesions;
+use super::contrast::{Signal, blend, fat, tissue, water};
+use super::pathology::{EndplateLesions, Modic};
+use super::surroundings::Tissues;
 use super::texture::{Texture, mix, smoothstep};
 use crate::spine::VertebraLabel;
 
 /// Radius of the body's rounded edges, mm.
 const EDGE_RADIUS: f64 = 2.0;
+/// Cortex of endplates (with their cartilage, as dark), of the other walls, and of arches, mm.
+const PLATE_CORTEX_MM: f64 = 1.3;
+const WALL_CORTEX_MM: f64 = 0.55;
+const ARCH_CORTEX_MM: f64 = 0.45;
 /// Share of the half width within which a body is seen well enough to outline: beyond it, partial volume blurs it away.
 const VISIBLE_SHARE: f64 = 0.85;
 
@@ -132,6 +138,10 @@ pub(super) struct Body {
     pub inferior: EndplateLesions,
     /// Benign bright spot in the marrow: center (own coordinates) and radius.
     pub hemangioma: Option<(DVec3, f64)>,
+    /// Length of the bony lips at the upper and lower front edge, mm.
+    pub osteophytes: [f64; 2],
+    /// Whether spinous process and lamina have been removed.
+    pub is_opened: bool,
     sides: [Side; 4],
 }
 
@@ -147,7 +157,17 @@ impl Body {
             Side::new(sp, ip, inside, measures.waists[1]),
         ];
         let none = EndplateLesions::default;
-        Self { label, frame, measures, superior: none(), inferior: none(), hemangioma: None, sides }
+        Self {
+            label,
+            frame,
+            measures,
+            superior: none(),
+            inferior: none(),
+            hemangioma: None,
+            osteophytes: [0.0; 2],
+            is_opened: false,
+            sides,
+        }
     }
 
     /// How far the front and back walls lie inside their midline places at `lateral` mm off the middle.
@@ -201,17 +221,40 @@ impl Body {
         side.middle + side.along * along - side.outward * (depth + side.hollow * (1.0 - share * share).max(0.0))
     }
 
-    /// Signed distance to the bone surface (negative inside), about right near the surface.
-    pub(super) fn distance(&self, local: DVec3) -> f64 {
+    /// Signed distance to the bone surface (negative inside), about right near the surface, and the thickness of the
+    /// cortex there.
+    pub(super) fn surface(&self, local: DVec3, texture: &Texture) -> (f64, f64) {
+        // Bone is not smooth: some tenths of a millimeter on bodies, more on arches.
+        let rough = || texture.at((local + self.frame.center()) / 3.0);
+        let arch = || {
+            let distance = self.arch_distance(self.bent(local, texture));
+            if distance < 4.0 { distance + 0.8 * rough() } else { distance }
+        };
         // Far from the posterior wall only one of the two matters.
         if local.y > self.wall() + 8.0 {
-            self.arch_distance(local)
-        } else {
-            merge(self.body_distance(local), self.arch_distance(local))
+            return (arch(), ARCH_CORTEX_MM);
         }
+        let (body, cortex) = self.body_distance(local);
+        let body = if body.abs() < 4.0 { body + 0.4 * rough() } else { body };
+        if local.y < self.wall() - 6.0 {
+            return (body, cortex);
+        }
+        let arch = arch();
+        (merge(body, arch), if arch < body { ARCH_CORTEX_MM } else { cortex })
     }
 
-    fn body_distance(&self, local: DVec3) -> f64 {
+    /// Arches and processes are nobody's geometry: their parts are bent some millimeters.
+    fn bent(&self, local: DVec3, texture: &Texture) -> DVec3 {
+        let at = (local + self.frame.center()) / 14.0;
+        let strength = 4.0 * smoothstep(self.wall() + 4.0, self.wall() + 16.0, local.y);
+        if strength <= 0.0 {
+            return local;
+        }
+        local + DVec3::new(0.0, texture.at(at), texture.at(at + DVec3::splat(11.3))) * strength
+    }
+
+    /// Distance to the body's surface and the cortex of the side that is nearest.
+    fn body_distance(&self, local: DVec3) -> (f64, f64) {
         let lateral = local.x;
         let point = DVec2::new(local.y, local.z);
         let [up, down, fore, aft] = &self.sides;
@@ -223,10 +266,14 @@ impl Body {
             let dents = lesions.notches.iter().map(|notch| notch.depth_at(along, lateral)).fold(0.0, f64::max);
             side.distance(point, along) + dents + thinner
         };
+        let (upper, lower) = (plate(up, &self.superior), plate(down, &self.inferior));
+        // Lips grow forward from the edges, a few millimeters high.
+        let lip = |plate: f64, mm: f64| mm * smoothstep(-6.0, -0.5, plate);
+        let lips = lip(upper, self.osteophytes[0]).max(lip(lower, self.osteophytes[1]));
         let distances = [
-            plate(up, &self.superior),
-            plate(down, &self.inferior),
-            fore.distance(point, fore.position(point)) + front,
+            upper,
+            lower,
+            fore.distance(point, fore.position(point)) + front - lips,
             aft.distance(point, aft.position(point)) + back,
             flank,
         ];
@@ -237,12 +284,14 @@ impl Body {
             outside += rounded.max(0.0).powi(2);
             inside = inside.max(rounded);
         }
-        if inside > 0.0 { outside.sqrt() - EDGE_RADIUS } else { inside - EDGE_RADIUS }
+        let walls = distances[2..].iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let cortex = mix(WALL_CORTEX_MM, PLATE_CORTEX_MM, smoothstep(-1.0, 1.0, upper.max(lower) - walls));
+        (if inside > 0.0 { outside.sqrt() - EDGE_RADIUS } else { inside - EDGE_RADIUS }, cortex)
     }
 
     fn arch_distance(&self, local: DVec3) -> f64 {
         let wall = self.wall();
-        if local.y < wall - 6.0 {
+        if self.is_opened && local.y > wall + self.measures.canal_depth - 2.0 && local.x.abs() < 13.0 {
             return f64::INFINITY;
         }
         let point = DVec3::new(local.x.abs(), local.y - wall, local.z);
@@ -292,29 +341,46 @@ impl Body {
         }
     }
 
-    /// Signal of the marrow at a point against that of healthy marrow.
-    pub(super) fn marrow(&self, local: DVec3, texture: &Texture) -> f64 {
+    /// Signal of the marrow at a point.
+    pub(super) fn marrow(&self, local: DVec3, tissues: &Tissues, texture: &Texture) -> Signal {
         let point = DVec2::new(local.y, local.z);
-        let offset = self.frame.center();
-        let grain = texture.grain(local + offset, 2.2);
-        let patches = texture.at((local + offset) / 9.0);
-        let fine = texture.at((local + offset) / 0.9);
-        let mut signal = 1.0 + 0.16 * grain + 0.12 * patches + 0.10 * fine;
+        let at = local + self.frame.center();
+        let grain = texture.grain(at, 2.6);
+        let patches = texture.at(at / 9.0);
+        let fine = texture.at(at / 0.9);
+        let uneven = (1.0 + 0.10 * grain + 0.06 * patches + 0.07 * fine).max(0.2) as f32;
+        if local.y > self.wall() + 6.0 {
+            let coarse = (0.85 + 0.3 * patches + 0.2 * grain).max(0.2);
+            return tissues.marrow * (uneven * (tissues.arch_marrow * coarse) as f32);
+        }
+        let mut signal = tissues.marrow * uneven;
+        // Islands of fat, more of them in fatty marrow.
+        let island = smoothstep(0.35, 0.8, texture.at((at + DVec3::splat(31.0)) / 5.0) + 0.2 * tissues.wear);
+        signal = blend(signal, signal * 0.35 + tissues.fat * 0.6, 0.22 * island);
         for (side, lesions) in [(&self.sides[0], &self.superior), (&self.sides[1], &self.inferior)] {
             if let Some(change) = &lesions.marrow {
                 let along = side.position(point);
                 let depth = -side.distance(point, along);
                 let reach = change.thickness_at(along, local.x);
-                let reach = reach + (1.5 * grain + 1.5 * patches) * (reach / 4.0).min(1.0);
-                signal *= mix(1.0, change.contrast, smoothstep(1.0, -3.0, depth - reach));
+                let reach = reach + (2.0 * grain + 2.0 * patches) * (reach / 4.0).min(1.0);
+                let level = f64::from(tissues.marrow.element_sum());
+                let changed = match change.kind {
+                    Modic::Fat => signal * 0.3 + fat(level * (change.contrast - 0.3)),
+                    Modic::Edema => signal * 0.4 + water(level * (change.contrast - 0.4)),
+                    Modic::Sclerosis => signal * change.contrast as f32,
+                };
+                signal = blend(signal, changed, smoothstep(1.2, -3.0, depth - reach));
             }
         }
         if let Some((center, radius)) = self.hemangioma {
-            signal *= mix(1.0, 1.7, smoothstep(radius + 0.8, radius - 0.8, local.distance(center)));
+            let near = smoothstep(radius + 0.8, radius - 0.8, local.distance(center) + 0.8 * grain);
+            let trabeculae =
+                1.0 - 0.35 * smoothstep(0.2, 0.6, texture.at(DVec3::new(at.x / 1.2, at.y / 1.2, at.z / 9.0)));
+            signal = blend(signal, (tissues.fat + tissue(0.1)) * trabeculae as f32, near);
         }
         // The basivertebral vein enters the middle of the posterior wall.
         let vein = DVec3::new(local.x / 3.0, (local.y - self.wall()) / 7.0, (point.y - self.sides[3].middle.y) / 1.8);
-        signal * mix(1.0, 1.5, smoothstep(1.2, 0.4, vein.length()))
+        blend(signal, signal + water(0.2), smoothstep(1.2, 0.4, vein.length() + 0.3 * patches))
     }
 
     /// Box in own coordinates that holds body and posterior elements.
@@ -326,8 +392,8 @@ impl Body {
             Arch::Sacral => self.measures.canal_depth + 17.0,
         };
         (
-            DVec3::new(-side, -depth / 2.0 - 4.0, -1.35 * height - 4.0),
-            DVec3::new(side, depth / 2.0 + behind, 0.95 * height + 4.0),
+            DVec3::new(-side, -depth / 2.0 - 9.0, -1.35 * height - 4.0),
+            DVec3::new(side, depth / 2.0 + behind + 3.0, 0.95 * height + 4.0),
         )
     }
 }

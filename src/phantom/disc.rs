@@ -4,7 +4,8 @@ use glam::{DVec2, DVec3};
 use rand::Rng;
 
 use super::body::{Body, Frame};
-use super::pathology::DiscPathology;
+use super::contrast::{Signal, blend, tissue, water};
+use super::pathology::{Bulge, DiscPathology};
 use super::texture::{Texture, mix, smoothstep};
 use crate::spine::{DiscLevel, Grading};
 
@@ -14,7 +15,9 @@ const REACH_MM: f64 = 9.0;
 /// How far inside the disc's rim that part stays, so that it does not show beside the bodies.
 const CORE_INSET_MM: f64 = 2.0;
 
-/// Look of a Pfirrmann grade (Pfirrmann et al., Spine 26, 2001): signals against cerebrospinal fluid.
+/// Look of a Pfirrmann grade (Pfirrmann et al., Spine 26, 2001): signals against cerebrospinal fluid on T2 TSE, set so
+/// that medians and outer deciles within the discs are those of the development scans (I: 0.96 of the marrow, II: 0.72,
+/// III: 0.39, IV and V: 0.26).
 struct GradeLook {
     nucleus: f64,
     annulus: f64,
@@ -27,40 +30,55 @@ struct GradeLook {
 }
 
 const LOOKS: [GradeLook; 5] = [
-    GradeLook { nucleus: 0.78, annulus: 0.22, blur: 0.12, cleft: 0.0, unrest: 0.05 },
-    GradeLook { nucleus: 0.58, annulus: 0.21, blur: 0.18, cleft: 0.5, unrest: 0.12 },
-    GradeLook { nucleus: 0.34, annulus: 0.19, blur: 0.40, cleft: 0.3, unrest: 0.22 },
-    GradeLook { nucleus: 0.19, annulus: 0.15, blur: 0.60, cleft: 0.1, unrest: 0.25 },
-    GradeLook { nucleus: 0.10, annulus: 0.09, blur: 0.60, cleft: 0.0, unrest: 0.25 },
+    GradeLook { nucleus: 0.53, annulus: 0.12, blur: 0.3, cleft: 0.0, unrest: 0.08 },
+    GradeLook { nucleus: 0.41, annulus: 0.1, blur: 0.34, cleft: 0.45, unrest: 0.18 },
+    GradeLook { nucleus: 0.22, annulus: 0.08, blur: 0.45, cleft: 0.3, unrest: 0.25 },
+    GradeLook { nucleus: 0.155, annulus: 0.045, blur: 0.55, cleft: 0.1, unrest: 0.5 },
+    GradeLook { nucleus: 0.12, annulus: 0.05, blur: 0.55, cleft: 0.0, unrest: 0.6 },
 ];
+
+/// Which disc it is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct DiscPlace {
+    /// Graded level, if it is one of the six.
+    pub level: Option<DiscLevel>,
+    /// A remnant between fused bodies of the sacrum.
+    pub is_remnant: bool,
+}
 
 /// A disc in its own frame: origin between the two endplates.
 pub(super) struct DiscBody {
     /// Graded level, if it is one of the six.
     pub level: Option<DiscLevel>,
+    /// A remnant between fused bodies of the sacrum.
+    pub is_remnant: bool,
     /// Its place.
     pub frame: Frame,
     /// Half the depth front to back, mm.
     pub half_depth: f64,
     /// Half the gap between the endplates in front and behind, mm.
     pub half_gaps: [f64; 2],
-    /// How far the disc passes the posterior walls, mm.
-    pub bulge_mm: f64,
+    bulge: Bulge,
     half_width: f64,
     /// Posterior shift per millimeter upward that joins bodies which have slipped.
     shear: f64,
     grade: usize,
     nucleus_scale: f64,
+    /// Brightness against the usual look.
+    tone: f64,
     /// Signal in the middle of a collapsed disc: gas is dark, fluid bright.
     cleft_fluid: f64,
+    /// Signal of a tear in the posterior annulus, and how far above the middle it lies in shares of the half height.
+    tear: Option<(f64, f64)>,
 }
 
 impl DiscBody {
     /// The disc between two adjacent bodies. Without a finding it is of grade II, or a dark remnant in the sacrum.
     pub(super) fn between(
         rng: &mut impl Rng,
-        level: Option<DiscLevel>,
+        place: DiscPlace,
         finding: Option<&DiscPathology>,
+        tone: f64,
         upper: &Body,
         lower: &Body,
     ) -> Self {
@@ -79,7 +97,7 @@ impl DiscBody {
         let offset = |up: DVec3, down: DVec3| frame.local(up).y - frame.local(down).y;
         let gaps = half(front_up, front_down) + half(back_up, back_down);
         let shear = (offset(front_up, front_down) + offset(back_up, back_down)) / (2.0 * gaps);
-        let remnant = lower.label.is_none();
+        let DiscPlace { level, is_remnant: remnant } = place;
         let grade = match finding {
             Some(finding) => usize::from(finding.grades[Grading::Pfirrmann]) - 1,
             None if remnant => rng.random_range(2..4),
@@ -87,14 +105,19 @@ impl DiscBody {
         };
         Self {
             level,
+            is_remnant: remnant,
             half_depth: across.length() / 2.0,
             half_gaps: [half(front_up, front_down), half(back_up, back_down)],
-            bulge_mm: finding.map_or(0.0, |finding| finding.bulge_mm),
+            bulge: finding.map(|finding| finding.bulge).unwrap_or_default(),
             half_width: if remnant { 14.0 } else { upper.measures.half_width.min(lower.measures.half_width) },
             shear,
             grade,
             nucleus_scale: rng.random_range(0.85..1.15),
-            cleft_fluid: if grade == 4 && rng.random_bool(0.2) { rng.random_range(0.3..0.9) } else { 0.0 },
+            tone,
+            // Fluid in clefts lifts the brightest tenth of collapsed discs above that of grade IV.
+            cleft_fluid: if grade == 4 && rng.random_bool(0.5) { rng.random_range(0.1..0.4) } else { 0.0 },
+            tear: (grade >= 2 && rng.random_bool(0.25))
+                .then(|| (rng.random_range(0.3..0.8), rng.random_range(-0.5..0.5))),
             frame,
         }
     }
@@ -116,14 +139,13 @@ impl DiscBody {
         let gone = 1.0 - (1.0 - share * share * share).sqrt();
         let half_gap = self.half_gap(local.y);
         let local = self.straightened(local, half_gap);
-        let lateral = 1.0 - 0.5 * (local.x / 9.0).powi(2).min(1.0);
         let front = -local.y - self.half_depth * (1.0 - 1.24 * gone);
         let back = local.y - self.half_depth * (1.0 - 0.76 * gone);
         let flank = local.x.abs() - self.half_width;
         // The core that the bodies bound, and the rounded rim that shows between and beyond them.
         let core = (front.max(back).max(flank) + CORE_INSET_MM).max(local.z.abs() - half_gap - REACH_MM);
         let rim = half_gap + 0.7;
-        let bulge = self.bulge_mm * lateral + 0.8;
+        let bulge = self.bulge_mm(local.x) + 0.8;
         let radius = rim.min(4.0);
         let beyond =
             DVec2::new((front - 0.8).max(back - bulge).max(flank - 0.8) + radius, local.z.abs() - rim + radius);
@@ -131,8 +153,17 @@ impl DiscBody {
         core.min(rounded)
     }
 
-    /// Signal at a point of the disc against that of cerebrospinal fluid.
-    pub(super) fn signal(&self, local: DVec3, texture: &Texture) -> f64 {
+    /// How far the disc passes the posterior walls `lateral` mm left of its middle, mm.
+    pub(super) fn bulge_mm(&self, lateral: f64) -> f64 {
+        /// Half the width of a protrusion.
+        const FOCAL_MM: f64 = 7.0;
+        let broad = self.bulge.broad_mm * (1.0 - 0.5 * (lateral / 9.0).powi(2).min(1.0));
+        let focal = self.bulge.focal_mm * (-((lateral - self.bulge.lateral) / FOCAL_MM).powi(2)).exp();
+        broad + focal
+    }
+
+    /// Signal at a point of the disc.
+    pub(super) fn signal(&self, local: DVec3, texture: &Texture) -> Signal {
         let look = &LOOKS[self.grade];
         let half_gap = self.half_gap(local.y);
         let local = self.straightened(local, half_gap);
@@ -143,22 +174,27 @@ impl DiscBody {
         let scale = self.nucleus_scale;
         // The nucleus lies a little behind the middle.
         let radius = DVec3::new(
-            local.x / (0.72 * self.half_width),
-            (depth - 0.05) / 0.72,
+            local.x / (0.7 * self.half_width),
+            (depth - 0.04) / 0.62,
             // Endplate cartilage keeps the nucleus off the bone.
-            height / 0.95,
+            height / 0.84,
         );
         // Between an ellipsoid and a box.
         let squares = radius * radius;
-        let norm = squares.dot(squares).sqrt().sqrt();
+        let norm = f64::midpoint(squares.dot(squares).sqrt().sqrt(), radius.length()) + 0.06 * grain;
         let inside = smoothstep(scale + look.blur, scale - look.blur, norm);
         let cleft = 1.0
             - look.cleft * smoothstep(0.32, 0.05, (height + 0.1 * grain).abs()) * smoothstep(0.95, 0.5, radius.y.abs());
-        let nucleus = look.nucleus * cleft * (1.0 + look.unrest * grain)
+        let nucleus = look.nucleus * self.tone * cleft * (1.0 + look.unrest * grain)
             + self.cleft_fluid * smoothstep(0.7, 0.3, height.abs()) * smoothstep(0.8, 0.5, radius.y.abs());
         // Outer fibers and longitudinal ligaments are black.
-        let annulus = mix(look.annulus, 0.05, smoothstep(0.6, 0.98, depth.abs())) * (1.0 + 0.15 * grain);
-        mix(annulus, nucleus, inside)
+        let annulus = mix(look.annulus, 0.05, smoothstep(0.55, 0.95, depth.abs())) * (1.0 + 0.25 * grain);
+        let signal = blend(tissue(annulus), water(nucleus), inside);
+        let Some((brightness, above)) = self.tear else {
+            return signal;
+        };
+        let tear = DVec3::new(local.x / 5.0, (depth - 0.86) / 0.07, (height - above) / 0.22);
+        blend(signal, water(brightness), smoothstep(1.2, 0.6, tear.length()))
     }
 
     /// Box in own coordinates that holds the disc.
@@ -168,7 +204,7 @@ impl DiscBody {
         let slip = self.shear.abs() * half_gap;
         (
             DVec3::new(-side, -self.half_depth - slip - 3.0, -half_gap),
-            DVec3::new(side, self.half_depth + self.bulge_mm + slip + 3.0, half_gap),
+            DVec3::new(side, self.half_depth + self.bulge.broad_mm + self.bulge.focal_mm + slip + 3.0, half_gap),
         )
     }
 }

@@ -1,93 +1,213 @@
-//! The scanner: slices through the patient, partial volume, blur, coil shading, noise.
+//! The scanner: protocols, slices through the patient, partial volume, coil.
 
-use glam::{DMat3, DVec2, DVec3};
+use std::ops::Range;
+
+use glam::{DMat3, DVec3};
 use rand::Rng;
-use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
 use super::anatomy::Spine;
-use super::surroundings::Surroundings;
-use super::texture::{Texture, around, mix, smoothstep, stream};
+use super::contrast::{Contrast, DARK};
+use super::formation::{Formation, RawSlice, Scaling};
+use super::parameters::{ScannerParameters, Span};
+use super::scene::{Canvas, Paint, Scene};
+use super::texture::{around, mix, smoothstep, stream};
 use crate::spine::VertebraLabel;
 use crate::volume::{GeometryError, Volume, VolumeGeometry};
 
-/// Planes averaged across the thickness of a slice.
-const PLANES: usize = 3;
+/// Scanners even out sensitivity down to this share of that at the bodies; beyond, noise would be all there is.
+const LEAST_DIVISOR: f32 = 0.25;
 /// First random stream of the slices' noise; lower ones belong to the anatomy.
 const NOISE_STREAM: u64 = 1000;
+/// Distance of the planes that are averaged across the thickness of a slice, mm.
+const PLANE_MM: f64 = 1.3;
+/// More planes change little and take time.
+const MOST_PLANES: usize = 4;
+/// Depth of the vertebral bodies under the skin of the back, where the coil's sensitivity counts as 1, mm.
+const BODY_DEPTH_MM: f64 = 70.0;
+/// Half the edge of the part of a scan that holds a disc with its two bodies, turned and shifted, mm.
+const CROP_MM: f64 = 47.0;
+/// Slices to either side of the middle that a disc volume can reach, with a shift by one, at wide spacing.
+const CROP_SLICES: f64 = 5.0;
 
-/// Settings of the scan.
+/// Kind of series.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sequence {
+    /// T2-weighted turbo spin echo, 2-D.
+    T2Tse,
+    /// T2-weighted SPACE, 3-D.
+    T2Space,
+    /// T1-weighted turbo spin echo, 2-D.
+    T1Tse,
+    /// A few thick slices to plan the others on.
+    Localizer,
+}
+
+/// Settings of a series.
+#[derive(Debug, Clone)]
 pub(super) struct Acquisition {
+    /// Kind of series.
+    pub sequence: Sequence,
     /// Where the voxels lie.
     pub geometry: VolumeGeometry,
     /// Rows of each slice.
     pub rows: usize,
     /// Columns of each slice.
     pub columns: usize,
-    thickness_mm: f64,
-    blur_pixels: f64,
-    noise: f64,
-    /// Distance over which the coil's sensitivity falls by e, mm.
-    coil_reach_mm: f64,
-    /// Slow shading along the patient: strength and phase.
-    shading: (f64, f64),
+    /// Thickness of a slice, mm.
+    pub thickness_mm: f64,
+    /// Scaling to whole numbers.
+    pub scaling: Scaling,
+    contrast: Contrast,
+    formation: Formation,
+    coil: Coil,
+    /// Keeps the noise of the series of a study apart.
+    noise_stream: u64,
+}
+
+/// Sensitivity over the patient.
+#[derive(Debug, Clone)]
+struct Coil {
+    /// Distance over which it falls by e, mm.
+    reach_mm: f64,
+    /// Whether the scanner evens that out.
+    normalized: bool,
+    /// Slow shading: strength, and phases along the patient and from front to back.
+    bias: (f64, f64, f64),
     /// Position of the edge of the saturation band in front of the spine, if there is one.
     saturation_y: Option<f64>,
-    /// Voxel value of cerebrospinal fluid.
-    gain: f64,
 }
 
 impl Acquisition {
-    /// Draws a sagittal protocol that shows T12 to S1.
+    /// Draws a T2 sagittal protocol that shows T12 to S1.
     ///
     /// # Errors
     /// Only if the drawn geometry were invalid.
-    pub(super) fn draw(rng: &mut impl Rng, spine: &Spine) -> Result<Self, GeometryError> {
-        // Clinical lumbar protocols: 4 mm slices every 4.4 mm, pixels around 0.6 mm, fields of 260-320 mm.
-        let spacing = rng.random_range(4.0..4.8);
-        let pixel = rng.random_range(0.55..0.68);
-        let corner = |label: VertebraLabel, index: usize| {
-            let body = spine.body(label);
-            let at = body.measures.corners[index];
-            body.frame.lps(DVec3::new(0.0, at.x, at.y))
+    pub(super) fn draw(
+        rng: &mut impl Rng,
+        parameters: &ScannerParameters,
+        spine: &Spine,
+    ) -> Result<Self, GeometryError> {
+        let space = rng.random_bool(parameters.space);
+        let (thickness, spacing, pixel, slices) = if space {
+            let spacing = parameters.space_spacing_mm.draw(rng);
+            let [least, most] = parameters.space_slices;
+            (spacing, spacing, parameters.space_pixel_mm, rng.random_range(least..=most))
+        } else {
+            let thickness = median_of_three(rng, parameters.thickness_mm);
+            let logarithmic = Span { low: parameters.pixel_mm.low.ln(), high: parameters.pixel_mm.high.ln() };
+            let [least, most] = parameters.slices;
+            let pixel = median_of_three(rng, logarithmic).exp();
+            (thickness, thickness * parameters.gap.draw(rng), pixel, rng.random_range(least..=most))
         };
-        let (top, bottom) =
-            (corner(VertebraLabel::T12, 0), corner(VertebraLabel::S1, 3).min(corner(VertebraLabel::S1, 2)));
-        let needed = top.z - bottom.z + 24.0;
-        let field = f64::max(rng.random_range(255.0..310.0), needed);
-        let rows = (field / pixel).round() as usize;
-        // Rectangular fields are usual.
-        let columns =
-            (rows as f64 * if rng.random_bool(0.5) { 1.0 } else { rng.random_range(0.72..0.95) }).round() as usize;
-        let slack = (field - needed) / 2.0;
-        let middle_z = f64::midpoint(top.z, bottom.z) + rng.random_range(-0.8..0.8) * slack;
-        let third = spine.body(VertebraLabel::L3);
-        let middle_y = third.frame.center().y + rng.random_range(-0.12..0.05) * columns as f64 * pixel;
-        let middle_x = third.frame.center().x + around(rng, 0.0, 1.5);
-        let slices = rng.random_range(13..=17_usize);
-
-        let yaw = around(rng, 0.0, 0.03);
-        let roll = around(rng, 0.0, 0.015);
-        let rotation = DMat3::from_rotation_z(yaw) * DMat3::from_rotation_y(roll);
+        let Field { center, rows, columns } = Field::draw(rng, parameters, spine, pixel);
+        let rotation = DMat3::from_rotation_z(around(rng, 0.0, 0.03)) * DMat3::from_rotation_y(around(rng, 0.0, 0.015));
         let (x, y) = (rotation * DVec3::Y, rotation * DVec3::NEG_Z);
         let across = if rng.random_bool(0.5) { x.cross(y) } else { -x.cross(y) };
-        let center = DVec3::new(middle_x, middle_y, middle_z);
-        let corner = center - x * ((columns - 1) as f64 / 2.0 * pixel) - y * ((rows - 1) as f64 / 2.0 * pixel);
-        let origins =
-            (0..slices).map(|slice| corner + across * ((slice as f64 - (slices - 1) as f64 / 2.0) * spacing)).collect();
-        let saturation_y = rng.random_bool(0.35).then(|| corner_front(spine) - rng.random_range(8.0..35.0));
+        let (noise, saturation) = if space {
+            (parameters.space_noise, parameters.space_saturation)
+        } else {
+            (parameters.noise, parameters.saturation)
+        };
+        let saturated = rng.random_bool(saturation);
+        let saturation_y = corner_front(spine) - parameters.saturation_mm.draw(rng);
+        let noise = noise.draw(rng);
         Ok(Self {
-            geometry: VolumeGeometry::new(origins, x, y, pixel, pixel)?,
+            sequence: if space { Sequence::T2Space } else { Sequence::T2Tse },
+            geometry: stack(center, x, y, across * spacing, slices, [rows, columns], pixel)?,
             rows,
             columns,
-            thickness_mm: spacing * rng.random_range(0.85..0.95),
-            blur_pixels: rng.random_range(0.45..0.8),
-            noise: rng.random_range(0.008..0.03),
-            coil_reach_mm: rng.random_range(90.0..400.0),
-            shading: (rng.random_range(0.0..0.2), rng.random_range(0.0..std::f64::consts::TAU)),
-            saturation_y,
-            gain: rng.random_range(350.0..1200.0),
+            thickness_mm: thickness,
+            contrast: if space { Contrast::T2_SPACE } else { Contrast::T2_TSE },
+            formation: Formation::draw(rng, parameters, noise),
+            scaling: Scaling::draw(rng, parameters),
+            coil: Coil {
+                reach_mm: parameters.coil_mm.draw(rng),
+                normalized: rng.random_bool(parameters.normalized),
+                bias: (
+                    parameters.bias.draw(rng),
+                    rng.random_range(0.0..std::f64::consts::TAU),
+                    rng.random_range(0.0..std::f64::consts::TAU),
+                ),
+                saturation_y: saturated.then_some(saturation_y),
+            },
+            noise_stream: NOISE_STREAM,
         })
+    }
+
+    /// The T1 series that goes with a T2 series: the same slices.
+    pub(super) fn t1(&self, rng: &mut impl Rng, parameters: &ScannerParameters) -> Self {
+        Self {
+            sequence: Sequence::T1Tse,
+            contrast: Contrast::T1,
+            formation: Formation::draw(rng, parameters, self.formation.noise),
+            noise_stream: 2 * NOISE_STREAM,
+            ..self.clone()
+        }
+    }
+
+    /// Sagittal, coronal and transverse localizers: three slices each, thick and coarse.
+    ///
+    /// # Errors
+    /// Only if the geometry were invalid.
+    pub(super) fn localizers(
+        &self,
+        rng: &mut impl Rng,
+        parameters: &ScannerParameters,
+    ) -> Result<[Self; 3], GeometryError> {
+        /// Pixels, slice distance and thickness of usual three-plane localizers.
+        const SIZE: usize = 256;
+        const PIXEL_MM: f64 = 1.5;
+        const SPACING_MM: f64 = 15.0;
+        const THICKNESS_MM: f64 = 8.0;
+        let planes = [(DVec3::Y, DVec3::NEG_Z), (DVec3::X, DVec3::NEG_Z), (DVec3::X, DVec3::Y)];
+        let mut make = |index: usize| {
+            let (x, y) = planes[index];
+            let geometry = stack(DVec3::ZERO, x, y, x.cross(y) * SPACING_MM, 3, [SIZE, SIZE], PIXEL_MM)?;
+            Ok(Self {
+                sequence: Sequence::Localizer,
+                geometry,
+                rows: SIZE,
+                columns: SIZE,
+                thickness_mm: THICKNESS_MM,
+                contrast: Contrast::T2_TSE,
+                formation: Formation::draw(rng, parameters, 0.02),
+                scaling: self.scaling,
+                coil: Coil { saturation_y: None, ..self.coil.clone() },
+                noise_stream: (3 + index as u64) * NOISE_STREAM,
+            })
+        };
+        Ok([make(0)?, make(1)?, make(2)?])
+    }
+
+    /// The part of the scan around a patient position: enough for the disc volume of a disc there.
+    ///
+    /// # Errors
+    /// Only if the geometry were invalid.
+    pub(super) fn cropped(&self, center: DVec3) -> Result<Self, GeometryError> {
+        let geometry = &self.geometry;
+        let [slice, row, column] = geometry.voxel_from_lps(center);
+        let range = |middle: f64, reach: f64, count: usize| -> Range<usize> {
+            let low = (middle - reach).floor().max(0.0) as usize;
+            low.min(count - 1)..((middle + reach).ceil().max(0.0) as usize + 1).clamp(1, count)
+        };
+        let spacing = geometry.slice_spacing_mm().unwrap_or(1.0);
+        // Thin slices are stepped over so that nine span a vertebra.
+        let reach = CROP_SLICES * (4.4 / spacing).max(1.0);
+        let slices = range(slice, reach, geometry.slices());
+        let rows = range(row, CROP_MM / geometry.row_spacing_mm(), self.rows);
+        let columns = range(column, CROP_MM / geometry.column_spacing_mm(), self.columns);
+        let offset = geometry.row_direction() * geometry.row_spacing_mm() * rows.start as f64
+            + geometry.column_direction() * geometry.column_spacing_mm() * columns.start as f64;
+        let origins = geometry.slice_origins_lps()[slices].iter().map(|origin| *origin + offset).collect();
+        let geometry = VolumeGeometry::new(
+            origins,
+            geometry.column_direction(),
+            geometry.row_direction(),
+            geometry.row_spacing_mm(),
+            geometry.column_spacing_mm(),
+        )?;
+        Ok(Self { geometry, rows: rows.len(), columns: columns.len(), ..self.clone() })
     }
 
     /// Images a patient; the result does not depend on the number of threads.
@@ -97,58 +217,163 @@ impl Acquisition {
     pub(super) fn image(&self, scene: &Scene, seed: u64) -> Result<Volume, GeometryError> {
         let slices: Vec<Vec<f32>> =
             (0..self.geometry.slices()).into_par_iter().map(|slice| self.image_slice(scene, seed, slice)).collect();
-        Volume::new(self.rows, self.columns, slices.concat(), self.geometry.clone())
+        let mut voxels = slices.concat();
+        self.scaling.apply(&mut voxels);
+        Volume::new(self.rows, self.columns, voxels, self.geometry.clone())
+    }
+
+    /// Labels `[slice, row, column]` of the middle planes of the slices.
+    pub(super) fn labels(&self, scene: &Scene) -> Vec<u8> {
+        let slice = |slice| {
+            let mut canvas = self.canvas(slice, 0);
+            scene.paint_labels(&mut canvas);
+            canvas.values
+        };
+        let slices: Vec<Vec<u8>> = (0..self.geometry.slices()).into_par_iter().map(slice).collect();
+        slices.concat()
     }
 
     fn image_slice(&self, scene: &Scene, seed: u64, slice: usize) -> Vec<f32> {
-        let mut mean = vec![0.0_f32; self.rows * self.columns];
-        let mut background = self.canvas(slice, 0.0);
-        scene.paint_background(&mut background);
-        for plane in 0..PLANES {
-            let offset = ((plane as f64 + 0.5) / PLANES as f64 - 0.5) * self.thickness_mm;
-            let mut canvas = self.canvas(slice, offset);
-            canvas.values.copy_from_slice(&background.values);
-            scene.paint_spine(&mut canvas);
-            for (sum, value) in mean.iter_mut().zip(canvas.values) {
-                *sum += value / PLANES as f32;
-            }
+        let mut canvas = self.canvas(slice, DARK);
+        let planes = ((self.thickness_mm / PLANE_MM).round() as usize).clamp(1, MOST_PLANES);
+        let step = self.geometry.normal() * (self.thickness_mm / planes as f64);
+        canvas.planes = (0..planes).map(|plane| step * (plane as f64 + 0.5 - planes as f64 / 2.0)).collect();
+        scene.paint(&mut canvas);
+        let place = |row: usize, column: usize| self.geometry.lps_from_voxel([slice as f64, row as f64, column as f64]);
+        let (mut water, mut fat) = (Vec::with_capacity(canvas.values.len()), Vec::with_capacity(canvas.values.len()));
+        let (falloff, sensitivity) = self.coil.over_slice(scene, [self.rows, self.columns], place);
+        for (signal, sensitivity) in canvas.values.into_iter().zip(sensitivity) {
+            let [free, bound] = self.contrast.apply(signal);
+            water.push(free * sensitivity);
+            fat.push(bound * sensitivity);
         }
-        blur(&mut mean, self.columns, self.blur_pixels);
-        let mut rng = stream(seed, NOISE_STREAM + slice as u64);
-        for row in 0..self.rows {
-            for column in 0..self.columns {
-                let lps = self.geometry.lps_from_voxel([slice as f64, row as f64, column as f64]);
-                let value = &mut mean[row * self.columns + column];
-                let signal = f64::from(*value) * self.sensitivity(scene, lps);
-                *value = (self.gain * rician(&mut rng, signal, self.noise)).round() as f32;
-            }
+        let mobility = |row: usize, column: usize| scene.surroundings.mobility(place(row, column));
+        let pixel_mm = self.geometry.row_spacing_mm();
+        let raw = RawSlice { water, fat, mobility: &mobility, columns: self.columns, pixel_mm };
+        let mut pixels = self.formation.image(raw, &mut stream(seed, self.noise_stream + slice as u64));
+        if self.coil.normalized {
+            // Evening out the coil leaves its noise uneven.
+            pixels.iter_mut().zip(falloff).for_each(|(pixel, falloff)| *pixel /= falloff.max(LEAST_DIVISOR));
         }
-        mean
+        pixels
     }
 
-    fn canvas(&self, slice: usize, offset_mm: f64) -> Canvas {
+    fn canvas<T: Paint>(&self, slice: usize, value: T) -> Canvas<T> {
         let geometry = &self.geometry;
         Canvas {
-            origin: geometry.slice_origins_lps()[slice] + geometry.normal() * offset_mm,
+            origin: geometry.slice_origins_lps()[slice],
+            planes: Vec::new(),
             right: geometry.column_direction() * geometry.column_spacing_mm(),
             down: geometry.row_direction() * geometry.row_spacing_mm(),
             rows: self.rows,
             columns: self.columns,
-            pixel_mm: geometry.row_spacing_mm(),
-            values: vec![0.0; self.rows * self.columns],
+            values: vec![value; self.rows * self.columns],
         }
     }
+}
 
-    fn sensitivity(&self, scene: &Scene, lps: DVec3) -> f64 {
-        let from_skin = (scene.surroundings.profile().at(lps.z).skin_y - lps.y).max(0.0);
-        let (strength, phase) = self.shading;
-        // The coil ends somewhere above and below: sensitivity falls off there.
-        let along = 1.0 + strength * (lps.z / 90.0 + phase).sin();
-        let ends = smoothstep(220.0, 110.0, lps.z.abs());
-        let saturation = self.saturation_y.map_or(1.0, |edge| mix(0.08, 1.0, smoothstep(edge - 10.0, edge, lps.y)));
-        // 1 at 70 mm depth, where the bodies lie.
-        ((70.0 - from_skin) / self.coil_reach_mm).exp() * along * mix(0.5, 1.0, ends) * saturation
+impl Coil {
+    /// Sensitivity over a slice: by depth alone, and in all. It changes slowly: every few pixels are enough.
+    fn over_slice(
+        &self,
+        scene: &Scene,
+        [rows, columns]: [usize; 2],
+        place: impl Fn(usize, usize) -> DVec3,
+    ) -> (Vec<f32>, Vec<f32>) {
+        const STEP: usize = 6;
+        let (mut falloff, mut all) = (Vec::with_capacity(rows * columns), Vec::with_capacity(rows * columns));
+        for row in 0..rows {
+            let at = |column: usize| {
+                let lps = place(row, column);
+                let falloff = self.falloff(scene, lps);
+                [falloff as f32, (falloff * self.shading(lps)) as f32]
+            };
+            let mut left = at(0);
+            for start in (0..columns).step_by(STEP) {
+                let right = at(start + STEP);
+                for column in start..(start + STEP).min(columns) {
+                    let share = (column - start) as f32 / STEP as f32;
+                    let [depth, total] = std::array::from_fn(|part| left[part] + (right[part] - left[part]) * share);
+                    falloff.push(depth);
+                    all.push(total);
+                }
+                left = right;
+            }
+        }
+        (falloff, all)
     }
+
+    /// Sensitivity by depth and at the ends of the coil.
+    fn falloff(&self, scene: &Scene, lps: DVec3) -> f64 {
+        let from_skin = (scene.surroundings.profile().at(lps.z).skin_y - lps.y).max(0.0);
+        let ends = smoothstep(220.0, 110.0, lps.z.abs());
+        // Nearer than the skin of a slim patient the coil is not brighter still.
+        ((BODY_DEPTH_MM - from_skin) / self.reach_mm).exp().clamp(0.04, 2.6) * mix(0.5, 1.0, ends)
+    }
+
+    /// Everything else: bias field and saturation band.
+    fn shading(&self, lps: DVec3) -> f64 {
+        let (strength, along, across) = self.bias;
+        let bias = 1.0 + strength * ((lps.z / 90.0 + along).sin() + 0.5 * (lps.y / 60.0 + across).sin());
+        let saturation =
+            self.saturation_y.map_or(1.0, |edge| mix(0.1, 1.0, smoothstep(edge - 16.0, edge + 2.0, lps.y)));
+        bias * saturation
+    }
+}
+
+/// Middle and size of a field of view.
+struct Field {
+    center: DVec3,
+    rows: usize,
+    columns: usize,
+}
+
+impl Field {
+    fn draw(rng: &mut impl Rng, parameters: &ScannerParameters, spine: &Spine, pixel: f64) -> Self {
+        let corner = |label: VertebraLabel, index: usize| {
+            let body = spine.body(label);
+            let at = body.measures.corners[index];
+            body.frame.lps(DVec3::new(0.0, at.x, at.y))
+        };
+        let (top, bottom) =
+            (corner(VertebraLabel::T12, 0), corner(VertebraLabel::S1, 3).min(corner(VertebraLabel::S1, 2)));
+        let needed = top.z - bottom.z + 24.0;
+        let field = parameters.field_mm.draw(rng).max(needed);
+        let rows = (field / pixel).round() as usize;
+        // Rectangular fields are usual.
+        let share = if rng.random_bool(0.5) { 1.0 } else { parameters.rectangular.draw(rng) };
+        let columns = (rows as f64 * share).round() as usize;
+        let slack = (field - needed) / 2.0;
+        let third = spine.body(VertebraLabel::L3).frame.center();
+        let center = DVec3::new(
+            third.x + around(rng, 0.0, 1.5),
+            third.y + rng.random_range(-0.12..0.05) * columns as f64 * pixel,
+            f64::midpoint(top.z, bottom.z) + rng.random_range(-0.8..0.8) * slack,
+        );
+        Self { center, rows, columns }
+    }
+}
+
+/// The middle one of three draws: most often near the middle, now and then near an end.
+fn median_of_three(rng: &mut impl Rng, span: Span) -> f64 {
+    let mut draws = [0; 3].map(|_| span.draw(rng));
+    draws.sort_by(f64::total_cmp);
+    draws[1]
+}
+
+/// Geometry of slices around `center`.
+fn stack(
+    center: DVec3,
+    x: DVec3,
+    y: DVec3,
+    step: DVec3,
+    slices: usize,
+    [rows, columns]: [usize; 2],
+    pixel: f64,
+) -> Result<VolumeGeometry, GeometryError> {
+    let corner = center - x * ((columns - 1) as f64 / 2.0 * pixel) - y * ((rows - 1) as f64 / 2.0 * pixel);
+    let origins = (0..slices).map(|slice| corner + step * (slice as f64 - (slices - 1) as f64 / 2.0)).collect();
+    VolumeGeometry::new(origins, x, y, pixel, pixel)
 }
 
 /// The most anterior corner of the lumbar bodies.
@@ -159,150 +384,4 @@ fn corner_front(spine: &Spine) -> f64 {
         .filter(|body| body.label.is_some())
         .flat_map(|body| body.measures.corners.map(|at| body.frame.lps(DVec3::new(0.0, at.x, at.y)).y))
         .fold(f64::INFINITY, f64::min)
-}
-
-/// A patient, ready to be imaged.
-pub(super) struct Scene {
-    /// Bones and discs.
-    pub spine: Spine,
-    /// The rest.
-    pub surroundings: Surroundings,
-    /// Texture of all tissues.
-    pub texture: Texture,
-}
-
-impl Scene {
-    /// Paints soft tissue, then organs; the canal is left to [`Self::paint_spine`].
-    fn paint_background(&self, canvas: &mut Canvas) {
-        let texture = &self.texture;
-        canvas.fill(|point| (!self.surroundings.is_fine(point)).then(|| self.surroundings.signal(point, texture)));
-        for organ in &self.surroundings.organs {
-            canvas.draw(&organ.box_corners(), |point, pixel| {
-                let distance = organ.distance(point);
-                (distance < pixel).then(|| (cover(distance, pixel), organ.signal(-distance, point, texture)))
-            });
-        }
-    }
-
-    /// Paints over the background what changes within the thickness of a slice: canal, discs, bones, nerve roots.
-    fn paint_spine(&self, canvas: &mut Canvas) {
-        let texture = &self.texture;
-        canvas.fill(|point| self.surroundings.is_fine(point).then(|| self.surroundings.signal(point, texture)));
-        for disc in &self.spine.discs {
-            let (low, high) = disc.extent();
-            canvas.draw(&disc.frame.box_corners(low, high), |point, pixel| {
-                let local = disc.frame.local(point);
-                let distance = disc.distance(local);
-                (distance < pixel).then(|| (cover(distance, pixel), disc.signal(local, texture)))
-            });
-        }
-        let tissues = &self.surroundings.tissues;
-        for body in &self.spine.bodies {
-            let (low, high) = body.extent();
-            canvas.draw(&body.frame.box_corners(low, high), |point, pixel| {
-                let local = body.frame.local(point);
-                let distance = body.distance(local);
-                (distance < pixel).then(|| {
-                    // About a millimeter of cortex around the marrow.
-                    let marrow =
-                        if distance < -0.2 { tissues.marrow * body.marrow(local, texture) } else { tissues.marrow };
-                    let signal = mix(tissues.cortex, marrow, smoothstep(-0.6, -1.5, distance));
-                    (cover(distance, pixel), signal)
-                })
-            });
-        }
-        for root in &self.surroundings.roots {
-            canvas.draw(&root.box_corners(), |point, pixel| {
-                let distance = root.distance(point);
-                (distance < pixel).then(|| (cover(distance, pixel), root.signal(-distance, point, texture)))
-            });
-        }
-    }
-}
-
-/// Share of a pixel that a surface at this signed distance from its center covers.
-fn cover(distance: f64, pixel_mm: f64) -> f64 {
-    (0.5 - distance / pixel_mm).clamp(0.0, 1.0)
-}
-
-/// One plane through the patient.
-struct Canvas {
-    origin: DVec3,
-    right: DVec3,
-    down: DVec3,
-    rows: usize,
-    columns: usize,
-    pixel_mm: f64,
-    values: Vec<f32>,
-}
-
-impl Canvas {
-    /// Sets the pixels for which `signal` gives one.
-    fn fill(&mut self, signal: impl Fn(DVec3) -> Option<f64>) {
-        for (row, line) in self.values.chunks_exact_mut(self.columns).enumerate() {
-            let start = self.origin + self.down * row as f64;
-            for (column, value) in line.iter_mut().enumerate() {
-                if let Some(signal) = signal(start + self.right * column as f64) {
-                    *value = signal as f32;
-                }
-            }
-        }
-    }
-
-    /// Paints what `shape` gives (coverage, signal) on the pixels near the projection of the box `corners`.
-    fn draw(&mut self, corners: &[DVec3; 8], shape: impl Fn(DVec3, f64) -> Option<(f64, f64)>) {
-        let normal = self.right.cross(self.down).normalize();
-        let (mut low, mut high) = (DVec3::INFINITY, DVec3::NEG_INFINITY);
-        for corner in corners {
-            let from = *corner - self.origin;
-            let pixel = self.pixel_mm * self.pixel_mm;
-            let at = DVec3::new(from.dot(self.right) / pixel, from.dot(self.down) / pixel, from.dot(normal));
-            (low, high) = (low.min(at), high.max(at));
-        }
-        if low.z > 0.0 || high.z < 0.0 {
-            return;
-        }
-        let range = |low: f64, high: f64, count: usize| {
-            low.floor().max(0.0) as usize..((high + 2.0).max(0.0) as usize).min(count)
-        };
-        for row in range(low.y, high.y, self.rows) {
-            for column in range(low.x, high.x, self.columns) {
-                let point = self.origin + self.down * row as f64 + self.right * column as f64;
-                if let Some((coverage, signal)) = shape(point, self.pixel_mm) {
-                    let value = &mut self.values[row * self.columns + column];
-                    *value += ((signal - f64::from(*value)) * coverage) as f32;
-                }
-            }
-        }
-    }
-}
-
-/// Gaussian blur over 7 × 7 pixels, edges held.
-fn blur(values: &mut [f32], columns: usize, sigma: f64) {
-    let weights: Vec<f32> = (-3_i32..=3).map(|k| (-0.5 * (f64::from(k) / sigma).powi(2)).exp() as f32).collect();
-    let sum: f32 = weights.iter().sum();
-    let rows = values.len() / columns;
-    let mut pass = |step: usize, stride: usize, lines: usize, length: usize| {
-        let mut line = vec![0.0; length];
-        for start in 0..lines {
-            let at = |index: usize| start * stride + index * step;
-            for (index, value) in line.iter_mut().enumerate() {
-                *value = values[at(index)];
-            }
-            for index in 0..length {
-                let tap = |k: usize| line[(index + k).saturating_sub(3).min(length - 1)];
-                values[at(index)] = weights.iter().enumerate().map(|(k, weight)| weight * tap(k)).sum::<f32>() / sum;
-            }
-        }
-    };
-    pass(1, columns, rows, columns);
-    pass(columns, 1, columns, rows);
-}
-
-/// Magnitude of a signal with Gaussian noise in both channels.
-fn rician(rng: &mut ChaCha8Rng, signal: f64, noise: f64) -> f64 {
-    // Box and Muller: one draw gives both channels.
-    let radius = noise * (-2.0 * (1.0 - rng.random::<f64>()).ln()).sqrt();
-    let channels = DVec2::from_angle(rng.random_range(0.0..std::f64::consts::TAU)) * radius;
-    (channels + DVec2::X * signal).length()
 }

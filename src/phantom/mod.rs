@@ -1,15 +1,21 @@
 //! Synthetic lumbar MRI: T2 sagittal studies from a seed, with exact truth.
 //!
-//! A patient is drawn (spine, lesions, soft tissue), then imaged like a clinical T2 TSE series: about 15 sagittal
-//! slices of 4 mm, pixels of about 0.6 mm, partial volume, blur, coil shading and Rician noise. The truth is computed
-//! from the same solids that are painted. One seed gives one study, bit by bit, whatever the number of threads.
+//! A patient is drawn (`anatomy` with `body` and `disc`, `pathology`, `surroundings` with `organs`), painted plane by
+//! plane (`scene`, `contrast`) and imaged like a clinical T2 TSE or SPACE series (`imaging`, `formation`). The `truth` is
+//! computed from the same solids that are painted. What varies, and how far, is all in `parameters`. One seed gives one
+//! study, bit by bit, whatever the number of threads.
 
 mod anatomy;
 mod body;
+mod contrast;
 mod disc;
+mod formation;
 mod imaging;
+mod organs;
+mod parameters;
 mod pathology;
 mod profile;
+mod scene;
 mod surroundings;
 mod texture;
 mod truth;
@@ -21,16 +27,23 @@ use std::collections::BTreeMap;
 
 use thiserror::Error;
 
-use crate::spine::{DiscLevel, Grading, PerGrading, SliceBox, Vertebra};
+use crate::spine::{Disc, DiscLevel, Grading, PerGrading, SliceBox, Vertebra, discs_between};
 use crate::volume::Volume;
 
 use anatomy::Spine;
-use imaging::{Acquisition, Scene};
+use imaging::Acquisition;
+use pathology::{Pathology, Transition};
 use profile::Profile;
+use scene::Scene;
 use surroundings::Surroundings;
 use texture::{Texture, stream};
 
-pub use pathology::PathologyRates;
+pub use imaging::Sequence;
+pub use parameters::{
+    Bell, BuildParameters, DistractorRates, PathologyRates, PhantomParameters, ScannerParameters, Span,
+    TissueParameters,
+};
+pub use scene::{MASK_CANAL, MASK_DISC, MASK_VERTEBRA};
 
 /// Why a phantom cannot be asked for.
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
@@ -50,8 +63,8 @@ pub enum PhantomError {
 pub struct PhantomSettings {
     /// Everything not fixed below follows from it.
     pub seed: u64,
-    /// How common findings are.
-    pub pathology: PathologyRates,
+    /// How phantoms vary.
+    pub parameters: PhantomParameters,
     fixed: BTreeMap<(DiscLevel, Grading), u8>,
 }
 
@@ -93,7 +106,7 @@ impl PhantomSettings {
 /// A synthetic study and its truth.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PhantomStudy {
-    /// T2 sagittal volume; voxel values are whole numbers, not negative, cerebrospinal fluid some hundreds.
+    /// T2 sagittal volume; voxel values are whole numbers, not negative.
     pub volume: Volume,
     /// Labelled bodies that lie wholly in the image, from the thorax down, outlined on the slices that show them well.
     pub vertebrae: Vec<Vertebra>,
@@ -102,6 +115,133 @@ pub struct PhantomStudy {
     /// Boxes of endplate defects, marrow changes, slips and stenoses, by level, then slice; none for the graded
     /// degeneration and narrowing of a whole disc.
     pub boxes: Vec<SliceBox>,
+    /// Free bodies of lumbar type: five, four where L5 has grown together with the sacrum, six where S1 is free. Labels
+    /// are those of the bone all the same: L5 is the body above S1.
+    pub lumbar_bodies: u8,
+}
+
+/// One series of a synthetic study.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PhantomSeries {
+    /// Kind of series.
+    pub sequence: Sequence,
+    /// Its image.
+    pub volume: Volume,
+    /// Thickness of its slices, mm; they may lie further apart.
+    pub thickness_mm: f64,
+    /// Bits that its values use: 8, 12 or 16.
+    pub bits: u8,
+}
+
+/// A disc of a phantom with the part of the scan around it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PhantomDisc {
+    /// The part of the scan.
+    pub volume: Volume,
+    /// The disc in it.
+    pub disc: Disc,
+    /// Its grades, as a reader says them.
+    pub grades: PerGrading<u8>,
+}
+
+/// A synthetic patient with an appointment at a scanner.
+pub struct PhantomPatient {
+    seed: u64,
+    parameters: PhantomParameters,
+    pathology: Pathology,
+    scene: Scene,
+    acquisition: Acquisition,
+}
+
+impl PhantomPatient {
+    /// The patient that settings ask for.
+    ///
+    /// # Panics
+    /// Never: geometry is valid by construction.
+    #[must_use]
+    pub fn draw(settings: &PhantomSettings) -> Self {
+        let part = |part: u64| stream(settings.seed, part);
+        let parameters = settings.parameters;
+        let pathology = pathology::draw(&mut part(0), settings);
+        let spine = Spine::draw(&mut part(1), &parameters, &pathology);
+        let profile = Profile::draw(&mut part(2), &parameters.build, &spine, &pathology);
+        let surroundings = Surroundings::draw(&mut part(3), &parameters, &spine, &pathology, profile);
+        let acquisition =
+            Acquisition::draw(&mut part(4), &parameters.scanner, &spine).expect("directions are rotated unit vectors");
+        let scene = Scene { spine, surroundings, texture: Texture::new(&mut part(5)) };
+        Self { seed: settings.seed, parameters, pathology, scene, acquisition }
+    }
+
+    /// The T2 sagittal study with its truth.
+    #[must_use]
+    pub fn study(&self) -> PhantomStudy {
+        self.study_of(&self.t2())
+    }
+
+    /// The same with the image at hand, which [`Self::t2`] made.
+    #[must_use]
+    pub fn study_of(&self, t2: &PhantomSeries) -> PhantomStudy {
+        PhantomStudy {
+            volume: t2.volume.clone(),
+            vertebrae: truth::vertebrae(&self.scene, &self.acquisition),
+            boxes: truth::boxes(&self.scene, &self.acquisition, &self.pathology),
+            grades: self.pathology.discs.iter().map(|(level, finding)| (*level, finding.grades.clone())).collect(),
+            lumbar_bodies: match self.pathology.transition {
+                Transition::None => 5,
+                Transition::Sacralized => 4,
+                Transition::Lumbarized => 6,
+            },
+        }
+    }
+
+    /// The T2 sagittal series alone.
+    #[must_use]
+    pub fn t2(&self) -> PhantomSeries {
+        self.series(&self.acquisition)
+    }
+
+    /// What else is in the study: localizers in three planes, and a T1 sagittal series of the same slices.
+    ///
+    /// # Panics
+    /// Never: geometry is valid by construction.
+    #[must_use]
+    pub fn companions(&self) -> Vec<PhantomSeries> {
+        let (mut rng, scanner) = (stream(self.seed, 6), &self.parameters.scanner);
+        let localizers = self.acquisition.localizers(&mut rng, scanner).expect("axes of the patient");
+        let mut series: Vec<_> = localizers.iter().map(|localizer| self.series(localizer)).collect();
+        series.push(self.series(&self.acquisition.t1(&mut rng, scanner)));
+        series
+    }
+
+    /// Masks of the T2 series, `[slice, row, column]`: [`MASK_VERTEBRA`], [`MASK_DISC`], [`MASK_CANAL`], else 0.
+    #[must_use]
+    pub fn masks(&self) -> Vec<u8> {
+        self.acquisition.labels(&self.scene)
+    }
+
+    /// One disc and the part of the T2 scan that its disc volume needs, much faster than the whole; its noise and scaling
+    /// are its own. `None` if the disc is not wholly in the image.
+    #[must_use]
+    pub fn disc(&self, level: DiscLevel) -> Option<PhantomDisc> {
+        let body = self.scene.spine.discs.iter().find(|disc| disc.level == Some(level))?;
+        let crop = self.acquisition.cropped(body.frame.center()).ok()?;
+        let disc = discs_between(&truth::vertebrae(&self.scene, &crop)).into_iter().find(|disc| disc.level == level)?;
+        let grades = self.pathology.discs.get(&level)?.grades.clone();
+        Some(PhantomDisc { volume: self.image(&crop), disc, grades })
+    }
+
+    fn series(&self, acquisition: &Acquisition) -> PhantomSeries {
+        PhantomSeries {
+            sequence: acquisition.sequence,
+            volume: self.image(acquisition),
+            thickness_mm: acquisition.thickness_mm,
+            bits: acquisition.scaling.bits,
+        }
+    }
+
+    fn image(&self, acquisition: &Acquisition) -> Volume {
+        acquisition.image(&self.scene, self.seed).expect("every slice is rows × columns")
+    }
 }
 
 /// Generator of synthetic studies.
@@ -116,24 +256,8 @@ impl Phantom {
     }
 
     /// The study that settings ask for.
-    ///
-    /// # Panics
-    /// Never: geometry and voxel count are valid by construction.
     #[must_use]
     pub fn with_settings(settings: &PhantomSettings) -> PhantomStudy {
-        let part = |part: u64| stream(settings.seed, part);
-        let pathology = pathology::draw(&mut part(0), settings);
-        let spine = Spine::draw(&mut part(1), &pathology);
-        let profile = Profile::draw(&mut part(2), &spine, &pathology);
-        let surroundings = Surroundings::draw(&mut part(3), &spine, profile);
-        let acquisition = Acquisition::draw(&mut part(4), &spine).expect("directions are rotated unit vectors");
-        let scene = Scene { spine, surroundings, texture: Texture::new(&mut part(5)) };
-        let volume = acquisition.image(&scene, settings.seed).expect("every slice is rows × columns");
-        PhantomStudy {
-            volume,
-            vertebrae: truth::vertebrae(&scene, &acquisition),
-            boxes: truth::boxes(&scene, &acquisition, &pathology),
-            grades: pathology.iter().map(|(level, finding)| (*level, finding.grades.clone())).collect(),
-        }
+        PhantomPatient::draw(settings).study()
     }
 }

@@ -1,15 +1,14 @@
 //! The spine's course as functions of height: walls, canal, back of the patient.
 
-use std::collections::BTreeMap;
-
 use glam::DVec3;
 use rand::Rng;
 
 use super::anatomy::Spine;
 use super::body::{Arch, Body};
-use super::pathology::DiscPathology;
+use super::parameters::BuildParameters;
+use super::pathology::Pathology;
 use super::texture::around;
-use crate::spine::{DiscLevel, VertebraLabel};
+use crate::spine::{Grading, VertebraLabel};
 
 /// Distance between the heights of the table, mm.
 const STEP_MM: f64 = 0.25;
@@ -94,15 +93,15 @@ const FAT_IN_FRONT: [f64; 8] = [0.8, 0.8, 0.8, 0.9, 1.2, 2.6, 4.0, 4.5];
 
 impl Profile {
     /// Profile of a spine with its lesions.
-    pub(super) fn draw(rng: &mut impl Rng, spine: &Spine, pathology: &BTreeMap<DiscLevel, DiscPathology>) -> Self {
+    pub(super) fn draw(rng: &mut impl Rng, parameters: &BuildParameters, spine: &Spine, pathology: &Pathology) -> Self {
         let habitus = Habitus {
-            sac_scale: around(rng, 1.0, 0.09),
+            sac_scale: parameters.sac.draw(rng),
             sac_end_shift: around(rng, 0.0, 8.0),
             // Thin to obese; most patients below 30 mm.
             fat_mm: 7.0 + 45.0 * rng.random::<f64>().powi(2),
         };
         let conus = &spine.bodies[VertebraLabel::L1.index()];
-        let conus_z = conus.frame.center().z + around(rng, -8.0, 14.0);
+        let conus_z = conus.frame.center().z + parameters.conus_mm.draw(rng);
         let low_z = spine.bodies[spine.bodies.len() - 1].frame.center().z - MARGIN_MM;
         let mut profile = Self { low_z, stations: interpolate(&knots(spine, &habitus), low_z), conus_z };
         profile.place_front(spine);
@@ -170,9 +169,9 @@ impl Profile {
     }
 
     /// Bulging discs and thick ligaments make the sac narrow at the discs.
-    fn narrow_canal(&mut self, spine: &Spine, pathology: &BTreeMap<DiscLevel, DiscPathology>) {
+    fn narrow_canal(&mut self, spine: &Spine, pathology: &Pathology) {
         for disc in &spine.discs {
-            let Some(finding) = disc.level.and_then(|level| pathology.get(&level)) else {
+            let Some(finding) = disc.level.and_then(|level| pathology.discs.get(&level)) else {
                 continue;
             };
             let z = disc.frame.lps(DVec3::new(0.0, disc.half_depth, 0.0)).z;
@@ -181,8 +180,10 @@ impl Profile {
                 let away = (self.low_z + index as f64 * STEP_MM - z) / reach;
                 let weight = (-away * away).exp();
                 let (front, depth) = (station.sac_front, station.sac_depth);
-                let pushed = front.max(finding.bulge_mm + 0.4) - front;
-                let left = (depth * finding.sac_left).min(depth - pushed - finding.flavum_mm).max(0.2 * depth);
+                let pushed = front.max(disc.bulge_mm(0.0) + 0.4) - front;
+                // Only a stenosis takes more than a third of the sac.
+                let least = if finding.grades[Grading::CentralCanalStenosis] == 1 { 0.2 } else { 0.66 };
+                let left = (depth * finding.sac_left).min(depth - pushed - finding.flavum_mm).max(least * depth);
                 station.sac_front += pushed * weight;
                 station.sac_depth += (left - depth) * weight;
                 station.sac_half_width *= 1.0 - 0.25 * (1.0 - left / depth.max(1.0)) * weight;

@@ -1,14 +1,13 @@
 //! What a perfect reader would draw: outlines of bodies and boxes of findings on every slice.
 
-use std::collections::BTreeMap;
-
 use glam::{DVec2, DVec3};
 
 use super::body::Body;
 use super::disc::DiscBody;
-use super::imaging::{Acquisition, Scene};
-use super::pathology::{DiscPathology, EndplateLesions};
-use crate::spine::{BoxSource, Corners, DiscLevel, Grading, PixelBox, SliceBox, Vertebra, VertebraOutline};
+use super::imaging::Acquisition;
+use super::pathology::{EndplateLesions, Pathology};
+use super::scene::Scene;
+use crate::spine::{BoxSource, Corners, Grading, PixelBox, SliceBox, Vertebra, VertebraOutline};
 
 /// A dent shallower than this is not boxed, mm.
 const LEAST_DEPTH_MM: f64 = 1.0;
@@ -82,13 +81,9 @@ fn outline(body: &Body, acquisition: &Acquisition, slice: usize) -> Option<Verte
 }
 
 /// Boxes of endplate defects, marrow changes, slips and stenoses.
-pub(super) fn boxes(
-    scene: &Scene,
-    acquisition: &Acquisition,
-    pathology: &BTreeMap<DiscLevel, DiscPathology>,
-) -> Vec<SliceBox> {
+pub(super) fn boxes(scene: &Scene, acquisition: &Acquisition, pathology: &Pathology) -> Vec<SliceBox> {
     let mut found = Vec::new();
-    for (level, finding) in pathology {
+    for (level, finding) in &pathology.discs {
         let (upper, lower) = (scene.spine.body(level.upper()), scene.spine.body(level.lower()));
         let Some(disc) = scene.spine.discs.iter().find(|disc| disc.level == Some(*level)) else {
             continue;

@@ -5,6 +5,7 @@
 
 mod canvas;
 mod color_map;
+mod contact;
 mod figure;
 mod overlay;
 mod overview;
@@ -17,6 +18,7 @@ mod tests;
 
 pub use canvas::text_width;
 pub use color_map::{COLOR_ENTRIES, ColorMap};
+pub use contact::contact_sheet;
 pub use figure::{DISCLAIMER, EvidenceFigure};
 pub use overlay::{OverlayStyle, overlay};
 pub use overview::{DiscNote, key_image, study_overview};

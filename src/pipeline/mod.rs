@@ -16,6 +16,7 @@ mod findings;
 mod measures;
 mod models;
 mod output;
+mod phantom_study;
 mod report;
 mod review;
 mod table;

@@ -24,6 +24,8 @@ pub struct TruthFile {
     pub seed: u64,
     /// The series that it is true of.
     pub series_instance_uid: String,
+    /// Free bodies of lumbar type, 4 to 6; labels are those of the bone all the same.
+    pub lumbar_bodies: u8,
     /// Labelled bodies with their corners.
     pub vertebrae: Vec<VertebraEntry>,
     /// Grades of the discs in a reader's counting, from the thorax down.
@@ -53,6 +55,7 @@ impl TruthFile {
             software: Software::this(),
             seed,
             series_instance_uid: series_instance_uid.to_owned(),
+            lumbar_bodies: study.lumbar_bodies,
             vertebrae: study.vertebrae.iter().map(|vertebra| VertebraEntry::new(vertebra, geometry)).collect(),
             discs: study.grades.iter().map(disc).collect(),
             boxes: study.boxes.clone(),

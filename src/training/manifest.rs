@@ -39,12 +39,26 @@ pub enum DataKind {
     SpiderDev,
 }
 
+/// What the scans of a data set are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DataUse {
+    /// To learn from and, by folds, to measure on.
+    #[default]
+    Learn,
+    /// To measure on only: the network learns from phantoms alone.
+    Measure,
+}
+
 /// A data set: `kind = "spider-dev"` and `folder = "…"`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataManifest {
     /// Layout.
     pub kind: DataKind,
+    /// Whether the network learns from it.
+    #[serde(default, rename = "use")]
+    pub purpose: DataUse,
     /// Its folder; in the file relative to the manifest's own.
     pub folder: PathBuf,
 }
@@ -85,7 +99,10 @@ mod tests {
         let write = |text: &str| std::fs::write(&path, text).expect("writable");
         write("kind = \"spider-dev\"\nfolder = \"scans\"");
         let manifest = DataManifest::read(&path).expect("valid");
-        assert_eq!(manifest, DataManifest { kind: DataKind::SpiderDev, folder: folder.path().join("scans") });
+        assert_eq!(
+            manifest,
+            DataManifest { kind: DataKind::SpiderDev, purpose: DataUse::Learn, folder: folder.path().join("scans") }
+        );
         assert!(matches!(manifest.load(), Err(ManifestError::Spider(_))), "no such folder");
         write("kind = \"spider-dev\"\nfolder = \"scans\"\nsize = 3");
         assert!(matches!(DataManifest::read(&path), Err(ManifestError::Format { .. })));

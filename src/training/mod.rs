@@ -5,6 +5,7 @@ pub mod grading;
 pub mod labels;
 pub mod manifest;
 pub mod optimizer;
+pub mod realism;
 pub mod spider;
 pub mod split;
 

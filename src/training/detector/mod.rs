@@ -22,8 +22,8 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 pub use loss::LossParts;
-pub use publish::publish;
-pub use run::{DetectorOutcome, Measured, MissedDiscs, cross_validate_and_train};
+pub use publish::{publish, write_measures};
+pub use run::{DetectorOutcome, Measured, MissedDiscs, cross_validate_and_train, train_on_phantoms};
 pub use sample::{AugmentationConfig, LabelledSlice};
 pub use targets::{CanvasBody, Targets};
 pub use validation::{DiscOutcome, ScanOutcome, Summary, evaluate_scan, stack_disc_centers, summarize};

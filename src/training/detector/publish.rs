@@ -1,12 +1,13 @@
 //! Writes the trained detector as weights that say where they come from and how good they are.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fs;
 use std::path::Path;
 
 use candle_core::Tensor;
 use serde_json::json;
 
-use super::{DetectorOutcome, DetectorTrainingConfig, DetectorTrainingError};
+use super::{DetectorOutcome, DetectorTrainingConfig, DetectorTrainingError, Measured};
 use crate::model::detector::DETECTOR_WEIGHTS;
 use crate::model::weights::{Training, WeightsFolder, WeightsMetadata, save_weights};
 use crate::training::optimizer::sorted;
@@ -28,6 +29,16 @@ pub fn publish(
     let tensors: HashMap<String, Tensor> =
         sorted(&outcome.variables).into_iter().map(|(name, variable)| (name, variable.as_tensor().clone())).collect();
     Ok(save_weights(folder, &config.network, metadata(config, outcome, command), &tensors, true)?)
+}
+
+/// Writes what was measured as `<folder>/measures.json`.
+///
+/// # Errors
+/// If the file cannot be written.
+pub fn write_measures(folder: &Path, measured: &Measured) -> Result<(), DetectorTrainingError> {
+    let path = folder.join("measures.json");
+    let text = serde_json::to_vec_pretty(measured).map_err(std::io::Error::from);
+    text.and_then(|text| fs::write(&path, text)).map_err(|source| DetectorTrainingError::Write { source, path })
 }
 
 fn metadata(config: &DetectorTrainingConfig, outcome: &DetectorOutcome, command: &str) -> WeightsMetadata {

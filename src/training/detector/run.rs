@@ -57,6 +57,32 @@ pub struct DetectorOutcome {
     pub scans: usize,
 }
 
+/// Trains on the phantoms of `config` alone for `config.steps` and measures on every scan of the SPIDER development set in
+/// `folder`: what phantoms teach about patients.
+///
+/// # Errors
+/// As [`cross_validate_and_train`].
+pub fn train_on_phantoms(
+    config: &DetectorTrainingConfig,
+    folder: &Path,
+    out: &Path,
+    resume: bool,
+    cancel: &CancelToken,
+    on_progress: &mut dyn FnMut(Progress),
+) -> Result<DetectorOutcome, DetectorTrainingError> {
+    let cases = load_cases(folder)?;
+    let mask_centers = stack_disc_centers(folder)?;
+    let set = training_set(config, &[], cancel)?;
+    let variables = train(config, &set, None, &out.join("phantoms"), resume, cancel, on_progress)?;
+    let detector = detector(config, &variables)?;
+    let mut outcomes = Outcomes::default();
+    for case in &cases {
+        cancel.check()?;
+        outcomes.add(&detector, case, &mask_centers, cancel)?;
+    }
+    Ok(DetectorOutcome { measured: outcomes.measured([1, 1]), variables, patients: 0, scans: 0 })
+}
+
 /// Trains and measures `config.measured_folds` of `config.folds` patient-level folds on the SPIDER development set in
 /// `folder`, then the final network on all patients. Logs and checkpoints go to `out`; with `resume` finished parts are
 /// kept and an interrupted one goes on.

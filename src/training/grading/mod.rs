@@ -22,7 +22,7 @@ use crate::task::Cancelled;
 pub use examples::{Augmentation, GradingExample, ScanKind};
 pub use measure::{HeldOutPrediction, MeasuredGrading, MeasuredRow, measure};
 pub use publish::publish;
-pub use run::{CrossValidation, TrainingOutcome, train};
+pub use run::{CrossValidation, TrainingOutcome, train, train_on_phantoms};
 
 /// Everything that decides a training beside the data (`assets/training/grading.toml` made the shipped weights).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -15,8 +15,8 @@ use super::measure::{HeldOutPrediction, MeasuredRow, measure};
 use super::{GradingTrainingConfig, GradingTrainingError, PhantomMix};
 use crate::model::GradingNetwork;
 use crate::model::probabilities;
-use crate::phantom::Phantom;
-use crate::spine::{Grading, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, PatchAugmentation, PerGrading, discs_between};
+use crate::phantom::{PhantomDisc, PhantomPatient, PhantomSettings};
+use crate::spine::{DiscLevel, Grading, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, PatchAugmentation, PerGrading};
 use crate::task::{CancelToken, Progress};
 use crate::training::labels::DiscLabels;
 use crate::training::spider::ScanCase;
@@ -96,8 +96,8 @@ pub fn train(
         predictions.flat.extend(done.flat);
     }
     let cross_validation = (config.folds > 0).then(|| {
-        let both = |p: &[HeldOutPrediction]| [measure(p, ScanKind::MidSagittal), measure(p, ScanKind::Stack)].concat();
-        CrossValidation { folds: config.folds, table: both(&predictions.deep), flat_table: both(&predictions.flat) }
+        let [table, flat_table] = [&predictions.deep, &predictions.flat].map(|answers| both_kinds(answers));
+        CrossValidation { folds: config.folds, table, flat_table }
     });
     if let Some(measured) = &cross_validation {
         write_json(&out.join("cross-validation.json"), measured)?;
@@ -120,23 +120,49 @@ pub fn train(
     Ok(TrainingOutcome { cross_validation, network, phantom_only_gradings, untrained_gradings, patients, discs })
 }
 
+/// Trains both stages on the phantoms of `config` alone and measures on every disc of `cases`: what phantoms teach about
+/// patients. The table goes into `out` as `measures.json`.
+///
+/// # Errors
+/// As [`train`].
+pub fn train_on_phantoms(
+    config: &GradingTrainingConfig,
+    cases: Vec<ScanCase>,
+    out: &Path,
+    resume: bool,
+    cancel: &CancelToken,
+    on_progress: &mut dyn FnMut(Progress),
+) -> Result<CrossValidation, GradingTrainingError> {
+    let examples = GradingExample::of_cases(cases)?;
+    let phantoms = phantom_examples(&config.phantoms, cancel)?;
+    let everybody: Vec<u32> = examples.iter().map(|example| example.patient).collect();
+    let split = Split { config, examples: &examples, phantoms: &phantoms, held_out: &everybody };
+    let done = split.run_fold(0, &out.join("phantoms"), resume, cancel, on_progress)?;
+    let measured = CrossValidation { folds: 1, table: both_kinds(&done.deep), flat_table: both_kinds(&done.flat) };
+    write_json(&out.join("measures.json"), &measured)?;
+    Ok(measured)
+}
+
+/// The table of single slices, then that of stacks.
+fn both_kinds(predictions: &[HeldOutPrediction]) -> Vec<MeasuredRow> {
+    [measure(predictions, ScanKind::MidSagittal), measure(predictions, ScanKind::Stack)].concat()
+}
+
 fn teaches(labels: &DiscLabels, grading: Grading) -> bool {
     let marrow = matches!(grading, Grading::UpperMarrowChange | Grading::LowerMarrowChange);
     !labels.gradings[grading].is_unknown() || (marrow && labels.either_marrow_changed)
 }
 
-/// Discs of synthetic studies, every grading known.
+/// Discs of synthetic studies, every grading known; only the part of each scan around its disc is made.
 fn phantom_examples(mix: &PhantomMix, cancel: &CancelToken) -> Result<Vec<GradingExample>, GradingTrainingError> {
     let mut examples = Vec::new();
     for index in 0..mix.studies {
-        cancel.check()?;
-        let study = Phantom::generate(mix.first_seed + index as u64);
-        let volume = Arc::new(study.volume);
-        for disc in discs_between(&study.vertebrae) {
-            let Some(grades) = study.grades.get(&disc.level) else { continue };
-            let patient = FIRST_PHANTOM + index as u32;
-            let labels = DiscLabels::exact(grades);
-            examples.push(GradingExample::new(patient, ScanKind::Phantom, Arc::clone(&volume), &disc, labels)?);
+        let patient = PhantomPatient::draw(&PhantomSettings::new(mix.first_seed + index as u64));
+        for level in DiscLevel::ALL {
+            cancel.check()?;
+            let Some(PhantomDisc { volume, disc, grades }) = patient.disc(level) else { continue };
+            let (number, labels) = (FIRST_PHANTOM + index as u32, DiscLabels::exact(&grades));
+            examples.push(GradingExample::new(number, ScanKind::Phantom, Arc::new(volume), &disc, labels)?);
         }
     }
     Ok(examples)

@@ -1,0 +1,96 @@
+//! A synthetic study as files: every series as DICOM, the truth as JSON, CSV and NIfTI.
+
+use std::fs;
+use std::path::Path;
+
+use glam::DVec3;
+use ndarray::{Array3, ShapeBuilder};
+use nifti::{NiftiHeader, writer::WriterOptions};
+
+use super::{BoxesFile, PipelineError, TruthFile, TruthTable, choose_series, write_whole};
+use crate::dicom::{SeriesHeader, scan_folder, write_series};
+use crate::phantom::{PhantomPatient, PhantomSeries, PhantomSettings, Sequence};
+use crate::task::CancelToken;
+use crate::volume::Volume;
+
+/// Writes the synthetic patient `seed` into `folder`: below `dicom` a folder for each series (three localizers, T1 and
+/// T2 sagittal), beside it `truth.json`, `truth-grades.csv`, `truth-boxes.json` and `truth-masks.nii.gz`.
+///
+/// # Errors
+/// If a file cannot be written or the work is cancelled.
+pub(super) fn write_phantom(folder: &Path, seed: u64, cancel: &CancelToken) -> Result<TruthFile, PipelineError> {
+    let patient = PhantomPatient::draw(&PhantomSettings::new(seed));
+    let t2 = patient.t2();
+    cancel.check()?;
+    let dicom = folder.join("dicom");
+    for (index, series) in patient.companions().iter().chain([&t2]).enumerate() {
+        cancel.check()?;
+        let header = header(series, seed, index as u32 + 1);
+        write_series(&dicom.join(format!("series-{}", index + 1)), &series.volume, &header)?;
+    }
+    // The writer makes the UIDs; reading back also proves that the study opens and that its T2 series is chosen.
+    let scan = scan_folder(&dicom, cancel, &mut |_| ())?;
+    let truth = TruthFile::of_phantom(&patient.study_of(&t2), seed, &choose_series(&scan, None)?.series_instance_uid);
+    let file = folder.join("truth.json");
+    let text = serde_json::to_string_pretty(&truth).expect("truth holds no maps with other keys than text") + "\n";
+    write_whole(&file, text.as_bytes()).map_err(PipelineError::file(&file))?;
+    let mut table = TruthTable::default();
+    table.add(&truth);
+    table.write(&folder.join("truth-grades.csv"))?;
+    let boxes = truth.boxes.clone();
+    BoxesFile::new("phantom", &truth.series_instance_uid, boxes).save(&folder.join("truth-boxes.json"))?;
+    write_masks(&folder.join("truth-masks.nii.gz"), patient.masks(), &t2.volume)?;
+    Ok(truth)
+}
+
+fn header(series: &PhantomSeries, seed: u64, number: u32) -> SeriesHeader {
+    let mut header = SeriesHeader::synthetic_t2_sagittal(&format!("phantom {seed}"));
+    let (description, repetition, echo) = match series.sequence {
+        Sequence::T2Tse => ("T2 TSE SAG", 3500.0, 100.0),
+        Sequence::T2Space => ("T2 SPACE SAG", 1000.0, 124.0),
+        Sequence::T1Tse => ("T1 TSE SAG", 600.0, 11.0),
+        Sequence::Localizer => ("LOCALIZER", 1200.0, 90.0),
+    };
+    header.series_number = number;
+    header.bits_stored = u16::from(series.bits);
+    header.is_three_dimensional = series.sequence == Sequence::T2Space;
+    description.clone_into(&mut header.texts.series_description);
+    header.texts.repetition_time_ms = Some(repetition);
+    header.texts.echo_time_ms = Some(echo);
+    header.texts.slice_thickness_mm = Some((series.thickness_mm * 100.0).round() / 100.0);
+    header
+}
+
+/// Writes labels `[slice, row, column]` of `volume` as NIfTI, index order (column, row, slice), scanner coordinates.
+fn write_masks(file: &Path, labels: Vec<u8>, volume: &Volume) -> Result<(), PipelineError> {
+    let geometry = volume.geometry();
+    let at = |slice: f64, row: f64, column: f64| geometry.lps_from_voxel([slice, row, column]);
+    let origin = at(0.0, 0.0, 0.0);
+    // NIfTI runs to the right, anterior and superior.
+    let ras = DVec3::new(-1.0, -1.0, 1.0);
+    let steps = [at(0.0, 0.0, 1.0) - origin, at(0.0, 1.0, 0.0) - origin, at(1.0, 0.0, 0.0) - origin];
+    let axes = [steps[0] * ras, steps[1] * ras, steps[2] * ras, origin * ras];
+    let row = |axis: usize| axes.map(|vector| vector[axis] as f32);
+    let [x, y, z] = steps.map(|step| step.length() as f32);
+    let mut header = NiftiHeader {
+        pixdim: [1.0, x, y, z, 0.0, 0.0, 0.0, 0.0],
+        // Millimeters; scanner coordinates by the affine alone.
+        xyzt_units: 2,
+        qform_code: 0,
+        sform_code: 1,
+        srow_x: row(0),
+        srow_y: row(1),
+        srow_z: row(2),
+        ..NiftiHeader::default()
+    };
+    let failed = |error: nifti::NiftiError| PipelineError::Nifti { reason: error.to_string(), path: file.to_owned() };
+    header.set_description_str("29 disc, 76 vertebra, 150 canal").map_err(failed)?;
+    let shape = (volume.columns(), volume.rows(), volume.slices()).f();
+    let labels = Array3::from_shape_vec(shape, labels).expect("one label a voxel");
+    WriterOptions::new(file).reference_header(&header).write_nifti(&labels).map_err(failed)
+}
+
+/// Makes the folder of a study.
+pub(super) fn make_folder(folder: &Path) -> Result<(), PipelineError> {
+    fs::create_dir_all(folder).map_err(PipelineError::file(folder))
+}
