@@ -16,6 +16,7 @@ mod parameters;
 mod pathology;
 mod profile;
 mod scene;
+mod solids;
 mod surroundings;
 mod texture;
 mod truth;

@@ -4,11 +4,11 @@ use glam::{DVec2, DVec3};
 use rand::Rng;
 
 use super::anatomy::Spine;
-use super::body::capsule;
 use super::contrast::{DARK, Signal, blend, fluid, tissue, water};
 use super::parameters::BuildParameters;
 use super::pathology::Pathology;
 use super::profile::{Profile, Station};
+use super::solids::capsule;
 use super::surroundings::Tissues;
 use super::texture::{Texture, around, smoothstep};
 use crate::spine::VertebraLabel;

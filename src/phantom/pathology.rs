@@ -349,7 +349,7 @@ fn draw_notches(rng: &mut impl Rng) -> Vec<Notch> {
                 half_length,
                 half_width: rng.random_range(6.0..13.0),
                 depth,
-                steepness: rng.random_range(1.0..2.5),
+                steepness: rng.random_range(1.0..1.6),
             }
         })
         .collect()

@@ -40,9 +40,8 @@ pub(super) struct Texture(Box<[f32; LATTICE * LATTICE * LATTICE]>);
 impl Texture {
     /// A field drawn from `rng`.
     pub(super) fn new(rng: &mut impl Rng) -> Self {
-        let mut lattice = Box::new([0.0; LATTICE * LATTICE * LATTICE]);
-        lattice.fill_with(|| rng.random_range(-1.0..1.0));
-        Self(lattice)
+        let lattice: Box<[f32]> = (0..LATTICE * LATTICE * LATTICE).map(|_| rng.random_range(-1.0..1.0)).collect();
+        Self(lattice.try_into().expect("as many values as cells"))
     }
 
     /// Value at `position`, one lattice cell per unit; coordinates within ±[`REACH`].

@@ -104,6 +104,8 @@ mod tests {
             DataManifest { kind: DataKind::SpiderDev, purpose: DataUse::Learn, folder: folder.path().join("scans") }
         );
         assert!(matches!(manifest.load(), Err(ManifestError::Spider(_))), "no such folder");
+        write("kind = \"spider-dev\"\nuse = \"measure\"\nfolder = \"scans\"");
+        assert_eq!(DataManifest::read(&path).expect("valid").purpose, DataUse::Measure);
         write("kind = \"spider-dev\"\nfolder = \"scans\"\nsize = 3");
         assert!(matches!(DataManifest::read(&path), Err(ManifestError::Format { .. })));
         assert!(matches!(DataManifest::read(folder.path()), Err(ManifestError::File { .. })));

@@ -181,6 +181,19 @@ fn the_shipped_weights_are_whole_and_of_the_shipped_configuration() {
 }
 
 #[test]
+fn phantoms_alone_are_measured_on_every_patient() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let mut config = GradingTrainingConfig { folds: 0, final_network: false, ..config(1, 1) };
+    config.phantoms = PhantomMix { studies: 1, first_seed: 3, loss_weight: 1.0 };
+    (config.flat.phantom, config.deep.phantom) = (6, 2);
+    let cancel = CancelToken::default();
+    let measured = train_on_phantoms(&config, cases(), folder.path(), false, &cancel, &mut |_| {}).expect("training");
+    let discs: usize = measured.table.iter().map(|row| row.discs).sum();
+    assert_eq!(discs, 8, "every labelled disc, of both kinds of scans");
+    assert!(folder.path().join("measures.json").is_file());
+}
+
+#[test]
 fn more_folds_than_patients_are_refused() {
     let folder = tempfile::tempdir().expect("temporary folder");
     let config = GradingTrainingConfig { folds: 9, ..config(1, 0) };
