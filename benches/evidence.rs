@@ -4,6 +4,8 @@
 //! [-- --precision SHARE]` explains the predicted grades of the first N discs (6
 //! unless told) of synthetic studies that no training used. The last line is JSON for `benches/compare.py evidence`.
 
+#![allow(clippy::print_stdout, reason = "a bench prints what it measures")]
+
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Instant;

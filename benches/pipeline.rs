@@ -3,6 +3,8 @@
 //!
 //! `cargo bench --bench pipeline`; the last line is JSON for `benches/compare.py dicom`.
 
+#![allow(clippy::print_stdout, reason = "a bench prints what it measures")]
+
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 

@@ -30,7 +30,7 @@ pub struct GradeArguments {
     #[arg(long, value_name = "FILE", value_parser = report_file)]
     out: Option<PathBuf>,
     /// Views of each disc that are averaged: 54 is the method's own, 1 is quick; 54-separate passes each of the 54
-    /// through the whole network, the reference.
+    /// through the whole network, the reference; 54-bare does so without the scan around each view.
     #[arg(long, default_value = "54", value_parser = views)]
     views: Views,
 }
@@ -79,10 +79,10 @@ struct ScanArguments {
     models: ModelArguments,
 }
 
-/// `1`, `54` or `54-separate`.
+/// By [`Views::key`].
 pub(super) fn views(text: &str) -> Result<Views, String> {
     let found = Views::ALL.into_iter().find(|views| views.key() == text);
-    found.ok_or_else(|| "choose 1, 54 or 54-separate".to_owned())
+    found.ok_or_else(|| "choose 1, 54, 54-separate or 54-bare".to_owned())
 }
 
 fn report_file(text: &str) -> Result<PathBuf, String> {

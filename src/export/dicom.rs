@@ -10,7 +10,7 @@ use crate::dicom::objects::{
 };
 use crate::picture::{DiscNote, study_overview};
 use crate::pipeline::{DiscEntry, Evidence, Report, method_in_words, reported_sentence};
-use crate::spine::Grading;
+use crate::spine::{Grading, PerGrading};
 
 /// Writes structured report, segmentation, secondary capture, and a parametric map for each evidence map into `folder`;
 /// returns the files. `created` is the time that the objects carry.
@@ -106,7 +106,7 @@ fn measurement_report(study: &ReportedStudy) -> MeasurementReport {
 }
 
 fn graded_disc(disc: &DiscEntry) -> GradedDisc {
-    let grades = disc.gradings.iter().flat_map(|gradings| gradings.iter());
+    let grades = disc.gradings.iter().flat_map(PerGrading::iter);
     GradedDisc {
         level: disc.level,
         slice: disc.centroid_image[0].round().max(0.0) as usize,

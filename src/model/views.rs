@@ -3,8 +3,12 @@
 //! Jamaludin et al. 2017, section 5: the centered patch and eight shifted by ±16 pixels, each also with reversed slices,
 //! each at the slice windows −1, 0 and +1. 16 pixels are one step of pool5 and one slice is one step of Conv4, so all
 //! shifts and windows are places of one pool5: the trunk reads the disc volume with a margin once as it is and once with
-//! reversed slices, and the branches read 27 places of each. The one difference from 54 separate passes is what lies
-//! beyond a view's border: there the scan itself, where a separate pass sees zeros. Training shows the network both.
+//! reversed slices, and the branches read 27 places of each.
+//!
+//! What lies beyond a view's border is then the scan itself, where a patch alone has zeros. So a view is defined as a
+//! patch with one step of the scan around it, as far as the margin reaches; training shows the network such views beside
+//! bare patches. The reference computes each of the 54 in a pass of its own. It differs from the shared passes only by
+//! what the trunk sees more than a step beyond a border. Bare patches, as the paper has them, can be asked for too.
 
 use candle_core::{Result, Tensor};
 use glam::DVec2;
@@ -36,13 +40,15 @@ pub enum Views {
     /// The paper's 54, which share their way through the trunk.
     #[default]
     FiftyFour,
-    /// The paper's 54, each in a pass of its own: the reference.
+    /// The same 54 views, each in a pass of its own: the reference.
     FiftyFourSeparate,
+    /// 54 bare patches, each in a pass of its own, with zeros beyond their borders.
+    FiftyFourBare,
 }
 
 impl Views {
     /// All ways.
-    pub const ALL: [Self; 3] = [Self::One, Self::FiftyFour, Self::FiftyFourSeparate];
+    pub const ALL: [Self; 4] = [Self::One, Self::FiftyFour, Self::FiftyFourSeparate, Self::FiftyFourBare];
 
     /// Number of views.
     #[must_use]
@@ -50,13 +56,14 @@ impl Views {
         self.shifts().len() * self.arrangements().len()
     }
 
-    /// Name on the command line and in reports: `1`, `54` or `54-separate`.
+    /// Name on the command line: `1`, `54`, `54-separate` or `54-bare`.
     #[must_use]
     pub fn key(self) -> &'static str {
         match self {
             Self::One => "1",
             Self::FiftyFour => "54",
             Self::FiftyFourSeparate => "54-separate",
+            Self::FiftyFourBare => "54-bare",
         }
     }
 
@@ -69,21 +76,33 @@ impl Views {
         cancel: &CancelToken,
         on_view: &mut dyn FnMut(PerGrading<Vec<f32>>),
     ) -> std::result::Result<(), GraderError> {
-        if self == Self::FiftyFour {
-            cancel.check()?;
-            let wide = with_reversed(&frame.sample_wide(volume));
-            let wide = Tensor::from_vec(wide, (2, WIDE_SLICES, WIDE_ROWS, WIDE_COLUMNS), network.device())?;
-            let pool5 = network.pool5(&wide)?;
-            cancel.check()?;
-            let features = all_places(&pool5)?;
-            probabilities(&network.classify(&features, None)?)?.into_iter().for_each(on_view);
+        let classify = |features: &Tensor, on_view: &mut dyn FnMut(PerGrading<Vec<f32>>)| -> Result<()> {
+            probabilities(&network.classify(features, None)?)?.into_iter().for_each(on_view);
+            Ok(())
+        };
+        if matches!(self, Self::One | Self::FiftyFourBare) {
+            for shift in self.shifts() {
+                cancel.check()?;
+                let voxels = self.read(frame, volume, shift);
+                let input = disc_tensor(voxels.chunks_exact(PATCH_VOXELS), network.device())?;
+                classify(&network.pool5(&input)?.flatten_from(1)?, on_view)?;
+            }
             return Ok(());
         }
-        for shift in self.shifts() {
+        cancel.check()?;
+        let wide = with_reversed(&frame.sample_wide(volume));
+        let wide = Tensor::from_vec(wide, (2, WIDE_SLICES, WIDE_ROWS, WIDE_COLUMNS), network.device())?;
+        if self == Self::FiftyFour {
+            let pool5 = network.pool5(&wide)?;
             cancel.check()?;
-            let voxels = self.read(frame, volume, shift);
-            let input = disc_tensor(voxels.chunks_exact(PATCH_VOXELS), network.device())?;
-            probabilities(&network.forward(&input)?)?.into_iter().for_each(&mut *on_view);
+            let places: Vec<Tensor> = Place::all().map(|place| place.features(&pool5)).collect::<Result<_>>()?;
+            classify(&Tensor::cat(&places, 0)?, on_view)?;
+        } else {
+            for place in Place::all() {
+                cancel.check()?;
+                let (surrounded, inside) = place.surrounded(&wide)?;
+                classify(&inside.features(&network.pool5(&surrounded)?)?, on_view)?;
+            }
         }
         Ok(())
     }
@@ -173,12 +192,21 @@ impl Place {
         let [rows, columns] = POOLED;
         pool5.narrow(2, slice, 1)?.narrow(3, row, rows)?.narrow(4, column, columns)?.flatten_from(1)
     }
-}
 
-/// Features of every place of every sample, `[27 · n, channels · 7 · 14]`.
-fn all_places(pool5: &Tensor) -> Result<Tensor> {
-    let places: Vec<Tensor> = Place::all().map(|place| place.features(pool5)).collect::<Result<_>>()?;
-    Tensor::cat(&places, 0)
+    /// The part of wide volumes `[n, slices, rows, columns]` that holds the view at this place and one step around it,
+    /// and the view's place in that part.
+    fn surrounded(self, wide: &Tensor) -> Result<(Tensor, Self)> {
+        let steps = [1, STEP, STEP];
+        let sizes = [PATCH_SLICES, PATCH_ROWS, PATCH_COLUMNS];
+        let (mut part, mut inside) = (wide.clone(), [0; 3]);
+        for axis in 0..3 {
+            let first = self.0[axis].saturating_sub(1);
+            inside[axis] = self.0[axis] - first;
+            let end = (self.0[axis] + 1).min(PLACES - 1) * steps[axis] + sizes[axis];
+            part = part.narrow(axis + 1, first * steps[axis], end - first * steps[axis])?;
+        }
+        Ok((part.contiguous()?, Self(inside)))
+    }
 }
 
 const _: () = assert!(WIDE_MARGIN == STEP, "a view is shifted by one step at most");
@@ -217,9 +245,9 @@ mod tests {
         let (volume, disc) = scan();
         let frame = DiscFrame::of_disc(&volume, &disc).expect("good outlines");
         let mut seen = Vec::new();
-        for shift in Views::FiftyFourSeparate.shifts() {
-            let voxels = Views::FiftyFourSeparate.read(&frame, &volume, shift);
-            let arrangements = Views::FiftyFourSeparate.arrangements();
+        for shift in Views::FiftyFourBare.shifts() {
+            let voxels = Views::FiftyFourBare.read(&frame, &volume, shift);
+            let arrangements = Views::FiftyFourBare.arrangements();
             for (view, (slice_shift, mirror_slices)) in voxels.chunks_exact(PATCH_VOXELS).zip(arrangements) {
                 let change = PatchAugmentation { shift, slice_shift, mirror_slices, ..PatchAugmentation::NONE };
                 assert_eq!(view, frame.augmented(&change).sample(&volume).voxels, "{change:?}");
@@ -298,17 +326,39 @@ mod tests {
             views.classify(&network, &frame, &volume, &token, &mut |view| seen.push(view)).expect("classified");
             seen
         };
-        let (shared, separate) = (collect(Views::FiftyFour), collect(Views::FiftyFourSeparate));
-        assert_eq!((shared.len(), separate.len()), (54, 54));
+        let [shared, separate, bare] =
+            [Views::FiftyFour, Views::FiftyFourSeparate, Views::FiftyFourBare].map(|views| collect(views));
+        assert_eq!((shared.len(), separate.len(), bare.len()), (54, 54, 54));
         let key = |view: &PerGrading<Vec<f32>>| view[crate::spine::Grading::Pfirrmann].clone();
-        for view in &separate {
+        for view in separate.iter().chain(&bare) {
             let nearest = shared
                 .iter()
                 .map(|other| key(view).iter().zip(key(other)).map(|(a, b)| (a - b).abs()).fold(0.0_f32, f32::max));
             assert!(nearest.fold(f32::INFINITY, f32::min) < 1e-5, "every separate view is among the shared ones");
         }
         let mean = |views: &[PerGrading<Vec<f32>>]| views.iter().map(|view| key(view)[0]).sum::<f32>() / 54.0;
-        assert!((mean(&shared) - mean(&separate)).abs() < 1e-5);
+        assert!((mean(&shared) - mean(&separate)).abs() < 1e-5 && (mean(&shared) - mean(&bare)).abs() < 1e-5);
+    }
+
+    #[test]
+    fn a_separate_view_differs_from_a_shared_one_only_beyond_a_step_around_it() {
+        let (volume, disc) = scan();
+        let frame = DiscFrame::of_disc(&volume, &disc).expect("good outlines");
+        let (shared, separate) =
+            (views(Views::FiftyFour, &volume, &frame), views(Views::FiftyFourSeparate, &volume, &frame));
+        // Places come in the same order, the scan and its reflection by turns.
+        let largest = |a: &[PerGrading<Vec<f32>>], b: &[PerGrading<Vec<f32>>]| {
+            let pairs = a.iter().zip(b).flat_map(|(a, b)| a.iter().map(|(grading, p)| (p.clone(), b[grading].clone())));
+            let differences = pairs.flat_map(|(a, b)| a.into_iter().zip(b).map(|(a, b)| (a - b).abs()));
+            differences.fold(0.0_f32, f32::max)
+        };
+        let order = |seen: &[PerGrading<Vec<f32>>], place: usize| seen[2 * place..2 * place + 2].to_vec();
+        // The centered view reaches one step to every side of the wide volume: both ways are the same pass.
+        let center = Place::all().position(|place| place == Place::CENTER).expect("a place");
+        assert!(largest(&order(&shared, center), &order(&separate, center)) < 1e-6);
+        assert!(largest(&shared, &separate) < 0.02);
+        let bare = views(Views::FiftyFourBare, &volume, &frame);
+        assert_eq!(bare.len(), 54);
     }
 
     #[test]
@@ -316,7 +366,7 @@ mod tests {
         let mut shifts: Vec<DVec2> = Place::all().map(Place::shift).collect();
         assert_eq!((shifts.len(), Place::CENTER.shift()), (27, DVec2::ZERO));
         shifts.dedup();
-        let papers = Views::FiftyFourSeparate.shifts();
+        let papers = Views::FiftyFourBare.shifts();
         assert!(papers.iter().all(|shift| shifts.contains(shift)));
         let (volume, disc) = scan();
         let frame = DiscFrame::of_disc(&volume, &disc).expect("good outlines");

@@ -1,6 +1,8 @@
 //! Fully connected layers with the positive part of their weights, or of their negative: what excitation backpropagation
 //! passes through. The positive part is taken while the weights are read, not kept. Not differentiable.
 
+#![allow(clippy::inline_always, reason = "only what is inlined into the dispatched function sees its registers")]
+
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
 use pulp::Arch;
 use rayon::prelude::*;

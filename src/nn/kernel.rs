@@ -5,6 +5,8 @@
 //! for each output one input is broadcast and multiplied. Every sum is a chain of fused multiplications and additions in
 //! the order of the panel, so results do not depend on the width of the registers, nor on how outputs are tiled.
 
+#![allow(clippy::inline_always, reason = "only what is inlined into the dispatched function sees its registers")]
+
 use pulp::{Arch, Simd, WithSimd};
 
 /// Outputs that are summed together.
@@ -136,7 +138,7 @@ fn one_tile<S: Simd, const WIDTH: usize, const VECTORS: usize, const STEP: usize
     let Some(sums) = sums.first_chunk_mut::<WIDTH>() else { return };
     let mut held = *sums;
     for (offset, row) in offsets.iter().zip(panel) {
-        let window = &input[*offset as usize..][..(WIDTH - 1) * step + 1];
+        let window = &input[*offset as usize..][..=(WIDTH - 1) * step];
         for output in 0..WIDTH {
             let factor = simd.splat_f32s(window[output * step]);
             for vector in 0..VECTORS {

@@ -1,5 +1,7 @@
 //! Max-pooling of 2 × 2 windows and its reverse.
 
+#![allow(clippy::inline_always, reason = "only what is inlined into the dispatched function sees its registers")]
+
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor, bail};
 use pulp::Arch;
 use rayon::prelude::*;
@@ -118,9 +120,9 @@ fn pool_rows(top: &[f32], bottom: &[f32], pooled: &mut [f32]) {
 
 /// Adds each pooled value where the first largest of its window is.
 #[inline(always)]
-fn unpool_rows(top: &[f32], bottom: &[f32], pooled: &[f32], routed: (&mut [f32], &mut [f32])) {
+fn unpool_rows(top: &[f32], bottom: &[f32], pooled: &[f32], (upper, lower): (&mut [f32], &mut [f32])) {
     let (top, bottom) = (top.as_chunks::<2>().0, bottom.as_chunks::<2>().0);
-    let (above, below) = (routed.0.as_chunks_mut::<2>().0, routed.1.as_chunks_mut::<2>().0);
+    let (above, below) = (upper.as_chunks_mut::<2>().0, lower.as_chunks_mut::<2>().0);
     let (blocks, rest) = pooled.as_chunks::<WINDOWS>();
     let done = pooled.len() - rest.len();
     let windows = top.as_chunks().0.iter().zip(bottom.as_chunks().0);

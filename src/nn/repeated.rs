@@ -16,7 +16,7 @@ const CHUNK: usize = 1 << 14;
 /// # Errors
 /// If the sizes do not fit or the device fails.
 pub fn multiply_repeated(signal: &Tensor, samples: &Tensor) -> Result<Tensor> {
-    apply(signal, samples, |s, x| s * x, |s, x| s.broadcast_mul(x))
+    apply(signal, samples, |s, x| s * x, Tensor::broadcast_mul)
 }
 
 /// `signal / samples` where `samples` is positive (and not subnormal), 0 elsewhere.

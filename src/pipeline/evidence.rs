@@ -181,6 +181,7 @@ impl Evidence {
 ///
 /// NIfTI counts right and anterior positive where DICOM counts left and posterior. Where slices are unevenly spaced the
 /// mean step is written.
+#[must_use]
 pub fn ras_from_patch(frame: &DiscFrame, geometry: &VolumeGeometry) -> [[f64; 4]; 3] {
     let lps = |slice: f64, row: f64, column: f64| {
         let image = frame.image_from_patch(row, column);

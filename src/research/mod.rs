@@ -67,6 +67,7 @@ enum Format {
     MetaImage,
 }
 
+#[allow(clippy::case_sensitive_file_extension_comparisons, reason = "the name is in lower case")]
 fn format_of(path: &Path) -> Option<Format> {
     let name = path.file_name()?.to_string_lossy().to_ascii_lowercase();
     if name.ends_with(".nii") {

@@ -19,6 +19,8 @@ use crate::volume::Volume;
 const MAPS_AT_ONCE: usize = 8;
 /// Before so many views the spread is too uncertain to stop by.
 const FEWEST_TO_CONVERGE: usize = 16;
+/// Whether a map has converged is asked after so many views, again and again: the same number for any batch.
+const ASKED_EVERY: usize = 8;
 
 /// A change drawn from the ranges that the network was trained with (paper, section 4): rotation ±15°, shift ±32 columns
 /// and ±24 rows, ±2 slices, scale 90 to 110 %, intensity ±0.1, slices reversed half the time.
@@ -39,6 +41,9 @@ pub fn random_augmentation(random: &mut ChaCha8Rng) -> PatchAugmentation {
 ///
 /// # Errors
 /// If the grading has no such class, the disc has no usable outline, the work is cancelled, or the device fails.
+///
+/// # Panics
+/// Never: a map is told of at the end at the latest.
 pub fn explain(
     network: &GradingNetwork,
     volume: &Volume,
@@ -93,9 +98,14 @@ pub fn explain_all(
         add_views(&tracer, volume, &views, &mut open)?;
         done += batch;
         open.retain(|(target, mean)| {
-            let relative_error = mean.relative_error();
+            let relative_error = if done.is_power_of_two() || done.is_multiple_of(ASKED_EVERY) || done == wanted {
+                mean.relative_error()
+            } else {
+                None
+            };
             let has_converged = plan.precision.is_some_and(|precision| {
-                done >= FEWEST_TO_CONVERGE && relative_error.is_some_and(|error| error <= precision)
+                let is_asked = done >= FEWEST_TO_CONVERGE && done.is_multiple_of(ASKED_EVERY);
+                is_asked && relative_error.is_some_and(|error| error <= precision)
             });
             let is_last = done == wanted || has_converged;
             if is_last || done.is_power_of_two() {

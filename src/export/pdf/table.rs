@@ -2,7 +2,7 @@
 
 use super::page::{MARGIN, QUIET, READER, RULE, Sheet, Style, TEXT, WIDTH};
 use crate::pipeline::{GradeEntry, Report};
-use crate::spine::Grading;
+use crate::spine::{Grading, PerGrading};
 
 const LEVEL_WIDTH: f32 = 44.0;
 const HEAD_HEIGHT: f32 = 28.0;
@@ -104,7 +104,7 @@ fn notes(sheet: &mut Sheet, report: &Report, y: f32) -> f32 {
     }
     let is_edited = |entry: &GradeEntry| entry.edited.is_some();
     let grades = report.discs.iter().filter_map(|disc| disc.gradings.as_ref());
-    if grades.flat_map(|grades| grades.iter()).any(|(_, entry)| is_edited(entry)) {
+    if grades.flat_map(PerGrading::iter).any(|(_, entry)| is_edited(entry)) {
         words.push_str(" Green: the reader's grade, the computed one below it.");
     }
     sheet.paragraph(MARGIN, y, quiet, &words, WIDTH - 2.0 * MARGIN)

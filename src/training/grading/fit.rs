@@ -247,9 +247,10 @@ impl Run<'_> {
                         // All slices of a wide volume are shown where all of a disc volume would be.
                         let shown = augmentation.draw_shown(&mut random);
                         let shown = if shown == PATCH_SLICES / 2 { slices / 2 } else { shown };
-                        let mut voxels = match is_wide {
-                            true => example.wide_volume(&change, place, shown),
-                            false => example.disc_volume(&change, shown),
+                        let mut voxels = if is_wide {
+                            example.wide_volume(&change, place, shown)
+                        } else {
+                            example.disc_volume(&change, shown)
                         };
                         blank_outer_slices(&mut voxels, slices, shown);
                         voxels

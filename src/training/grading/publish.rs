@@ -14,7 +14,12 @@ use crate::training::optimizer::sorted;
 use crate::training::spider::ATTRIBUTION;
 
 /// Version of the weights that this code trains.
-const VERSION: &str = "0.1.0";
+const VERSION: &str = "0.2.0";
+/// What came with each version.
+const CHANGES: [(&str, &str); 2] = [
+    ("0.1.0", "First training."),
+    (VERSION, "Learned views with the scan around them beside bare patches, and on rebuilt synthetic studies."),
+];
 
 /// Writes `<folder>/grading-<version>/` with the network of all patients as f16; `command` is how to train it again.
 /// `None` if there is no such network.
@@ -50,7 +55,7 @@ fn metadata(config: &GradingTrainingConfig, outcome: &TrainingOutcome, command: 
     });
     WeightsMetadata {
         version: VERSION.to_owned(),
-        changelog: BTreeMap::from([(VERSION.to_owned(), "First training.".to_owned())]),
+        changelog: CHANGES.map(|(version, change)| (version.to_owned(), change.to_owned())).into(),
         name: GRADING_WEIGHTS.to_owned(),
         task: "Eight radiological gradings of a lumbar disc on sagittal T2 MRI".to_owned(),
         description: "3-D SpineNet of narrow layers, first learned on single slices, inflated, and trained on disc \

@@ -147,7 +147,7 @@ fn published_weights_load_and_grade() {
     let config = config(1, 1);
     let outcome = run(&config, folder.path(), false, &CancelToken::default()).expect("training");
     let saved = publish(folder.path(), &config, &outcome, "train again").expect("written").expect("a network");
-    assert_eq!(saved.path, folder.path().join("grading-0.1.0"));
+    assert_eq!(saved.path, folder.path().join("grading-0.2.0"));
     assert!(saved.metadata.attribution[0].contains("CC BY 4.0"));
     assert_eq!(find_weights("grading", Some(folder.path())).expect("found").metadata, saved.metadata);
     let grader = Grader::load(Some(folder.path()), &Device::Cpu).expect("whole weights");
