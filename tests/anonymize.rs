@@ -19,13 +19,13 @@ const PLANTED: [&str; 9] =
 
 fn plant(folder: &Path) {
     let mut header = SeriesHeader::synthetic_t2_sagittal("planted identity");
-    header.texts.patient_name = "Mustermann^Erika".to_owned();
-    header.texts.patient_id = "4711-XYZ".to_owned();
-    header.texts.patient_birth_date = "19610517".to_owned();
-    header.texts.study_date = "20240229".to_owned();
-    header.texts.institution = "Klinikum Beispiel".to_owned();
-    header.texts.study_description = "LWS Mustermann".to_owned();
-    header.texts.protocol = "Secretprotocol".to_owned();
+    "Mustermann^Erika".clone_into(&mut header.texts.patient_name);
+    "4711-XYZ".clone_into(&mut header.texts.patient_id);
+    "19610517".clone_into(&mut header.texts.patient_birth_date);
+    "20240229".clone_into(&mut header.texts.study_date);
+    "Klinikum Beispiel".clone_into(&mut header.texts.institution);
+    "LWS Mustermann".clone_into(&mut header.texts.study_description);
+    "Secretprotocol".clone_into(&mut header.texts.protocol);
     let paths = write_series(folder, &Phantom::generate(3).volume, &header).expect("written");
     for path in paths {
         let mut file = open_file(&path).expect("readable");

@@ -326,8 +326,7 @@ mod tests {
             views.classify(&network, &frame, &volume, &token, &mut |view| seen.push(view)).expect("classified");
             seen
         };
-        let [shared, separate, bare] =
-            [Views::FiftyFour, Views::FiftyFourSeparate, Views::FiftyFourBare].map(|views| collect(views));
+        let [shared, separate, bare] = [Views::FiftyFour, Views::FiftyFourSeparate, Views::FiftyFourBare].map(collect);
         assert_eq!((shared.len(), separate.len(), bare.len()), (54, 54, 54));
         let key = |view: &PerGrading<Vec<f32>>| view[crate::spine::Grading::Pfirrmann].clone();
         for view in separate.iter().chain(&bare) {
