@@ -139,7 +139,7 @@ impl CustomOp2 for Back {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use candle_core::Device;
+    use candle_core::{DType, Device};
 
     #[test]
     fn both_ways_are_products_with_the_part_of_the_weights() -> Result<()> {
@@ -151,9 +151,17 @@ mod tests {
         for part in [WeightPart::Positive, WeightPart::Negative] {
             let kept = part.of_tensor(&weight)?;
             assert!(kept.min_all()?.to_scalar::<f32>()? >= 0.0);
+            // Double precision goes the way of other devices.
+            let [input64, weight64, output64] = [&input, &weight, &output].map(|tensor| tensor.to_dtype(DType::F64));
+            let (forward64, back64) = (
+                excitatory_linear(&input64?, weight64.as_ref().expect("converted"), part)?,
+                excitatory_linear_back(&output64?, &weight64?, part)?,
+            );
             let pairs = [
                 (excitatory_linear(&input, &weight, part)?, input.matmul(&kept.t()?)?),
                 (excitatory_linear_back(&output, &weight, part)?, output.matmul(&kept)?),
+                (excitatory_linear(&input, &weight, part)?, forward64.to_dtype(DType::F32)?),
+                (excitatory_linear_back(&output, &weight, part)?, back64.to_dtype(DType::F32)?),
             ];
             for (got, expected) in pairs {
                 assert!((got - expected)?.abs()?.max_all()?.to_scalar::<f32>()? < 1e-3);

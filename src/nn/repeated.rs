@@ -90,7 +90,7 @@ impl<F: Fn(f32, f32) -> f32 + Send + Sync> CustomOp2 for Repeated<F> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use candle_core::Device;
+    use candle_core::{DType, Device};
 
     #[test]
     fn samples_are_repeated_for_every_target() -> Result<()> {
@@ -101,6 +101,12 @@ mod tests {
         let divided = rows(divide_repeated_where_positive(&signal, &samples)?)?;
         assert_eq!(divided, [[0.5, 0.], [0., 1.], [2.5, 0.], [0., 2.]]);
         assert_eq!(rows(pass_where_positive(&signal, &samples)?)?, [[1., 0.], [0., 4.], [5., 0.], [0., 8.]]);
+        // Double precision goes the way of other devices.
+        let double = |tensor: &Tensor| tensor.to_dtype(DType::F64);
+        for op in [multiply_repeated, divide_repeated_where_positive, pass_where_positive] {
+            let elsewhere = op(&double(&signal)?, &double(&samples)?)?.to_dtype(DType::F32)?;
+            assert_eq!(rows(elsewhere)?, rows(op(&signal, &samples)?)?);
+        }
         assert!(multiply_repeated(&signal, &signal.narrow(0, 0, 3)?).is_err());
         Ok(())
     }

@@ -2,7 +2,10 @@
 
 use candle_core::{DType, Device, Result, Tensor, Var};
 
-use super::{ConvWindow, conv2d, conv3d, conv3d_input_gradient, max_pool_2x2, max_unpool_2x2, relu, stock};
+use super::{
+    ConvWindow, conv2d, conv3d, conv3d_input_gradient, max_pool_2x2, max_unpool_2x2, max_unpool_2x2_channel_sum, relu,
+    stock,
+};
 
 /// sin(i · frequency + phase), computed in double precision.
 fn wave(shape: &[usize], frequency: f64, phase: f64) -> Tensor {
@@ -309,5 +312,26 @@ fn relu_has_no_gradient_at_zero_and_passes_nan() -> Result<()> {
         let bad = relu(&Tensor::new(&[f32::NAN], &Device::Cpu)?)?.to_vec1::<f32>()?;
         assert!(bad[0].is_nan());
     }
+    Ok(())
+}
+
+#[test]
+fn several_targets_are_routed_to_the_winners_of_the_same_samples() -> Result<()> {
+    // Two samples of three channels, two slices and odd planes; ties by rounding; three targets.
+    let input = (wave(&[2, 3, 2, 9, 23], 0.7, 0.0) * 4.0)?.round()?;
+    let pooled = wave(&[6, 3, 2, 4, 11], 1.1, 0.2);
+    let routed = max_unpool_2x2(&pooled, &input)?;
+    assert_eq!(routed.dims(), [6, 3, 2, 9, 23]);
+    for target in 0..3 {
+        let alone = max_unpool_2x2(&pooled.narrow(0, 2 * target, 2)?, &input)?;
+        assert_eq!(largest_difference(&routed.narrow(0, 2 * target, 2)?, &alone), 0.0);
+        assert_eq!(largest_difference(&alone, &stock::max_unpool_2x2(&pooled.narrow(0, 2 * target, 2)?, &input)?), 0.0);
+    }
+    let sum = max_unpool_2x2_channel_sum(&pooled, &input)?;
+    assert!(largest_difference(&sum, &routed.sum(1)?) < 1e-5);
+    // Double precision goes the way of other devices.
+    let elsewhere = max_unpool_2x2_channel_sum(&pooled.to_dtype(DType::F64)?, &input.to_dtype(DType::F64)?)?;
+    assert!(largest_difference(&sum, &elsewhere.to_dtype(DType::F32)?) < 1e-5);
+    assert!(max_unpool_2x2(&pooled.narrow(0, 0, 5)?, &input).is_err());
     Ok(())
 }
