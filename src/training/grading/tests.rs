@@ -171,7 +171,7 @@ fn published_weights_load_and_grade() {
 #[test]
 fn the_shipped_weights_are_whole_and_of_the_shipped_configuration() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let folder = WeightsFolder::open(&source.join("weights/grading-0.1.0")).expect("shipped");
+    let folder = WeightsFolder::open(&source.join("weights/grading-0.2.0")).expect("shipped");
     let grader = Grader::from_folder(&folder, &Device::Cpu).expect("whole");
     assert_eq!(grader.network().config(), &GradingConfig::shipped());
     assert_eq!(grader.unvalidated(), [Grading::CentralCanalStenosis]);
