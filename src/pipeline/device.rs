@@ -30,12 +30,12 @@ pub enum DeviceError {
     #[error("this build has no {0} support; build with `--features {0}`, or choose cpu")]
     NotBuiltIn(&'static str),
     /// The back end is there, the device is not.
-    #[error("no {name} device: {source}")]
+    #[error("no {name} device: {reason}; choose cpu, or auto to take what is there")]
     Unavailable {
         /// Back end.
         name: &'static str,
-        /// What it said.
-        source: candle_core::Error,
+        /// What it said, in one line.
+        reason: String,
     },
 }
 
@@ -86,14 +86,20 @@ fn open_cuda() -> Result<Device, DeviceError> {
     if !cfg!(feature = "cuda") {
         return Err(DeviceError::NotBuiltIn("cuda"));
     }
-    Device::new_cuda(0).map_err(|source| DeviceError::Unavailable { name: "CUDA", source })
+    Device::new_cuda(0).map_err(|error| unavailable("CUDA", &error))
 }
 
 fn open_metal() -> Result<Device, DeviceError> {
     if !cfg!(feature = "metal") {
         return Err(DeviceError::NotBuiltIn("metal"));
     }
-    Device::new_metal(0).map_err(|source| DeviceError::Unavailable { name: "Metal", source })
+    Device::new_metal(0).map_err(|error| unavailable("Metal", &error))
+}
+
+/// Without the backtrace that Candle appends.
+fn unavailable(name: &'static str, error: &candle_core::Error) -> DeviceError {
+    let reason = error.to_string().lines().next().unwrap_or_default().to_owned();
+    DeviceError::Unavailable { name, reason }
 }
 
 /// The word for an open device: `cpu`, `cuda` or `metal`.
