@@ -121,47 +121,22 @@ fn pool_rows(top: &[f32], bottom: &[f32], pooled: &mut [f32]) {
 /// Adds each pooled value where the first largest of its window is.
 #[inline(always)]
 fn unpool_rows(top: &[f32], bottom: &[f32], pooled: &[f32], (upper, lower): (&mut [f32], &mut [f32])) {
-    let (top, bottom) = (top.as_chunks::<2>().0, bottom.as_chunks::<2>().0);
-    let (above, below) = (upper.as_chunks_mut::<2>().0, lower.as_chunks_mut::<2>().0);
-    let (blocks, rest) = pooled.as_chunks::<WINDOWS>();
-    let done = pooled.len() - rest.len();
-    let windows = top.as_chunks().0.iter().zip(bottom.as_chunks().0);
-    let places = above.as_chunks_mut().0.iter_mut().zip(below.as_chunks_mut().0);
-    for ((values, (top, bottom)), (above, below)) in blocks.iter().zip(windows).zip(places) {
-        unpool_windows::<WINDOWS>(top, bottom, values, above, below);
-    }
-    let windows = top[done..].as_chunks().0.iter().zip(bottom[done..].as_chunks().0);
-    let places = above[done..].as_chunks_mut().0.iter_mut().zip(below[done..].as_chunks_mut().0);
-    for ((value, (top, bottom)), (above, below)) in rest.as_chunks().0.iter().zip(windows).zip(places) {
-        unpool_windows::<1>(top, bottom, value, above, below);
-    }
-}
-
-/// Neighbouring windows that are handled together.
-const WINDOWS: usize = 8;
-
-/// Steps through arrays, one question at a time, so that the compiler sees vectors.
-#[inline(always)]
-fn unpool_windows<const N: usize>(
-    top: &[[f32; 2]; N],
-    bottom: &[[f32; 2]; N],
-    values: &[f32; N],
-    above: &mut [[f32; 2]; N],
-    below: &mut [[f32; 2]; N],
-) {
     // How a winner is told from what came before it: by being larger, or the first NaN.
     let wins = |later: f32, earlier: f32| (later > earlier) | (later.is_nan() & !earlier.is_nan());
     let pick = |wins: bool, yes: f32, no: f32| if wins { yes } else { no };
-    let right: [bool; N] = std::array::from_fn(|i| wins(top[i][1], top[i][0]));
-    let low_right: [bool; N] = std::array::from_fn(|i| wins(bottom[i][1], bottom[i][0]));
-    let low: [bool; N] = std::array::from_fn(|i| {
-        let upper = pick(right[i], top[i][1], top[i][0]);
-        wins(pick(low_right[i], bottom[i][1], bottom[i][0]), upper)
-    });
-    for i in 0..N {
-        let (up, down) = (pick(low[i], 0.0, values[i]), pick(low[i], values[i], 0.0));
-        above[i] = [above[i][0] + pick(right[i], 0.0, up), above[i][1] + pick(right[i], up, 0.0)];
-        below[i] = [below[i][0] + pick(low_right[i], 0.0, down), below[i][1] + pick(low_right[i], down, 0.0)];
+    let columns = 2 * pooled.len();
+    let (top, bottom) = (&top[..columns], &bottom[..columns]);
+    let (upper, lower) = (&mut upper[..columns], &mut lower[..columns]);
+    // Plain indices and no branch: the compiler makes vectors of it.
+    for (window, value) in pooled.iter().enumerate() {
+        let [a, b, c, d] = [top[2 * window], top[2 * window + 1], bottom[2 * window], bottom[2 * window + 1]];
+        let (right, lower_right) = (wins(b, a), wins(d, c));
+        let is_below = wins(pick(lower_right, d, c), pick(right, b, a));
+        let (above, below) = (pick(is_below, 0.0, *value), pick(is_below, *value, 0.0));
+        upper[2 * window] += pick(right, 0.0, above);
+        upper[2 * window + 1] += pick(right, above, 0.0);
+        lower[2 * window] += pick(lower_right, 0.0, below);
+        lower[2 * window + 1] += pick(lower_right, below, 0.0);
     }
 }
 
