@@ -3,13 +3,10 @@
 use std::fs;
 use std::path::Path;
 
-use glam::DVec3;
-use ndarray::{Array3, ShapeBuilder};
-use nifti::{NiftiHeader, writer::WriterOptions};
-
 use super::{BoxesFile, PipelineError, TruthFile, TruthTable, choose_series, write_whole};
 use crate::dicom::{SeriesHeader, scan_folder, write_series};
 use crate::phantom::{PhantomPatient, PhantomSeries, PhantomSettings, Sequence};
+use crate::research::{Voxels, ras_from_voxel, write_nifti};
 use crate::task::CancelToken;
 use crate::volume::Volume;
 
@@ -63,31 +60,9 @@ fn header(series: &PhantomSeries, seed: u64, number: u32) -> SeriesHeader {
 
 /// Writes labels `[slice, row, column]` of `volume` as NIfTI, index order (column, row, slice), scanner coordinates.
 fn write_masks(file: &Path, labels: Vec<u8>, volume: &Volume) -> Result<(), PipelineError> {
-    let geometry = volume.geometry();
-    let at = |slice: f64, row: f64, column: f64| geometry.lps_from_voxel([slice, row, column]);
-    let origin = at(0.0, 0.0, 0.0);
-    // NIfTI runs to the right, anterior and superior.
-    let ras = DVec3::new(-1.0, -1.0, 1.0);
-    let steps = [at(0.0, 0.0, 1.0) - origin, at(0.0, 1.0, 0.0) - origin, at(1.0, 0.0, 0.0) - origin];
-    let axes = [steps[0] * ras, steps[1] * ras, steps[2] * ras, origin * ras];
-    let row = |axis: usize| axes.map(|vector| vector[axis] as f32);
-    let [x, y, z] = steps.map(|step| step.length() as f32);
-    let mut header = NiftiHeader {
-        pixdim: [1.0, x, y, z, 0.0, 0.0, 0.0, 0.0],
-        // Millimeters; scanner coordinates by the affine alone.
-        xyzt_units: 2,
-        qform_code: 0,
-        sform_code: 1,
-        srow_x: row(0),
-        srow_y: row(1),
-        srow_z: row(2),
-        ..NiftiHeader::default()
-    };
-    let failed = |error: nifti::NiftiError| PipelineError::Nifti { reason: error.to_string(), path: file.to_owned() };
-    header.set_description_str("29 disc, 76 vertebra, 150 canal").map_err(failed)?;
-    let shape = (volume.columns(), volume.rows(), volume.slices()).f();
-    let labels = Array3::from_shape_vec(shape, labels).expect("one label a voxel");
-    WriterOptions::new(file).reference_header(&header).write_nifti(&labels).map_err(failed)
+    let ras = ras_from_voxel(volume.geometry());
+    write_nifti(file, Voxels::Labels(labels), volume.shape(), &ras, "29 disc, 76 vertebra, 150 canal")
+        .map_err(|error| PipelineError::Nifti { reason: error.to_string(), path: file.to_owned() })
 }
 
 /// Makes the folder of a study.
