@@ -1,7 +1,7 @@
 //! What follows when the reader corrects a level: names, grades, comments and boxes move with the discs.
 
 use crate::detection::{RelabelError, relabel};
-use crate::spine::{Disc, DiscLevel, SliceBox, Vertebra, discs_between};
+use crate::spine::{Disc, DiscLevel, SliceBox, Vertebra, VertebraLabel, discs_between};
 use crate::ui::state::{DiscGrades, Findings};
 
 /// The findings after the disc called `from` was named `to`; all other names move with it, and so do boxes and the
@@ -11,8 +11,11 @@ use crate::ui::state::{DiscGrades, Findings};
 /// # Errors
 /// If there is no disc of the level `from`.
 pub fn relabelled(findings: &Findings, from: DiscLevel, to: DiscLevel) -> Result<Findings, RelabelError> {
-    let upper = findings.vertebrae.iter().position(|vertebra| vertebra.label == from.upper());
-    let vertebrae = relabel(&findings.vertebrae, upper.unwrap_or(findings.vertebrae.len()), to.upper())?;
+    // L5 has its name above L6 and above S1, so the disc between L5 and L6 is named by the body below it.
+    let (body, name) =
+        if to.lower() == VertebraLabel::L6 { (from.lower(), to.lower()) } else { (from.upper(), to.upper()) };
+    let index = findings.vertebrae.iter().position(|vertebra| vertebra.label == body);
+    let vertebrae = relabel(&findings.vertebrae, index.unwrap_or(findings.vertebrae.len()), name)?;
     Ok(with_vertebrae(findings, vertebrae))
 }
 
@@ -60,7 +63,7 @@ impl GradeBook {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spine::{BoxSource, Corners, Grading, PerGrading, PixelBox, VertebraLabel, VertebraOutline};
+    use crate::spine::{BoxSource, Corners, Grading, PerGrading, PixelBox, VertebraOutline};
     use glam::DVec2;
 
     fn body(label: VertebraLabel, y: f64) -> Vertebra {
@@ -91,6 +94,12 @@ mod tests {
         let levels: Vec<_> = after.boxes.iter().map(|slice_box| slice_box.level).collect();
         assert_eq!(levels, [DiscLevel::L3L4, DiscLevel::L4L5]);
         assert!(relabelled(&findings(), DiscLevel::L1L2, DiscLevel::L2L3).is_err());
+        let six = relabelled(&findings(), DiscLevel::L4L5, DiscLevel::L5L6).expect("exists");
+        let levels: Vec<_> = six.boxes.iter().map(|slice_box| slice_box.level).collect();
+        assert_eq!(levels, [DiscLevel::L5L6, DiscLevel::L6S1]);
+        assert_eq!(six, relabelled(&findings(), DiscLevel::L5S1, DiscLevel::L6S1).expect("exists"));
+        let back = relabelled(&six, DiscLevel::L6S1, DiscLevel::L5S1).expect("exists");
+        assert_eq!(back.boxes, findings().boxes);
     }
 
     #[test]

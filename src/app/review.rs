@@ -8,7 +8,7 @@ use chrono::{SecondsFormat, Utc};
 use super::dialog::Wanted;
 use super::{Command, Event, Viewer};
 use crate::model::{DiscPrediction, Views};
-use crate::pipeline::{ModelsInfo, Report, ReportParts, ScanSource, SignOff, StudySummary};
+use crate::pipeline::{ModelsInfo, Report, ReportParts, ReportWarning, ScanSource, SignOff, StudySummary};
 use crate::spine::{ClassIndex, DiscLevel, Grading, Measurement};
 use crate::ui::state::{BannerKind, Selection, Tool, ViewerState};
 use crate::worker::Work;
@@ -127,7 +127,10 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     pub(super) fn report(&self) -> Option<Report> {
         let series = self.state.loaded()?;
         let summary = self.scan.as_ref()?.series.get(self.series?)?;
-        let warnings = self.series_warnings.clone();
+        let mut warnings = self.series_warnings.clone();
+        let doubts = self.state.open_doubts().iter();
+        warnings
+            .extend(doubts.map(|doubt| ReportWarning { code: doubt.code().to_owned(), message: doubt.to_string() }));
         let no_models = ModelsInfo {
             weights: vec![],
             device: self.state.device.clone(),

@@ -110,6 +110,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         self.grading_job = None;
         self.series = None;
         self.series_warnings.clear();
+        self.state.level_doubts.clear();
         self.saved_work_is_unread = false;
     }
 
@@ -202,6 +203,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             Event::DiscsDetected(detection) => {
                 if self.state.detection.resolve(job, Arc::new(())) {
                     self.state.findings.vertebrae.clone_from(&detection.vertebrae);
+                    self.state.level_doubts = detection.doubts();
                     self.vertebrae_found();
                 }
             }

@@ -54,15 +54,20 @@ fn with_added(vertebrae: &[Vertebra], point: DVec2, slice: usize, geometry: &Vol
         |vertebra: &Vertebra| vertebra.corners_at(slice as f64).map_or(DVec2::ZERO, |corners| corners.center());
     let mut bodies = vertebrae.to_vec();
     let place = bodies.iter().filter(|body| center(body).y < point.y).count();
+    let has_six = bodies.iter().any(|body| body.label == VertebraLabel::L6);
+    let above = |label: VertebraLabel| match label {
+        VertebraLabel::S1 if has_six => Some(VertebraLabel::L6),
+        label => label.above(1),
+    };
     let wanted = match (bodies.get(place), bodies.last()) {
-        (Some(below), _) => below.label.above(1),
+        (Some(below), _) => above(below.label),
         (None, Some(lowest)) => lowest.label.above(-1),
         (None, None) => Some(VertebraLabel::L3),
     };
     let label = wanted.unwrap_or(if place == 0 { VertebraLabel::T8 } else { VertebraLabel::S1 });
     if bodies[..place].last().is_some_and(|above| above.label >= label) {
-        let above: Vec<Vertebra> = bodies.drain(..place).collect();
-        let moved = above.into_iter().filter_map(|body| Some(Vertebra { label: body.label.above(1)?, ..body }));
+        let higher: Vec<Vertebra> = bodies.drain(..place).collect();
+        let moved = higher.into_iter().filter_map(|body| Some(Vertebra { label: above(body.label)?, ..body }));
         bodies.splice(..0, moved.collect::<Vec<_>>());
     }
     let neighbour = bodies.iter().min_by(|a, b| center(a).distance(point).total_cmp(&center(b).distance(point)));
@@ -129,5 +134,10 @@ mod tests {
         assert_eq!(labels(&added(&spine, 30.0)), [L2, L3, L4, L5, S1], "between L3 and L4");
         assert_eq!(labels(&added(&spine, 118.0)), [L2, L3, L4, L5, S1], "below S1");
         assert_eq!(labels(&added(&[], 50.0)), [L3]);
+        let mut six = spine;
+        six[2].label = VertebraLabel::L6;
+        six[1].label = VertebraLabel::L5;
+        six[0].label = VertebraLabel::L4;
+        assert_eq!(labels(&added(&six, 95.0)), [L3, L4, L5, VertebraLabel::L6, S1], "between L6 and S1");
     }
 }

@@ -1,8 +1,10 @@
 //! `spinenet grade` and `spinenet detect`.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use anyhow::Context;
 use clap::Args;
 
 use super::Outcome;
@@ -10,9 +12,10 @@ use super::arguments::ModelArguments;
 use super::console::{Console, ProgressLine, RESEARCH_USE_ONLY, complain};
 use super::grade_table::{aligned, cohort_table, grade_table};
 use crate::model::Views;
+use crate::picture::{disc_sheet, study_overview};
 use crate::pipeline::{
-    AnalysisObserver, AnalysisOptions, Cohort, CohortTally, FailedScan, Models, OutputFormat, PipelineError, Report,
-    ReportEntry, Results, Shard, analyze_folder, write_reports,
+    Analysis, AnalysisObserver, AnalysisOptions, Cohort, CohortTally, FailedScan, Models, OutputFormat, PipelineError,
+    Report, ReportEntry, Results, Shard, analyze_folder, write_reports,
 };
 use crate::task::{CancelToken, Progress};
 
@@ -61,6 +64,9 @@ pub struct DetectArguments {
     /// Report file; its name ends in .json or .jsonl.
     #[arg(long, value_name = "FILE", value_parser = report_file)]
     out: PathBuf,
+    /// Also draw each scan with its labelled vertebrae, and all slices of its disc volumes, into this folder.
+    #[arg(long, value_name = "DIR")]
+    pictures: Option<PathBuf>,
 }
 
 /// Which scans, and what the report says about them.
@@ -94,23 +100,24 @@ fn report_file(text: &str) -> Result<PathBuf, String> {
 pub fn run_grade(arguments: &GradeArguments, console: Console) -> anyhow::Result<Outcome> {
     match (&arguments.cohort.list, &arguments.out) {
         (Some(list), Some(out)) => run_cohort(arguments, list, out, console),
-        _ => run(&arguments.folders, &arguments.scans, Some(arguments.views), arguments.out.as_deref(), console),
+        (_, out) => {
+            let work = Work::new(&arguments.scans, Some(arguments.views), console)?;
+            run(&arguments.folders, work, out.as_deref())
+        }
     }
 }
 
 /// Runs `spinenet detect`.
 pub fn run_detect(arguments: &DetectArguments, console: Console) -> anyhow::Result<Outcome> {
-    run(&arguments.folders, &arguments.scans, None, Some(&arguments.out), console)
+    let pictures = arguments.pictures.as_deref();
+    if let Some(folder) = pictures {
+        fs::create_dir_all(folder).with_context(|| format!("cannot make the folder: {}", folder.display()))?;
+    }
+    let work = Work { pictures, ..Work::new(&arguments.scans, None, console)? };
+    run(&arguments.folders, work, Some(&arguments.out))
 }
 
-fn run(
-    folders: &[PathBuf],
-    scans: &ScanArguments,
-    views: Option<Views>,
-    out: Option<&Path>,
-    console: Console,
-) -> anyhow::Result<Outcome> {
-    let mut work = Work::new(scans, views, console)?;
+fn run(folders: &[PathBuf], mut work: Work<'_>, out: Option<&Path>) -> anyhow::Result<Outcome> {
     let total = folders.len();
     let mut entries = Vec::with_capacity(total);
     for (index, folder) in folders.iter().enumerate() {
@@ -157,6 +164,8 @@ struct Work<'a> {
     scans: &'a ScanArguments,
     models: Models,
     options: AnalysisOptions<'a>,
+    /// Where each scan is drawn.
+    pictures: Option<&'a Path>,
     console: Console,
 }
 
@@ -168,7 +177,8 @@ impl<'a> Work<'a> {
         if views.is_some() {
             models.load_grader()?;
         }
-        Ok(Self { scans, models, options: AnalysisOptions { series_uid: scans.series.as_deref(), views }, console })
+        let options = AnalysisOptions { series_uid: scans.series.as_deref(), views };
+        Ok(Self { scans, models, options, pictures: None, console })
     }
 
     /// Works one study through; a failure is told and becomes an entry, too. `is_printed` prints the grades.
@@ -185,6 +195,9 @@ impl<'a> Work<'a> {
                     print_report(&report, folder, &analysis.predictions_in_words(), self.console);
                 }
                 report.folder = self.scans.include_paths.then(|| folder.display().to_string());
+                if let Some(Err(error)) = self.pictures.map(|folder| draw(&analysis, input, folder)) {
+                    complain(&format!("{error:#}"));
+                }
                 ReportEntry::from(report)
             }
             Err(error) => {
@@ -197,6 +210,19 @@ impl<'a> Work<'a> {
             }
         }
     }
+}
+
+/// Draws the labelled vertebrae and the disc volumes of the scan that is the `input`-th one asked for. The pictures do not
+/// name the folder, which may name a patient.
+fn draw(analysis: &Analysis, input: usize, folder: &Path) -> anyhow::Result<()> {
+    let (volume, vertebrae) = (&analysis.series.volume, &analysis.detection.vertebrae);
+    let overview = study_overview(volume, vertebrae, &[], "Labelled vertebrae");
+    let discs = disc_sheet(volume, &analysis.discs, "Disc volumes, anterior left; numbers are slices of the scan");
+    for (name, picture) in [("overview", overview), ("discs", discs)] {
+        let file = folder.join(format!("{input:03}_{name}.png"));
+        picture.save(&file).with_context(|| format!("cannot write: {}", file.display()))?;
+    }
+    Ok(())
 }
 
 /// The message of an error with those of its causes that it does not repeat itself.

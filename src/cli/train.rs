@@ -1,16 +1,19 @@
 //! `spinenet train`.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
+use image::RgbImage;
 use serde::de::DeserializeOwned;
 
 use super::Outcome;
 use super::console::Console;
+use crate::picture::study_overview;
 use crate::task::{CancelToken, Progress};
 use crate::training::manifest::{DataManifest, DataUse};
+use crate::training::spider::load_cases;
 use crate::training::{detector, grading};
 
 /// Arguments of `spinenet train`.
@@ -72,6 +75,7 @@ pub fn run(arguments: &TrainArguments, console: Console) -> anyhow::Result<Outco
             let (folder, out) = (&manifest.folder, &files.out);
             let outcome = detector::train_on_phantoms(&config, folder, out, files.resume, &cancel, &mut show)?;
             detector::write_measures(&files.out, &outcome.measured)?;
+            draw_failures(folder, &outcome.measured.failures, out)?;
             None
         }
         Network::Grading(files) if manifest.purpose == DataUse::Measure => {
@@ -89,6 +93,7 @@ pub fn run(arguments: &TrainArguments, console: Console) -> anyhow::Result<Outco
                 &cancel,
                 &mut show,
             )?;
+            draw_failures(&manifest.folder, &outcome.measured.failures, &files.out)?;
             Some(detector::publish(&files.out, &config, &outcome, &files.command("detector"))?)
         }
         Network::Grading(files) => {
@@ -103,4 +108,23 @@ pub fn run(arguments: &TrainArguments, console: Console) -> anyhow::Result<Outco
         None => console.say(&format!("measures in {}", files.out.display())),
     }
     Ok(Outcome::Done)
+}
+
+/// Draws each held-out patient's scan with discs that were not found to `failures/<scan>.png`: the labels on the left, what
+/// was detected on the right.
+fn draw_failures(data: &Path, failures: &[detector::MissedDiscs], out: &Path) -> anyhow::Result<()> {
+    let folder = out.join("failures");
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make the folder: {}", folder.display()))?;
+    for case in load_cases(data)? {
+        let Some(missed) = failures.iter().find(|missed| missed.scan == case.name) else { continue };
+        let found = missed.detection.as_ref().map(|detection| detection.vertebrae.as_slice()).unwrap_or_default();
+        let labelled = study_overview(&case.volume, &case.vertebrae, &[], &format!("{}, labelled", case.name));
+        let detected = study_overview(&case.volume, found, &[], missed.error.as_deref().unwrap_or("detected"));
+        let mut both = RgbImage::new(labelled.width() + detected.width(), labelled.height().max(detected.height()));
+        image::imageops::replace(&mut both, &labelled, 0, 0);
+        image::imageops::replace(&mut both, &detected, i64::from(labelled.width()), 0);
+        let file = folder.join(format!("{}.png", case.name));
+        both.save(&file).with_context(|| format!("cannot write: {}", file.display()))?;
+    }
+    Ok(())
 }

@@ -8,7 +8,7 @@ use crate::volume::{Volume, VolumeGeometry};
 /// Largest edge of a canvas, pixels; 640 mm at the shipped pixel size, more than any scanner's sagittal field of view.
 const LARGEST_EDGE: usize = 512;
 
-/// Places canvas pixels (x, y) on the image of a slice; a similarity in millimeters.
+/// Places canvas pixels (x, y) on the image of a slice; a similarity in millimeters unless stretched.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CanvasFrame {
     rows: usize,
@@ -34,6 +34,13 @@ impl CanvasFrame {
         let standard = image_mm_from_standard(geometry) * DMat2::from_angle(rotation) * pixel_mm;
         let per_mm = DMat2::from_diagonal(geometry.pixel_size_mm().recip());
         Self { rows, columns, center_image, image_per_canvas: per_mm * standard }
+    }
+
+    /// The same canvas with its content wider by `ratio` and lower by as much.
+    #[must_use]
+    pub fn stretched(self, ratio: f64) -> Self {
+        let stretch = DMat2::from_diagonal(DVec2::new(ratio.recip(), ratio));
+        Self { image_per_canvas: self.image_per_canvas * stretch, ..self }
     }
 
     /// The canvas that shows the whole slice, its sides rounded up to what the network takes.
@@ -231,6 +238,10 @@ mod tests {
         let frame = CanvasFrame::new(volume.geometry(), [64, 32], DVec2::new(13.0, 7.0), 0.9, -0.2);
         let canvas = DVec2::new(3.5, 41.25);
         assert!((frame.canvas_from_image(frame.image_from_canvas(canvas)) - canvas).length() < 1e-9);
+        let wide = frame.clone().stretched(1.25);
+        assert!((wide.canvas_from_image(wide.image_from_canvas(canvas)) - canvas).length() < 1e-9);
+        let image = frame.image_from_canvas(frame.center() + DVec2::new(4.0, 4.0));
+        assert!((wide.canvas_from_image(image) - wide.center() - DVec2::new(5.0, 3.2)).length() < 1e-9);
     }
 
     #[test]

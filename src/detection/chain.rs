@@ -2,7 +2,8 @@
 //!
 //! A spine is a chain of bodies from above downwards that may end in the sacrum. Its evidence is the sum of what the
 //! network says of each body (that it is one, and which level) and of how plausible each step between neighbours is.
-//! The best chain is found by dynamic programming over (track, level).
+//! The best chain is found by dynamic programming over (track, level), and so is the probability of each level of
+//! each body: the share of all chains, weighted by their evidence, that name it so.
 
 use glam::DVec2;
 
@@ -31,6 +32,9 @@ const SACRUM_SPACING_DEVIATION: f64 = 0.2;
 const ANGLE_DEVIATION: f64 = 0.3;
 /// Cost of a body that must be there but was not found.
 const GAP_COST: f64 = 3.0;
+/// The evidence is divided by this where it is read as the logarithm of odds: what the network says of the bodies of one
+/// spine is far from independent.
+const TEMPERATURE: f64 = 2.0;
 /// Steps less plausible than this are impossible.
 const LARGEST_STEP_COST: f64 = 8.0;
 
@@ -111,78 +115,142 @@ fn step_cost(upper: &Node, lower: &Node, levels: usize) -> Option<f64> {
     (between.y > 0.0 && cost < LARGEST_STEP_COST).then_some(cost)
 }
 
-/// The chain with the most evidence, from above downwards; empty if there is nothing to chain.
-#[must_use]
-pub fn fit(tracks: &[Track]) -> Vec<Link> {
-    let heaviest = tracks.iter().filter(|track| track.kind == Kind::Body).map(Track::weight).fold(0.0, f64::max);
-    if heaviest <= 0.0 {
-        return Vec::new();
-    }
-    let nodes: Vec<Node> = tracks.iter().map(|track| Node::new(track, heaviest)).collect();
-    let chain = best_chain(&nodes);
-    let levels = level_probability(&nodes, &chain);
-    chain
-        .into_iter()
-        .map(|(track, label)| {
-            let confidence = nodes[track].presence.clamp(0.0, 1.0) * levels;
-            Link { track, label: VertebraLabel::ALL[label], confidence }
-        })
-        .collect()
+/// The spine among the tracks.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Chain {
+    /// The bodies, from above downwards; empty if there is nothing to chain.
+    pub links: Vec<Link>,
+    /// Probability that the same bodies should have names further up, or down.
+    pub shifted: [f64; 2],
 }
 
-/// (track, level) of the best chain, from above downwards.
-fn best_chain(nodes: &[Node]) -> Vec<(usize, usize)> {
-    let mut order: Vec<usize> = (0..nodes.len()).collect();
-    order.sort_by(|a, b| nodes[*a].center.y.total_cmp(&nodes[*b].center.y));
-    // best[track][level]: evidence of the best chain that ends there, and where it came from.
-    let mut best = vec![[(f64::NEG_INFINITY, None::<(usize, usize)>); LABELS]; nodes.len()];
-    for (rank, &lower) in order.iter().enumerate() {
-        for label in (0..LABELS).filter(|label| nodes[lower].may_be(*label)) {
-            let own = nodes[lower].evidence(label);
-            let mut entry = (own, None);
-            for &upper in &order[..rank] {
-                for levels in 1..=2.min(label) {
-                    let from = label - levels;
-                    let Some(cost) = step_cost(&nodes[upper], &nodes[lower], levels) else { continue };
+/// The chain with the most evidence.
+#[must_use]
+pub fn fit(tracks: &[Track]) -> Chain {
+    let heaviest = tracks.iter().filter(|track| track.kind == Kind::Body).map(Track::weight).fold(0.0, f64::max);
+    if heaviest <= 0.0 {
+        return Chain::default();
+    }
+    let lattice = Lattice::new(tracks.iter().map(|track| Node::new(track, heaviest)).collect());
+    let chain = lattice.best_chain();
+    let probabilities = lattice.probabilities();
+    let link = |&(track, label): &(usize, usize)| Link {
+        track,
+        label: VertebraLabel::ALL[label],
+        confidence: probabilities[track][label],
+    };
+    // S1 is a kind of its own and cannot be named otherwise; the bodies tell.
+    let bodies: Vec<(usize, usize)> = chain.iter().copied().filter(|(_, label)| *label != SACRUM).collect();
+    let mean = |labels: fn(usize) -> std::ops::Range<usize>| {
+        let probability = |&(track, label): &(usize, usize)| probabilities[track][labels(label)].iter().sum::<f64>();
+        bodies.iter().map(probability).sum::<f64>() / bodies.len().max(1) as f64
+    };
+    let shifted = [mean(|label| 0..label), mean(|label| label + 1..SACRUM)];
+    Chain { links: chain.iter().map(link).collect(), shifted }
+}
+
+/// What each pair of track and label says of itself, and of following another one.
+struct Lattice {
+    nodes: Vec<Node>,
+    /// Tracks from above downwards.
+    order: Vec<usize>,
+}
+
+/// A value per track and label.
+type PerState<T> = Vec<[T; LABELS]>;
+
+impl Lattice {
+    fn new(nodes: Vec<Node>) -> Self {
+        let mut order: Vec<usize> = (0..nodes.len()).collect();
+        order.sort_by(|a, b| nodes[*a].center.y.total_cmp(&nodes[*b].center.y));
+        Self { nodes, order }
+    }
+
+    /// Calls `visit` for each possible step, with the place of the lower state in [`Self::order`] ascending: (upper
+    /// track, its label), (lower track, its label), cost.
+    fn steps_to(&self, rank: usize, label: usize, mut visit: impl FnMut(usize, usize, f64)) {
+        let lower = &self.nodes[self.order[rank]];
+        for &upper in &self.order[..rank] {
+            for levels in 1..=2.min(label) {
+                if let Some(cost) = step_cost(&self.nodes[upper], lower, levels) {
+                    visit(upper, label - levels, cost);
+                }
+            }
+        }
+    }
+
+    /// The labels a track may have.
+    fn labels(&self, track: usize) -> impl Iterator<Item = usize> + '_ {
+        (0..LABELS).filter(move |label| self.nodes[track].may_be(*label))
+    }
+
+    /// (track, label) of the chain with the most evidence, from above downwards.
+    fn best_chain(&self) -> Vec<(usize, usize)> {
+        // Evidence of the best chain that ends in a state, and the state before it.
+        let mut best: PerState<_> = vec![[(f64::NEG_INFINITY, None::<(usize, usize)>); LABELS]; self.nodes.len()];
+        for (rank, &lower) in self.order.iter().enumerate() {
+            for label in self.labels(lower) {
+                let own = self.nodes[lower].evidence(label);
+                let mut entry = (own, None);
+                self.steps_to(rank, label, |upper, from, cost| {
                     let total = best[upper][from].0 - cost + own;
                     if total > entry.0 {
                         entry = (total, Some((upper, from)));
                     }
-                }
+                });
+                best[lower][label] = entry;
             }
-            best[lower][label] = entry;
         }
-    }
-    let ends = (0..nodes.len()).flat_map(|track| (0..LABELS).map(move |label| (track, label)));
-    let mut at = ends.max_by(|a, b| best[a.0][a.1].0.total_cmp(&best[b.0][b.1].0));
-    let mut chain = Vec::new();
-    while let Some((track, label)) = at {
-        if best[track][label].0 == f64::NEG_INFINITY {
-            break;
+        let ends = (0..self.nodes.len()).flat_map(|track| self.labels(track).map(move |label| (track, label)));
+        let mut at = ends.max_by(|a, b| best[a.0][a.1].0.total_cmp(&best[b.0][b.1].0));
+        let mut chain = Vec::new();
+        while let Some((track, label)) = at {
+            chain.push((track, label));
+            at = best[track][label].1;
         }
-        chain.push((track, label));
-        at = best[track][label].1;
+        chain.reverse();
+        chain
     }
-    chain.reverse();
-    chain
+
+    /// Probability of each state to be part of the spine, were chains drawn with odds `exp(evidence / TEMPERATURE)`:
+    /// sums over all chains through a state (the forward-backward algorithm).
+    fn probabilities(&self) -> PerState<f64> {
+        // Logarithm of the sum over all chains that end in a state, and over all ways to go on from it.
+        let mut above: PerState<f64> = vec![[f64::NEG_INFINITY; LABELS]; self.nodes.len()];
+        let mut below: PerState<f64> = vec![[f64::NEG_INFINITY; LABELS]; self.nodes.len()];
+        let own = |track: usize, label: usize| self.nodes[track].evidence(label) / TEMPERATURE;
+        for (rank, &lower) in self.order.iter().enumerate() {
+            for label in self.labels(lower) {
+                let mut before = 0.0;
+                self.steps_to(rank, label, |upper, from, cost| {
+                    before = log_sum(before, above[upper][from] - cost / TEMPERATURE);
+                });
+                above[lower][label] = before + own(lower, label);
+            }
+        }
+        for (rank, &lower) in self.order.iter().enumerate().rev() {
+            for label in self.labels(lower) {
+                // All ways on from here are known: they come from further down.
+                let on = log_sum(below[lower][label], 0.0);
+                below[lower][label] = on;
+                let through = on + own(lower, label);
+                self.steps_to(rank, label, |upper, from, cost| {
+                    below[upper][from] = log_sum(below[upper][from], through - cost / TEMPERATURE);
+                });
+            }
+        }
+        let all = above.iter().flatten().copied().fold(f64::NEG_INFINITY, log_sum);
+        let probability = |(above, below): (&[f64; LABELS], &[f64; LABELS])| {
+            std::array::from_fn(|label| (above[label] + below[label] - all).exp())
+        };
+        above.iter().zip(&below).map(probability).collect()
+    }
 }
 
-/// Probability that the chain's levels are right rather than all shifted by one or two places. The bodies' votes are
-/// far from independent (one look at the sacrum decides them all), so together they count as a few, not as many.
-fn level_probability(nodes: &[Node], chain: &[(usize, usize)]) -> f64 {
-    let votes = (chain.len() as f64).sqrt();
-    let evidence = |shift: isize| -> f64 {
-        let sum: f64 = chain
-            .iter()
-            .map(|(track, label)| {
-                let shifted = label.checked_add_signed(shift).filter(|label| *label < LABELS);
-                shifted.map_or(LEAST_LOG_LABEL, |label| nodes[*track].log_labels[label])
-            })
-            .sum();
-        sum / chain.len().max(1) as f64 * votes
-    };
-    let own = evidence(0);
-    1.0 / (-2..=2).map(|shift| (evidence(shift) - own).exp()).sum::<f64>()
+/// ln(eᵃ + eᵇ).
+fn log_sum(a: f64, b: f64) -> f64 {
+    let (larger, smaller) = if a > b { (a, b) } else { (b, a) };
+    if larger == f64::NEG_INFINITY { larger } else { larger + (smaller - larger).exp().ln_1p() }
 }
 
 #[cfg(test)]
@@ -218,13 +286,13 @@ mod tests {
     }
 
     fn labels(tracks: &[Track]) -> Vec<VertebraLabel> {
-        fit(tracks).into_iter().map(|link| link.label).collect()
+        fit(tracks).links.into_iter().map(|link| link.label).collect()
     }
 
     #[test]
     fn a_clean_spine_is_named_from_the_sacrum_up() {
         assert_eq!(labels(&spine()), [L1, L2, L3, L4, L5, S1]);
-        assert!(fit(&spine()).iter().all(|link| link.confidence > 0.8));
+        assert!(fit(&spine()).links.iter().all(|link| link.confidence > 0.8));
     }
 
     #[test]
@@ -244,7 +312,10 @@ mod tests {
         tracks.push(track(Kind::Sacrum, 35.0 * 3.0 + 22.0, 0.9, S1));
         assert_eq!(labels(&tracks), [L2, L3, L4, L5, S1]);
         // All four bodies vote against it, and that shows.
-        assert!(fit(&tracks).iter().all(|link| link.confidence < 0.5));
+        let chain = fit(&tracks);
+        assert!(chain.links[..4].iter().all(|link| link.confidence < 0.9), "{chain:?}");
+        assert!(chain.shifted[0] > 0.1 && chain.shifted[1] < 0.01, "{:?}", chain.shifted);
+        assert!(fit(&spine()).shifted.iter().all(|probability| *probability < 0.05));
     }
 
     #[test]
@@ -264,7 +335,7 @@ mod tests {
         second_sacrum.sightings[0].candidate.center.x += 20.0;
         tracks.push(second_sacrum);
         assert_eq!(labels(&tracks), [L1, L2, L3, L4, L5, S1]);
-        assert!(fit(&tracks).iter().all(|link| link.track < 6));
+        assert!(fit(&tracks).links.iter().all(|link| link.track < 6));
         assert!(labels(&[]).is_empty());
     }
 }

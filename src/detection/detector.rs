@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use super::DetectionError;
 use super::canvas::{CanvasFrame, SlicePicture, standard_directions};
-use super::chain;
+use super::chain::{self, Chain};
 use super::decode::{Candidate, SliceOutput};
 use super::tracks::{Sighting, Track, link};
 use crate::model::WeightsInfo;
@@ -38,6 +38,8 @@ const CUT_OFF_SCORE: f32 = 0.5;
 pub struct Detection {
     /// Labelled bodies; a level that was not found is missing.
     pub vertebrae: Vec<Vertebra>,
+    /// Probability that the bodies should have names further up, or down.
+    pub shifted: [f64; 2],
 }
 
 /// Finds and labels the vertebral bodies of sagittal scans.
@@ -107,23 +109,23 @@ impl Detector {
         }
         on_progress(Progress { step: "Finding vertebrae", done: slices.len(), total: slices.len() });
         let tracks = link(seen);
-        let chain = chain::fit(&tracks);
-        if chain.len() < FEWEST_BODIES {
-            return Err(DetectionError::NoSpine { bodies: chain.len() });
+        let Chain { links, shifted } = chain::fit(&tracks);
+        if links.len() < FEWEST_BODIES {
+            return Err(DetectionError::NoSpine { bodies: links.len() });
         }
         let named = |label, confidence: f64, track: &Track| Vertebra {
             label,
             confidence: confidence as f32,
             outlines: outlines(track, &slices, &standard),
         };
-        let top = &chain[0];
+        let top = &links[0];
         let cut_off = top.label.above(1).zip(cut_off_body(&tracks[top.track]));
         let mut vertebrae: Vec<Vertebra> = cut_off
             .map(|(label, track)| named(label, top.confidence * track.best_score(), &track))
             .into_iter()
             .collect();
-        vertebrae.extend(chain.iter().map(|link| named(link.label, link.confidence, &tracks[link.track])));
-        Ok(Detection { vertebrae })
+        vertebrae.extend(links.iter().map(|link| named(link.label, link.confidence, &tracks[link.track])));
+        Ok(Detection { vertebrae, shifted })
     }
 
     /// Candidates of one slice, positions in canvas pixels of `frame`.

@@ -8,10 +8,12 @@ pub mod canvas;
 mod chain;
 pub mod decode;
 mod detector;
+mod doubt;
 mod relabel;
 mod tracks;
 
 pub use detector::{Detection, Detector};
+pub use doubt::LevelDoubt;
 pub use relabel::{RelabelError, relabel};
 
 use thiserror::Error;

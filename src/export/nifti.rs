@@ -7,14 +7,15 @@ use super::masks::{Structure, structure_masks};
 use super::study::{ExportError, ReportedStudy};
 use crate::pipeline::{PipelineError, ras_from_patch};
 use crate::research::{Voxels, ras_from_voxel, write_nifti};
-use crate::spine::{DiscFrame, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, VertebraLabel};
+use crate::spine::{DiscFrame, DiscLevel, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, VertebraLabel};
 
 const DESCRIPTION: &str = "spinenet, research use only";
 
 /// Writes into `folder` the scan (`scan.nii.gz`), a label map of bodies and discs on its grid (`labels.nii.gz`), every
 /// disc's volume as the network sees it (`L4-L5_disc.nii.gz`) and the evidence maps; returns the files.
 ///
-/// Labels are those of the SPIDER data set: bodies count from L5 = 1 upwards, discs from L5-S1 = 201.
+/// Labels are those of the SPIDER data set: bodies count from the one above S1 = 1 upwards, discs from the
+/// lowest = 201.
 ///
 /// # Errors
 /// If a file cannot be written.
@@ -52,8 +53,9 @@ fn label_map(study: &ReportedStudy) -> Vec<u8> {
     let volume = &study.series.volume;
     let [_, rows, columns] = volume.shape();
     let mut labels = vec![0; volume.voxels().len()];
+    let names: Vec<VertebraLabel> = study.vertebrae.iter().map(|vertebra| vertebra.label).collect();
     for mask in structure_masks(&study.vertebrae, &study.discs, rows, columns) {
-        let label = label(mask.structure);
+        let Some(label) = label(mask.structure, &names) else { continue };
         for (slice, marked) in &mask.slices {
             let pixels = &mut labels[slice * rows * columns..(slice + 1) * rows * columns];
             for (pixel, _) in pixels.iter_mut().zip(marked).filter(|(_, marked)| **marked) {
@@ -64,23 +66,29 @@ fn label_map(study: &ReportedStudy) -> Vec<u8> {
     labels
 }
 
-fn label(structure: Structure) -> u8 {
-    match structure {
-        Structure::Vertebra(label) => (VertebraLabel::S1.index() - label.index()) as u8,
-        Structure::Disc(level) => 201 + (5 - level.index()) as u8,
-    }
+/// Label of a structure in a spine with bodies of these names.
+fn label(structure: Structure, names: &[VertebraLabel]) -> Option<u8> {
+    let number = match structure {
+        Structure::Vertebra(label) => {
+            VertebraLabel::of_spine(names.iter().copied()).iter().rev().position(|name| *name == label)?
+        }
+        Structure::Disc(level) => 200 + level.from_sacrum(DiscLevel::of_spine(names.iter().copied()))?,
+    };
+    u8::try_from(number).ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spine::DiscLevel;
 
     #[test]
     fn labels_are_those_of_spider() {
-        assert_eq!(label(Structure::Vertebra(VertebraLabel::L5)), 1);
-        assert_eq!(label(Structure::Vertebra(VertebraLabel::T12)), 6);
-        assert_eq!(label(Structure::Disc(DiscLevel::L5S1)), 201);
-        assert_eq!(label(Structure::Disc(DiscLevel::T12L1)), 206);
+        assert_eq!(label(Structure::Vertebra(VertebraLabel::L5), &[]), Some(1));
+        assert_eq!(label(Structure::Vertebra(VertebraLabel::T12), &[]), Some(6));
+        assert_eq!(label(Structure::Disc(DiscLevel::L5S1), &[]), Some(201));
+        assert_eq!(label(Structure::Disc(DiscLevel::T12L1), &[]), Some(206));
+        let six = [VertebraLabel::L5, VertebraLabel::L6];
+        assert_eq!(label(Structure::Vertebra(VertebraLabel::L5), &six), Some(2));
+        assert_eq!(label(Structure::Disc(DiscLevel::L5L6), &six), Some(202));
     }
 }

@@ -1,12 +1,12 @@
 //! Grades in the columns of the SPIDER data set's `radiological_gradings.csv`.
 
 use crate::pipeline::{DiscEntry, Report};
-use crate::spine::{Grading, PerGrading};
+use crate::spine::{DiscLevel, Grading, PerGrading};
 
 const HEAD: &str = "Patient,IVD label,Modic,UP endplate,LOW endplate,Spondylolisthesis,Disc herniation,Disc narrowing,\
     Disc bulging,Pfirrman grade\n";
 
-/// CSV text of `reports`: the study UID stands for the patient, discs count from L5-S1 = 1 upwards, a reader's grade
+/// CSV text of `reports`: the study UID stands for the patient, discs count from the one above S1 = 1 upwards, a reader's grade
 /// counts before the computed one.
 ///
 /// Cells stay empty where this program does not grade: herniation, bulging, and the type of a marrow change (0 is
@@ -17,10 +17,12 @@ pub fn spider_csv<'a>(reports: impl IntoIterator<Item = &'a Report>) -> String {
     for report in reports {
         let mut discs: Vec<&DiscEntry> = report.discs.iter().collect();
         discs.sort_by_key(|disc| std::cmp::Reverse(disc.level));
+        let levels = DiscLevel::of_spine(report.vertebrae.iter().map(|vertebra| vertebra.label));
         for disc in discs {
             let Some(gradings) = &disc.gradings else { continue };
             let grades = gradings.map(|_, entry| entry.reported());
-            text.push_str(&row(&report.study_instance_uid, 6 - disc.level.index(), &grades));
+            let Some(number) = disc.level.from_sacrum(levels) else { continue };
+            text.push_str(&row(&report.study_instance_uid, number, &grades));
         }
     }
     text

@@ -6,6 +6,7 @@
 mod canvas;
 mod color_map;
 mod contact;
+mod disc_sheet;
 mod figure;
 mod overlay;
 mod overview;
@@ -19,6 +20,7 @@ mod tests;
 pub use canvas::text_width;
 pub use color_map::{COLOR_ENTRIES, ColorMap};
 pub use contact::contact_sheet;
+pub use disc_sheet::disc_sheet;
 pub use figure::{DISCLAIMER, EvidenceFigure};
 pub use overlay::{OverlayStyle, overlay};
 pub use overview::{DiscNote, key_image, study_overview};

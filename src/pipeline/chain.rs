@@ -274,6 +274,9 @@ impl Analysis {
             views: self.views,
             seconds: Some(self.seconds),
         });
+        for doubt in self.detection.doubts() {
+            report.warn(doubt.code(), doubt.to_string());
+        }
         for outcome in &self.outcomes {
             if let GradeOutcome::NotGraded { level, reason } = outcome {
                 report.warn("disc_not_graded", format!("{level} could not be graded: {reason}"));

@@ -181,9 +181,9 @@ fn centroid(corners: [DVec2; 4]) -> DVec2 {
 #[must_use]
 pub fn discs_between(vertebrae: &[Vertebra]) -> Vec<Disc> {
     let find = |label: VertebraLabel| vertebrae.iter().find(|vertebra| vertebra.label == label);
-    DiscLevel::ALL
-        .into_iter()
-        .filter_map(|level| Disc::between(level, find(level.upper())?, find(level.lower())?))
+    DiscLevel::of_spine(vertebrae.iter().map(|vertebra| vertebra.label))
+        .iter()
+        .filter_map(|level| Disc::between(*level, find(level.upper())?, find(level.lower())?))
         .collect()
 }
 
@@ -220,6 +220,10 @@ mod tests {
         assert_eq!(discs.len(), 1);
         assert_eq!(discs[0].level, DiscLevel::L4L5);
         assert_eq!(discs[0].center_voxel, [3.0, 35.0, 6.0]);
+        let six = [VertebraLabel::L5, VertebraLabel::L6, VertebraLabel::S1];
+        let six: Vec<_> = six.into_iter().enumerate().map(|(index, label)| body(label, 20.0 * index as f64)).collect();
+        let levels: Vec<_> = discs_between(&six).into_iter().map(|disc| disc.level).collect();
+        assert_eq!(levels, [DiscLevel::L5L6, DiscLevel::L6S1]);
     }
 
     #[test]

@@ -94,7 +94,8 @@ fn choice_ui<T: PartialEq + Clone>(ui: &mut Ui, salt: &str, now: &T, choices: &[
 /// Corrects the level of the selected disc.
 fn level_ui(ui: &mut Ui, selection: Selection, actions: &mut Vec<UiAction>) {
     row_ui(ui, "This disc is", "Correct a wrong level here; the other discs follow", |ui| {
-        let level = choice_ui(ui, "level", &selection.level, &DiscLevel::ALL, ToString::to_string);
+        let levels: Vec<DiscLevel> = DiscLevel::every().collect();
+        let level = choice_ui(ui, "level", &selection.level, &levels, ToString::to_string);
         if level != selection.level {
             actions.push(UiAction::RelabelDisc { from: selection.level, to: level });
         }

@@ -42,11 +42,12 @@ pub fn grade_table_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiActi
             ui.label(RichText::new(text).small().color(theme::of(ui).text_weak));
         }
     });
-    let size = vec2(ui.available_width(), HEADER_HEIGHT + ROW_HEIGHT * DiscLevel::ALL.len() as f32);
+    let levels = state.findings.levels();
+    let size = vec2(ui.available_width(), HEADER_HEIGHT + ROW_HEIGHT * levels.len() as f32);
     let (area, _) = ui.allocate_exact_size(size, Sense::hover());
     let columns = column_edges(area);
     header_ui(ui, state, area.top(), &columns);
-    for (row, level) in DiscLevel::ALL.into_iter().enumerate() {
+    for (row, level) in levels.iter().copied().enumerate() {
         let top = area.top() + HEADER_HEIGHT + ROW_HEIGHT * row as f32;
         level_ui(ui, state, level, cell_rect(&columns, 0, top), actions);
         for grading in Grading::ALL {

@@ -28,8 +28,9 @@ pub fn series_panel_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAct
         }
         ui.add_space(3.0);
     }
+    let doubts: Vec<String> = state.open_doubts().iter().map(ToString::to_string).collect();
     let series_warnings = state.loaded().map_or(&[][..], |series| &series.warnings);
-    warnings_ui(ui, &state.folder_warnings, series_warnings);
+    warnings_ui(ui, doubts.iter().chain(series_warnings).chain(&state.folder_warnings));
 }
 
 /// One series; says whether it was clicked.
@@ -64,13 +65,14 @@ fn entry_ui(ui: &mut Ui, series: &SeriesEntry, thumbnail: Option<&TextureHandle>
     response.on_hover_cursor(egui::CursorIcon::PointingHand).clicked()
 }
 
-fn warnings_ui(ui: &mut Ui, folder: &[String], series: &[String]) {
-    if folder.is_empty() && series.is_empty() {
+fn warnings_ui<'a>(ui: &mut Ui, warnings: impl Iterator<Item = &'a String>) {
+    let mut warnings = warnings.peekable();
+    if warnings.peek().is_none() {
         return;
     }
     ui.add_space(8.0);
     ui.label(RichText::new("Warnings").strong().color(theme::of(ui).warning));
-    for warning in series.iter().chain(folder) {
+    for warning in warnings {
         ui.add(Label::new(RichText::new(warning).small()).wrap());
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use eframe::egui::TextureHandle;
 
+use crate::detection::LevelDoubt;
 use crate::evaluation::iou_of_pairs;
 use crate::pipeline::{DEFAULT_PERCENTILE, DiscClasses, Review, StudySummary};
 use crate::saliency::{SaliencyMap, SaliencyMethod};
@@ -40,6 +41,8 @@ pub struct ViewerState {
     pub thumbnails: BTreeMap<usize, TextureHandle>,
     /// Oddities of the folder that the user should know.
     pub folder_warnings: Vec<String>,
+    /// Why the names of the levels, as they were found, may be wrong.
+    pub level_doubts: Vec<LevelDoubt>,
     /// Whether a folder is open or on its way.
     pub folder: Loadable<()>,
     /// The series shown.
@@ -197,6 +200,14 @@ pub struct Findings {
     pub review: Review,
 }
 
+impl Findings {
+    /// The levels of this spine, from the thorax down.
+    #[must_use]
+    pub fn levels(&self) -> &'static [DiscLevel] {
+        DiscLevel::of_spine(self.vertebrae.iter().map(|vertebra| vertebra.label))
+    }
+}
+
 /// A disc and one of its gradings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Selection {
@@ -320,10 +331,16 @@ impl ViewerState {
         Some(ShownGrade { computed, probability, edited })
     }
 
+    /// Why the names of the levels may be wrong; none once the reader corrected them.
+    #[must_use]
+    pub fn open_doubts(&self) -> &[LevelDoubt] {
+        if self.findings.vertebrae_corrected { &[] } else { &self.level_doubts }
+    }
+
     /// The classes that count of every graded disc, from the thorax down.
     #[must_use]
     pub fn final_classes(&self) -> Vec<DiscClasses> {
-        let graded = DiscLevel::ALL.into_iter().filter(|level| self.grades_of(*level).is_some());
+        let graded = self.findings.levels().iter().copied().filter(|level| self.grades_of(*level).is_some());
         let class = |level, grading| self.grade(Selection { level, grading }).map_or(0, |grade| grade.class());
         graded
             .map(|level| DiscClasses { level, classes: PerGrading::from_fn(|grading| class(level, grading)) })

@@ -55,7 +55,9 @@ impl Work for Answers {
                 let volume = if summary.rows == ROWS { volume() } else { large_volume() };
                 Ok(Event::SeriesLoaded(Arc::new(Series { summary, volume, window: None, warnings: vec![] })))
             }
-            Command::DetectDiscs { .. } => Ok(Event::DiscsDetected(Arc::new(Detection { vertebrae: spine() }))),
+            Command::DetectDiscs { .. } => {
+                Ok(Event::DiscsDetected(Arc::new(Detection { vertebrae: spine(), shifted: [0.0; 2] })))
+            }
             Command::GradeDiscs { discs, .. } => {
                 for (done, disc) in discs.iter().enumerate() {
                     self.graded.lock().expect("not poisoned").push(disc.level);

@@ -45,6 +45,9 @@ impl Code {
             DiscLevel::L3L4 => Self::sct("62551000", "L3/L4 disc"),
             DiscLevel::L4L5 => Self::sct("84020006", "L4/L5 disc"),
             DiscLevel::L5S1 => Self::sct("715056000", "L5/S1 disc"),
+            // SNOMED CT names no disc of a sixth lumbar vertebra.
+            DiscLevel::L5L6 => Self::of(PRIVATE_SCHEME, "DISC-L5-L6", "L5/L6 disc"),
+            DiscLevel::L6S1 => Self::of(PRIVATE_SCHEME, "DISC-L6-S1", "L6/S1 disc"),
         }
     }
 

@@ -60,7 +60,9 @@ pub struct DetectorTrainingConfig {
     pub checkpoint_every: usize,
     /// Shares of the kinds of scans.
     pub shares: Shares,
-    /// Number of phantoms.
+    /// Unseen phantoms that each fold is measured on, beside its held-out patients.
+    pub measured_phantoms: usize,
+    /// Number of phantoms to learn from.
     pub phantoms: usize,
     /// Seed of the first phantom; the others follow.
     pub first_phantom: u64,

@@ -1,6 +1,7 @@
 //! Cross-validation and the final network.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 use std::path::Path;
 
 use candle_core::{DType, Device, Tensor};
@@ -10,18 +11,27 @@ use serde::Serialize;
 use super::sample::LabelledSlice;
 use super::validation::{DiscCenters, ScanOutcome, Summary, evaluate_scan, stack_disc_centers, summarize};
 use super::{DetectorTrainingConfig, DetectorTrainingError, TrainingSet, train};
-use crate::detection::{DetectionError, Detector};
+use crate::detection::{Detection, DetectionError, Detector};
 use crate::model::WeightsInfo;
 use crate::model::detector::{DETECTOR_WEIGHTS, DetectorNetwork};
-use crate::phantom::Phantom;
-use crate::spine::DiscLevel;
+use crate::phantom::{Phantom, PhantomStudy};
+use crate::spine::{Disc, DiscLevel, Vertebra, discs_between};
 use crate::task::{CancelToken, Progress};
 use crate::training::optimizer::sorted;
 use crate::training::spider::{ScanCase, load_cases};
 use crate::training::split::folds_by_patient;
+use crate::volume::Volume;
 
 /// Decides the groups of patients; apart from the training seed, so that another seed is measured on the same groups.
 const SPLIT_SEED: u64 = 1;
+
+/// Seed of the first phantom that is measured on; far from those that are learned from.
+const FIRST_MEASURED_PHANTOM: u64 = 900_000;
+
+/// Kinds of scans, as the measures name them.
+const MID_SAGITTAL: &str = "t2_mid_sagittal";
+const STACK: &str = "t2_space_stack";
+const PHANTOM: &str = "phantom";
 
 /// Figures of the scans that were held out, by kind.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -43,6 +53,11 @@ pub struct MissedDiscs {
     pub discs: Vec<(DiscLevel, Option<f64>, Option<DiscLevel>)>,
     /// Why nothing was detected, if nothing was.
     pub error: Option<String>,
+    /// Kind of scan.
+    pub kind: String,
+    /// What was detected.
+    #[serde(skip)]
+    pub detection: Option<Detection>,
 }
 
 /// What training made.
@@ -76,10 +91,7 @@ pub fn train_on_phantoms(
     let variables = train(config, &set, None, &out.join("phantoms"), resume, cancel, on_progress)?;
     let detector = detector(config, &variables)?;
     let mut outcomes = Outcomes::default();
-    for case in &cases {
-        cancel.check()?;
-        outcomes.add(&detector, case, &mask_centers, cancel)?;
-    }
+    outcomes.add_cases(&detector, &cases, &mask_centers, cancel)?;
     Ok(DetectorOutcome { measured: outcomes.measured([1, 1]), variables, patients: 0, scans: 0 })
 }
 
@@ -108,10 +120,9 @@ pub fn cross_validate_and_train(
         let out = out.join(format!("fold-{fold}"));
         let variables = train(config, &set, None, &out, resume, cancel, on_progress)?;
         let detector = detector(config, &variables)?;
-        for case in held {
-            cancel.check()?;
-            outcomes.add(&detector, case, &mask_centers, cancel)?;
-        }
+        outcomes.add_cases(&detector, held, &mask_centers, cancel)?;
+        let first_seed = FIRST_MEASURED_PHANTOM + (fold * config.measured_phantoms) as u64;
+        outcomes.add_phantoms(&detector, first_seed..first_seed + config.measured_phantoms as u64, cancel)?;
         first.get_or_insert(variables);
     }
     let all: Vec<&ScanCase> = cases.iter().collect();
@@ -162,6 +173,40 @@ fn detector(config: &DetectorTrainingConfig, variables: &VarMap) -> Result<Detec
     Ok(Detector::new(network, config.network.clone(), Device::Cpu, info))
 }
 
+/// A scan with its truth.
+struct Truth<'a> {
+    name: String,
+    kind: &'static str,
+    volume: &'a Volume,
+    vertebrae: &'a [Vertebra],
+    /// Level and center `[slice, row, column]`.
+    discs: Vec<(DiscLevel, [f64; 3])>,
+}
+
+impl<'a> Truth<'a> {
+    fn of_case(case: &'a ScanCase) -> Self {
+        Self {
+            name: case.name.clone(),
+            kind: if case.volume.slices() > 1 { STACK } else { MID_SAGITTAL },
+            volume: &case.volume,
+            // A body of which only the lower endplate is in the image is no truth to compare corners with.
+            vertebrae: &case.vertebrae[usize::from(case.top_is_extrapolated)..],
+            discs: case.discs.iter().map(|disc| (disc.disc.level, disc.disc.center_voxel)).collect(),
+        }
+    }
+
+    fn of_phantom(study: &'a PhantomStudy, seed: u64) -> Self {
+        let center = |disc: Disc| (disc.level, disc.center_voxel);
+        Self {
+            name: format!("phantom_{seed}"),
+            kind: PHANTOM,
+            volume: &study.volume,
+            vertebrae: &study.vertebrae,
+            discs: discs_between(&study.vertebrae).into_iter().map(center).collect(),
+        }
+    }
+}
+
 #[derive(Default)]
 struct Outcomes {
     by_kind: BTreeMap<String, Vec<ScanOutcome>>,
@@ -169,37 +214,63 @@ struct Outcomes {
 }
 
 impl Outcomes {
-    fn add(
+    /// Measures on held-out scans of patients.
+    fn add_cases<'a>(
         &mut self,
         detector: &Detector,
-        case: &ScanCase,
+        cases: impl IntoIterator<Item = &'a ScanCase>,
         mask_centers: &DiscCenters,
         cancel: &CancelToken,
     ) -> Result<(), DetectorTrainingError> {
-        let (detection, error) = match detector.detect(&case.volume, cancel, &mut |_| {}) {
+        for case in cases {
+            let truth = Truth::of_case(case);
+            let detection = self.add(detector, &truth, cancel)?;
+            if let Some(centers) = mask_centers.get(&case.patient).filter(|_| truth.kind == STACK) {
+                let outcome = evaluate_scan(truth.volume, truth.vertebrae, centers, detection.as_ref());
+                self.by_kind.entry(format!("{STACK}_mask_centroids")).or_default().push(outcome);
+            }
+        }
+        Ok(())
+    }
+
+    /// Measures on phantoms that were not learned from.
+    fn add_phantoms(
+        &mut self,
+        detector: &Detector,
+        seeds: Range<u64>,
+        cancel: &CancelToken,
+    ) -> Result<(), DetectorTrainingError> {
+        for seed in seeds {
+            self.add(detector, &Truth::of_phantom(&Phantom::generate(seed), seed), cancel)?;
+        }
+        Ok(())
+    }
+
+    fn add(
+        &mut self,
+        detector: &Detector,
+        truth: &Truth<'_>,
+        cancel: &CancelToken,
+    ) -> Result<Option<Detection>, DetectorTrainingError> {
+        let (detection, error) = match detector.detect(truth.volume, cancel, &mut |_| {}) {
             Ok(detection) => (Some(detection), None),
             Err(DetectionError::Cancelled(cancelled)) => return Err(cancelled.into()),
             Err(DetectionError::Network(error)) => return Err(error.into()),
             Err(error) => (None, Some(error.to_string())),
         };
-        // A body of which only the lower endplate is in the image is no truth to compare corners with.
-        let truth = &case.vertebrae[usize::from(case.top_is_extrapolated)..];
-        let evaluate =
-            |centers: &[(DiscLevel, [f64; 3])]| evaluate_scan(&case.volume, truth, centers, detection.as_ref());
-        let centers: Vec<_> = case.discs.iter().map(|disc| (disc.disc.level, disc.disc.center_voxel)).collect();
-        let outcome = evaluate(&centers);
+        let outcome = evaluate_scan(truth.volume, truth.vertebrae, &truth.discs, detection.as_ref());
         let missed: Vec<_> = outcome.discs.iter().filter(|disc| !disc.is_found()).collect();
         if !missed.is_empty() {
-            let discs = missed.iter().map(|disc| (disc.level, disc.distance_mm, disc.nearest)).collect();
-            self.failures.push(MissedDiscs { scan: case.name.clone(), discs, error });
+            self.failures.push(MissedDiscs {
+                scan: truth.name.clone(),
+                kind: truth.kind.to_owned(),
+                discs: missed.iter().map(|disc| (disc.level, disc.distance_mm, disc.nearest)).collect(),
+                error,
+                detection: detection.clone(),
+            });
         }
-        let is_stack = case.volume.slices() > 1;
-        let kind = if is_stack { "t2_space_stack" } else { "t2_mid_sagittal" };
-        self.by_kind.entry(kind.to_owned()).or_default().push(outcome);
-        if let Some(centers) = mask_centers.get(&case.patient).filter(|_| is_stack) {
-            self.by_kind.entry("t2_space_stack_mask_centroids".to_owned()).or_default().push(evaluate(centers));
-        }
-        Ok(())
+        self.by_kind.entry(truth.kind.to_owned()).or_default().push(outcome);
+        Ok(detection)
     }
 
     fn measured(self, folds: [usize; 2]) -> Measured {

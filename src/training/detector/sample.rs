@@ -20,6 +20,8 @@ pub struct AugmentationConfig {
     pub rotation_degrees: f64,
     /// Smallest and largest magnification.
     pub scale: [f64; 2],
+    /// Largest stretch of the width against the height, to either side: pixel sizes in files are not always right.
+    pub stretch: f64,
     /// Largest shift of the view in each direction, mm; larger ones cut off the sacrum at times.
     pub shift_mm: f64,
     /// Standard deviation of the logarithm of the gamma exponent.
@@ -104,7 +106,9 @@ impl LabelledSlice {
         let mut within = |reach: f64| reach * (2.0 * random.random::<f64>() - 1.0);
         let shift_mm = DVec2::new(within(augmentation.shift_mm), within(augmentation.shift_mm));
         let center = (self.size_image - 1.0) / 2.0 + shift_mm / self.geometry.pixel_size_mm();
-        let frame = CanvasFrame::new(&self.geometry, [edge, edge], center, pixel_mm / scale, rotation);
+        let stretch = 1.0 + within(augmentation.stretch);
+        let frame =
+            CanvasFrame::new(&self.geometry, [edge, edge], center, pixel_mm / scale, rotation).stretched(stretch);
         let mut pixels = self.picture.sample(&frame);
         vary_intensity(&mut pixels, edge, augmentation, random);
         (pixels, self.bodies_on(&frame))
@@ -173,6 +177,7 @@ mod tests {
         AugmentationConfig {
             rotation_degrees: 15.0,
             scale: [0.8, 1.25],
+            stretch: 0.1,
             shift_mm: 10.0,
             gamma: 0.0,
             bias_field: 0.0,

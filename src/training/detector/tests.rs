@@ -18,6 +18,7 @@ fn tiny() -> DetectorTrainingConfig {
         largest_gradient: 5.0,
         checkpoint_every: 3,
         shares: Shares { mid_sagittal: 0.0, stacks: 0.0, phantoms: 1.0 },
+        measured_phantoms: 0,
         phantoms: 1,
         first_phantom: 1,
         network: DetectorConfig { channels: [8; 4], head_channels: 8, group_size: 4, pixel_mm: 2.5 },
@@ -25,6 +26,7 @@ fn tiny() -> DetectorTrainingConfig {
         augmentation: AugmentationConfig {
             rotation_degrees: 10.0,
             scale: [0.9, 1.1],
+            stretch: 0.05,
             shift_mm: 20.0,
             gamma: 0.1,
             bias_field: 0.1,

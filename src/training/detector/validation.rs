@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::DetectorTrainingError;
 use crate::detection::Detection;
-use crate::spine::{Disc, DiscLevel, Vertebra, discs_between};
+use crate::spine::{Disc, DiscLevel, Vertebra, VertebraLabel, discs_between};
 use crate::volume::{Volume, VolumeGeometry};
 
 /// A disc counts as found when a disc of its level lies this near, mm.
@@ -42,6 +42,18 @@ pub struct ScanOutcome {
     pub corner_errors_mm: Vec<f64>,
     /// Detected bodies whose center lies in no labelled body.
     pub false_vertebrae: usize,
+    /// Confidence of each detected body that is a labelled one, and whether its name is right.
+    pub names: Vec<(f32, bool)>,
+    /// Whether the reader is asked to check the levels.
+    pub is_doubted: bool,
+}
+
+impl ScanOutcome {
+    /// Whether any body has a wrong name.
+    #[must_use]
+    pub fn is_misnamed(&self) -> bool {
+        self.names.iter().any(|(_, right)| !right)
+    }
 }
 
 /// Compares a detection (`None` where it failed) with the labelled bodies and disc centers of a scan.
@@ -65,7 +77,14 @@ pub fn evaluate_scan(
         }
     }
     let false_vertebrae = found.iter().filter(|body| is_false(body, truth)).count();
-    ScanOutcome { discs, corner_errors_mm, false_vertebrae }
+    let name = |body: &Vertebra| Some((body.confidence, labelled_at(body, truth)? == body.label));
+    ScanOutcome {
+        discs,
+        corner_errors_mm,
+        false_vertebrae,
+        names: found.iter().filter_map(name).collect(),
+        is_doubted: detection.is_some_and(|detection| !detection.doubts().is_empty()),
+    }
 }
 
 fn disc_outcome(geometry: &VolumeGeometry, level: DiscLevel, center: [f64; 3], found: &[Disc]) -> DiscOutcome {
@@ -80,7 +99,7 @@ fn disc_outcome(geometry: &VolumeGeometry, level: DiscLevel, center: [f64; 3], f
 }
 
 fn corner_errors(geometry: &VolumeGeometry, truth: &Vertebra, found: &Vertebra) -> Vec<f64> {
-    let seen = if truth.label == crate::spine::VertebraLabel::S1 { 2 } else { 4 };
+    let seen = if truth.label == VertebraLabel::S1 { 2 } else { 4 };
     let mut errors = Vec::new();
     for outline in &truth.outlines {
         let Some(corners) = found.corners_at(outline.slice as f64) else { continue };
@@ -96,6 +115,14 @@ fn is_false(body: &Vertebra, truth: &[Vertebra]) -> bool {
     let outlines: Vec<_> = truth.iter().filter_map(|other| other.corners_at(slice)).collect();
     let above_all = outlines.first().is_none_or(|top| center.y < top.sa.y.max(top.sp.y));
     !above_all && !outlines.iter().any(|corners| corners.contains(center))
+}
+
+/// True name of the body in which the center of `body` lies, of S1 that of the nearest upper endplate.
+fn labelled_at(body: &Vertebra, truth: &[Vertebra]) -> Option<VertebraLabel> {
+    let slice = body.center_slice();
+    let center = body.corners_at(slice)?.center();
+    let holds = |other: &&Vertebra| other.corners_at(slice).is_some_and(|corners| corners.contains(center));
+    truth.iter().find(holds).map(|other| other.label)
 }
 
 /// Disc centers `[slice, row, column]` by patient.
@@ -159,6 +186,14 @@ pub struct Summary {
     pub corner_95_mm: f64,
     /// Detected bodies that are none, per scan.
     pub false_vertebrae_per_scan: f64,
+    /// Share of the labelled bodies that were found and have the right name.
+    pub names_right: f64,
+    /// Mean confidence of the same bodies: equal to the share where confidence is honest.
+    pub mean_confidence: f64,
+    /// Scans with a wrong name, and how many of them ask the reader to check the levels.
+    pub misnamed_scans: [usize; 2],
+    /// Scans without a wrong name that ask nevertheless.
+    pub doubted_without_reason: usize,
 }
 
 /// Figures over the outcomes of many scans.
@@ -173,6 +208,9 @@ pub fn summarize(outcomes: &[ScanOutcome]) -> Summary {
     let percentile = |sorted: &[f64], share: f64| {
         sorted.get(((sorted.len() as f64 - 1.0).max(0.0) * share).round() as usize).copied().unwrap_or(f64::NAN)
     };
+    let names: Vec<(f32, bool)> = outcomes.iter().flat_map(|outcome| outcome.names.iter().copied()).collect();
+    let per_name = |sum: f64| sum / names.len().max(1) as f64;
+    let misnamed = || outcomes.iter().filter(|outcome| outcome.is_misnamed());
     let wrong = |disc: &&&DiscOutcome| disc.nearest.is_some_and(|level| level != disc.level);
     Summary {
         scans: outcomes.len(),
@@ -185,13 +223,17 @@ pub fn summarize(outcomes: &[ScanOutcome]) -> Summary {
         corner_95_mm: percentile(&corners, 0.95),
         false_vertebrae_per_scan: outcomes.iter().map(|outcome| outcome.false_vertebrae).sum::<usize>() as f64
             / outcomes.len().max(1) as f64,
+        names_right: per_name(names.iter().filter(|(_, right)| *right).count() as f64),
+        mean_confidence: per_name(names.iter().map(|(confidence, _)| f64::from(*confidence)).sum()),
+        misnamed_scans: [misnamed().count(), misnamed().filter(|outcome| outcome.is_doubted).count()],
+        doubted_without_reason: outcomes.iter().filter(|outcome| outcome.is_doubted && !outcome.is_misnamed()).count(),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spine::{Corners, VertebraLabel, VertebraOutline};
+    use crate::spine::{Corners, VertebraOutline};
     use glam::{DVec2, DVec3};
 
     fn volume() -> Volume {
@@ -212,7 +254,7 @@ mod tests {
     fn outcome(found: &[VertebraLabel], shift: f64) -> ScanOutcome {
         let truth = spine(&[VertebraLabel::L2, VertebraLabel::L3, VertebraLabel::L4], 0.0);
         let discs: Vec<_> = discs_between(&truth).into_iter().map(|disc| (disc.level, disc.center_voxel)).collect();
-        let detection = Detection { vertebrae: spine(found, shift) };
+        let detection = Detection { vertebrae: spine(found, shift), shifted: [0.0; 2] };
         evaluate_scan(&volume(), &truth, &discs, Some(&detection))
     }
 
@@ -221,12 +263,14 @@ mod tests {
         let summary = summarize(&[outcome(&[VertebraLabel::L2, VertebraLabel::L3, VertebraLabel::L4], 0.0)]);
         assert_eq!((summary.discs, summary.found, summary.wrong_level), (2, 1.0, 0.0));
         assert_eq!((summary.corner_95_mm, summary.false_vertebrae_per_scan), (0.0, 0.0));
+        assert_eq!((summary.names_right, summary.misnamed_scans, summary.doubted_without_reason), (1.0, [0, 0], 1));
     }
 
     #[test]
     fn shifted_levels_count_as_wrong_and_far_discs_as_missed() {
         let shifted = summarize(&[outcome(&[VertebraLabel::L1, VertebraLabel::L2, VertebraLabel::L3], 0.0)]);
         assert_eq!((shifted.found, shifted.wrong_level), (0.0, 1.0));
+        assert_eq!((shifted.names_right, shifted.mean_confidence, shifted.misnamed_scans), (0.0, 1.0, [1, 1]));
         let far = summarize(&[outcome(&[VertebraLabel::L2, VertebraLabel::L3, VertebraLabel::L4], 7.0)]);
         assert_eq!((far.found, far.wrong_level, far.median_distance_mm), (0.0, 0.0, 7.0));
     }

@@ -181,10 +181,10 @@ fn selected_value(scene: &Scene) -> Option<String> {
     measurement.value(scene.series.frame().pixel_size_mm).map(|value| value.to_string())
 }
 
-/// "This disc is …": the six levels.
+/// "This disc is …": all levels, those of a sixth lumbar vertebra last.
 pub fn relabel_menu_ui(ui: &mut Ui, from: DiscLevel, actions: &mut Vec<UiAction>) {
     ui.label(egui::RichText::new(format!("{from}: this disc is …")).strong());
-    for to in DiscLevel::ALL {
+    for to in DiscLevel::every() {
         if ui.selectable_label(to == from, to.to_string()).clicked() {
             if to != from {
                 actions.push(UiAction::RelabelDisc { from, to });
