@@ -13,7 +13,9 @@ use crate::pipeline::prepare_demo;
 use crate::spine::{DiscLevel, Grading};
 use crate::task::{CancelToken, Progress};
 use crate::training::manifest::DataManifest;
-use crate::training::realism::{Comparison, Measures, compare, measure_case, measure_phantom, middle_slice};
+use crate::training::realism::{
+    Comparison, Measures, compare, is_for_tuning, mean_distance, measure_case, measure_phantom, middle_slice,
+};
 use crate::training::spider::ScanCase;
 
 /// Scans in a row of the contact sheet.
@@ -96,28 +98,37 @@ fn write_sheet(file: &Path, studies: &[(u64, PhantomStudy)], patients: &[ScanCas
 }
 
 fn print_comparison(studies: &[(u64, PhantomStudy)], patients: &[ScanCase], console: Console) {
-    let (mut phantoms, mut real) = (Measures::new(), Measures::new());
+    let mut phantoms = Measures::new();
     for (_, study) in studies {
         measure_phantom(study, &mut phantoms);
     }
-    for case in patients {
-        measure_case(case, &mut real);
-    }
-    let rows = compare(&phantoms, &real);
+    let compared = |tuning: bool| {
+        let mut real = Measures::new();
+        for case in patients.iter().filter(|case| is_for_tuning(case.patient) == tuning) {
+            measure_case(case, &mut real);
+        }
+        compare(&phantoms, &real)
+    };
+    let tuned = compared(true);
     console.say(&format!(
-        "{:<34}{:>7}{:>20}{:>7}{:>20}{:>6}",
+        "{:<40}{:>7}{:>20}{:>7}{:>20}{:>6}",
         "against marrow; 10 50 90 %", "n", "phantoms", "n", "patients", "KS"
     ));
-    for Comparison { name, counts, phantoms, patients, distance } in &rows {
+    for Comparison { name, counts, phantoms, patients, distance } in &tuned {
         let three = |values: &[f64; 3]| values.map(|value| format!("{value:.2}")).join(" ");
         console.say(&format!(
-            "{name:<34}{:>7}{:>20}{:>7}{:>20}{distance:>6.2}",
+            "{name:<40}{:>7}{:>20}{:>7}{:>20}{distance:>6.2}",
             counts[0],
             three(phantoms),
             counts[1],
             three(patients)
         ));
     }
-    let mean = rows.iter().map(|row| row.distance).sum::<f64>() / rows.len().max(1) as f64;
-    console.say(&format!("mean Kolmogorov-Smirnov distance {mean:.2} (0: as patients' scans, 1: nothing in common)"));
+    console.say("Mean Kolmogorov-Smirnov distance (0: as patients' scans, 1: nothing in common):");
+    for (patients, rows) in [("even numbers, which phantoms were tuned to", tuned), ("odd numbers", compared(false))] {
+        for kind in ["TSE", "SPACE"] {
+            let rows: Vec<_> = rows.iter().filter(|row| row.name.starts_with(kind)).cloned().collect();
+            console.say(&format!("{kind:<6} {:.3} patients of {patients}", mean_distance(&rows)));
+        }
+    }
 }

@@ -36,6 +36,8 @@ pub struct SeriesHeader {
     pub bits_stored: u16,
     /// Display window; by percentiles where absent.
     pub window: Option<WindowLevel>,
+    /// Instance number of the first slice: more than 1 for a further stack of the same series.
+    pub first_instance: usize,
 }
 
 impl SeriesHeader {
@@ -61,12 +63,13 @@ impl SeriesHeader {
             is_three_dimensional: false,
             bits_stored: 16,
             window: None,
+            first_instance: 1,
         }
     }
 }
 
-/// Writes `volume` into `folder` as `IM0001.dcm`, … in slice order (explicit little endian, 16-bit unsigned) and
-/// returns the paths. Voxels are rounded to whole numbers; such volumes read back bit for bit.
+/// Writes `volume` into `folder` as `IM0001.dcm`, … in slice order (explicit little endian, 16-bit unsigned), counting
+/// from [`SeriesHeader::first_instance`], and returns the paths. Voxels are rounded to whole numbers; such volumes read back bit for bit.
 ///
 /// # Errors
 /// [`DicomError::Unwritable`] if a voxel is not within 0..=65535 or a side exceeds 65535 pixels;
@@ -84,10 +87,11 @@ pub fn write_series(folder: &Path, volume: &Volume, header: &SeriesHeader) -> Re
     let common = common_elements(volume, header, size);
     let mut paths = Vec::with_capacity(volume.slices());
     for slice in 0..volume.slices() {
-        let path = folder.join(format!("IM{:04}.dcm", slice + 1));
+        let instance = header.first_instance + slice;
+        let path = folder.join(format!("IM{instance:04}.dcm"));
         let mut object = common.clone();
-        let instance_uid = uid(header, &format!("series {} slice {slice}", header.series_number));
-        put_slice(&mut object, volume, slice, &instance_uid);
+        let instance_uid = uid(header, &format!("series {} slice {}", header.series_number, instance - 1));
+        put_slice(&mut object, volume, slice, instance, &instance_uid);
         let meta = FileMetaTableBuilder::new()
             .transfer_syntax(uids::EXPLICIT_VR_LITTLE_ENDIAN)
             .media_storage_sop_class_uid(uids::MR_IMAGE_STORAGE)
@@ -185,13 +189,13 @@ fn common_elements(volume: &Volume, header: &SeriesHeader, (rows, columns): (u16
 }
 
 /// The elements of one slice.
-fn put_slice(object: &mut InMemDicomObject, volume: &Volume, slice: usize, instance_uid: &str) {
+fn put_slice(object: &mut InMemDicomObject, volume: &Volume, slice: usize, instance: usize, instance_uid: &str) {
     let origin = volume.geometry().slice_origins_lps()[slice];
     let mut put = |tag: Tag, vr: VR, value: PrimitiveValue| {
         object.put(DataElement::new(tag, vr, value));
     };
     put(tags::SOP_INSTANCE_UID, VR::UI, instance_uid.into());
-    put(tags::INSTANCE_NUMBER, VR::IS, (slice + 1).to_string().into());
+    put(tags::INSTANCE_NUMBER, VR::IS, instance.to_string().into());
     put(tags::IMAGE_POSITION_PATIENT, VR::DS, decimals(origin).into());
     put(tags::SLICE_LOCATION, VR::DS, decimal(origin.dot(volume.geometry().normal())).into());
     let pixels = volume.slice(slice).iter().map(|value| value.round() as u16).collect();

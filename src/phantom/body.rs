@@ -12,7 +12,7 @@ use crate::spine::VertebraLabel;
 /// Radius of the body's rounded edges, mm.
 const EDGE_RADIUS: f64 = 2.0;
 /// Cortex of endplates (with their cartilage, as dark), of the other walls, and of arches, mm.
-const PLATE_CORTEX_MM: f64 = 1.3;
+const PLATE_CORTEX_MM: f64 = 1.15;
 const WALL_CORTEX_MM: f64 = 0.55;
 const ARCH_CORTEX_MM: f64 = 0.45;
 /// Share of the half width within which a body is seen well enough to outline: beyond it, partial volume blurs it away.
@@ -226,17 +226,17 @@ impl Body {
     /// cortex there.
     pub(super) fn surface(&self, local: DVec3, texture: &Texture) -> (f64, f64) {
         // Bone is not smooth: some tenths of a millimeter on bodies, more on arches.
-        let rough = || texture.at((local + self.frame.center()) / 3.0);
+        let rough = || texture.at((local + self.frame.center()) * (1.0 / 3.0));
         let arch = || {
             let distance = self.arch_distance(self.bent(local, texture));
-            if distance < 4.0 { distance + 0.8 * rough() } else { distance }
+            if distance.abs() < 2.5 { distance + 0.8 * rough() } else { distance }
         };
         // Far from the posterior wall only one of the two matters.
         if local.y > self.wall() + 8.0 {
             return (arch(), ARCH_CORTEX_MM);
         }
         let (body, cortex) = self.body_distance(local);
-        let body = if body.abs() < 4.0 { body + 0.4 * rough() } else { body };
+        let body = if body.abs() < 2.5 { body + 0.4 * rough() } else { body };
         if local.y < self.wall() - 6.0 {
             return (body, cortex);
         }
@@ -246,7 +246,7 @@ impl Body {
 
     /// Arches and processes are nobody's geometry: their parts are bent some millimeters.
     fn bent(&self, local: DVec3, texture: &Texture) -> DVec3 {
-        let at = (local + self.frame.center()) / 14.0;
+        let at = (local + self.frame.center()) * (1.0 / 14.0);
         let strength = 4.0 * smoothstep(self.wall() + 4.0, self.wall() + 16.0, local.y);
         if strength <= 0.0 {
             return local;
@@ -292,9 +292,15 @@ impl Body {
 
     fn arch_distance(&self, local: DVec3) -> f64 {
         let wall = self.wall();
-        if self.is_opened && local.y > wall + self.measures.canal_depth - 2.0 && local.x.abs() < 13.0 {
-            return f64::INFINITY;
+        if self.is_opened {
+            let removed = (local.y - wall - self.measures.canal_depth + 2.0).min(13.0 - local.x.abs());
+            return removed.max(self.whole_arch_distance(local));
         }
+        self.whole_arch_distance(local)
+    }
+
+    fn whole_arch_distance(&self, local: DVec3) -> f64 {
+        let wall = self.wall();
         let point = DVec3::new(local.x.abs(), local.y - wall, local.z);
         let (height, canal) = (self.height(), self.measures.canal_depth);
         match self.measures.arch {
@@ -347,17 +353,17 @@ impl Body {
         let point = DVec2::new(local.y, local.z);
         let at = local + self.frame.center();
         let grain = texture.grain(at, 2.6);
-        let patches = texture.at(at / 9.0);
-        let fine = texture.at(at / 0.9);
-        let uneven = (1.0 + 0.10 * grain + 0.06 * patches + 0.07 * fine).max(0.2) as f32;
+        let patches = texture.at(at * (1.0 / 9.0));
+        let fine = texture.at(at * (1.0 / 0.9));
+        let uneven = (1.0 + 0.07 * grain + 0.05 * patches + 0.07 * fine).max(0.2) as f32;
         if local.y > self.wall() + 6.0 {
             let coarse = (0.85 + 0.3 * patches + 0.2 * grain).max(0.2);
             return tissues.marrow * (uneven * (tissues.arch_marrow * coarse) as f32);
         }
         let mut signal = tissues.marrow * uneven;
         // Islands of fat, more of them in fatty marrow.
-        let island = smoothstep(0.35, 0.8, texture.at((at + DVec3::splat(31.0)) / 5.0) + 0.2 * tissues.wear);
-        signal = blend(signal, signal * 0.35 + tissues.fat * 0.6, 0.22 * island);
+        let island = smoothstep(0.35, 0.8, texture.at((at + DVec3::splat(31.0)) * (1.0 / 5.0)) + 0.2 * tissues.wear);
+        signal = blend(signal, signal * 0.35 + tissues.fat * 0.6, 0.17 * island);
         for (side, lesions) in [(&self.sides[0], &self.superior), (&self.sides[1], &self.inferior)] {
             if let Some(change) = &lesions.marrow {
                 let along = side.position(point);
@@ -382,6 +388,12 @@ impl Body {
         // The basivertebral vein enters the middle of the posterior wall.
         let vein = DVec3::new(local.x / 3.0, (local.y - self.wall()) / 7.0, (point.y - self.sides[3].middle.y) / 1.8);
         blend(signal, signal + water(0.2), smoothstep(1.2, 0.4, vein.length() + 0.3 * patches))
+    }
+
+    /// How far the distance to the surface can jump, mm: the deepest dent.
+    pub(super) fn slack_mm(&self) -> f64 {
+        let notches = self.superior.notches.iter().chain(&self.inferior.notches);
+        notches.map(|notch| notch.depth).fold(0.0, f64::max)
     }
 
     /// Box in own coordinates that holds body and posterior elements.

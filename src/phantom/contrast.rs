@@ -1,6 +1,9 @@
 //! Signal: what a point sends, by source, and how a sequence weighs the sources.
 
-use glam::{Vec3, Vec3A};
+use glam::Vec3A;
+use rand::Rng;
+
+use super::parameters::ScannerParameters;
 
 /// Signal of a point by its source: free fluid, other water (soft tissue) and fat. Their sum is the signal on T2 TSE,
 /// cerebrospinal fluid being 1.
@@ -36,23 +39,40 @@ pub(super) fn blend(a: Signal, b: Signal, t: f64) -> Signal {
     a + (b - a) * t as f32
 }
 
-/// Weights of the sources in a kind of sequence.
+/// Weights of the sources in a series.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Contrast {
-    water: Vec3,
+    /// Of free fluid and of soft tissue.
+    water: [f32; 2],
     fat: f32,
+    /// Effective echo time against the usual one: free water of signal s sends s to this power, as exp(-TE / T2) does.
+    echo: f32,
 }
 
 impl Contrast {
-    /// Turbo spin echo, echo time about 100 ms.
-    pub(super) const T2_TSE: Self = Self { water: Vec3::new(1.0, 1.0, 0.0), fat: 1.0 };
-    /// 3-D with long trains of low flip angles: heavier T2, fat less bright.
-    pub(super) const T2_SPACE: Self = Self { water: Vec3::new(1.0, 0.72, 0.0), fat: 0.58 };
+    /// Turbo spin echo at the usual echo time.
+    pub(super) const LOCALIZER: Self = Self { water: [1.0, 1.0], fat: 1.0, echo: 1.0 };
     /// Short echo and repetition time: fat bright, soft tissue between, fluid dark.
-    pub(super) const T1: Self = Self { water: Vec3::new(0.16, 2.1, 0.0), fat: 1.15 };
+    pub(super) const T1: Self = Self { water: [0.16, 2.1], fat: 1.15, echo: 1.0 };
+
+    /// T2-weighted turbo spin echo, echo time about 100 ms.
+    pub(super) fn t2_tse(rng: &mut impl Rng, parameters: &ScannerParameters) -> Self {
+        Self { echo: parameters.echo.draw(rng) as f32, ..Self::LOCALIZER }
+    }
+
+    /// 3-D with long trains of low flip angles: heavier T2, fat less bright.
+    pub(super) fn t2_space(rng: &mut impl Rng, parameters: &ScannerParameters) -> Self {
+        let tissue = parameters.space_tissue.draw(rng) as f32;
+        Self {
+            water: [1.0, tissue],
+            fat: parameters.space_fat.draw(rng) as f32,
+            echo: parameters.space_echo.draw(rng) as f32,
+        }
+    }
 
     /// Signal of water and of fat.
     pub(super) fn apply(self, signal: Signal) -> [f32; 2] {
-        [Vec3::from(signal).dot(self.water), signal.z * self.fat]
+        let free = if self.echo == 1.0 || signal.x <= 0.0 { signal.x } else { signal.x.powf(self.echo) };
+        [free * self.water[0] + signal.y * self.water[1], signal.z * self.fat]
     }
 }

@@ -30,11 +30,11 @@ struct GradeLook {
 }
 
 const LOOKS: [GradeLook; 5] = [
-    GradeLook { nucleus: 0.53, annulus: 0.12, blur: 0.3, cleft: 0.0, unrest: 0.08 },
-    GradeLook { nucleus: 0.41, annulus: 0.1, blur: 0.34, cleft: 0.45, unrest: 0.18 },
-    GradeLook { nucleus: 0.22, annulus: 0.08, blur: 0.45, cleft: 0.3, unrest: 0.25 },
-    GradeLook { nucleus: 0.155, annulus: 0.045, blur: 0.55, cleft: 0.1, unrest: 0.5 },
-    GradeLook { nucleus: 0.12, annulus: 0.05, blur: 0.55, cleft: 0.0, unrest: 0.6 },
+    GradeLook { nucleus: 0.5, annulus: 0.09, blur: 0.42, cleft: 0.0, unrest: 0.1 },
+    GradeLook { nucleus: 0.42, annulus: 0.06, blur: 0.48, cleft: 0.45, unrest: 0.2 },
+    GradeLook { nucleus: 0.25, annulus: 0.045, blur: 0.58, cleft: 0.35, unrest: 0.3 },
+    GradeLook { nucleus: 0.165, annulus: 0.015, blur: 0.66, cleft: 0.2, unrest: 0.8 },
+    GradeLook { nucleus: 0.14, annulus: 0.015, blur: 0.66, cleft: 0.0, unrest: 1.0 },
 ];
 
 /// Which disc it is.
@@ -115,7 +115,7 @@ impl DiscBody {
             nucleus_scale: rng.random_range(0.85..1.15),
             tone,
             // Fluid in clefts lifts the brightest tenth of collapsed discs above that of grade IV.
-            cleft_fluid: if grade == 4 && rng.random_bool(0.5) { rng.random_range(0.1..0.4) } else { 0.0 },
+            cleft_fluid: if grade == 4 && rng.random_bool(0.6) { rng.random_range(0.1..0.5) } else { 0.0 },
             tear: (grade >= 2 && rng.random_bool(0.25))
                 .then(|| (rng.random_range(0.3..0.8), rng.random_range(-0.5..0.5))),
             frame,
@@ -175,9 +175,9 @@ impl DiscBody {
         // The nucleus lies a little behind the middle.
         let radius = DVec3::new(
             local.x / (0.7 * self.half_width),
-            (depth - 0.04) / 0.62,
+            (depth - 0.04) / 0.57,
             // Endplate cartilage keeps the nucleus off the bone.
-            height / 0.84,
+            height / 0.88,
         );
         // Between an ellipsoid and a box.
         let squares = radius * radius;
@@ -186,9 +186,11 @@ impl DiscBody {
         let cleft = 1.0
             - look.cleft * smoothstep(0.32, 0.05, (height + 0.1 * grain).abs()) * smoothstep(0.95, 0.5, radius.y.abs());
         let nucleus = look.nucleus * self.tone * cleft * (1.0 + look.unrest * grain)
-            + self.cleft_fluid * smoothstep(0.7, 0.3, height.abs()) * smoothstep(0.8, 0.5, radius.y.abs());
+            + self.cleft_fluid
+                * smoothstep(0.45, 0.1, (height + 0.15 * grain).abs())
+                * smoothstep(0.9, 0.4, radius.y.abs());
         // Outer fibers and longitudinal ligaments are black.
-        let annulus = mix(look.annulus, 0.05, smoothstep(0.55, 0.95, depth.abs())) * (1.0 + 0.25 * grain);
+        let annulus = mix(look.annulus, 0.03, smoothstep(0.55, 0.95, depth.abs())) * (1.0 + 0.25 * grain);
         let signal = blend(tissue(annulus), water(nucleus), inside);
         let Some((brightness, above)) = self.tear else {
             return signal;

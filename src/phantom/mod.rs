@@ -1,12 +1,14 @@
 //! Synthetic lumbar MRI: T2 sagittal studies from a seed, with exact truth.
 //!
 //! A patient is drawn (`anatomy` with `body` and `disc`, `pathology`, `surroundings` with `organs`), painted plane by
-//! plane (`scene`, `contrast`) and imaged like a clinical T2 TSE or SPACE series (`imaging`, `formation`). The `truth` is
-//! computed from the same solids that are painted. What varies, and how far, is all in `parameters`. One seed gives one
+//! plane (`scene`, `canvas`, `contrast`) and imaged like a clinical T2 TSE or SPACE series (`protocol`, `imaging`, `coil`,
+//! `formation`). The `truth` is computed from the same solids that are painted. What varies, and how far, is all in `parameters`. One seed gives one
 //! study, bit by bit, whatever the number of threads.
 
 mod anatomy;
 mod body;
+mod canvas;
+mod coil;
 mod contrast;
 mod disc;
 mod formation;
@@ -15,6 +17,7 @@ mod organs;
 mod parameters;
 mod pathology;
 mod profile;
+mod protocol;
 mod scene;
 mod solids;
 mod surroundings;
@@ -29,7 +32,7 @@ use std::collections::BTreeMap;
 use thiserror::Error;
 
 use crate::spine::{Disc, DiscLevel, Grading, PerGrading, SliceBox, Vertebra, discs_between};
-use crate::volume::Volume;
+use crate::volume::{Volume, WindowLevel};
 
 use anatomy::Spine;
 use imaging::Acquisition;
@@ -109,6 +112,8 @@ impl PhantomSettings {
 pub struct PhantomStudy {
     /// T2 sagittal volume; voxel values are whole numbers, not negative.
     pub volume: Volume,
+    /// How it was made: TSE or SPACE.
+    pub sequence: Sequence,
     /// Labelled bodies that lie wholly in the image, from the thorax down, outlined on the slices that show them well.
     pub vertebrae: Vec<Vertebra>,
     /// Grades of the six discs, as a reader says them.
@@ -128,10 +133,14 @@ pub struct PhantomSeries {
     pub sequence: Sequence,
     /// Its image.
     pub volume: Volume,
+    /// Slices in other planes, which localizers have in the same series.
+    pub other_planes: Vec<Volume>,
     /// Thickness of its slices, mm; they may lie further apart.
     pub thickness_mm: f64,
     /// Bits that its values use: 8, 12 or 16.
     pub bits: u8,
+    /// Display window that the scanner stores with it.
+    pub window: WindowLevel,
 }
 
 /// A disc of a phantom with the part of the scan around it.
@@ -184,9 +193,10 @@ impl PhantomPatient {
     pub fn study_of(&self, t2: &PhantomSeries) -> PhantomStudy {
         PhantomStudy {
             volume: t2.volume.clone(),
+            sequence: t2.sequence,
             vertebrae: truth::vertebrae(&self.scene, &self.acquisition),
             boxes: truth::boxes(&self.scene, &self.acquisition, &self.pathology),
-            grades: self.pathology.discs.iter().map(|(level, finding)| (*level, finding.grades.clone())).collect(),
+            grades: self.pathology.grades(),
             lumbar_bodies: match self.pathology.transition {
                 Transition::None => 5,
                 Transition::Sacralized => 4,
@@ -201,7 +211,7 @@ impl PhantomPatient {
         self.series(&self.acquisition)
     }
 
-    /// What else is in the study: localizers in three planes, and a T1 sagittal series of the same slices.
+    /// What else is in the study: one series of localizers in three planes, and a T1 sagittal series of the same slices.
     ///
     /// # Panics
     /// Never: geometry is valid by construction.
@@ -209,9 +219,12 @@ impl PhantomPatient {
     pub fn companions(&self) -> Vec<PhantomSeries> {
         let (mut rng, scanner) = (stream(self.seed, 6), &self.parameters.scanner);
         let localizers = self.acquisition.localizers(&mut rng, scanner).expect("axes of the patient");
-        let mut series: Vec<_> = localizers.iter().map(|localizer| self.series(localizer)).collect();
-        series.push(self.series(&self.acquisition.t1(&mut rng, scanner)));
-        series
+        let [sagittal, coronal, transverse] = localizers;
+        let localizer = PhantomSeries {
+            other_planes: vec![self.image(&coronal), self.image(&transverse)],
+            ..self.series(&sagittal)
+        };
+        vec![localizer, self.series(&self.acquisition.t1(&mut rng, scanner))]
     }
 
     /// Masks of the T2 series, `[slice, row, column]`: [`MASK_VERTEBRA`], [`MASK_DISC`], [`MASK_CANAL`], else 0.
@@ -220,23 +233,47 @@ impl PhantomPatient {
         self.acquisition.labels(&self.scene)
     }
 
-    /// One disc and the part of the T2 scan that its disc volume needs, much faster than the whole; its noise and scaling
-    /// are its own. `None` if the disc is not wholly in the image.
+    /// One disc and the part of the T2 scan that its disc volume needs, with at most `beside` slices to either side of
+    /// its middle (5 are all that a shifted disc volume shows); much faster than the whole. Its noise and scaling are its
+    /// own. `None` if the disc is not wholly in the image.
     #[must_use]
-    pub fn disc(&self, level: DiscLevel) -> Option<PhantomDisc> {
+    pub fn disc(&self, level: DiscLevel, beside: usize) -> Option<PhantomDisc> {
         let body = self.scene.spine.discs.iter().find(|disc| disc.level == Some(level))?;
-        let crop = self.acquisition.cropped(body.frame.center()).ok()?;
+        let crop = self.acquisition.cropped(body.frame.center(), beside).ok()?;
         let disc = discs_between(&truth::vertebrae(&self.scene, &crop)).into_iter().find(|disc| disc.level == level)?;
         let grades = self.pathology.discs.get(&level)?.grades.clone();
         Some(PhantomDisc { volume: self.image(&crop), disc, grades })
+    }
+
+    /// Number of slices of the T2 series.
+    #[must_use]
+    pub fn slices(&self) -> usize {
+        self.acquisition.geometry.slices()
+    }
+
+    /// Bodies as they are outlined on the T2 series, as [`PhantomStudy::vertebrae`], without any image.
+    #[must_use]
+    pub fn vertebrae(&self) -> Vec<Vertebra> {
+        truth::vertebrae(&self.scene, &self.acquisition)
+    }
+
+    /// One slice of the T2 series, much faster than the whole; its noise and scaling are its own.
+    ///
+    /// # Panics
+    /// If there is no such slice.
+    #[must_use]
+    pub fn slice(&self, slice: usize) -> Volume {
+        self.image(&self.acquisition.slices(&[slice]).expect("directions are those of the series"))
     }
 
     fn series(&self, acquisition: &Acquisition) -> PhantomSeries {
         PhantomSeries {
             sequence: acquisition.sequence,
             volume: self.image(acquisition),
+            other_planes: Vec::new(),
             thickness_mm: acquisition.thickness_mm,
             bits: acquisition.scaling.bits,
+            window: acquisition.scaling.window,
         }
     }
 
@@ -254,6 +291,12 @@ impl Phantom {
     #[must_use]
     pub fn generate(seed: u64) -> PhantomStudy {
         Self::with_settings(&PhantomSettings::new(seed))
+    }
+
+    /// Grades of the six discs of the patient that settings ask for, without any image.
+    #[must_use]
+    pub fn grades(settings: &PhantomSettings) -> BTreeMap<DiscLevel, PerGrading<u8>> {
+        pathology::draw(&mut stream(settings.seed, 0), settings).grades()
     }
 
     /// The study that settings ask for.

@@ -34,11 +34,10 @@ impl Tube {
 
     /// Signed distance to the surface.
     pub(super) fn distance(&self, point: DVec3, texture: &Texture) -> f64 {
-        let rough = capsule(point, self.from, self.to, self.radius);
-        if self.bend_mm == 0.0 || rough > 2.0 * self.bend_mm {
-            return rough;
+        if self.bend_mm == 0.0 {
+            return capsule(point, self.from, self.to, self.radius);
         }
-        let bend = |shift: f64| texture.grain(point + DVec3::splat(shift), 24.0);
+        let bend = |shift: f64| texture.at((point + DVec3::splat(shift)) * (1.0 / 18.0));
         capsule(point + DVec3::new(bend(3.0), bend(41.0), bend(83.0)) * self.bend_mm, self.from, self.to, self.radius)
     }
 
@@ -110,7 +109,6 @@ impl Belly {
         texture: &Texture,
     ) -> Signal {
         let before = station.front_y - point.y;
-        let patches = texture.grain(point, 22.0);
         let fine = texture.grain(point, 5.0);
         let fat = tissues.fat * (0.9 + 0.1 * fine) as f32;
         let inner = self.inner(point);
@@ -119,14 +117,21 @@ impl Belly {
             let wall = blend(tissues.muscle, fat, smoothstep(7.0, 9.5, -inner + 1.5 * fine));
             return if skin > 0.0 { DARK } else { blend(tissue(0.25), wall, smoothstep(-1.0, -2.0, skin)) };
         }
-        // Mesentery: fat with vessels in it (where a field crosses zero), and collapsed gut.
-        let vessel = smoothstep(0.12, 0.0, texture.at((point + DVec3::splat(19.0)) / 9.0).abs());
-        let gut = blend(tissue(0.2), water(0.45), smoothstep(-0.5, 0.7, fine));
-        let mesentery = blend(fat, gut, smoothstep(0.0, 0.35, patches + 0.2 * fine - self.mesentery));
-        let mesentery = blend(mesentery, tissue(0.15), 0.3 * vessel);
-        // Retroperitoneal fat, then the anterior ligament on the bone.
-        let streak = blend(fat, tissue(0.16), 0.55 * smoothstep(0.05, 0.5, texture.grain(point, 9.0)));
-        let bed = blend(mesentery, streak, smoothstep(16.0, 7.0, before));
+        let behind = smoothstep(16.0, 7.0, before);
+        let mut bed = DARK;
+        if behind < 1.0 {
+            // Mesentery: fat with vessels in it (where a field crosses zero), and collapsed gut.
+            let vessel = smoothstep(0.12, 0.0, texture.at((point + DVec3::splat(19.0)) * (1.0 / 9.0)).abs());
+            let gut = blend(tissue(0.1), water(0.45), smoothstep(-0.5, 0.7, fine));
+            let patches = texture.grain(point, 22.0);
+            let mesentery = blend(fat, gut, smoothstep(0.0, 0.35, patches + 0.2 * fine - self.mesentery));
+            bed = blend(mesentery, tissue(0.1), 0.2 * vessel);
+        }
+        if behind > 0.0 {
+            // Retroperitoneal fat, then the anterior ligament on the bone.
+            let streak = blend(fat, tissue(0.12), 0.75 * smoothstep(0.05, 0.5, texture.grain(point, 9.0)));
+            bed = blend(bed, streak, behind);
+        }
         let ligament = smoothstep(1.6, 0.4, before) * smoothstep(station.half_width, station.half_width - 6.0, x.abs());
         let signal = blend(bed, tissues.cortex * 1.4, 0.8 * ligament);
         // Psoas grows from L1 down and moves forward and aside; z = 0 is L3.
@@ -139,6 +144,9 @@ impl Belly {
         // Below L5 it leaves the spine, which turns backward, and goes on straight.
         let center_y = f64::midpoint(station.front_y, station.wall_y).min(self.psoas_y) - 2.0 * grown;
         let radius = DVec2::new((x.abs() - center_x) / half_width, (point.y - center_y) / half_depth).length();
+        if radius >= 1.05 {
+            return signal;
+        }
         let fibers = texture.at(DVec3::new(point.x / 3.0, point.y / 3.0, point.z / 25.0));
         let lean = tissues.muscle * (1.0 + 0.15 * fibers) as f32;
         let psoas = blend(lean, fat, 0.3 * smoothstep(0.75, 1.1, fibers + 0.3 * radius));

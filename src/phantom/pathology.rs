@@ -176,6 +176,13 @@ pub(super) struct Pathology {
     pub tarlov_mm: Option<f64>,
 }
 
+impl Pathology {
+    /// Grades of the six discs.
+    pub(super) fn grades(&self) -> BTreeMap<DiscLevel, PerGrading<u8>> {
+        self.discs.iter().map(|(level, finding)| (*level, finding.grades.clone())).collect()
+    }
+}
+
 /// Draws grades, lesions and lookalikes.
 pub(super) fn draw(rng: &mut impl Rng, settings: &PhantomSettings) -> Pathology {
     let rates = &settings.parameters.pathology;
@@ -290,7 +297,7 @@ fn quantile(chance: f64) -> f64 {
 fn lesions(rng: &mut impl Rng, grades: PerGrading<u8>, patient: &Patient) -> DiscPathology {
     let pfirrmann = usize::from(grades[Grading::Pfirrmann]) - 1;
     let (low, high) =
-        [(0.88, 1.06), (0.68, 0.82), (0.48, 0.62), (0.28, 0.42)][usize::from(grades[Grading::DiscNarrowing]) - 1];
+        [(0.88, 1.06), (0.7, 0.84), (0.54, 0.68), (0.36, 0.5)][usize::from(grades[Grading::DiscNarrowing]) - 1];
     let stenosis = grades[Grading::CentralCanalStenosis] == 1;
     let height_factor = rng.random_range(low..high);
     let slip = if grades[Grading::Spondylolisthesis] == 1 {

@@ -113,7 +113,7 @@ impl Profile {
 
     /// Measures at a height, held beyond the ends.
     pub(super) fn at(&self, z: f64) -> &Station {
-        let index = ((z - self.low_z) / STEP_MM).round().max(0.0) as usize;
+        let index = ((z - self.low_z) * (1.0 / STEP_MM) + 0.5) as usize;
         &self.stations[index.min(self.stations.len() - 1)]
     }
 

@@ -134,7 +134,7 @@ impl Surroundings {
             return DARK;
         }
         // Nothing in a body is straight.
-        let bend = |shift: f64| texture.at((point + DVec3::splat(shift)) / 11.0);
+        let bend = |shift: f64| texture.at((point + DVec3::splat(shift)) * (1.0 / 11.0));
         let point = point + DVec3::new(0.0, 1.8 * bend(0.0), 2.5 * bend(57.0));
         let station = self.profile.at(point.z);
         let x = point.x - station.x;
@@ -159,30 +159,34 @@ impl Surroundings {
         // Thin dark septa where a slow field crosses zero.
         let field = texture.at(DVec3::new(point.x / 18.0, point.y / 6.0, point.z / 20.0));
         let septum = smoothstep(0.035, 0.0, field.abs());
-        self.tissues.fat * (1.05 * (1.0 - 0.35 * septum) * (1.0 + 0.04 * texture.at(point / 3.0))) as f32
+        self.tissues.fat * (1.05 * (1.0 - 0.35 * septum) * (1.0 + 0.04 * texture.at(point * (1.0 / 3.0)))) as f32
     }
 
     /// Muscles and interspinous tissue.
     fn back(&self, point: DVec3, x: f64, behind: f64, station: &Station, texture: &Texture) -> Signal {
         let tissues = &self.tissues;
-        // Bundles run down the back, slightly forward; fat lies in streaks between them.
+        // Fat lies in streaks between the bundles of muscle.
         let across = point.y + 0.15 * point.z;
-        let bundles = texture.at(DVec3::new(point.x / 6.0, across / 4.5, point.z / 30.0));
-        let fibers = 0.6 * bundles + 0.5 * texture.at(DVec3::new(point.x / 3.0, across / 1.8, point.z / 18.0));
         let patches = texture.grain(point, 11.0);
         // Fat gathers at the laminae and further down the spine; z = 0 is L3.
         let low = smoothstep(40.0, -60.0, point.z);
-        let fatty = 1.6 * tissues.infiltration - 0.75 + 0.5 * smoothstep(10.0, 0.0, behind) + 0.45 * low;
-        let lean = tissues.muscle * (1.0 + 0.25 * fibers) as f32;
-        let muscle = blend(lean, tissues.fat * 0.85, smoothstep(0.0, 0.8, fibers + 0.5 * patches + fatty));
-        // Interspinous ligament: dark bands, fat and some fluid between.
-        let stripes = texture.grain(DVec3::new(point.x, across * 1.3 - 0.5 * point.z, point.z * 0.35), 4.0);
-        let ligament =
-            blend(tissue(0.12), tissues.fat * 0.85, smoothstep(-0.15, 0.65, stripes + 0.35 * patches + 0.3 * low));
         let midline = smoothstep(6.0, 3.0, x.abs());
-        let mut signal = blend(muscle, ligament, midline);
+        let mut signal = DARK;
+        if midline < 1.0 {
+            let fibers = fibers(point, across, texture);
+            let fatty = 1.6 * tissues.infiltration - 0.75 + 0.5 * smoothstep(10.0, 0.0, behind) + 0.45 * low;
+            let lean = tissues.muscle * (1.0 + 0.25 * fibers) as f32;
+            signal = blend(lean, tissues.fat * 0.85, smoothstep(0.0, 0.8, fibers + 0.5 * patches + fatty));
+        }
+        if midline > 0.0 {
+            // Interspinous ligament: dark bands, fat and some fluid between.
+            let stripes = texture.grain(DVec3::new(point.x, across * 1.3 - 0.5 * point.z, point.z * 0.35), 4.0);
+            let fatty = smoothstep(-0.15, 0.65, stripes + 0.35 * patches + 0.3 * low);
+            signal = blend(signal, blend(tissue(0.12), tissues.fat * 0.85, fatty), midline);
+        }
         if self.opened.iter().any(|(low, high)| (*low..*high).contains(&point.z)) {
             // Scar with some fluid in it.
+            let fibers = fibers(point, across, texture);
             let scar = blend(tissue(0.12), water(0.6), smoothstep(0.35, 0.8, patches + 0.3 * fibers));
             signal = blend(signal, scar, smoothstep(16.0, 12.0, x.abs()));
         }
@@ -204,7 +208,9 @@ impl Surroundings {
         let flavum = behind_sac * lateral.max(narrow * smoothstep(15.0, 11.0, x.abs()));
         let mut signal = blend(fat, tissues.cortex * 1.6, (0.8 * ligament).max(0.9 * flavum));
         let far = smoothstep(17.0, 23.0, x.abs());
-        signal = blend(signal, self.back(point, x, 20.0, station, texture), far);
+        if far > 0.0 {
+            signal = blend(signal, self.back(point, x, 20.0, station, texture), far);
+        }
         if half_depth < 0.8 {
             return signal;
         }
@@ -241,4 +247,10 @@ impl Surroundings {
         let radius = DVec2::new(depth / 3.6, x / 4.6).length() - taper.sqrt();
         blend(fluid, tissues.cord * (1.0 + 0.06 * streaks) as f32, smoothstep(0.14, -0.14, radius))
     }
+}
+
+/// Bundles that run down the back, slightly forward, and fibers in them.
+fn fibers(point: DVec3, across: f64, texture: &Texture) -> f64 {
+    let bundles = texture.at(DVec3::new(point.x / 6.0, across / 4.5, point.z / 30.0));
+    0.6 * bundles + 0.5 * texture.at(DVec3::new(point.x / 3.0, across / 1.8, point.z / 18.0))
 }

@@ -44,7 +44,7 @@ impl SlicePlane<'_> {
         let (low, high) = images.fold((DVec2::INFINITY, DVec2::NEG_INFINITY), |(low, high), image| {
             (low.min(image - room), high.max(image + room))
         });
-        let edge = DVec2::new(self.acquisition.columns as f64 - 0.5, self.acquisition.rows as f64 - 0.5);
+        let edge = DVec2::new(self.acquisition.columns() as f64 - 0.5, self.acquisition.rows() as f64 - 0.5);
         let (low, high) = (low.max(DVec2::splat(-0.5)), high.min(edge));
         (low.x < high.x && low.y < high.y).then(|| PixelBox::from_corners(low.into(), high.into()))
     }
@@ -75,7 +75,7 @@ fn outline(body: &Body, acquisition: &Acquisition, slice: usize) -> Option<Verte
         let at = body.visible_corners(lateral)?[index];
         *corner = plane.project(body.frame.lps(DVec3::new(lateral, at.x, at.y))).0;
     }
-    let edge = DVec2::new(acquisition.columns as f64 - 2.0, acquisition.rows as f64 - 2.0);
+    let edge = DVec2::new(acquisition.columns() as f64 - 2.0, acquisition.rows() as f64 - 2.0);
     let inside = corners.iter().all(|corner| corner.cmpge(DVec2::ONE).all() && corner.cmple(edge).all());
     inside.then_some(VertebraOutline { slice, corners: Corners::from_array(corners) })
 }

@@ -9,7 +9,7 @@ use super::{PipelineError, TruthFile};
 use crate::task::{CancelToken, Progress};
 
 /// The synthetic patient that `spinenet demo` shows.
-pub const DEMO_SEED: u64 = 4;
+pub const DEMO_SEED: u64 = 27;
 
 /// A synthetic study on disk.
 #[derive(Debug)]

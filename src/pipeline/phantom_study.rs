@@ -10,8 +10,8 @@ use crate::research::{Voxels, ras_from_voxel, write_nifti};
 use crate::task::CancelToken;
 use crate::volume::Volume;
 
-/// Writes the synthetic patient `seed` into `folder`: below `dicom` a folder for each series (three localizers, T1 and
-/// T2 sagittal), beside it `truth.json`, `truth-grades.csv`, `truth-boxes.json` and `truth-masks.nii.gz`.
+/// Writes the synthetic patient `seed` into `folder`: below `dicom` a folder for each series (localizers in three
+/// planes, T1 and T2 sagittal), beside it `truth.json`, `truth-grades.csv`, `truth-boxes.json` and `truth-masks.nii.gz`.
 ///
 /// # Errors
 /// If a file cannot be written or the work is cancelled.
@@ -22,8 +22,12 @@ pub(super) fn write_phantom(folder: &Path, seed: u64, cancel: &CancelToken) -> R
     let dicom = folder.join("dicom");
     for (index, series) in patient.companions().iter().chain([&t2]).enumerate() {
         cancel.check()?;
-        let header = header(series, seed, index as u32 + 1);
-        write_series(&dicom.join(format!("series-{}", index + 1)), &series.volume, &header)?;
+        let mut header = header(series, seed, index as u32 + 1);
+        let folder = dicom.join(format!("series-{}", index + 1));
+        for volume in std::iter::once(&series.volume).chain(&series.other_planes) {
+            write_series(&folder, volume, &header)?;
+            header.first_instance += volume.slices();
+        }
     }
     // The writer makes the UIDs; reading back also proves that the study opens and that its T2 series is chosen.
     let scan = scan_folder(&dicom, cancel, &mut |_| ())?;
@@ -50,6 +54,7 @@ fn header(series: &PhantomSeries, seed: u64, number: u32) -> SeriesHeader {
     };
     header.series_number = number;
     header.bits_stored = u16::from(series.bits);
+    header.window = Some(series.window);
     header.is_three_dimensional = series.sequence == Sequence::T2Space;
     description.clone_into(&mut header.texts.series_description);
     header.texts.repetition_time_ms = Some(repetition);

@@ -1,14 +1,15 @@
 //! How like patients' scans phantoms look: intensities, textures and shapes measured in the same places of both.
 //!
 //! All values are relative to the marrow of the nearest body, so that scaling and coil do not matter. One number per scan
-//! (or per disc where the Pfirrmann grade matters); phantoms and scans are compared by their distributions.
+//! (or per disc where the Pfirrmann grade matters); phantoms and scans are compared by their distributions, TSE with
+//! mid-sagittal slices and SPACE with stacks. Phantoms are tuned on one half of the patients and reported on the other.
 
 use std::collections::BTreeMap;
 
 use glam::DVec2;
 
 use super::spider::ScanCase;
-use crate::phantom::PhantomStudy;
+use crate::phantom::{PhantomStudy, Sequence};
 use crate::spine::{Corners, DiscLevel, Grading, Vertebra, VertebraLabel, discs_between};
 use crate::volume::Volume;
 
@@ -17,6 +18,10 @@ const BODIES: [VertebraLabel; 5] =
     [VertebraLabel::L1, VertebraLabel::L2, VertebraLabel::L3, VertebraLabel::L4, VertebraLabel::L5];
 /// Width of the window that divides slow from fine texture, mm.
 const WINDOW_MM: f64 = 5.0;
+
+/// Names of the kinds of scans.
+const TSE: &str = "TSE";
+const SPACE: &str = "SPACE";
 
 /// Values of each measure, one a scan or disc.
 pub type Measures = BTreeMap<String, Vec<f64>>;
@@ -36,6 +41,18 @@ pub struct Comparison {
     pub distance: f64,
 }
 
+/// Whether phantoms may be tuned to a patient: those of even number. The others say how well that went.
+#[must_use]
+pub fn is_for_tuning(patient: u32) -> bool {
+    patient.is_multiple_of(2)
+}
+
+/// Mean Kolmogorov–Smirnov distance of comparisons.
+#[must_use]
+pub fn mean_distance(rows: &[Comparison]) -> f64 {
+    rows.iter().map(|row| row.distance).sum::<f64>() / rows.len().max(1) as f64
+}
+
 /// Measures a patient's scan on its middle slice.
 pub fn measure_case(case: &ScanCase, into: &mut Measures) {
     let grades = case.discs.iter().filter_map(|labelled| {
@@ -43,14 +60,16 @@ pub fn measure_case(case: &ScanCase, into: &mut Measures) {
         Some((labelled.disc.level, class + 1))
     });
     let slice = middle_slice(&case.vertebrae, &case.volume);
-    measure(&case.volume, slice, &case.vertebrae, &grades.collect(), into);
+    let kind = if case.volume.slices() == 1 { TSE } else { SPACE };
+    measure(&case.volume, slice, &case.vertebrae, &grades.collect(), kind, into);
 }
 
 /// Measures a phantom on its middle slice.
 pub fn measure_phantom(study: &PhantomStudy, into: &mut Measures) {
     let grades = study.grades.iter().map(|(level, grades)| (*level, usize::from(grades[Grading::Pfirrmann])));
     let slice = middle_slice(&study.vertebrae, &study.volume);
-    measure(&study.volume, slice, &study.vertebrae, &grades.collect(), into);
+    let kind = if study.sequence == Sequence::T2Space { SPACE } else { TSE };
+    measure(&study.volume, slice, &study.vertebrae, &grades.collect(), kind, into);
 }
 
 /// The slice through the middle of the third lumbar body, or of the scan.
@@ -181,6 +200,7 @@ fn measure(
     slice: usize,
     vertebrae: &[Vertebra],
     grades: &BTreeMap<DiscLevel, usize>,
+    kind: &str,
     into: &mut Measures,
 ) {
     let reader = Reader { volume, slice, pixel: volume.geometry().pixel_size_mm() };
@@ -194,7 +214,7 @@ fn measure(
         measure_body(&reader, body, &mut scan);
     }
     for (name, values) in scan {
-        into.entry(name).or_default().push(mean(&values));
+        into.entry(format!("{kind}: {name}")).or_default().push(mean(&values));
     }
     for disc in discs_between(vertebrae) {
         let Some(grade) = grades.get(&disc.level) else { continue };
@@ -208,7 +228,7 @@ fn measure(
         let Some(values) = reader.all(&grid(quad, 0.6)).filter(|_| !marrow.is_empty()) else { continue };
         let roman = ["I", "II", "III", "IV", "V"][grade - 1];
         let mut add = |what: &str, value: f64| {
-            into.entry(format!("disc {roman}: {what}")).or_default().push(value);
+            into.entry(format!("{kind}: disc {roman}, {what}")).or_default().push(value);
         };
         add("signal, median", percentile(&values, 0.5) / mean(&marrow));
         add("signal, lowest tenth", percentile(&values, 0.1) / mean(&marrow));
@@ -287,7 +307,7 @@ mod tests {
             measure_phantom(&Phantom::generate(seed), &mut phantoms);
         }
         let rows = compare(&phantoms, &patients);
-        let row = |name: &str| rows.iter().find(|row| row.name == name).expect("measured in both");
+        let row = |name: &str| rows.iter().find(|row| row.name == format!("{TSE}: {name}")).expect("measured in both");
         for name in ["fluid", "subcutaneous fat", "marrow: slow texture", "marrow: fine texture", "endplate: darkest"] {
             let row = row(name);
             let [least, _, most] = row.patients;

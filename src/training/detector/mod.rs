@@ -7,6 +7,7 @@ mod sample;
 mod targets;
 mod validation;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fs;
 use std::io::Write;
@@ -18,6 +19,7 @@ use candle_nn::{VarBuilder, VarMap};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -32,6 +34,7 @@ use super::SpiderError;
 use super::optimizer::{AdamW, CosineSchedule, initialize, sorted};
 use crate::model::WeightsError;
 use crate::model::detector::{DetectorConfig, DetectorNetwork, Head};
+use crate::phantom::{PhantomPatient, PhantomSettings};
 use crate::task::{CancelToken, Cancelled, Progress};
 
 /// Everything that decides a training run; `assets/training/detector.toml` holds the shipped one.
@@ -62,9 +65,7 @@ pub struct DetectorTrainingConfig {
     pub shares: Shares,
     /// Unseen phantoms that each fold is measured on, beside its held-out patients.
     pub measured_phantoms: usize,
-    /// Number of phantoms to learn from.
-    pub phantoms: usize,
-    /// Seed of the first phantom; the others follow.
+    /// Seed of the first phantom; each sample shows another one.
     pub first_phantom: u64,
     /// Network size.
     pub network: DetectorConfig,
@@ -138,8 +139,14 @@ pub struct TrainingSet {
 
 struct Group {
     share: f64,
+    source: Source,
+}
+
+enum Source {
     /// Slices of each scan.
-    scans: Vec<Vec<LabelledSlice>>,
+    Scans(Vec<Vec<LabelledSlice>>),
+    /// Synthetic patients, made when they are drawn: seed of the first one, and the canvas' pixel size.
+    Phantoms { first_seed: u64, pixel_mm: f64 },
 }
 
 impl TrainingSet {
@@ -147,31 +154,40 @@ impl TrainingSet {
     pub fn add_kind(&mut self, share: f64, scans: impl Iterator<Item = Vec<LabelledSlice>>) {
         let scans: Vec<_> = scans.filter(|slices| !slices.is_empty()).collect();
         if !scans.is_empty() && share > 0.0 {
-            self.groups.push(Group { share, scans });
+            self.groups.push(Group { share, source: Source::Scans(scans) });
         }
     }
 
-    /// Number of scans.
-    #[must_use]
-    pub fn scans(&self) -> usize {
-        self.groups.iter().map(|group| group.scans.len()).sum()
+    /// Adds phantoms, another one for every sample.
+    pub fn add_phantoms(&mut self, share: f64, first_seed: u64, pixel_mm: f64) {
+        if share > 0.0 {
+            self.groups.push(Group { share, source: Source::Phantoms { first_seed, pixel_mm } });
+        }
     }
 
-    fn draw(&self, random: &mut impl Rng) -> Option<&LabelledSlice> {
+    /// A slice for the sample with a number.
+    fn draw(&self, number: u64, random: &mut impl Rng) -> Option<Cow<'_, LabelledSlice>> {
         let total: f64 = self.groups.iter().map(|group| group.share).sum();
         let mut left = total * random.random::<f64>();
         let group = self.groups.iter().find(|group| {
             left -= group.share;
             left < 0.0
         });
-        let scans = &group.or(self.groups.last())?.scans;
-        let slices = &scans[random.random_range(0..scans.len())];
-        Some(&slices[random.random_range(0..slices.len())])
+        match &group.or(self.groups.last())?.source {
+            Source::Scans(scans) => {
+                let slices = &scans[random.random_range(0..scans.len())];
+                Some(Cow::Borrowed(&slices[random.random_range(0..slices.len())]))
+            }
+            Source::Phantoms { first_seed, pixel_mm } => {
+                let patient = PhantomPatient::draw(&PhantomSettings::new(first_seed.wrapping_add(number)));
+                Some(Cow::Owned(LabelledSlice::of_phantom(&patient, *pixel_mm, random)))
+            }
+        }
     }
 }
 
-/// Trains a detector for `config.steps`, from random weights or those of `start`; the log (`log.csv`) and checkpoints go to `folder`. With `resume` it goes on from the checkpoint
-/// there, if there is one, to the same result as an uninterrupted run.
+/// Trains a detector for `config.steps`, from random weights or those of `start`; the log (`log.csv`) and checkpoints go
+/// to `folder`. With `resume` it goes on from the checkpoint there, if there is one, to the same result as an uninterrupted run.
 ///
 /// # Errors
 /// If there is no scan, the checkpoint does not fit, a file cannot be written, or the work is cancelled.
@@ -207,7 +223,7 @@ pub fn train(
         // Each step has its own stream, so that a resumed run draws what an uninterrupted one would have.
         let mut random = ChaCha8Rng::seed_from_u64(config.seed);
         random.set_stream(step as u64 + 1);
-        let (input, targets) = draw_batch(config, set, &mut random)?;
+        let (input, targets) = draw_batch(config, set, step, &mut random)?;
         let output = network.forward(&input)?;
         let (parts, gradient) = loss::loss_and_gradient(&output.flatten_all()?.to_vec1::<f32>()?, &targets);
         // The sum of outputs times their (constant) gradients has exactly those gradients.
@@ -240,18 +256,21 @@ fn calm_heads(variables: &VarMap) -> candle_core::Result<()> {
 fn draw_batch(
     config: &DetectorTrainingConfig,
     set: &TrainingSet,
+    step: usize,
     random: &mut ChaCha8Rng,
 ) -> Result<(Tensor, Vec<Targets>), DetectorTrainingError> {
     let (edge, pixel_mm) = (config.edge, config.network.pixel_mm);
-    let mut pixels = Vec::with_capacity(config.batch * edge * edge);
-    let mut targets = Vec::with_capacity(config.batch);
-    for _ in 0..config.batch {
-        let slice = set.draw(random).ok_or(DetectorTrainingError::NoScans)?;
-        let (view, bodies) = slice.view(edge, pixel_mm, &config.augmentation, random);
-        pixels.extend(view);
-        targets.push(Targets::new(edge, pixel_mm, &bodies));
-    }
-    Ok((Tensor::from_vec(pixels, (config.batch, 1, edge, edge), &Device::Cpu)?, targets))
+    let seeds: Vec<u64> = (0..config.batch).map(|_| random.random()).collect();
+    let sample = |(index, seed): (usize, &u64)| {
+        let mut random = ChaCha8Rng::seed_from_u64(*seed);
+        let slice = set.draw((step * config.batch + index) as u64, &mut random)?;
+        let (view, bodies) = slice.view(edge, pixel_mm, &config.augmentation, &mut random);
+        Some((view, Targets::new(edge, pixel_mm, &bodies)))
+    };
+    let samples: Option<Vec<_>> = seeds.par_iter().enumerate().map(sample).collect();
+    let (pixels, targets): (Vec<Vec<f32>>, Vec<Targets>) =
+        samples.ok_or(DetectorTrainingError::NoScans)?.into_iter().unzip();
+    Ok((Tensor::from_vec(pixels.concat(), (config.batch, 1, edge, edge), &Device::Cpu)?, targets))
 }
 
 /// Optimizer state (`checkpoint.safetensors`) and what it belongs to (`checkpoint.json`).

@@ -68,8 +68,8 @@ fn metadata(config: &DetectorTrainingConfig, outcome: &DetectorOutcome, command:
         }),
         training: Training {
             data: format!(
-                "{} scans of {} patients of SPIDER, {} synthetic studies",
-                outcome.scans, outcome.patients, config.phantoms
+                "{} scans of {} patients of SPIDER, and a fresh synthetic study for each sample that shows none of them",
+                outcome.scans, outcome.patients
             ),
             seed: config.seed,
             command: command.to_owned(),

@@ -87,7 +87,7 @@ pub fn train_on_phantoms(
 ) -> Result<DetectorOutcome, DetectorTrainingError> {
     let cases = load_cases(folder)?;
     let mask_centers = stack_disc_centers(folder)?;
-    let set = training_set(config, &[], cancel)?;
+    let set = training_set(config, &[]);
     let variables = train(config, &set, None, &out.join("phantoms"), resume, cancel, on_progress)?;
     let detector = detector(config, &variables)?;
     let mut outcomes = Outcomes::default();
@@ -116,7 +116,7 @@ pub fn cross_validate_and_train(
     let mut first = None;
     for (fold, held_out) in folds.iter().enumerate().take(config.measured_folds) {
         let (held, learned): (Vec<_>, Vec<_>) = cases.iter().partition(|case| held_out.contains(&case.patient));
-        let set = training_set(config, &learned, cancel)?;
+        let set = training_set(config, &learned);
         let out = out.join(format!("fold-{fold}"));
         let variables = train(config, &set, None, &out, resume, cancel, on_progress)?;
         let detector = detector(config, &variables)?;
@@ -126,7 +126,7 @@ pub fn cross_validate_and_train(
         first.get_or_insert(variables);
     }
     let all: Vec<&ScanCase> = cases.iter().collect();
-    let set = training_set(config, &all, cancel)?;
+    let set = training_set(config, &all);
     let mut config_all = DetectorTrainingConfig { steps: config.final_steps, ..config.clone() };
     if first.is_some() {
         // A trained network is refined, not shaken up.
@@ -138,11 +138,7 @@ pub fn cross_validate_and_train(
     Ok(DetectorOutcome { measured, variables, patients, scans: cases.len() })
 }
 
-fn training_set(
-    config: &DetectorTrainingConfig,
-    cases: &[&ScanCase],
-    cancel: &CancelToken,
-) -> Result<TrainingSet, DetectorTrainingError> {
+fn training_set(config: &DetectorTrainingConfig, cases: &[&ScanCase]) -> TrainingSet {
     let pixel_mm = config.network.pixel_mm;
     let kind = |stack: bool| {
         cases
@@ -153,14 +149,8 @@ fn training_set(
     let mut set = TrainingSet::default();
     set.add_kind(config.shares.mid_sagittal, kind(false));
     set.add_kind(config.shares.stacks, kind(true));
-    let mut phantoms = Vec::new();
-    for index in 0..config.phantoms {
-        cancel.check()?;
-        let study = Phantom::generate(config.first_phantom + index as u64);
-        phantoms.push(LabelledSlice::of_phantom(&study, pixel_mm));
-    }
-    set.add_kind(config.shares.phantoms, phantoms.into_iter());
-    Ok(set)
+    set.add_phantoms(config.shares.phantoms, config.first_phantom, pixel_mm);
+    set
 }
 
 /// A detector of the network in its present state.

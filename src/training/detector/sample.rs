@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::targets::CanvasBody;
 use crate::detection::canvas::{CanvasFrame, SlicePicture};
-use crate::phantom::PhantomStudy;
+use crate::phantom::PhantomPatient;
 use crate::spine::{Vertebra, VertebraLabel};
 use crate::training::optimizer::normal;
 use crate::training::spider::ScanCase;
@@ -37,6 +37,7 @@ pub struct AugmentationConfig {
 }
 
 /// A slice with the bodies seen on it, in image pixels.
+#[derive(Clone)]
 pub struct LabelledSlice {
     picture: SlicePicture,
     geometry: VolumeGeometry,
@@ -72,24 +73,26 @@ impl LabelledSlice {
         (0..case.volume.slices()).map(slice).collect()
     }
 
-    /// Slices of a phantom: those on which every body is outlined, and those far enough to the side to show none.
-    /// Between them partial volume leaves open what there is to find.
-    #[must_use]
-    pub fn of_phantom(study: &PhantomStudy, pixel_mm: f64) -> Vec<Self> {
+    /// A slice of a phantom: one on which every body is outlined, or one far enough to the side to show none. Between them
+    /// partial volume leaves open what there is to find.
+    pub fn of_phantom(patient: &PhantomPatient, pixel_mm: f64, random: &mut impl Rng) -> Self {
+        let vertebrae = patient.vertebrae();
         let outlined = |body: &Vertebra, slice: usize| body.outlines.iter().any(|outline| outline.slice == slice);
         let near = |body: &Vertebra, slice: usize| body.outlines.iter().any(|o| o.slice.abs_diff(slice) < 2);
-        (0..study.volume.slices())
-            .filter_map(|slice| {
-                let bodies: &[Vertebra] = if study.vertebrae.iter().all(|body| outlined(body, slice)) {
-                    &study.vertebrae
-                } else if study.vertebrae.iter().any(|body| near(body, slice)) {
-                    return None;
-                } else {
-                    &[]
-                };
-                Some(Self::new(&study.volume, slice, bodies, false, pixel_mm))
+        let clear: Vec<usize> = (0..patient.slices())
+            .filter(|slice| {
+                vertebrae.iter().all(|body| outlined(body, *slice)) || !vertebrae.iter().any(|body| near(body, *slice))
             })
-            .collect()
+            .collect();
+        // Middle slices show every body.
+        let slice = clear.get(random.random_range(0..clear.len().max(1))).copied().unwrap_or(patient.slices() / 2);
+        let on_slice = |mut body: Vertebra| {
+            body.outlines.retain(|outline| outline.slice == slice);
+            body.outlines.iter_mut().for_each(|outline| outline.slice = 0);
+            body
+        };
+        let bodies: Vec<Vertebra> = vertebrae.into_iter().map(on_slice).collect();
+        Self::new(&patient.slice(slice), 0, &bodies, false, pixel_mm)
     }
 
     /// A random view of `edge` × `edge` pixels: pixels and the bodies in canvas coordinates, from the thorax down.

@@ -3,7 +3,6 @@
 use std::fs;
 
 use super::*;
-use crate::phantom::Phantom;
 
 fn tiny() -> DetectorTrainingConfig {
     DetectorTrainingConfig {
@@ -19,7 +18,6 @@ fn tiny() -> DetectorTrainingConfig {
         checkpoint_every: 3,
         shares: Shares { mid_sagittal: 0.0, stacks: 0.0, phantoms: 1.0 },
         measured_phantoms: 0,
-        phantoms: 1,
         first_phantom: 1,
         network: DetectorConfig { channels: [8; 4], head_channels: 8, group_size: 4, pixel_mm: 2.5 },
         schedule: CosineSchedule { peak: 2e-3, warm_up_steps: 2 },
@@ -38,9 +36,8 @@ fn tiny() -> DetectorTrainingConfig {
 }
 
 fn phantom_set(config: &DetectorTrainingConfig) -> TrainingSet {
-    let study = Phantom::generate(config.first_phantom);
     let mut set = TrainingSet::default();
-    set.add_kind(1.0, std::iter::once(LabelledSlice::of_phantom(&study, config.network.pixel_mm)));
+    set.add_phantoms(1.0, config.first_phantom, config.network.pixel_mm);
     set
 }
 

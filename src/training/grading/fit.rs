@@ -1,5 +1,6 @@
 //! One training run: the flat stage, inflation, the 3-D stage, with a log and checkpoints.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fs;
 use std::io::Write as _;
@@ -22,13 +23,23 @@ use crate::model::grading::{Dropout, INPUT_MEAN};
 use crate::model::{GradingNetwork, Place};
 use crate::spine::{
     Grading, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, PatchAugmentation, PerGrading, WIDE_COLUMNS, WIDE_ROWS,
-    WIDE_SLICES,
+    WIDE_SLICE_MARGIN, WIDE_SLICES,
 };
 use crate::task::{CancelToken, Progress};
 use crate::training::optimizer::{AdamW, initialize, sorted};
 
-/// Discs that the mean voxel is computed from.
+/// Discs of patients and of phantoms that the mean voxel is computed from.
 const MEAN_SAMPLE: usize = 200;
+const MEAN_PHANTOMS: u64 = 60;
+
+/// A disc of an epoch.
+#[derive(Clone, Copy)]
+enum Source {
+    /// Index among the discs of patients.
+    Patient(usize),
+    /// Number of a synthetic disc.
+    Phantom(u64),
+}
 
 /// The two stages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,7 +63,7 @@ struct Checkpoint {
 /// What a run needs to know.
 pub(super) struct Run<'a> {
     pub(super) config: &'a GradingTrainingConfig,
-    /// Discs to learn from.
+    /// Discs of patients to learn from.
     pub(super) examples: Vec<&'a GradingExample>,
     /// Distinguishes runs of one configuration.
     pub(super) seed: u64,
@@ -122,14 +133,15 @@ impl Run<'_> {
     /// Mean voxel of a sample of the middle slices.
     fn set_input_mean(&self, variables: &VarMap) -> Result<(), GradingTrainingError> {
         let step = (self.examples.len() / MEAN_SAMPLE).max(1);
-        let chosen: Vec<_> = self.examples.iter().step_by(step).collect();
-        let means: Vec<f64> = chosen
-            .par_iter()
-            .map(|example| {
-                let pixels = example.flat_patch(&PatchAugmentation::NONE);
-                pixels.iter().map(|pixel| f64::from(*pixel)).sum::<f64>() / pixels.len() as f64
-            })
-            .collect();
+        let mut chosen: Vec<_> = (0..self.examples.len()).step_by(step).map(Source::Patient).collect();
+        if self.config.flat.phantom + self.config.deep.phantom > 0 {
+            chosen.extend((0..MEAN_PHANTOMS).map(Source::Phantom));
+        }
+        let mean = |source: &Source| {
+            let pixels = self.disc(*source, 0)?.flat_patch(&PatchAugmentation::NONE);
+            Ok(pixels.iter().map(|pixel| f64::from(*pixel)).sum::<f64>() / pixels.len() as f64)
+        };
+        let means = chosen.par_iter().map(mean).collect::<Result<Vec<f64>, GradingTrainingError>>()?;
         let mean = means.iter().sum::<f64>() / means.len().max(1) as f64;
         for (name, variable) in sorted(variables) {
             if name == INPUT_MEAN {
@@ -147,32 +159,30 @@ impl Run<'_> {
         on_progress: &mut dyn FnMut(Progress),
         (trunk, heads): (Trunk, Heads),
     ) -> Result<(), GradingTrainingError> {
-        let stage = match name {
-            StageName::Flat => &self.config.flat,
-            StageName::Deep => &self.config.deep,
-        };
+        let stage = self.stage(name);
         let mut optimizer = AdamW::new(variables, self.config.weight_decay, self.config.largest_gradient)?;
         let mut first_epoch = 0;
         if let Some((checkpoint, tensors)) = resumed {
             optimizer.restore(&tensors, checkpoint.steps)?;
             first_epoch = checkpoint.epochs_done;
         }
-        let weights = [false, true].map(|phantom| {
-            let of_source = |example: &&&GradingExample| (example.kind == ScanKind::Phantom) == phantom;
-            LabelWeights::of(self.examples.iter().filter(of_source).map(|example| &example.labels))
-        });
-        let steps = stage.epochs * self.epoch_order(stage, &mut self.random(name, 0)).len().div_ceil(stage.batch);
+        let weights = [
+            LabelWeights::of(self.examples.iter().map(|example| &example.labels)),
+            LabelWeights::of(&self.config.phantoms.usual_labels()),
+        ];
+        let steps = stage.epochs * self.epoch_order(name, 0, &mut self.random(name, 0)).len().div_ceil(stage.batch);
         for epoch in first_epoch..stage.epochs {
             let start = Instant::now();
             let mut random = self.random(name, epoch);
-            let order = self.epoch_order(stage, &mut random);
+            let order = self.epoch_order(name, epoch, &mut random);
             let mut sums = PerGrading::from_fn(|_| 0.0);
             let batches = order.chunks(stage.batch).count();
             for batch in order.chunks(stage.batch) {
                 self.cancel.check()?;
                 let rate = stage.schedule.rate(optimizer.steps(), steps);
-                let (input, places) = self.input(name, batch, &mut random)?;
-                let targets = self.targets(batch, &weights)?;
+                let discs = self.discs(name, batch)?;
+                let (input, places) = self.input(name, &discs, &mut random)?;
+                let targets = self.targets(&discs, &weights)?;
                 let features = features(&trunk(&input)?, places.as_deref())?;
                 let mut dropout = Dropout { rate: self.config.dropout, random: &mut random };
                 let losses = targets.loss(&heads(&features, &mut dropout)?)?;
@@ -199,22 +209,48 @@ impl Run<'_> {
         random
     }
 
-    /// Indices of the discs of an epoch in random order: of each kind as many as the stage asks for, or all.
-    fn epoch_order(&self, stage: &Stage, random: &mut ChaCha8Rng) -> Vec<usize> {
+    fn stage(&self, name: StageName) -> &Stage {
+        match name {
+            StageName::Flat => &self.config.flat,
+            StageName::Deep => &self.config.deep,
+        }
+    }
+
+    /// Discs of an epoch in random order: of each kind of patients' scans as many as the stage asks for, or all, and
+    /// phantoms that no other epoch shows.
+    fn epoch_order(&self, name: StageName, epoch: usize, random: &mut ChaCha8Rng) -> Vec<Source> {
+        let stage = self.stage(name);
         let mut order = Vec::new();
-        for (kind, wanted) in [
-            (ScanKind::MidSagittal, stage.mid_sagittal),
-            (ScanKind::Stack, stage.stack),
-            (ScanKind::Phantom, stage.phantom),
-        ] {
+        for (kind, wanted) in [(ScanKind::MidSagittal, stage.mid_sagittal), (ScanKind::Stack, stage.stack)] {
             let mut of_kind: Vec<usize> =
                 (0..self.examples.len()).filter(|index| self.examples[*index].kind == kind).collect();
             of_kind.shuffle(random);
             of_kind.truncate(wanted);
-            order.extend(of_kind);
+            order.extend(of_kind.into_iter().map(Source::Patient));
         }
+        let flat = &self.config.flat;
+        let earlier = epoch * stage.phantom + if name == StageName::Deep { flat.epochs * flat.phantom } else { 0 };
+        order.extend((earlier..earlier + stage.phantom).map(|number| Source::Phantom(number as u64)));
         order.shuffle(random);
         order
+    }
+
+    /// A disc with at most `beside` slices to either side of its middle, if it is made here.
+    fn disc(&self, source: Source, beside: usize) -> Result<Cow<'_, GradingExample>, GradingTrainingError> {
+        match source {
+            Source::Patient(index) => Ok(Cow::Borrowed(self.examples[index])),
+            Source::Phantom(number) => self.config.phantoms.disc(number, beside).map(Cow::Owned),
+        }
+    }
+
+    /// The discs of a batch; phantoms with the slices that the stage shows.
+    fn discs(&self, name: StageName, batch: &[Source]) -> Result<Vec<Cow<'_, GradingExample>>, GradingTrainingError> {
+        let shift = self.config.augmentation.shift_slices.unsigned_abs() as usize;
+        let beside = match name {
+            StageName::Flat => shift,
+            StageName::Deep => PATCH_SLICES / 2 + shift.max(WIDE_SLICE_MARGIN),
+        };
+        batch.par_iter().map(|source| self.disc(*source, beside)).collect()
     }
 
     /// Changed discs of a batch. A share of the batches shows wide volumes, and the places of the views in them: see
@@ -222,22 +258,22 @@ impl Run<'_> {
     fn input(
         &self,
         name: StageName,
-        batch: &[usize],
+        discs: &[Cow<'_, GradingExample>],
         random: &mut ChaCha8Rng,
     ) -> candle_core::Result<(Tensor, Option<Vec<Place>>)> {
         let is_wide = random.random_bool(self.config.context_share);
-        let seeds: Vec<u64> = batch.iter().map(|_| random.random()).collect();
+        let seeds: Vec<u64> = discs.iter().map(|_| random.random()).collect();
         let augmentation = &self.config.augmentation;
         let slices = match (name, is_wide) {
             (StageName::Flat, _) => 1,
             (StageName::Deep, false) => PATCH_SLICES,
             (StageName::Deep, true) => WIDE_SLICES,
         };
-        let (patches, places): (Vec<Vec<f32>>, Vec<Place>) = batch
+        let (patches, places): (Vec<Vec<f32>>, Vec<Place>) = discs
             .par_iter()
             .zip(&seeds)
-            .map(|(index, seed)| {
-                let (example, mut random) = (self.examples[*index], ChaCha8Rng::seed_from_u64(*seed));
+            .map(|(example, seed)| {
+                let mut random = ChaCha8Rng::seed_from_u64(*seed);
                 let change = augmentation.draw(&mut random);
                 let place = Place(std::array::from_fn(|_| random.random_range(0..3)));
                 let voxels = match (name, is_wide) {
@@ -260,15 +296,18 @@ impl Run<'_> {
             })
             .unzip();
         let [rows, columns] = if is_wide { [WIDE_ROWS, WIDE_COLUMNS] } else { [PATCH_ROWS, PATCH_COLUMNS] };
-        let input = Tensor::from_vec(patches.concat(), (batch.len(), slices, rows, columns), &Device::Cpu)?;
+        let input = Tensor::from_vec(patches.concat(), (discs.len(), slices, rows, columns), &Device::Cpu)?;
         Ok((input, is_wide.then_some(places)))
     }
 
-    fn targets(&self, batch: &[usize], weights: &[LabelWeights; 2]) -> candle_core::Result<BatchTargets> {
-        let discs: Vec<_> = batch
+    fn targets(
+        &self,
+        discs: &[Cow<'_, GradingExample>],
+        weights: &[LabelWeights; 2],
+    ) -> candle_core::Result<BatchTargets> {
+        let discs: Vec<_> = discs
             .iter()
-            .map(|index| {
-                let example = self.examples[*index];
+            .map(|example| {
                 let phantom = example.kind == ScanKind::Phantom;
                 let factor = if phantom { self.config.phantoms.loss_weight } else { 1.0 };
                 (&example.labels, &weights[usize::from(phantom)], factor)

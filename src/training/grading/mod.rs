@@ -5,6 +5,7 @@ mod fit;
 mod flat;
 mod loss;
 mod measure;
+mod phantoms;
 mod publish;
 mod run;
 
@@ -51,7 +52,7 @@ pub struct GradingTrainingConfig {
     pub flat: Stage,
     /// Second stage: disc volumes of nine slices.
     pub deep: Stage,
-    /// Synthetic studies mixed into training.
+    /// Synthetic discs mixed into training.
     pub phantoms: PhantomMix,
 }
 
@@ -67,19 +68,18 @@ pub struct Stage {
     pub mid_sagittal: usize,
     /// Discs of stacks per pass, at most.
     pub stack: usize,
-    /// Discs of phantoms per pass, at most.
+    /// Discs of phantoms per pass; no two passes show the same.
     pub phantom: usize,
     /// Learning rate.
     pub schedule: CosineSchedule,
 }
 
-/// Synthetic studies mixed into training; they are never measured on.
+/// Synthetic discs mixed into training, fresh ones in every epoch; they are never measured on. How many is said by each
+/// [`Stage`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PhantomMix {
-    /// Number of studies.
-    pub studies: usize,
-    /// Seed of the first study; the others follow.
+    /// Seed of the first patient; the others follow, six discs each.
     pub first_seed: u64,
     /// How much a phantom's loss counts against a patient's.
     pub loss_weight: f32,
@@ -97,6 +97,12 @@ pub enum GradingTrainingError {
     /// A disc cannot be framed.
     #[error("a training disc has no frame: {0}")]
     Frame(#[from] DiscFrameError),
+    /// No disc of a synthetic patient lies wholly in its image.
+    #[error("the synthetic patient {seed} shows no disc: choose another first_seed")]
+    NoPhantomDisc {
+        /// Seed of the patient.
+        seed: u64,
+    },
     /// A tensor operation failed.
     #[error("training failed: {0}")]
     Tensor(#[from] candle_core::Error),

@@ -48,7 +48,7 @@ fn metadata(config: &GradingTrainingConfig, outcome: &TrainingOutcome, command: 
         "cross_validation": outcome.cross_validation,
         "patients": outcome.patients,
         "discs": outcome.discs,
-        "synthetic_studies": config.phantoms.studies,
+        "synthetic_discs": config.flat.epochs * config.flat.phantom + config.deep.epochs * config.deep.phantom,
         "phantom_only_gradings": outcome.phantom_only_gradings,
         "untrained_gradings": outcome.untrained_gradings,
         "config": config,

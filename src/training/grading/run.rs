@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
 use candle_nn::VarMap;
@@ -12,11 +11,10 @@ use serde::{Deserialize, Serialize};
 use super::examples::{GradingExample, ScanKind};
 use super::fit::{Fitted, Run};
 use super::measure::{HeldOutPrediction, MeasuredRow, measure};
-use super::{GradingTrainingConfig, GradingTrainingError, PhantomMix};
+use super::{GradingTrainingConfig, GradingTrainingError};
 use crate::model::GradingNetwork;
 use crate::model::probabilities;
-use crate::phantom::{PhantomDisc, PhantomPatient, PhantomSettings};
-use crate::spine::{DiscLevel, Grading, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, PatchAugmentation, PerGrading};
+use crate::spine::{Grading, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, PatchAugmentation, PerGrading};
 use crate::task::{CancelToken, Progress};
 use crate::training::labels::DiscLabels;
 use crate::training::spider::ScanCase;
@@ -26,8 +24,6 @@ use crate::training::split::folds_by_patient;
 const PREDICTION_BATCH: usize = 8;
 /// A single slice is shown on all nine when measured.
 const REPEATED: usize = PATCH_SLICES / 2;
-/// Patient numbers of phantoms start here.
-const FIRST_PHANTOM: u32 = 1_000_000;
 
 /// What cross-validation measured, as written to `cross-validation.json` and into the metadata of the weights.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -78,7 +74,6 @@ pub fn train(
     on_progress: &mut dyn FnMut(Progress),
 ) -> Result<TrainingOutcome, GradingTrainingError> {
     let examples = GradingExample::of_cases(cases)?;
-    let phantoms = phantom_examples(&config.phantoms, cancel)?;
     let slipped = |example: &GradingExample| example.labels.gradings[Grading::Spondylolisthesis].single() == Some(1);
     let strata = examples.iter().map(|example| (example.patient, usize::from(slipped(example))));
     let folds = folds_by_patient(strata, config.folds, config.seed);
@@ -90,7 +85,7 @@ pub fn train(
     let fold_config = GradingTrainingConfig { final_network: true, ..config.clone() };
     let mut predictions = FoldPredictions { config: config.clone(), deep: Vec::new(), flat: Vec::new() };
     for (fold, held_out) in folds.iter().enumerate().take(config.folds) {
-        let split = Split { config: &fold_config, examples: &examples, phantoms: &phantoms, held_out };
+        let split = Split { config: &fold_config, examples: &examples, held_out };
         let done = split.run_fold(fold, &out.join(format!("fold-{fold}")), resume, cancel, on_progress)?;
         predictions.deep.extend(done.deep);
         predictions.flat.extend(done.flat);
@@ -105,7 +100,7 @@ pub fn train(
     let network = if config.final_network {
         // The network of all patients is the same whatever is cross-validated beside it.
         let config = &GradingTrainingConfig { folds: 0, ..config.clone() };
-        let split = Split { config, examples: &examples, phantoms: &phantoms, held_out: &[] };
+        let split = Split { config, examples: &examples, held_out: &[] };
         let Fitted { network, variables } =
             split.run(config.seed, &out.join("final"), resume, cancel).fit(&mut |_| Ok(()), on_progress)?;
         Some((network, variables))
@@ -115,7 +110,9 @@ pub fn train(
     let taught =
         |examples: &[GradingExample], grading| examples.iter().any(|example| teaches(&example.labels, grading));
     let (untaught, _): (Vec<_>, Vec<_>) = Grading::ALL.into_iter().partition(|grading| !taught(&examples, *grading));
-    let (phantom_only_gradings, untrained_gradings) = untaught.into_iter().partition(|g| taught(&phantoms, *g));
+    // Of phantoms everything is known.
+    let uses_phantoms = config.flat.phantom + config.deep.phantom > 0;
+    let (phantom_only_gradings, untrained_gradings) = untaught.into_iter().partition(|_| uses_phantoms);
     let discs = examples.len();
     Ok(TrainingOutcome { cross_validation, network, phantom_only_gradings, untrained_gradings, patients, discs })
 }
@@ -134,9 +131,8 @@ pub fn train_on_phantoms(
     on_progress: &mut dyn FnMut(Progress),
 ) -> Result<CrossValidation, GradingTrainingError> {
     let examples = GradingExample::of_cases(cases)?;
-    let phantoms = phantom_examples(&config.phantoms, cancel)?;
     let everybody: Vec<u32> = examples.iter().map(|example| example.patient).collect();
-    let split = Split { config, examples: &examples, phantoms: &phantoms, held_out: &everybody };
+    let split = Split { config, examples: &examples, held_out: &everybody };
     let done = split.run_fold(0, &out.join("phantoms"), resume, cancel, on_progress)?;
     let measured = CrossValidation { folds: 1, table: both_kinds(&done.deep), flat_table: both_kinds(&done.flat) };
     write_json(&out.join("measures.json"), &measured)?;
@@ -153,33 +149,16 @@ fn teaches(labels: &DiscLabels, grading: Grading) -> bool {
     !labels.gradings[grading].is_unknown() || (marrow && labels.either_marrow_changed)
 }
 
-/// Discs of synthetic studies, every grading known; only the part of each scan around its disc is made.
-fn phantom_examples(mix: &PhantomMix, cancel: &CancelToken) -> Result<Vec<GradingExample>, GradingTrainingError> {
-    let mut examples = Vec::new();
-    for index in 0..mix.studies {
-        let patient = PhantomPatient::draw(&PhantomSettings::new(mix.first_seed + index as u64));
-        for level in DiscLevel::ALL {
-            cancel.check()?;
-            let Some(PhantomDisc { volume, disc, grades }) = patient.disc(level) else { continue };
-            let (number, labels) = (FIRST_PHANTOM + index as u32, DiscLabels::exact(&grades));
-            examples.push(GradingExample::new(number, ScanKind::Phantom, Arc::new(volume), &disc, labels)?);
-        }
-    }
-    Ok(examples)
-}
-
 /// Discs and the patients that are left out of training.
 struct Split<'a> {
     config: &'a GradingTrainingConfig,
     examples: &'a [GradingExample],
-    phantoms: &'a [GradingExample],
     held_out: &'a [u32],
 }
 
 impl<'a> Split<'a> {
     fn run(&self, seed: u64, folder: &'a Path, resume: bool, cancel: &'a CancelToken) -> Run<'a> {
-        let kept = self.examples.iter().filter(|example| !self.held_out.contains(&example.patient));
-        let examples = kept.chain(self.phantoms).collect();
+        let examples = self.examples.iter().filter(|example| !self.held_out.contains(&example.patient)).collect();
         Run { config: self.config, examples, seed, folder, resume, cancel }
     }
 
