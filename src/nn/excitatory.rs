@@ -4,7 +4,7 @@
 #![allow(clippy::inline_always, reason = "only what is inlined into the dispatched function sees its registers")]
 
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
-use pulp::Arch;
+use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::{elements, on_cpu};
@@ -83,27 +83,60 @@ impl CustomOp2 for Forward {
         let sum = |index: usize| {
             let (sample, output) = (index / outputs, index % outputs);
             let (input, weight) = (&input[sample * inputs..][..inputs], &weight[output * inputs..][..inputs]);
-            Arch::new().dispatch(
-                #[inline(always)]
-                || positive_product(input, weight, self.0),
-            )
+            Arch::new().dispatch(PositiveProduct { input, weight, part: self.0 })
         };
         let sums: Vec<f32> = (0..samples * outputs).into_par_iter().map(sum).collect();
         Ok((CpuStorage::F32(sums), (samples, outputs).into()))
     }
 }
 
-#[inline(always)]
-fn positive_product(input: &[f32], weight: &[f32], part: WeightPart) -> f32 {
-    let ((inputs, last_inputs), (weights, last_weights)) = (input.as_chunks::<LANES>(), weight.as_chunks::<LANES>());
-    let mut lanes = [0.0_f32; LANES];
-    for (inputs, weights) in inputs.iter().zip(weights) {
-        for lane in 0..LANES {
-            lanes[lane] += inputs[lane] * part.of(weights[lane]);
+/// Sum of the products of inputs and one part of their weights.
+struct PositiveProduct<'a> {
+    input: &'a [f32],
+    weight: &'a [f32],
+    part: WeightPart,
+}
+
+impl WithSimd for PositiveProduct<'_> {
+    type Output = f32;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _simd: S) -> f32 {
+        let (inputs, last_inputs) = self.input.as_chunks::<LANES>();
+        let (weights, last_weights) = self.weight.as_chunks::<LANES>();
+        let mut lanes = [0.0_f32; LANES];
+        for (inputs, weights) in inputs.iter().zip(weights) {
+            for lane in 0..LANES {
+                lanes[lane] += inputs[lane] * self.part.of(weights[lane]);
+            }
+        }
+        let rest: f32 = last_inputs.iter().zip(last_weights).map(|(input, weight)| input * self.part.of(*weight)).sum();
+        lanes.iter().sum::<f32>() + rest
+    }
+}
+
+/// Adds to each input the outputs times one part of their weights, `weight` being the columns from `first` on.
+struct AddBack<'a> {
+    back: &'a mut [f32],
+    output: &'a [f32],
+    weight: &'a [f32],
+    inputs: usize,
+    first: usize,
+    part: WeightPart,
+}
+
+impl WithSimd for AddBack<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _simd: S) {
+        for (row, value) in self.output.iter().enumerate() {
+            let weight = &self.weight[row * self.inputs + self.first..][..self.back.len()];
+            for (back, weight) in self.back.iter_mut().zip(weight) {
+                *back += self.part.of(*weight) * value;
+            }
         }
     }
-    let rest: f32 = last_inputs.iter().zip(last_weights).map(|(input, weight)| input * part.of(*weight)).sum();
-    lanes.iter().sum::<f32>() + rest
 }
 
 struct Back(WeightPart);
@@ -119,17 +152,8 @@ impl CustomOp2 for Back {
         let mut back = vec![0.0_f32; samples * inputs];
         back.par_chunks_mut(inputs.max(1)).zip(output.par_chunks(outputs.max(1))).for_each(|(back, output)| {
             back.par_chunks_mut(CHUNK).enumerate().for_each(|(chunk, back)| {
-                Arch::new().dispatch(
-                    #[inline(always)]
-                    || {
-                        for (row, value) in output.iter().enumerate() {
-                            let weight = &weight[row * inputs + chunk * CHUNK..][..back.len()];
-                            for (back, weight) in back.iter_mut().zip(weight) {
-                                *back += self.0.of(*weight) * value;
-                            }
-                        }
-                    },
-                );
+                let (first, part) = (chunk * CHUNK, self.0);
+                Arch::new().dispatch(AddBack { back, output, weight, inputs, first, part });
             });
         });
         Ok((CpuStorage::F32(back), (samples, inputs).into()))

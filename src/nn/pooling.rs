@@ -3,7 +3,7 @@
 #![allow(clippy::inline_always, reason = "only what is inlined into the dispatched function sees its registers")]
 
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor, bail};
-use pulp::Arch;
+use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::{elements, on_cpu, stock};
@@ -83,24 +83,117 @@ impl Planes {
     fn pooled_pixels(self) -> usize {
         (self.rows / 2) * (self.columns / 2)
     }
+}
 
-    /// The two rows of each window row.
-    fn row_pairs(self, plane: &[f32]) -> impl Iterator<Item = (&[f32], &[f32])> {
-        plane.chunks_exact(2 * self.columns).map(move |rows| rows.split_at(self.columns))
-    }
+/// One plane's pooling, compiled for the registers of this processor. (A closure would not do: its body is a function of
+/// its own, compiled for the oldest processor.)
+struct PoolPlane<'a> {
+    planes: Planes,
+    input: &'a [f32],
+    pooled: &'a mut [f32],
+}
 
-    /// Adds each pooled value where `plane` has the winner of its window.
-    fn unpool(self, pooled: &[f32], plane: &[f32], routed: &mut [f32]) {
-        Arch::new().dispatch(
-            #[inline(always)]
-            || {
-                let lines = pooled.chunks_exact(self.columns / 2).zip(self.row_pairs(plane));
-                for ((pooled, (top, bottom)), routed) in lines.zip(routed.chunks_exact_mut(2 * self.columns)) {
-                    unpool_rows(top, bottom, pooled, routed.split_at_mut(self.columns));
-                }
-            },
-        );
+impl WithSimd for PoolPlane<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _simd: S) {
+        let columns = self.planes.columns;
+        for (row, pooled) in self.pooled.chunks_exact_mut(columns / 2).enumerate() {
+            let (top, bottom) = self.input[2 * row * columns..2 * (row + 1) * columns].split_at(columns);
+            let windows = top.as_chunks::<2>().0.iter().zip(bottom.as_chunks::<2>().0);
+            for (value, (top, bottom)) in pooled.iter_mut().zip(windows) {
+                *value = larger(larger(top[0], top[1]), larger(bottom[0], bottom[1]));
+            }
+        }
     }
+}
+
+/// Puts each pooled value of one plane where the first largest of its window is, and zero elsewhere; or, if it `ADDS`, adds it.
+struct UnpoolPlane<'a, const ADDS: bool> {
+    planes: Planes,
+    pooled: &'a [f32],
+    input: &'a [f32],
+    routed: &'a mut [f32],
+}
+
+impl<const ADDS: bool> WithSimd for UnpoolPlane<'_, ADDS> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _simd: S) {
+        let columns = self.planes.columns;
+        for (row, pooled) in self.pooled.chunks_exact(columns / 2).enumerate() {
+            let rows = 2 * row * columns..2 * (row + 1) * columns;
+            let (top, bottom) = self.input[rows.clone()].split_at(columns);
+            let (upper, lower) = self.routed[rows].split_at_mut(columns);
+            let (pooled, last_pooled) = pooled.as_chunks::<LANES>();
+            let (top, last_top) = top.as_chunks::<2>().0.as_chunks::<LANES>();
+            let (bottom, last_bottom) = bottom.as_chunks::<2>().0.as_chunks::<LANES>();
+            let (upper, last_upper) = upper.as_chunks_mut::<2>().0.as_chunks_mut::<LANES>();
+            let (lower, last_lower) = lower.as_chunks_mut::<2>().0.as_chunks_mut::<LANES>();
+            for block in 0..pooled.len() {
+                unpool_windows::<ADDS>(
+                    &pooled[block],
+                    &top[block],
+                    &bottom[block],
+                    &mut upper[block],
+                    &mut lower[block],
+                );
+            }
+            if !last_pooled.is_empty() {
+                let (mut routed_above, mut routed_below) = (padded(last_upper), padded(last_lower));
+                let (top, bottom) = (padded(last_top), padded(last_bottom));
+                unpool_windows::<ADDS>(&padded(last_pooled), &top, &bottom, &mut routed_above, &mut routed_below);
+                last_upper.copy_from_slice(&routed_above[..last_upper.len()]);
+                last_lower.copy_from_slice(&routed_below[..last_lower.len()]);
+            }
+        }
+    }
+}
+
+/// Windows that are worked on together.
+const LANES: usize = 8;
+
+/// The first values, filled up with zeros.
+#[inline(always)]
+fn padded<T: Copy + Default>(values: &[T]) -> [T; LANES] {
+    let mut all = [T::default(); LANES];
+    let count = values.len().min(LANES);
+    all[..count].copy_from_slice(&values[..count]);
+    all
+}
+
+/// Gives each value to the winner of its window. Masks instead of branches, and a fixed number of windows: only so does the
+/// compiler make vectors of it.
+#[inline(always)]
+fn unpool_windows<const ADDS: bool>(
+    pooled: &[f32; LANES],
+    top: &[[f32; 2]; LANES],
+    bottom: &[[f32; 2]; LANES],
+    upper: &mut [[f32; 2]; LANES],
+    lower: &mut [[f32; 2]; LANES],
+) {
+    let (mut right, mut lower_right, mut is_below) = ([0_u32; LANES], [0_u32; LANES], [0_u32; LANES]);
+    for window in 0..LANES {
+        let ([a, b], [c, d]) = (top[window], bottom[window]);
+        right[window] = wins(b, a);
+        lower_right[window] = wins(d, c);
+        is_below[window] = wins(pick(lower_right[window], d, c), pick(right[window], b, a));
+    }
+    for window in 0..LANES {
+        let (value, right, lower_right) = (pooled[window], right[window], lower_right[window]);
+        let (above, below) = (pick(!is_below[window], value, 0.0), pick(is_below[window], value, 0.0));
+        put::<ADDS>(&mut upper[window][0], pick(!right, above, 0.0));
+        put::<ADDS>(&mut upper[window][1], pick(right, above, 0.0));
+        put::<ADDS>(&mut lower[window][0], pick(!lower_right, below, 0.0));
+        put::<ADDS>(&mut lower[window][1], pick(lower_right, below, 0.0));
+    }
+}
+
+#[inline(always)]
+fn put<const ADDS: bool>(place: &mut f32, value: f32) {
+    *place = if ADDS { *place + value } else { value };
 }
 
 /// The larger value, the first of equal ones; NaN wins and stays, as in PyTorch.
@@ -109,35 +202,21 @@ fn larger(first: f32, second: f32) -> f32 {
     if second > first || second.is_nan() { second } else { first }
 }
 
-/// Largest of each window of two rows.
+/// All bits set where a value wins over what came before it: by being larger, or the first NaN.
 #[inline(always)]
-fn pool_rows(top: &[f32], bottom: &[f32], pooled: &mut [f32]) {
-    let windows = top.as_chunks::<2>().0.iter().zip(bottom.as_chunks::<2>().0);
-    for (value, (top, bottom)) in pooled.iter_mut().zip(windows) {
-        *value = larger(larger(top[0], top[1]), larger(bottom[0], bottom[1]));
-    }
+fn wins(later: f32, earlier: f32) -> u32 {
+    mask(later > earlier) | (mask(later.is_nan()) & !mask(earlier.is_nan()))
 }
 
-/// Adds each pooled value where the first largest of its window is.
 #[inline(always)]
-fn unpool_rows(top: &[f32], bottom: &[f32], pooled: &[f32], (upper, lower): (&mut [f32], &mut [f32])) {
-    // How a winner is told from what came before it: by being larger, or the first NaN.
-    let wins = |later: f32, earlier: f32| (later > earlier) | (later.is_nan() & !earlier.is_nan());
-    let pick = |wins: bool, yes: f32, no: f32| if wins { yes } else { no };
-    let columns = 2 * pooled.len();
-    let (top, bottom) = (&top[..columns], &bottom[..columns]);
-    let (upper, lower) = (&mut upper[..columns], &mut lower[..columns]);
-    // Plain indices and no branch: the compiler makes vectors of it.
-    for (window, value) in pooled.iter().enumerate() {
-        let [a, b, c, d] = [top[2 * window], top[2 * window + 1], bottom[2 * window], bottom[2 * window + 1]];
-        let (right, lower_right) = (wins(b, a), wins(d, c));
-        let is_below = wins(pick(lower_right, d, c), pick(right, b, a));
-        let (above, below) = (pick(is_below, 0.0, *value), pick(is_below, *value, 0.0));
-        upper[2 * window] += pick(right, 0.0, above);
-        upper[2 * window + 1] += pick(right, above, 0.0);
-        lower[2 * window] += pick(lower_right, 0.0, below);
-        lower[2 * window + 1] += pick(lower_right, below, 0.0);
-    }
+fn mask(condition: bool) -> u32 {
+    u32::from(condition).wrapping_neg()
+}
+
+/// `yes` where the bits of the mask are set, else `no`.
+#[inline(always)]
+fn pick(mask: u32, yes: f32, no: f32) -> f32 {
+    f32::from_bits((yes.to_bits() & mask) | (no.to_bits() & !mask))
 }
 
 struct MaxPool;
@@ -153,17 +232,7 @@ impl CustomOp1 for MaxPool {
         let shape = planes.pooled_shape(layout.dims());
         let mut output = vec![0.0; shape.iter().product()];
         let pairs = output.par_chunks_mut(planes.pooled_pixels()).zip(input.par_chunks(planes.pixels()));
-        pairs.for_each(|(pooled, plane)| {
-            Arch::new().dispatch(
-                #[inline(always)]
-                || {
-                    let lines = pooled.chunks_exact_mut(planes.columns / 2);
-                    for (pooled, (top, bottom)) in lines.zip(planes.row_pairs(plane)) {
-                        pool_rows(top, bottom, pooled);
-                    }
-                },
-            );
-        });
+        pairs.for_each(|(pooled, input)| Arch::new().dispatch(PoolPlane { planes, input, pooled }));
         Ok((CpuStorage::F32(output), shape.into()))
     }
 
@@ -202,7 +271,12 @@ impl CustomOp2 for MaxUnpool {
             for plane in (0..channels).map(|channel| first + channel * step) {
                 let pooled = &pooled[plane * planes.pooled_pixels()..][..planes.pooled_pixels()];
                 let input = &input[plane % input_planes * planes.pixels()..][..planes.pixels()];
-                planes.unpool(pooled, input, routed);
+                let routed = &mut *routed;
+                if self.sums_channels {
+                    Arch::new().dispatch(UnpoolPlane::<true> { planes, pooled, input, routed });
+                } else {
+                    Arch::new().dispatch(UnpoolPlane::<false> { planes, pooled, input, routed });
+                }
             }
         });
         Ok((CpuStorage::F32(output), shape.into()))
