@@ -84,6 +84,7 @@ fn a_phantom_study_says_what_is_true_of_it() {
     assert!(truth["discs"][0]["gradings"]["pfirrmann"].is_u64());
     assert!((4..=6).contains(&truth["lumbar_bodies"].as_u64().expect("a count")));
     assert_eq!(names(&phantom().join("dicom")).len(), 3, "localizers, T1 and T2");
+    assert_eq!(names(&phantom().join("dicom/series-1")).len(), 9, "localizers of three planes are one series");
     BoxesFile::read(&phantom().join("truth-boxes.json")).expect("valid boxes");
     let again = tempfile::tempdir().expect("a temporary folder");
     succeed(&["phantom", "--out", path(again.path()), "--seed", "4"]);

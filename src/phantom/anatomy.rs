@@ -7,8 +7,9 @@
 use glam::{DVec2, DVec3};
 use rand::Rng;
 
-use super::body::{Arch, Body, BodyMeasures, Frame};
+use super::body::{Arch, Body, BodyMeasures};
 use super::disc::{DiscBody, DiscPlace};
+use super::frame::Frame;
 use super::parameters::{BuildParameters, PhantomParameters};
 use super::pathology::{DiscPathology, Pathology, Transition};
 use super::texture::around;

@@ -3,8 +3,9 @@
 use glam::{DVec2, DVec3};
 use rand::Rng;
 
-use super::body::{Body, Frame};
+use super::body::Body;
 use super::contrast::{Signal, blend, tissue, water};
+use super::frame::Frame;
 use super::pathology::{Bulge, DiscPathology};
 use super::texture::{Texture, mix, smoothstep};
 use crate::spine::{DiscLevel, Grading};

@@ -12,6 +12,7 @@ mod coil;
 mod contrast;
 mod disc;
 mod formation;
+mod frame;
 mod imaging;
 mod organs;
 mod parameters;

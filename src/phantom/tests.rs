@@ -398,3 +398,76 @@ fn transitional_anatomy_and_lookalikes_occur() {
     assert!(counts["Lumbarized"] > 5 && counts["Sacralized"] > 5 && counts["None"] > 520, "{counts:?}");
     assert!(lookalikes.iter().all(|count| *count > 8), "{lookalikes:?}");
 }
+
+/// Mean difference of the middle slices of two studies of one patient by row, or by column, after equal scaling.
+fn differences(a: &PhantomStudy, b: &PhantomStudy, by_row: bool) -> Vec<f32> {
+    let [slices, rows, columns] = a.volume.shape();
+    let slice = |study: &PhantomStudy| {
+        let values = study.volume.slice(slices / 2).to_vec();
+        let center = values[rows / 2 * columns..(rows / 2 + 1) * columns].iter().sum::<f32>();
+        values.into_iter().map(|value| value * columns as f32 / center).collect::<Vec<f32>>()
+    };
+    let (a, b) = (slice(a), slice(b));
+    let lines = if by_row { rows } else { columns };
+    let mut sums = vec![0.0; lines];
+    for index in 0..rows * columns {
+        let line = if by_row { index / columns } else { index % columns };
+        sums[line] += (a[index] - b[index]).abs() * lines as f32 / (rows * columns) as f32;
+    }
+    sums
+}
+
+#[test]
+fn what_lies_beyond_the_field_folds_over_its_ends() {
+    for by_row in [true, false] {
+        let with = |wrapped: f64| {
+            let mut settings = plain();
+            let scanner = &mut settings.parameters.scanner;
+            (scanner.wrapped, scanner.phase_across) = (wrapped, if by_row { 0.0 } else { 1.0 });
+            scanner.oversampled_mm = Span { low: 0.0, high: 0.0 };
+            scanner.folded = Span { low: 0.9, high: 0.9 };
+            Phantom::with_settings(&settings)
+        };
+        let changed = differences(&with(0.0), &with(1.0), by_row);
+        let middle = changed[changed.len() / 2 - 10..changed.len() / 2 + 10].iter().copied().fold(0.0, f32::max);
+        let ends = changed[..4].iter().chain(&changed[changed.len() - 4..]).copied().fold(0.0, f32::max);
+        assert!(ends > 0.2 && ends > 10.0 * middle, "rows: {by_row}, ends {ends}, middle {middle}");
+    }
+}
+
+#[test]
+fn pixels_that_are_not_square_show_the_same_patient() {
+    let mut settings = plain();
+    let scanner = &mut settings.parameters.scanner;
+    (scanner.stretched, scanner.stretch) = (1.0, Span { low: 1.35, high: 1.35 });
+    let patient = PhantomPatient::draw(&settings);
+    let study = patient.study();
+    let geometry = study.volume.geometry();
+    let ratio = geometry.row_spacing_mm() / geometry.column_spacing_mm();
+    assert!((ratio - 1.35).abs() < 1e-9, "{ratio}");
+    let masks = patient.masks();
+    let [_, rows, columns] = study.volume.shape();
+    for level in DiscLevel::ALL {
+        let (slice, upper, lower) = mid_disc(&study, level);
+        let at = |place: DVec2| masks[(slice * rows + place.y.round() as usize) * columns + place.x.round() as usize];
+        assert_eq!([at(upper.center()), at(disc_middle(&upper, &lower))], [MASK_VERTEBRA, MASK_DISC], "{level}");
+        let body = |study: &PhantomStudy, corners: &Corners| {
+            ((corners.sp - corners.sa) * study.volume.geometry().pixel_size_mm()).length()
+        };
+        let (_, square, _) = mid_disc(healthy(), level);
+        let depths = [body(&study, &upper), body(healthy(), &square)];
+        assert!((depths[0] - depths[1]).abs() < 1.5, "{level}: {depths:?} mm");
+    }
+}
+
+#[test]
+fn a_slice_alone_is_a_slice_of_the_study() {
+    let patient = PhantomPatient::draw(&plain());
+    let middle = patient.slices() / 2;
+    let (alone, study) = (patient.slice(middle), healthy());
+    assert_eq!(alone.geometry().slice_origins_lps()[0], study.volume.geometry().slice_origins_lps()[middle]);
+    let pairs = alone.slice(0).iter().zip(study.volume.slice(middle)).map(|(a, b)| [f64::from(*a), f64::from(*b)]);
+    let alike = correlation(&pairs.collect::<Vec<_>>());
+    assert!(alike > 0.98, "{alike}");
+    assert_eq!(patient.vertebrae(), study.vertebrae);
+}

@@ -1,10 +1,9 @@
-//! Everything that decides how phantoms vary, in one place, each range with its source.
+//! Everything that decides how phantoms vary, in one place; `docs/phantom.md` has the sources in full.
 //!
 //! Sources named below:
 //! * *development scans*: 134 mid-sagittal T2 images and 20 T2 SPACE stacks of SPIDER (van der Graaf et al., Sci Data
 //!   11, 264, 2024), measured inside their corner landmarks; headers from its table of series, grades from its table of
 //!   970 discs of 140 patients.
-//! * *Panjabi*: Panjabi et al., Spine 17 (1992) 299, lumbar morphometry; it stands behind the table in `anatomy`.
 //! * *Konin*: Konin and Walz, AJNR 31 (2010) 1778, lumbosacral transitional vertebrae.
 //! * *de Bazelaire*: de Bazelaire et al., Radiology 230 (2004) 652, relaxation times in the abdomen at 3 T.
 //! * *Genodisc*: Jamaludin et al., Med Image Anal 41 (2017) 63, the scans of the method's paper.
