@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use candle_core::{Device, Tensor};
 use criterion::{Criterion, criterion_group, criterion_main};
-use spinenet_viewer::model::GradingConfig;
+use spinenet_viewer::model::{Dimensions, GradingConfig};
 use spinenet_viewer::nn::{
     ConvWindow, conv3d, conv3d_input_gradient, conv3d_weight_gradient, max_pool_2x2, max_unpool_2x2,
 };
@@ -28,7 +28,7 @@ fn random(shape: &[usize]) -> Tensor {
 }
 
 fn layers(criterion: &mut Criterion) {
-    let networks = [("paper", GradingConfig::paper()), ("shipped", GradingConfig::shipped())];
+    let networks = [("paper", GradingConfig::paper(Dimensions::Three)), ("shipped", GradingConfig::shipped())];
     for (network, config) in networks {
         for batch in [1, 8] {
             let mut channels = 1;

@@ -24,6 +24,9 @@ struct Scene {
 const INVERT: u32 = 1u;
 const SMOOTH: u32 = 2u;
 const GRADED: u32 = 4u;
+const CONTOUR: u32 = 8u;
+const CONTOUR_EDGE = vec2<f32>(0.9, 0.8);   // half the width of the line and of its soft edge, screen pixels
+const CONTOUR_STRENGTH: f32 = 0.8;
 
 @group(0) @binding(0) var<uniform> scene: Scene;
 @group(0) @binding(1) var colors: texture_2d<f32>;      // one color map a row
@@ -86,19 +89,35 @@ fn sample_color(screen: vec2<f32>) -> vec3<f32> {
 
 // `color` with the evidence at image position `at` drawn over it.
 fn over(color: vec3<f32>, at: vec2<f32>) -> vec3<f32> {
-    let patch_at = vec2<f32>(transform(scene.patch_column_from_image, at), transform(scene.patch_row_from_image, at));
-    let size = vec2<f32>(textureDimensions(evidence));
-    if scene.patch_layer < 0 || !contains(patch_at, size) {
+    if scene.patch_layer < 0 || !contains(patch_from_image(at), vec2<f32>(textureDimensions(evidence))) {
         return color;
     }
-    let value = bilinear(evidence, scene.patch_layer, patch_at, size);
+    let value = evidence_at(at);
+    if (scene.flags & CONTOUR) != 0u {
+        return mix(color, map_color(CONTOUR_STRENGTH), contour(at, value));
+    }
     let strength = clamp((value - scene.range_start) / scene.range_width, 0.0, 1.0);
     let rise = clamp((value - scene.threshold) / scene.soft_edge, 0.0, 1.0);
-    var cover = scene.opacity * rise * rise * (3.0 - 2.0 * rise);
-    if (scene.flags & GRADED) != 0u {
-        cover *= strength;
-    }
+    let graded = select(1.0, strength, (scene.flags & GRADED) != 0u);
+    let cover = scene.opacity * rise * rise * (3.0 - 2.0 * rise) * graded;
     return mix(color, map_color(strength), cover);
+}
+
+// Cover by the line along the threshold, from the rise of evidence over a screen pixel to the right and one down.
+fn contour(at: vec2<f32>, value: f32) -> f32 {
+    let right = vec2<f32>(scene.image_x_from_screen.x, scene.image_y_from_screen.x);
+    let down = vec2<f32>(scene.image_x_from_screen.y, scene.image_y_from_screen.y);
+    let rise = vec2<f32>(evidence_at(at + right) - evidence_at(at - right), evidence_at(at + down) - evidence_at(at - down));
+    let distance = abs(value - scene.threshold) / max(length(rise) / 2.0, 1.17549435e-38);
+    return scene.opacity * clamp((CONTOUR_EDGE.x + CONTOUR_EDGE.y - distance) / CONTOUR_EDGE.y, 0.0, 1.0);
+}
+
+fn patch_from_image(at: vec2<f32>) -> vec2<f32> {
+    return vec2<f32>(transform(scene.patch_column_from_image, at), transform(scene.patch_row_from_image, at));
+}
+
+fn evidence_at(at: vec2<f32>) -> f32 {
+    return bilinear(evidence, scene.patch_layer, patch_from_image(at), vec2<f32>(textureDimensions(evidence)));
 }
 
 fn map_color(strength: f32) -> vec3<f32> {

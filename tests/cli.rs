@@ -9,6 +9,7 @@ use serde_json::Value;
 use spinenet_viewer::model::detector::DETECTOR_WEIGHTS;
 use spinenet_viewer::model::grader::GRADING_WEIGHTS;
 use spinenet_viewer::pipeline::{BoxesFile, read_reports};
+use spinenet_viewer::spine::BoxSource;
 use spinenet_viewer::task::data_folder;
 
 fn spinenet(arguments: &[&str]) -> Output {
@@ -204,10 +205,90 @@ fn evidence_is_written_as_volume_pictures_and_boxes() {
             assert!(high - low > 100, "{name} shows something");
         }
     }
+    // The boxes in the patient: a corner of each lies where its place in the image says.
+    let entries = description["boxes"].as_array().expect("boxes");
+    assert_eq!(entries.len(), boxes.boxes.len());
+    assert!(entries.iter().all(|entry| entry["corners_lps"].as_array().is_some_and(|corners| corners.len() == 4)));
+    assert_eq!(BoxesFile::read(&first.join("L4-L5_pfirrmann_boxes-coco.json")).expect("valid"), boxes);
+    measured_against_themselves(&first);
     let output =
         spinenet(&["explain", path(&study), "--disc", "L4-L5", "--grading", "pfirrmann", "--class", "5", "--out", "x"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).contains("classes"));
+}
+
+/// Boxes measured against those cut at the 95th percentile, which are best there.
+fn measured_against_themselves(folder: &Path) {
+    let by_percentile = folder.join("L4-L5_pfirrmann_boxes-by-percentile.json");
+    let mut truth = BoxesFile::read(&by_percentile).expect("valid");
+    truth.boxes.retain(|found| found.percentile == Some(95.0));
+    for found in &mut truth.boxes {
+        (found.source, found.percentile) = (BoxSource::Reader, None);
+    }
+    let reader = folder.join("reader.json");
+    BoxesFile::new("AB", &truth.series_instance_uid, truth.boxes).save(&reader).expect("saved");
+    let files = ["m.json", "m.csv", "m.png", "m.svg"].map(|name| folder.join(name));
+    let [json_file, csv, png, svg] = files.each_ref().map(|file| path(file));
+    let (reader, predicted) = (path(&reader), path(&by_percentile));
+    let said = succeed(&[
+        "evaluate",
+        "boxes",
+        "--truth",
+        reader,
+        "--predictions",
+        predicted,
+        "--validation-truth",
+        reader,
+        "--validation-predictions",
+        predicted,
+        "--out",
+        json_file,
+        "--csv",
+        csv,
+        "--plot",
+        png,
+        svg,
+    ]);
+    assert!(said.contains("Pfirrmann grade") && said.contains("1.000"), "{said}");
+    let measures = json(&files[0]);
+    let overlap = &measures["gradings"][0];
+    assert_eq!((&overlap["percentile"], &overlap["mean_iou"]), (&Value::from(95.0), &Value::from(1.0)));
+    assert_eq!((&overlap["percentile_from"], &overlap["discs"]), (&Value::from("validation"), &Value::from(1)));
+    assert_eq!(overlap["curve"].as_array().expect("a curve").len(), 10);
+    assert!(overlap["whole_slice_iou"].as_f64().is_some_and(|baseline| baseline > 0.0 && baseline < 1.0));
+    assert_eq!(overlap["pointing_game"], 1.0);
+    let table = fs::read_to_string(&files[1]).expect("readable");
+    assert!(table.starts_with("grading,discs,patients,") && table.lines().count() == 2, "{table}");
+    assert!(fs::read_to_string(&files[3]).expect("readable").starts_with("<svg"));
+    for file in files.iter().chain([&folder.join("reader.json")]) {
+        fs::remove_file(file).expect("written above");
+    }
+}
+
+#[test]
+fn figures_are_drawn_as_pixels_vectors_and_pages() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (study, out) = (phantom().join("dicom"), folder.path().join("figures"));
+    let said = succeed(&[
+        "figures",
+        path(&study),
+        "--disc",
+        "L5-S1",
+        "--grading",
+        "lower_endplate_defect",
+        "--augmentations",
+        "4",
+        "--no-randomization",
+        "--out",
+        path(&out),
+    ]);
+    assert!(said.contains("9 files"), "{said}");
+    for figure in ["methods", "thresholds", "convergence"] {
+        for (ending, start) in [("png", &b"\x89PNG"[..]), ("svg", b"<svg"), ("pdf", b"%PDF")] {
+            let file = out.join(format!("L5-S1_lower_endplate_defect_{figure}.{ending}"));
+            assert!(fs::read(&file).expect("written").starts_with(start), "{}", file.display());
+        }
+    }
 }
 
 fn names(folder: &Path) -> Vec<String> {

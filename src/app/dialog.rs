@@ -11,6 +11,8 @@ pub enum Wanted {
     StudyFolder,
     /// A file to write the report to.
     ReportFile,
+    /// A folder to write figures into.
+    FigureFolder,
 }
 
 /// How a dialog ended.
@@ -69,5 +71,6 @@ fn ask(wanted: Wanted) -> Option<PathBuf> {
             .add_filter("JSON", &["json"])
             .add_filter("Table (CSV)", &["csv"])
             .save_file(),
+        Wanted::FigureFolder => rfd::FileDialog::new().set_title("Folder for the figures").pick_folder(),
     }
 }

@@ -1,12 +1,17 @@
 //! Asking for evidence maps and taking them in.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::dialog::Wanted;
 use super::{Command, Event, Viewer, navigation};
-use crate::saliency::{CONVERGED, SaliencyMap, SaliencyMethod, SaliencyPlan};
+use crate::pipeline::{CURVE_PERCENTILES, FigureOrder};
+use crate::saliency::{BoxRule, CONVERGED, SaliencyMap, SaliencyMethod, SaliencyPlan, SaliencyTarget};
 use crate::spine::{ClassIndex, DiscLevel, Grading};
 use crate::task::Progress;
-use crate::ui::state::{EvidenceState, JobStatus, Selection, predicted_class};
+use crate::ui::state::{
+    BannerKind, BesideChoice, EvidenceChoice, JobStatus, MapState, Selection, ViewLayout, predicted_class,
+};
 use crate::worker::{JobId, Loadable, Work};
 
 /// Augmented views averaged into one map, at most: the paper's number; most maps converge earlier.
@@ -15,22 +20,36 @@ pub const AUGMENTATIONS: usize = 150;
 const SEED: u64 = 0;
 /// Percentile with the strongest color: the few voxels above it would leave everything else pale.
 const PEAK_PERCENTILE: f64 = 99.8;
-/// Finished maps kept; each takes about 1 MB.
+/// Finished maps kept; each takes about 2 MB.
 const KEPT_MAPS: usize = 48;
 
+/// What a map is asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct MapWanted {
+    level: DiscLevel,
+    grading: Grading,
+    class: ClassIndex,
+    method: SaliencyMethod,
+}
+
 impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
-    /// Selects a disc, keeps the grading, and shows the disc; explains it if it was graded.
+    /// Selects a disc and what was last looked at of it, or keeps the grading, and shows the disc; explains it if it was
+    /// graded.
     pub(super) fn select_disc(&mut self, level: DiscLevel) {
-        let grading = self.state.selection.map_or(Grading::Pfirrmann, |selection| selection.grading);
-        self.explain(Selection { level, grading });
+        let last = self.state.evidence.choices.get(&level).map(|choice| choice.grading);
+        let now = self.state.selection.map(|selection| selection.grading);
+        self.explain(Selection { level, grading: last.or(now).unwrap_or(Grading::Pfirrmann) });
     }
 
-    /// Selects a grade, shows its disc and asks for its evidence.
+    /// Selects a grade, shows its disc and asks for its evidence; class and method are those that were last chosen for it.
     pub(super) fn explain(&mut self, selection: Selection) {
         if self.state.selection != Some(selection) {
             self.state.selection = Some(selection);
             self.state.selected_box = None;
-            self.state.evidence.class = None;
+            let evidence = &mut self.state.evidence;
+            let last = evidence.choices.get(&selection.level);
+            evidence.class = last.filter(|choice| choice.grading == selection.grading).and_then(|choice| choice.class);
+            evidence.method = last.map_or(evidence.method, |choice| choice.method);
         }
         self.state.evidence.shown = true;
         navigation::show_disc(&mut self.state, selection.level);
@@ -52,99 +71,219 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         self.measure_evidence();
     }
 
+    pub(super) fn set_box_rule(&mut self, rule: BoxRule) {
+        self.state.evidence.box_rule = rule;
+        self.measure_evidence();
+        self.measure_curve();
+    }
+
+    pub(super) fn set_beside(&mut self, choice: BesideChoice) {
+        self.state.evidence.beside_choice = choice;
+        self.request_beside();
+    }
+
     /// Asks for the map of the selection, unless it is there already.
     pub(super) fn request_evidence(&mut self) {
         self.clear_evidence();
-        let Some(selection) = self.state.selection else { return };
-        let (Some(series), Some(disc), Some(grades)) =
-            (self.state.loaded(), self.state.disc(selection.level), self.state.grades_of(selection.level))
-        else {
-            return;
-        };
-        let evidence = &self.state.evidence;
-        let class = evidence.class.unwrap_or_else(|| predicted_class(&grades[selection.grading]));
-        let method = evidence.method;
-        let is_same = |map: &Arc<SaliencyMap>| {
-            (map.level, map.grading, map.class, map.method) == (selection.level, selection.grading, class, method)
-        };
-        if let Some(map) = self.finished_maps.iter().find(|map| is_same(map)) {
-            let map = Arc::clone(map);
-            self.state.evidence.request = Loadable::Ready(Arc::clone(&map));
+        let Some((selection, class)) = self.explained() else { return };
+        let evidence = &mut self.state.evidence;
+        let (Selection { level, grading }, method) = (selection, evidence.method);
+        evidence.choices.insert(level, EvidenceChoice { grading, class: evidence.class, method });
+        let wanted = MapWanted { level, grading, class, method };
+        if let Some(map) = self.finished(wanted) {
+            self.state.evidence.main.request = Loadable::Ready(Arc::clone(&map));
             self.show_map(map);
-            return;
-        }
-        let command = Command::ExplainGrade {
-            volume: Arc::clone(&series.volume),
-            disc: disc.clone(),
-            grading: selection.grading,
-            class,
-            plan: SaliencyPlan { method, augmentations: AUGMENTATIONS, precision: Some(CONVERGED), seed: SEED },
-        };
-        if let Some(job) = self.submit(command) {
-            self.state.evidence.request = Loadable::Pending(job);
+            self.measure_curve();
+        } else if let Some(job) = self.submit_map(wanted, false) {
+            self.state.evidence.main.request = Loadable::Pending(job);
             if self.grading_job.is_some() {
                 // Somebody waits for this map: grading stops and goes on behind it.
                 self.grade_missing();
             }
         }
+        self.request_beside();
+    }
+
+    /// Asks for the second map, where it is shown.
+    pub(super) fn request_beside(&mut self) {
+        if let Some(job) = self.state.evidence.beside.request.pending() {
+            self.worker.cancel(job);
+        }
+        self.state.evidence.beside = MapState::default();
+        if self.state.view.layout != ViewLayout::Compare {
+            return;
+        }
+        let Some((selection, class)) = self.explained() else { return };
+        let BesideChoice { grading, method } = self.state.evidence.beside_choice;
+        let (grading, class) = match grading.filter(|grading| *grading != selection.grading) {
+            None => (selection.grading, class),
+            Some(grading) => {
+                let predicted = self.state.grades_of(selection.level).map(|grades| predicted_class(&grades[grading]));
+                (grading, predicted.unwrap_or_default())
+            }
+        };
+        let wanted = MapWanted { level: selection.level, grading, class, method };
+        if let Some(map) = self.finished(wanted) {
+            self.state.evidence.beside.request = Loadable::Ready(Arc::clone(&map));
+            self.show_beside(map);
+        } else if let Some(job) = self.submit_map(wanted, true) {
+            self.state.evidence.beside.request = Loadable::Pending(job);
+        }
+    }
+
+    /// The second map appears with its layout, and is computed no longer without it.
+    pub(super) fn follow_layout(&mut self) {
+        let (evidence, layout) = (&self.state.evidence, self.state.view.layout);
+        let is_there = !matches!(evidence.beside.request, Loadable::Idle);
+        if is_there != (layout == ViewLayout::Compare) {
+            self.request_beside();
+        }
+    }
+
+    /// The selection with the class that its map explains, once it is graded.
+    fn explained(&self) -> Option<(Selection, ClassIndex)> {
+        let selection = self.state.selection?;
+        let grades = self.state.grades_of(selection.level)?;
+        let predicted = || predicted_class(&grades[selection.grading]);
+        Some((selection, self.state.evidence.class.unwrap_or_else(predicted)))
+    }
+
+    fn finished(&self, wanted: MapWanted) -> Option<Arc<SaliencyMap>> {
+        let is_same = |map: &&Arc<SaliencyMap>| {
+            let SaliencyMap { level, grading, class, method, .. } = map.as_ref();
+            (MapWanted { level: *level, grading: *grading, class: *class, method: *method }) == wanted
+        };
+        self.finished_maps.iter().find(is_same).cloned()
+    }
+
+    fn submit_map(&mut self, wanted: MapWanted, is_beside: bool) -> Option<JobId> {
+        let MapWanted { level, grading, class, method } = wanted;
+        let (series, disc) = (self.state.loaded()?, self.state.disc(level)?);
+        let precision = Some(CONVERGED);
+        let command = Command::ExplainGrade {
+            volume: Arc::clone(&series.volume),
+            disc: disc.clone(),
+            grading,
+            class,
+            plan: SaliencyPlan { method, layer: None, augmentations: AUGMENTATIONS, precision, seed: SEED },
+            is_beside,
+        };
+        self.submit(command)
     }
 
     /// Takes in a map that is not final yet.
     pub(super) fn evidence_refined(&mut self, job: JobId, map: Arc<SaliencyMap>) {
-        if self.state.evidence.request.awaits(job) {
+        let is_main = self.state.evidence.main.request.awaits(job);
+        if is_main || self.state.evidence.beside.request.awaits(job) {
             let progress = Progress { step: "Computing evidence", done: map.augmentations, total: AUGMENTATIONS };
             self.reporting_job = Some(job);
             self.state.job = Some(JobStatus { progress });
-            self.show_map(map);
+            if is_main { self.show_map(map) } else { self.show_beside(map) }
         }
     }
 
     /// Takes in the final map.
     pub(super) fn evidence_finished(&mut self, job: JobId, map: Arc<SaliencyMap>) {
-        if self.state.evidence.request.resolve(job, Arc::clone(&map)) {
-            self.finished_maps.push(Arc::clone(&map));
-            if self.finished_maps.len() > KEPT_MAPS {
-                self.finished_maps.remove(0);
-            }
+        let is_main = self.state.evidence.main.request.resolve(job, Arc::clone(&map));
+        if !is_main && !self.state.evidence.beside.request.resolve(job, Arc::clone(&map)) {
+            return;
+        }
+        self.finished_maps.push(Arc::clone(&map));
+        if self.finished_maps.len() > KEPT_MAPS {
+            self.finished_maps.remove(0);
+        }
+        if is_main {
             self.show_map(map);
+            self.measure_curve();
+        } else {
+            self.show_beside(map);
         }
     }
 
     /// After levels changed: the maps carry the old ones, so the selection is explained anew.
     pub(super) fn follow_selection(&mut self) {
         self.finished_maps.clear();
+        self.state.evidence.choices.clear();
         self.request_evidence();
     }
 
     pub(super) fn clear_evidence(&mut self) {
-        if let Some(job) = self.state.evidence.request.pending() {
-            self.worker.cancel(job);
-        }
         let evidence = &mut self.state.evidence;
-        *evidence = EvidenceState {
-            map: None,
-            texture: None,
-            request: Loadable::Idle,
-            predicted_boxes: Vec::new(),
-            threshold: 0.0,
-            peak: 0.0,
-            ..std::mem::take(evidence)
-        };
+        for map in [&mut evidence.main, &mut evidence.beside] {
+            if let Some(job) = map.request.pending() {
+                self.worker.cancel(job);
+            }
+            *map = MapState::default();
+        }
+        evidence.by_percentile.clear();
     }
 
     fn show_map(&mut self, map: Arc<SaliencyMap>) {
-        self.state.evidence.map = Some(map);
+        let texture = self.upload_evidence(&map);
+        let main = &mut self.state.evidence.main;
+        (main.map, main.texture) = (Some(map), texture);
         self.measure_evidence();
-        self.upload_evidence();
     }
 
-    /// Threshold, peak and boxes of the map shown.
+    fn show_beside(&mut self, map: Arc<SaliencyMap>) {
+        let texture = self.upload_evidence(&map);
+        let beside = &mut self.state.evidence.beside;
+        (beside.map, beside.texture) = (Some(map), texture);
+        self.measure_evidence();
+    }
+
+    /// Threshold, peak and boxes of the maps shown.
     fn measure_evidence(&mut self) {
         let Some(series) = self.state.loaded().cloned() else { return };
         let evidence = &mut self.state.evidence;
-        let Some(map) = &evidence.map else { return };
-        evidence.threshold = map.threshold(evidence.percentile);
-        evidence.peak = map.threshold(PEAK_PERCENTILE);
-        evidence.predicted_boxes = map.image_boxes(&series.volume, evidence.percentile);
+        let (percentile, rule) = (evidence.percentile, evidence.box_rule);
+        for shown in [&mut evidence.main, &mut evidence.beside] {
+            let Some(map) = &shown.map else { continue };
+            shown.threshold = map.threshold(percentile);
+            shown.peak = map.threshold(PEAK_PERCENTILE);
+            shown.predicted_boxes = map.image_boxes(&series.volume, percentile, rule);
+        }
+    }
+
+    /// Boxes of the finished map at every percentile of the curve.
+    fn measure_curve(&mut self) {
+        let Some(series) = self.state.loaded().cloned() else { return };
+        let evidence = &mut self.state.evidence;
+        let Some(map) = evidence.main.request.ready() else { return };
+        let boxes = |percentile| map.image_boxes(&series.volume, percentile, evidence.box_rule);
+        evidence.by_percentile = CURVE_PERCENTILES.map(|percentile| (percentile, boxes(percentile))).into();
+    }
+
+    /// Asks for the folder of the figures.
+    pub(super) fn ask_for_figure_folder(&mut self) {
+        if self.explained().is_none() {
+            self.tell(BannerKind::Warning, "Select a graded disc first: the figures show its evidence.".to_owned());
+        } else {
+            self.open_dialog(Wanted::FigureFolder);
+        }
+    }
+
+    /// Writes the figures of the selection into a folder.
+    pub(super) fn save_figures(&mut self, folder: PathBuf) {
+        self.state.path_entry = None;
+        let Some((selection, class)) = self.explained() else { return };
+        let (Some(series), Some(disc)) = (self.state.loaded(), self.state.disc(selection.level)) else { return };
+        let Selection { level, grading } = selection;
+        let evidence = &self.state.evidence;
+        let probability = self.state.grades_of(level).and_then(|grades| grades[grading].get(class).copied());
+        let order = FigureOrder {
+            volume: Arc::clone(&series.volume),
+            series_instance_uid: series.series_instance_uid.clone(),
+            disc: disc.clone(),
+            target: SaliencyTarget { grading, class },
+            probability,
+            augmentations: AUGMENTATIONS,
+            seed: SEED,
+            percentile: evidence.percentile,
+            box_rule: evidence.box_rule,
+            reader_boxes: self.state.findings.boxes.clone(),
+            with_randomization: false,
+        };
+        self.export_job = self.submit(Command::DrawFigures { order: Arc::new(order), folder });
     }
 }

@@ -1,5 +1,6 @@
 //! What becomes of each result, failure and cancellation of the study's steps.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::review::predictions;
@@ -87,10 +88,14 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     }
 
     /// A file was written.
-    pub(super) fn exported(&mut self, job: JobId) {
+    pub(super) fn exported(&mut self, job: JobId, files: &[PathBuf]) {
         if self.export_job == Some(job) {
             self.export_job = None;
-            self.tell(BannerKind::Done, "The report is saved.".to_owned());
+            let words = match files {
+                [_] => "The report is saved.".to_owned(),
+                files => format!("The figures are saved: {} files.", files.len()),
+            };
+            self.tell(BannerKind::Done, words);
         }
     }
 
@@ -114,7 +119,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         }
         self.sum_up();
         let is_selected = self.state.selection.is_some_and(|selection| selection.level == level);
-        if is_selected && self.state.evidence.map.is_none() {
+        if is_selected && self.state.evidence.main.map.is_none() {
             self.request_evidence();
         }
     }
@@ -143,7 +148,8 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         state.folder.abandon(job);
         state.image.abandon(job);
         state.detection.abandon(job);
-        state.evidence.request.abandon(job);
+        state.evidence.main.request.abandon(job);
+        state.evidence.beside.request.abandon(job);
         for grades in state.grades.values_mut() {
             grades.abandon(job);
         }
@@ -161,7 +167,9 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             message = Some(format!("The series could not be loaded. {reason}"));
         } else if state.detection.fail(job, Arc::clone(error)) {
             message = Some(format!("The vertebrae could not be found. {reason}"));
-        } else if state.evidence.request.fail(job, Arc::clone(error)) {
+        } else if state.evidence.main.request.fail(job, Arc::clone(error))
+            || state.evidence.beside.request.fail(job, Arc::clone(error))
+        {
             message = Some(format!("The evidence could not be computed. {reason}"));
         }
         for grades in state.grades.values_mut() {
@@ -170,7 +178,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             }
         }
         if self.export_job == Some(job) {
-            message = Some(format!("The report was not saved. {reason}"));
+            message = Some(format!("The report or the figures were not saved. {reason}"));
         }
         if let Some(message) = message {
             self.tell_error(message);

@@ -207,7 +207,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
                     self.vertebrae_found();
                 }
             }
-            Event::Exported(_) => self.exported(job),
+            Event::Exported(files) => self.exported(job, &files),
             Event::DiscGraded(disc) => self.disc_graded(job, disc.level, disc.probabilities.clone()),
             Event::DiscNotGraded { level, reason } => self.disc_not_graded(job, level, reason),
             Event::DiscsGradingFinished => self.discs_graded(job),

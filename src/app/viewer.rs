@@ -12,8 +12,9 @@ use super::settings::Settings;
 use super::thumbnails::{ThumbnailEvent, ThumbnailHandle, ThumbnailRequest, Thumbnails};
 use super::{Command, DemoOptions, Event, navigation, review};
 use crate::dicom::FolderScan;
+use crate::picture::EvidenceFill;
 use crate::pipeline::{ModelsInfo, ReportWarning};
-use crate::render::SliceRenderer;
+use crate::render::{EvidenceHandle, SliceRenderer};
 use crate::saliency::SaliencyMap;
 use crate::spine::Disc;
 use crate::ui::action::UiAction;
@@ -122,6 +123,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         self.run_cine(ctx);
         self.follow_crosshair();
         self.follow_disc();
+        self.follow_layout();
         let dropped = ctx.input(|input| input.raw.dropped_files.first().map(|file| file.path().to_owned()));
         if let Some(path) = dropped {
             self.open_folder(path);
@@ -162,6 +164,8 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             UiAction::EditPath(entry) => self.state.path_entry = entry,
             UiAction::AskForReportFile => self.ask_for_report_file(),
             UiAction::SaveReport(file) => self.save_report(file),
+            UiAction::AskForFigureFolder => self.ask_for_figure_folder(),
+            UiAction::SaveFigures(folder) => self.save_figures(folder),
             UiAction::Copy(text) => ctx.copy_text(text),
             UiAction::EditPalette(text) => self.state.palette = text,
             UiAction::ToggleTheme => self.toggle_theme(ctx),
@@ -209,6 +213,13 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             UiAction::SetEvidenceOpacity(opacity) => self.state.evidence.opacity = opacity,
             UiAction::SetEvidencePercentile(percentile) => self.set_percentile(percentile),
             UiAction::SetColorMap(color_map) => self.state.evidence.color_map = color_map,
+            UiAction::SetEvidenceFill(fill) => self.state.evidence.fill = fill,
+            UiAction::ToggleContour => {
+                let fill = &mut self.state.evidence.fill;
+                *fill = if *fill == EvidenceFill::Contour { EvidenceFill::Even } else { EvidenceFill::Contour };
+            }
+            UiAction::SetBoxRule(rule) => self.set_box_rule(rule),
+            UiAction::SetBeside(choice) => self.set_beside(choice),
             UiAction::ToggleEvidence => self.state.evidence.shown = !self.state.evidence.shown,
             UiAction::HoldEvidence(held) => self.state.evidence.held_back = held,
             UiAction::RelabelDisc { from, to } => self.relabel_disc(from, to),
@@ -256,13 +267,14 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         }
     }
 
-    /// Puts the newest evidence map on the GPU.
-    pub(super) fn upload_evidence(&mut self) {
-        self.state.evidence.texture = None;
-        let (Some(renderer), Some(map)) = (&self.renderer, &self.state.evidence.map) else { return };
-        match renderer.upload_evidence(&map.values, &map.frame) {
-            Ok(texture) => self.state.evidence.texture = Some(texture),
-            Err(error) => self.tell_error(format!("The evidence cannot be shown: {error}.")),
+    /// Puts an evidence map on the GPU.
+    pub(super) fn upload_evidence(&mut self, map: &SaliencyMap) -> Option<EvidenceHandle> {
+        match self.renderer.as_ref()?.upload_evidence(&map.values, &map.frame) {
+            Ok(texture) => Some(texture),
+            Err(error) => {
+                self.tell_error(format!("The evidence cannot be shown: {error}."));
+                None
+            }
         }
     }
 
@@ -304,10 +316,12 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         match (wanted, outcome) {
             (Wanted::StudyFolder, DialogOutcome::Chosen(folder)) => self.open_folder(folder),
             (Wanted::ReportFile, DialogOutcome::Chosen(file)) => self.save_report(file),
+            (Wanted::FigureFolder, DialogOutcome::Chosen(folder)) => self.save_figures(folder),
             (wanted, DialogOutcome::Nothing { is_missing: true }) => {
                 let purpose = match wanted {
                     Wanted::StudyFolder => PathPurpose::OpenStudy,
                     Wanted::ReportFile => PathPurpose::SaveReport,
+                    Wanted::FigureFolder => PathPurpose::SaveFigures,
                 };
                 self.state.path_entry = Some(PathEntry { purpose, text: String::new() });
             }

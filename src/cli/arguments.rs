@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
-use super::{anonymize, demo, evaluate, explain, export, grade, phantom, train, weights};
+use super::{anonymize, demo, evaluate, explain, export, figures, grade, phantom, train, weights};
 use crate::pipeline::DeviceChoice;
 
 /// Grades lumbar discs on MRI and shows where in the image the evidence is. Research use only.
@@ -54,6 +54,8 @@ pub enum Command {
     Detect(grade::DetectArguments),
     /// Show where the evidence for a grade is: volume, pictures and boxes.
     Explain(explain::ExplainArguments),
+    /// Draw the figures of a grade: methods, thresholds, convergence, unlearning layers.
+    Figures(figures::FiguresArguments),
     /// Write a report as PDF, DICOM objects, NIfTI volumes or tables.
     Export(export::ExportArguments),
     /// Copy a study without identity: DICOM PS3.15 basic profile.
@@ -126,7 +128,13 @@ mod tests {
             "spinenet explain a --disc L4-L5 --grading pfirrmann --class 3 --method contrastive-excitation \
              --augmentations 150 --seed 4 --out e",
             "spinenet evaluate grades --truth T.csv --predictions P.json",
+            "spinenet explain a --disc L4-L5 --grading all --augmentations auto --layer conv2 --box-rule largest-of-volume \
+             --network grading-2d --out e",
+            "spinenet figures a --disc L4-L5 --grading upper_marrow_change --augmentations 32 --truth B.json --out f",
             "spinenet evaluate boxes --truth B.json --predictions P.json",
+            "spinenet evaluate boxes --truth B.json --predictions P.json --validation-truth B.json \
+             --validation-predictions P.json --out m.json --csv m.csv --plot m.png m.svg",
+            "spinenet evaluate evidence --networks grading grading-2d --test 4 --validation 2 --out m",
             "spinenet train detector --data M.toml --config C.toml --out D --resume",
             "spinenet train grading --data M.toml --config C.toml --out D",
             "spinenet phantom --out d --count 3 --seed 5",
@@ -151,6 +159,9 @@ mod tests {
             "spinenet explain a --disc L9-L10 --grading pfirrmann --out e",
             "spinenet explain a --disc L4-L5 --grading beauty --out e",
             "spinenet explain a --disc L4-L5 --grading pfirrmann --method magic --out e",
+            "spinenet evaluate boxes --truth B.json --predictions P.json --validation-truth B.json",
+            "spinenet evaluate boxes --truth B --predictions P --validation-truth B --validation-predictions P \
+             --percentile 95",
         ] {
             assert!(parse(line).is_err(), "{line}");
         }

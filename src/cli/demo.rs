@@ -15,7 +15,7 @@ use crate::pipeline::{
     AnalysisOptions, DEFAULT_PERCENTILE, DEMO_SEED, Explanation, Models, analyze_folder, most_abnormal, prepare_demo,
     write_overview, write_reports,
 };
-use crate::saliency::{SaliencyMethod, SaliencyPlan, SaliencyTarget};
+use crate::saliency::{BoxRule, SaliencyMethod, SaliencyPlan, SaliencyTarget};
 use crate::task::{CancelToken, Progress};
 
 /// Arguments of `spinenet demo`.
@@ -72,11 +72,12 @@ pub fn run_headless(arguments: &DemoArguments, console: Console) -> anyhow::Resu
     let target = SaliencyTarget { grading: worst.grading, class: worst.class };
     let plan = SaliencyPlan {
         method: SaliencyMethod::ContrastiveExcitation,
+        layer: None,
         augmentations: arguments.augmentations as usize,
         precision: None,
         seed: 0,
     };
-    let explanation = Explanation { analysis: &analysis, percentile: DEFAULT_PERCENTILE, plan };
+    let explanation = Explanation { analysis: &analysis, percentile: DEFAULT_PERCENTILE, box_rule: BoxRule::All, plan };
     let evidence = explanation.evidence(&mut models, disc, prediction, &[target], &cancel, &mut show)?;
     let evidence = evidence.first().context("one map was asked for")?;
     let files = evidence.write(&out)?;

@@ -1,5 +1,8 @@
 //! `spinenet evaluate`.
 
+mod boxes;
+mod evidence;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -9,7 +12,7 @@ use serde::Serialize;
 use super::Outcome;
 use super::console::Console;
 use super::grade_table::aligned;
-use crate::pipeline::{BoxesFile, TruthTable, measure_boxes, measure_grades, read_reports, write_whole};
+use crate::pipeline::{TruthTable, measure_grades, read_reports, write_whole};
 
 /// Arguments of `spinenet evaluate`.
 #[derive(Debug, Args)]
@@ -22,8 +25,10 @@ pub struct EvaluateArguments {
 enum What {
     /// Compare computed grades with true ones: CSV with `series_instance_uid`, `level` and a column for each grading.
     Grades(Files),
-    /// Compare predicted boxes with true ones, both as `spinenet-boxes/1`.
-    Boxes(Files),
+    /// Compare predicted boxes with true ones, each as `spinenet-boxes/1` or COCO.
+    Boxes(boxes::BoxesArguments),
+    /// Measure evidence on synthetic studies with exact boxes: every method, with and without augmentation.
+    Evidence(evidence::EvidenceArguments),
 }
 
 #[derive(Debug, Args)]
@@ -43,7 +48,8 @@ struct Files {
 pub fn run(arguments: &EvaluateArguments, console: Console) -> anyhow::Result<Outcome> {
     match &arguments.what {
         What::Grades(files) => grades(files, console),
-        What::Boxes(files) => boxes(files, console),
+        What::Boxes(arguments) => boxes::run(arguments, console),
+        What::Evidence(arguments) => evidence::run(arguments, console),
     }
 }
 
@@ -74,32 +80,19 @@ fn grades(files: &Files, console: Console) -> anyhow::Result<Outcome> {
     if measures.discs_without_prediction > 0 {
         console.say(&format!("{} discs with truth have no computed grade", measures.discs_without_prediction));
     }
-    save(files.out.as_deref(), &measures)
-}
-
-fn boxes(files: &Files, console: Console) -> anyhow::Result<Outcome> {
-    let read = |paths: &[PathBuf]| -> anyhow::Result<Vec<BoxesFile>> {
-        paths.iter().map(|path| BoxesFile::read(path).with_context(|| path.display().to_string())).collect()
-    };
-    let measures = measure_boxes(&read(&files.truth)?, &read(&files.predictions)?)?;
-    anyhow::ensure!(!measures.gradings.is_empty(), "the truth holds no box");
-    let mut rows =
-        vec![["Grading", "Discs", "Not predicted", "IoU", "IoU on slices with truth"].map(str::to_owned).to_vec()];
-    rows.extend(measures.gradings.iter().map(|overlap| {
-        vec![
-            overlap.grading.name().to_owned(),
-            overlap.discs.to_string(),
-            overlap.discs_without_prediction.to_string(),
-            number(Some(overlap.mean_iou)),
-            number(Some(overlap.mean_iou_slices_with_truth)),
-        ]
-    }));
-    print(&rows, console);
-    save(files.out.as_deref(), &measures)
+    if let Some(file) = &files.out {
+        save_json(file, &measures)?;
+    }
+    Ok(Outcome::Done)
 }
 
 fn number(value: Option<f64>) -> String {
     value.map_or_else(|| "-".to_owned(), |value| format!("{value:.3}"))
+}
+
+/// A mean with its interval.
+fn with_interval(mean: f64, [low, high]: [f64; 2]) -> String {
+    format!("{mean:.3} ({low:.3}–{high:.3})")
 }
 
 fn print(rows: &[Vec<String>], console: Console) {
@@ -108,10 +101,10 @@ fn print(rows: &[Vec<String>], console: Console) {
     }
 }
 
-fn save(file: Option<&Path>, measures: &impl Serialize) -> anyhow::Result<Outcome> {
-    if let Some(file) = file {
-        let text = serde_json::to_string_pretty(measures)? + "\n";
-        write_whole(file, text.as_bytes()).with_context(|| format!("cannot write: {}", file.display()))?;
-    }
-    Ok(Outcome::Done)
+fn save_json(file: &Path, measures: &impl Serialize) -> anyhow::Result<()> {
+    save(file, &(serde_json::to_string_pretty(measures)? + "\n"))
+}
+
+fn save(file: &Path, text: &str) -> anyhow::Result<()> {
+    write_whole(file, text.as_bytes()).with_context(|| format!("cannot write: {}", file.display()))
 }

@@ -2,55 +2,105 @@
 
 use std::path::PathBuf;
 
-use anyhow::{bail, ensure};
+use anyhow::ensure;
 use clap::Args;
 
 use super::Outcome;
 use super::arguments::ModelArguments;
 use super::console::{Console, RESEARCH_USE_ONLY};
-use crate::model::Views;
-use crate::pipeline::{AnalysisOptions, DEFAULT_PERCENTILE, Evidence, Explanation, Models, analyze_folder};
-use crate::saliency::{CONVERGED, SaliencyMethod, SaliencyPlan, SaliencyTarget};
+use crate::model::grader::GRADING_WEIGHTS;
+use crate::model::{DiscPrediction, Views};
+use crate::pipeline::{Analysis, AnalysisOptions, DEFAULT_PERCENTILE, Evidence, Explanation, Models, analyze_folder};
+use crate::saliency::{BoxRule, CONVERGED, SaliencyLayer, SaliencyMethod, SaliencyPlan, SaliencyTarget};
 use crate::spine::{ClassIndex, DiscLevel, Grading, UnknownGrading};
 use crate::task::{CancelToken, Progress};
 
 /// Views after which "auto" stops in any case: the paper's number.
 const AUTO_AUGMENTATIONS: usize = 150;
 
+/// Which disc of which scan is explained by which network, and how its map is boxed.
+#[derive(Debug, Args)]
+pub struct DiscArguments {
+    /// Folder with a DICOM study.
+    pub folder: PathBuf,
+    /// Disc, such as L4-L5.
+    #[arg(long, value_name = "LEVEL")]
+    pub disc: DiscLevel,
+    /// Class to explain, counted from 0 (Pfirrmann IV is 3); the predicted one if left out.
+    #[arg(long, value_name = "N")]
+    pub class: Option<ClassIndex>,
+    /// Seed of the random changes.
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// Percentile of the map above which evidence is boxed, 50 to 100.
+    #[arg(long, default_value_t = DEFAULT_PERCENTILE, value_parser = percentile)]
+    pub percentile: f64,
+    /// Hotspots of a slice that its box encloses: all, largest-of-slice (the largest region of touching ones), or
+    /// largest-of-volume (the same over all slices; slices that it does not reach get no box).
+    #[arg(long, value_name = "RULE", default_value_t)]
+    pub box_rule: BoxRule,
+    /// Name of the grading weights: grading, or grading-2d for the 2-D network where its weights are at hand.
+    #[arg(long, value_name = "NAME", default_value = GRADING_WEIGHTS)]
+    pub network: String,
+    /// Take this series instead of the T2 sagittal one that would be chosen.
+    #[arg(long, value_name = "UID")]
+    pub series: Option<String>,
+    #[command(flatten)]
+    pub models: ModelArguments,
+}
+
+/// A scan in which a disc is to be explained.
+pub struct Prepared {
+    pub models: Models,
+    pub analysis: Analysis,
+    pub prediction: DiscPrediction,
+}
+
+impl DiscArguments {
+    /// Finds and grades the disc.
+    pub fn prepare(&self, cancel: &CancelToken, show: &mut dyn FnMut(Progress)) -> anyhow::Result<Prepared> {
+        let mut models = Models::new(self.models.device, self.models.weights.clone())?.grading_with(&self.network);
+        let options = AnalysisOptions { series_uid: self.series.as_deref(), views: None };
+        let analysis = analyze_folder(&self.folder, &mut models, options, cancel, &mut |progress| show(progress))?;
+        let disc = analysis.disc(self.disc)?;
+        let prediction = models.grader()?.grade(&analysis.series.volume, disc, Views::FiftyFour, cancel)?;
+        Ok(Prepared { models, analysis, prediction })
+    }
+
+    /// What is explained of a grading.
+    pub fn target(&self, grading: Grading, prediction: &DiscPrediction) -> anyhow::Result<SaliencyTarget> {
+        let classes = grading.classes();
+        let class = self.class.unwrap_or_else(|| prediction.class(grading));
+        ensure!(class < classes, "{grading} has {classes} classes, 0 to {}", classes - 1);
+        Ok(SaliencyTarget { grading, class })
+    }
+
+    /// How the maps of a method are boxed.
+    pub fn explanation<'a>(&self, analysis: &'a Analysis, plan: SaliencyPlan) -> Explanation<'a> {
+        Explanation { analysis, percentile: self.percentile, box_rule: self.box_rule, plan }
+    }
+}
+
 /// Arguments of `spinenet explain`.
 #[derive(Debug, Args)]
 pub struct ExplainArguments {
-    /// Folder with a DICOM study.
-    folder: PathBuf,
-    /// Disc, such as L4-L5.
-    #[arg(long, value_name = "LEVEL")]
-    disc: DiscLevel,
+    #[command(flatten)]
+    disc: DiscArguments,
     /// Grading, such as pfirrmann or `upper_marrow_change`; all eight with "all", in little more time than one.
     #[arg(long, value_name = "GRADING", value_parser = gradings)]
     grading: Gradings,
-    /// Class to explain, counted from 0 (Pfirrmann IV is 3); the predicted one if left out.
-    #[arg(long, value_name = "N")]
-    class: Option<ClassIndex>,
     /// How: gradient, guided, excitation or contrastive-excitation.
     #[arg(long, default_value_t = SaliencyMethod::ContrastiveExcitation)]
     method: SaliencyMethod,
+    /// Where in the network evidence is read off: input or conv1 to conv5; the method's usual layer if left out.
+    #[arg(long, value_name = "LAYER")]
+    layer: Option<SaliencyLayer>,
     /// Randomly changed inputs to average over; "auto": until the map has converged, at most 150.
     #[arg(long, value_name = "N", default_value = "150", value_parser = augmentations)]
     augmentations: Augmentations,
-    /// Seed of the random changes.
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
-    /// Percentile of the map above which evidence is boxed, 50 to 100.
-    #[arg(long, default_value_t = DEFAULT_PERCENTILE, value_parser = percentile)]
-    percentile: f64,
-    /// Take this series instead of the T2 sagittal one that would be chosen.
-    #[arg(long, value_name = "UID")]
-    series: Option<String>,
     /// Folder for the files.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    #[command(flatten)]
-    models: ModelArguments,
 }
 
 /// One grading or all.
@@ -88,30 +138,18 @@ pub(super) fn percentile(text: &str) -> Result<f64, String> {
 /// Runs `spinenet explain`.
 pub fn run(arguments: &ExplainArguments, console: Console) -> anyhow::Result<Outcome> {
     let gradings = &arguments.grading.0;
-    if let Some(class) = arguments.class {
-        let [grading] = gradings[..] else { bail!("--class needs one grading, not all") };
-        ensure!(
-            class < grading.classes(),
-            "{grading} has {} classes, 0 to {}",
-            grading.classes(),
-            grading.classes() - 1
-        );
-    }
-    let mut models = Models::new(arguments.models.device, arguments.models.weights.clone())?;
-    let options = AnalysisOptions { series_uid: arguments.series.as_deref(), views: None };
+    ensure!(arguments.disc.class.is_none() || gradings.len() == 1, "--class needs one grading, not all");
     let cancel = CancelToken::default();
     let line = console.progress("");
     let mut show = |progress: Progress| line.show(progress);
-    let analysis = analyze_folder(&arguments.folder, &mut models, options, &cancel, &mut show)?;
-    let disc = analysis.disc(arguments.disc)?;
-    let grader = models.grader()?;
-    let prediction = grader.grade(&analysis.series.volume, disc, Views::FiftyFour, &cancel)?;
-    let class = |grading| arguments.class.unwrap_or_else(|| prediction.class(grading));
-    let targets: Vec<SaliencyTarget> =
-        gradings.iter().map(|grading| SaliencyTarget { grading: *grading, class: class(*grading) }).collect();
+    let Prepared { mut models, analysis, prediction } = arguments.disc.prepare(&cancel, &mut show)?;
+    let targets = gradings.iter().map(|grading| arguments.disc.target(*grading, &prediction));
+    let targets: Vec<SaliencyTarget> = targets.collect::<anyhow::Result<_>>()?;
     let Augmentations { most, precision } = arguments.augmentations;
-    let plan = SaliencyPlan { method: arguments.method, augmentations: most, precision, seed: arguments.seed };
-    let explanation = Explanation { analysis: &analysis, percentile: arguments.percentile, plan };
+    let (method, layer, seed) = (arguments.method, arguments.layer, arguments.disc.seed);
+    let plan = SaliencyPlan { method, layer, augmentations: most, precision, seed };
+    let explanation = arguments.disc.explanation(&analysis, plan);
+    let disc = analysis.disc(arguments.disc.disc)?;
     let evidence = explanation.evidence(&mut models, disc, &prediction, &targets, &cancel, &mut show)?;
     let mut files = 0;
     for evidence in &evidence {

@@ -9,6 +9,7 @@ mod demo;
 mod evaluate;
 mod explain;
 mod export;
+mod figures;
 mod grade;
 mod grade_table;
 mod phantom;
@@ -66,6 +67,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
         Some(Command::Grade(grade)) => grade::run_grade(&grade, console),
         Some(Command::Detect(detect)) => grade::run_detect(&detect, console),
         Some(Command::Explain(explain)) => explain::run(&explain, console),
+        Some(Command::Figures(figures)) => figures::run(&figures, console),
         Some(Command::Export(export)) => export::run(&export, console),
         Some(Command::Anonymize(anonymize)) => anonymize::run(&anonymize, console),
         Some(Command::Evaluate(evaluate)) => evaluate::run(&evaluate, console),

@@ -5,8 +5,13 @@
 
 mod boxes;
 mod grades;
+mod rank;
 
-pub use boxes::{OverlapMeasures, iou, iou_of_pairs, overlap_measures, whole_slice};
+pub use boxes::{
+    BoxedFinding, BoxesBySlice, CONFIDENCE, Estimate, FindingScores, OverlapSummary, SeenSlices, best_percentile,
+    iou_of_pairs, overlap_curve, summarize_overlap,
+};
 pub use grades::{
     BinaryMeasures, ConfusionMatrix, Interval, KappaWeights, area_under_curve, binary_measures, bootstrap_by_patient,
 };
+pub use rank::rank_correlation;

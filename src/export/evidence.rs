@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::study::{ExportError, ReportedStudy};
 use crate::pipeline::{Evidence, Models, explain};
-use crate::saliency::{SaliencyMap, SaliencyMethod, SaliencyPlan, SaliencyRequest};
+use crate::saliency::{BoxRule, SaliencyMap, SaliencyMethod, SaliencyPlan, SaliencyRequest};
 use crate::spine::{ClassIndex, DiscLevel, Grading};
 use crate::task::{CancelToken, Progress};
 
@@ -62,7 +62,7 @@ pub fn explain_abnormal(
         let Some(disc) = study.discs.iter().find(|disc| disc.level == level) else { continue };
         let EvidenceOptions { augmentations, seed, percentile, .. } = options;
         let method = SaliencyMethod::ContrastiveExcitation;
-        let plan = SaliencyPlan { method, augmentations, precision: None, seed };
+        let plan = SaliencyPlan { method, layer: None, augmentations, precision: None, seed };
         let request = SaliencyRequest { grading, class, plan };
         let map = explain(models.grader()?, &volume, disc, &request, cancel, &mut |_: SaliencyMap| ())?;
         let info = models.info();
@@ -74,6 +74,7 @@ pub fn explain_abnormal(
             probability,
             seed,
             percentile,
+            box_rule: BoxRule::All,
             volume: Arc::clone(&volume),
             study_instance_uid: study.report.study_instance_uid.clone(),
             series_instance_uid: study.report.series_instance_uid.clone(),

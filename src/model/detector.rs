@@ -93,7 +93,7 @@ impl DetectorConfig {
 }
 
 impl Architecture for DetectorConfig {
-    const NAME: &'static str = "vertebra-detector-1";
+    const NAMES: &'static [&'static str] = &["vertebra-detector-1"];
 
     /// Of an impossible configuration, none.
     fn tensors(&self) -> Vec<(String, Vec<usize>)> {

@@ -15,6 +15,9 @@ use crate::volume::Volume;
 /// Name of the weights.
 pub const GRADING_WEIGHTS: &str = "grading";
 
+/// Name of the weights of the 2-D network, which is there for comparison.
+pub const GRADING_2D_WEIGHTS: &str = "grading-2d";
+
 /// Why a disc could not be graded.
 #[derive(Debug, Error)]
 pub enum GraderError {

@@ -1,10 +1,14 @@
-//! The 3-D SpineNet: nine sagittal slices of a disc in, logits of the eight gradings out.
+//! SpineNet in two and three dimensions: nine sagittal slices of a disc in, logits of the eight gradings out.
 //!
-//! Jamaludin et al. 2017, section 3.2: VGG-M of the "1024" kind without local response normalization, Conv2 with stride 1,
-//! filters three slices thick that keep the nine slices up to Conv4, which reduces them to one; a branch of three fully
-//! connected layers per grading after pool5. As the text has it the paper's size gives 448.5 M parameters; the paper's
-//! "434M" is what a Conv4 of three slices would give.
+//! Jamaludin et al. 2017, section 3.2: VGG-M of the "1024" kind without local response normalization, Conv2 with stride 1;
+//! a branch of three fully connected layers per grading after pool5. The 2-D network takes the nine slices as channels of
+//! Conv1; the paper's size gives the paper's 426.0 M parameters. The 3-D network has filters three slices thick that keep
+//! the nine slices up to Conv4, which reduces them to one; as the text has it the paper's size gives 448.5 M parameters,
+//! the paper's "434M" is what a Conv4 of three slices would give.
 
+mod layers;
+
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use candle_core::{DType, Device, Result, Tensor, Var, bail};
@@ -15,16 +19,64 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use super::weights::Architecture;
-use crate::nn::{ConvWindow, conv3d, max_pool_2x2, relu};
+use crate::nn::{ConvWindow, relu};
 use crate::spine::{Grading, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, PerGrading};
 
-/// Name of this architecture in the metadata of weights.
-pub const ARCHITECTURE: &str = "spinenet-3d/1";
+pub use layers::{ConvolutionLayer, Dropout, Head, HeadTrace, LinearLayer, TrunkStep, TrunkTrace};
 
-/// Name of the tensor `[1]` with the mean voxel of the training set, subtracted from every input. It is no parameter.
+/// Name of the tensor with the mean voxel of the training set, subtracted from every input: `[1]`, or, in two dimensions,
+/// one for each slice, `[9]`. It is no parameter.
 pub const INPUT_MEAN: &str = "input_mean";
 
+/// How a network takes in the nine slices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub enum Dimensions {
+    /// As channels of Conv1; every filter is one slice thick.
+    #[serde(rename = "2d")]
+    Two,
+    /// As a third dimension, up to Conv4.
+    #[default]
+    #[serde(rename = "3d")]
+    Three,
+}
+
+impl Dimensions {
+    /// "2-D" or "3-D".
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Two => "2-D",
+            Self::Three => "3-D",
+        }
+    }
+
+    // Weights older than the 2-D network do not say that they are of the 3-D one.
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Channels of the input of Conv1.
+    fn input_channels(self) -> usize {
+        match self {
+            Self::Two => PATCH_SLICES,
+            Self::Three => 1,
+        }
+    }
+
+    /// The convolutions: those of [`TRUNK`], flattened in two dimensions.
+    fn trunk(self) -> [ConvolutionPlan; 5] {
+        TRUNK.map(|mut plan| {
+            if self == Self::Two {
+                (plan.kernel[0], plan.window.padding[0]) = (1, 0);
+            }
+            plan
+        })
+    }
+}
+
 /// Where a convolution stands: names, filter sizes `[slice, row, column]`, steps, padding, and what follows.
+#[derive(Debug, Clone, Copy)]
 struct ConvolutionPlan {
     name: &'static str,
     kernel: [usize; 3],
@@ -32,7 +84,7 @@ struct ConvolutionPlan {
     pooled: bool,
 }
 
-// Sizes after each layer at full patch size, [channels of the paper] slices × rows × columns:
+// Sizes after each layer in three dimensions, [channels of the paper] slices × rows × columns; in two there is one slice:
 const TRUNK: [ConvolutionPlan; 5] = [
     // [96] 9 × 56 × 112, pooled 9 × 28 × 56
     ConvolutionPlan {
@@ -74,9 +126,12 @@ const TRUNK: [ConvolutionPlan; 5] = [
 /// Pixels of pool5: the trunk's stride is 16.
 const POOLED_PIXELS: usize = (PATCH_ROWS / 16) * (PATCH_COLUMNS / 16);
 
-/// Widths of the layers.
+/// Dimensions of the network and widths of its layers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GradingConfig {
+    /// How the slices are taken in.
+    #[serde(default, skip_serializing_if = "Dimensions::is_default")]
+    pub dimensions: Dimensions,
     /// Filters of Conv1 to Conv5.
     pub channels: [usize; 5],
     /// Units of FC6 and FC7 of each grading.
@@ -84,16 +139,17 @@ pub struct GradingConfig {
 }
 
 impl GradingConfig {
-    /// The network of the paper: 448.5 M parameters, about 98 GFLOP a disc.
+    /// The network of the paper: 448.5 M parameters and about 98 GFLOP a disc in three dimensions, 426.0 M and 8 GFLOP in
+    /// two.
     #[must_use]
-    pub fn paper() -> Self {
-        Self { channels: [96, 256, 512, 512, 512], fully_connected: 1024 }
+    pub fn paper(dimensions: Dimensions) -> Self {
+        Self { dimensions, channels: [96, 256, 512, 512, 512], fully_connected: 1024 }
     }
 
     /// The network that ships: a sixth to an eighth of the paper's width, about 2 GFLOP a disc, trainable on a laptop.
     #[must_use]
     pub fn shipped() -> Self {
-        Self { channels: [16, 32, 64, 64, 64], fully_connected: 64 }
+        Self { dimensions: Dimensions::Three, channels: [16, 32, 64, 64, 64], fully_connected: 64 }
     }
 
     /// Names and shapes of all parameters, in the order of the layers; weights are `[out, in, ..]`, biases `[out]`.
@@ -104,8 +160,8 @@ impl GradingConfig {
             parameters.push((format!("{layer}.bias"), vec![weight[0]]));
             parameters.push((format!("{layer}.weight"), weight));
         };
-        let mut inputs = 1;
-        for (plan, filters) in TRUNK.iter().zip(self.channels) {
+        let mut inputs = self.dimensions.input_channels();
+        for (plan, filters) in self.dimensions.trunk().iter().zip(self.channels) {
             let [depth, height, width] = plan.kernel;
             add(plan.name, vec![filters, inputs, depth, height, width]);
             inputs = filters;
@@ -123,7 +179,7 @@ impl GradingConfig {
     #[must_use]
     pub fn tensors(&self) -> Vec<(String, Vec<usize>)> {
         let mut tensors = self.parameters();
-        tensors.push((INPUT_MEAN.to_owned(), vec![1]));
+        tensors.push((INPUT_MEAN.to_owned(), vec![self.dimensions.input_channels()]));
         tensors
     }
 
@@ -137,7 +193,8 @@ impl GradingConfig {
     #[must_use]
     pub fn flops(&self) -> usize {
         // Output pixels of each convolution, over all slices.
-        let pixels = [9 * 56 * 112, 9 * 28 * 56, 9 * 14 * 28, 14 * 28, 14 * 28];
+        let slices = if self.dimensions == Dimensions::Three { PATCH_SLICES } else { 1 };
+        let pixels = [slices * 56 * 112, slices * 28 * 56, slices * 14 * 28, 14 * 28, 14 * 28];
         let weights = self.parameters().into_iter().filter(|(_, shape)| shape.len() > 1);
         weights
             .enumerate()
@@ -176,150 +233,7 @@ fn glorot_bound(shape: &[usize]) -> f32 {
     }
 }
 
-/// Convolution with ReLU, and max-pooling where the plan has it.
-#[derive(Debug, Clone)]
-pub struct ConvolutionLayer {
-    /// `conv1` to `conv5`.
-    pub name: &'static str,
-    /// `[filters, channels, slices, rows, columns]`.
-    pub weight: Tensor,
-    /// `[filters]`.
-    pub bias: Tensor,
-    /// Steps and padding.
-    pub window: ConvWindow,
-    /// Whether 2 × 2 max-pooling follows.
-    pub pooled: bool,
-}
-
-impl ConvolutionLayer {
-    fn new(plan: &ConvolutionPlan, inputs: usize, filters: usize, vb: &VarBuilder) -> Result<Self> {
-        let [depth, height, width] = plan.kernel;
-        let shape = [filters, inputs, depth, height, width];
-        let (weight, bias) = layer_tensors(&vb.pp(plan.name), &shape)?;
-        Ok(Self { name: plan.name, weight, bias, window: plan.window, pooled: plan.pooled })
-    }
-
-    /// ReLU of the convolution, before pooling.
-    fn rectified(&self, input: &Tensor) -> Result<Tensor> {
-        relu(&conv3d(input, &self.weight, Some(&self.bias), self.window)?)
-    }
-
-    /// Convolution, ReLU and, where it follows, pooling.
-    ///
-    /// # Errors
-    /// If the input has other channels or the device fails.
-    pub fn forward(&self, input: &Tensor) -> Result<Tensor> {
-        self.pooled(&self.rectified(input)?)
-    }
-
-    fn pooled(&self, rectified: &Tensor) -> Result<Tensor> {
-        if self.pooled { max_pool_2x2(rectified) } else { Ok(rectified.clone()) }
-    }
-}
-
-/// Fully connected layer.
-#[derive(Debug, Clone)]
-pub struct LinearLayer {
-    /// `[outputs, inputs]`.
-    pub weight: Tensor,
-    /// `[outputs]`.
-    pub bias: Tensor,
-}
-
-impl LinearLayer {
-    fn new(inputs: usize, outputs: usize, vb: &VarBuilder) -> Result<Self> {
-        let (weight, bias) = layer_tensors(vb, &[outputs, inputs])?;
-        Ok(Self { weight, bias })
-    }
-
-    fn forward(&self, input: &Tensor) -> Result<Tensor> {
-        input.matmul(&self.weight.t()?)?.broadcast_add(&self.bias)
-    }
-}
-
-fn layer_tensors(vb: &VarBuilder, shape: &[usize]) -> Result<(Tensor, Tensor)> {
-    let bound = f64::from(glorot_bound(shape));
-    let weight = vb.get_with_hints(shape, "weight", Init::Uniform { lo: -bound, up: bound })?;
-    let bias = vb.get_with_hints(shape[0], "bias", Init::Const(0.0))?;
-    Ok((weight, bias))
-}
-
-/// The three fully connected layers of one grading.
-#[derive(Debug, Clone)]
-pub struct Head {
-    /// pool5 to hidden units.
-    pub fc6: LinearLayer,
-    /// Hidden to hidden units.
-    pub fc7: LinearLayer,
-    /// Hidden units to classes.
-    pub fc8: LinearLayer,
-}
-
-impl Head {
-    fn new(config: &GradingConfig, classes: usize, vb: &VarBuilder) -> Result<Self> {
-        let hidden = config.fully_connected;
-        Ok(Self {
-            fc6: LinearLayer::new(config.channels[4] * POOLED_PIXELS, hidden, &vb.pp("fc6"))?,
-            fc7: LinearLayer::new(hidden, hidden, &vb.pp("fc7"))?,
-            fc8: LinearLayer::new(hidden, classes, &vb.pp("fc8"))?,
-        })
-    }
-}
-
-/// Activations of the trunk, recorded on the way.
-#[derive(Debug, Clone)]
-pub struct TrunkTrace {
-    /// Conv1 to Conv5 in order.
-    pub steps: Vec<TrunkStep>,
-    /// pool5, flattened to `[n, channels · 7 · 14]`; what every head reads.
-    pub features: Tensor,
-}
-
-/// One convolution of the trunk and what it saw.
-#[derive(Debug, Clone)]
-pub struct TrunkStep {
-    /// The layer.
-    pub layer: ConvolutionLayer,
-    /// What it read, `[n, channels, slices, rows, columns]`; not negative after the first layer.
-    pub input: Tensor,
-    /// ReLU of its convolution, before pooling.
-    pub rectified: Tensor,
-}
-
-/// Activations of one head.
-#[derive(Debug, Clone)]
-pub struct HeadTrace {
-    /// ReLU of FC6, `[n, units]`.
-    pub fc6: Tensor,
-    /// ReLU of FC7, `[n, units]`.
-    pub fc7: Tensor,
-    /// Output of FC8, `[n, classes]`.
-    pub logits: Tensor,
-}
-
-/// Random dropping of hidden units while training.
-#[derive(Debug)]
-pub struct Dropout<'a> {
-    /// Share of the units of FC6 and FC7 that is dropped, below 1.
-    pub rate: f32,
-    /// Source of chance.
-    pub random: &'a mut ChaCha8Rng,
-}
-
-impl Dropout<'_> {
-    /// Zeroes units by chance and scales the others so that the mean stays.
-    fn apply(&mut self, units: &Tensor) -> Result<Tensor> {
-        if self.rate <= 0.0 {
-            return Ok(units.clone());
-        }
-        let kept = 1.0 / (1.0 - self.rate);
-        let mask: Vec<f32> =
-            (0..units.elem_count()).map(|_| if self.random.random::<f32>() < self.rate { 0.0 } else { kept }).collect();
-        units * Tensor::from_vec(mask, units.shape(), units.device())?
-    }
-}
-
-/// The 3-D SpineNet. Clones share their tensors.
+/// SpineNet in two or three dimensions. Clones share their tensors.
 #[derive(Debug, Clone)]
 pub struct GradingNetwork {
     config: GradingConfig,
@@ -336,18 +250,19 @@ impl GradingNetwork {
     #[allow(clippy::needless_pass_by_value, reason = "a cheap handle, passed as Candle's own networks take it")]
     pub fn new(config: &GradingConfig, vb: VarBuilder) -> Result<Self> {
         let [c1, c2, c3, c4, c5] = config.channels;
-        let layer = |index: usize, inputs, filters| ConvolutionLayer::new(&TRUNK[index], inputs, filters, &vb);
-        let trunk = [layer(0, 1, c1)?, layer(1, c1, c2)?, layer(2, c2, c3)?, layer(3, c3, c4)?, layer(4, c4, c5)?];
+        let (inputs, plans) = (config.dimensions.input_channels(), config.dimensions.trunk());
+        let layer = |index: usize, inputs, filters| ConvolutionLayer::new(&plans[index], inputs, filters, &vb);
+        let trunk = [layer(0, inputs, c1)?, layer(1, c1, c2)?, layer(2, c2, c3)?, layer(3, c3, c4)?, layer(4, c4, c5)?];
         let mut heads = Vec::with_capacity(8);
         for grading in Grading::ALL {
             heads.push(Head::new(config, grading.classes(), &vb.pp(grading.key()))?);
         }
         let heads = PerGrading::from_fn(|grading| heads[grading.index()].clone());
-        let input_mean = vb.get_with_hints(1, INPUT_MEAN, Init::Const(0.0))?.detach();
+        let input_mean = vb.get_with_hints(inputs, INPUT_MEAN, Init::Const(0.0))?.detach();
         Ok(Self { config: config.clone(), input_mean, trunk: Arc::new(trunk), heads: Arc::new(heads) })
     }
 
-    /// Widths of the layers.
+    /// Dimensions, and widths of the layers.
     #[must_use]
     pub fn config(&self) -> &GradingConfig {
         &self.config
@@ -359,7 +274,7 @@ impl GradingNetwork {
         self.input_mean.device()
     }
 
-    /// Mean voxel that is subtracted from every input, `[1]`.
+    /// Mean voxel that is subtracted from every input: [`INPUT_MEAN`].
     #[must_use]
     pub fn input_mean(&self) -> &Tensor {
         &self.input_mean
@@ -375,6 +290,25 @@ impl GradingNetwork {
     #[must_use]
     pub fn head(&self, grading: Grading) -> &Head {
         &self.heads[grading]
+    }
+
+    /// All tensors by the names of [`GradingConfig::tensors`].
+    #[must_use]
+    pub fn tensors(&self) -> HashMap<String, Tensor> {
+        let mut tensors = HashMap::from([(INPUT_MEAN.to_owned(), self.input_mean.clone())]);
+        let mut add = |layer: String, weight: &Tensor, bias: &Tensor| {
+            tensors.insert(format!("{layer}.weight"), weight.clone());
+            tensors.insert(format!("{layer}.bias"), bias.clone());
+        };
+        for layer in self.trunk.iter() {
+            add(layer.name.to_owned(), &layer.weight, &layer.bias);
+        }
+        for (grading, Head { fc6, fc7, fc8 }) in self.heads.iter() {
+            for (name, layer) in [("fc6", fc6), ("fc7", fc7), ("fc8", fc8)] {
+                add(format!("{}.{name}", grading.key()), &layer.weight, &layer.bias);
+            }
+        }
+        tensors
     }
 
     /// Logits `[n, classes]` of each grading for disc volumes `[n, 9, 112, 224]` with voxels in [0, 1].
@@ -399,7 +333,7 @@ impl GradingNetwork {
     /// As [`Self::forward`].
     pub fn trace_trunk(&self, discs: &Tensor) -> Result<TrunkTrace> {
         check_patch(discs)?;
-        let mut input = self.centered(discs)?;
+        let mut input = self.centered(&self.conv1_input(discs)?)?;
         let mut steps = Vec::with_capacity(self.trunk.len());
         for layer in self.trunk.iter() {
             let rectified = layer.rectified(&input)?;
@@ -458,21 +392,44 @@ impl GradingNetwork {
 
     /// pool5 `[n, channels, slices − 8, rows / 16, columns / 16]` of disc volumes that may be larger than a patch,
     /// `[n, slices, rows, columns]`. Each place of it that has the size of a patch's pool5 is what the trunk sees of that
-    /// part of the volume.
+    /// part of the volume. Nine slices are one pass in two dimensions, each further one takes another.
     ///
     /// # Errors
     /// If there are fewer than nine slices or the device fails.
     pub fn pool5(&self, discs: &Tensor) -> Result<Tensor> {
-        let mut units = self.centered(discs)?;
-        for layer in self.trunk.iter() {
-            units = layer.forward(&units)?;
+        let slices = discs.dim(1)?;
+        let trunk = |discs: &Tensor| {
+            let mut units = self.centered(&self.conv1_input(discs)?)?;
+            for layer in self.trunk.iter() {
+                units = layer.forward(&units)?;
+            }
+            Ok(units)
+        };
+        match self.config.dimensions {
+            Dimensions::Three => trunk(discs),
+            Dimensions::Two if slices < PATCH_SLICES => bail!("{PATCH_SLICES} slices are needed, got {slices}"),
+            Dimensions::Two => {
+                let windows = (0..=slices - PATCH_SLICES).map(|first| trunk(&discs.narrow(1, first, PATCH_SLICES)?));
+                Tensor::cat(&windows.collect::<Result<Vec<_>>>()?, 2)
+            }
         }
-        Ok(units)
     }
 
-    /// Input of Conv1 `[n, 1, slices, rows, columns]`.
-    fn centered(&self, discs: &Tensor) -> Result<Tensor> {
-        discs.broadcast_sub(&self.input_mean)?.unsqueeze(1)
+    /// Disc volumes `[n, slices, rows, columns]` as Conv1 takes them, before the mean is subtracted:
+    /// `[n, channels, slices, rows, columns]`, of which one of channels and slices is 1.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn conv1_input(&self, discs: &Tensor) -> Result<Tensor> {
+        match self.config.dimensions {
+            Dimensions::Two => discs.unsqueeze(2),
+            Dimensions::Three => discs.unsqueeze(1),
+        }
+    }
+
+    /// Input of Conv1 with the mean subtracted.
+    fn centered(&self, conv1_input: &Tensor) -> Result<Tensor> {
+        conv1_input.broadcast_sub(&self.input_mean.reshape(((), 1, 1, 1))?)
     }
 }
 
@@ -484,7 +441,14 @@ fn check_patch(discs: &Tensor) -> Result<()> {
 }
 
 impl Architecture for GradingConfig {
-    const NAME: &'static str = ARCHITECTURE;
+    const NAMES: &'static [&'static str] = &["spinenet-3d/1", "spinenet-2d/1"];
+
+    fn name(&self) -> &'static str {
+        match self.dimensions {
+            Dimensions::Three => Self::NAMES[0],
+            Dimensions::Two => Self::NAMES[1],
+        }
+    }
 
     fn tensors(&self) -> Vec<(String, Vec<usize>)> {
         Self::tensors(self)
@@ -505,117 +469,4 @@ pub fn disc_tensor<'a>(discs: impl IntoIterator<Item = &'a [f32]>, device: &Devi
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::collections::HashMap;
-
-    fn tiny() -> GradingConfig {
-        GradingConfig { channels: [2, 3, 4, 4, 5], fully_connected: 6 }
-    }
-
-    fn network(config: &GradingConfig, seed: u64) -> Result<(VarMap, GradingNetwork)> {
-        let variables = config.initial_variables(seed, &Device::Cpu)?;
-        let vb = VarBuilder::from_varmap(&variables, DType::F32, &Device::Cpu);
-        Ok((variables.clone(), GradingNetwork::new(config, vb)?))
-    }
-
-    fn discs(samples: usize) -> Result<Tensor> {
-        let voxels: Vec<f32> = (0..samples * PATCH_SLICES * PATCH_ROWS * PATCH_COLUMNS)
-            .map(|i| 0.5 + 0.5 * (i as f32 * 0.37).sin())
-            .collect();
-        Tensor::from_vec(voxels, (samples, PATCH_SLICES, PATCH_ROWS, PATCH_COLUMNS), &Device::Cpu)
-    }
-
-    #[test]
-    fn the_paper_size_has_448_million_parameters() {
-        // Counted by hand: five convolutions, then per grading FC6 50,176 -> 1024, FC7, and FC8 over 21 classes in all.
-        let trunk = (147 + 1) * 96 + (7200 + 1) * 256 + (6912 + 1) * 512 + (41_472 + 1) * 512 + (4608 + 1) * 512;
-        let heads = 8 * ((50_176 + 1) * 1024 + (1024 + 1) * 1024) + (1024 + 1) * 21;
-        assert_eq!(GradingConfig::paper().parameter_count(), trunk + heads);
-        assert_eq!(trunk + heads, 448_459_413);
-        assert!((96..100).contains(&(GradingConfig::paper().flops() / 1_000_000_000)));
-        assert!((1_900_000_000..2_200_000_000).contains(&GradingConfig::shipped().flops()));
-    }
-
-    #[test]
-    fn layers_have_the_sizes_of_the_paper_and_all_gradings_their_classes() -> Result<()> {
-        let config = tiny();
-        let (_, network) = network(&config, 1)?;
-        let trace = network.trace_trunk(&discs(2)?)?;
-        let shapes: Vec<&[usize]> = trace.steps.iter().map(|step| step.rectified.dims()).collect();
-        let expected: [&[usize]; 5] =
-            [&[2, 2, 9, 56, 112], &[2, 3, 9, 28, 56], &[2, 4, 9, 14, 28], &[2, 4, 1, 14, 28], &[2, 5, 1, 14, 28]];
-        assert_eq!(shapes, expected);
-        assert_eq!(trace.features.dims(), [2, 5 * 7 * 14]);
-        let logits = network.forward(&discs(2)?)?;
-        for (grading, logits) in logits.iter() {
-            assert_eq!(logits.dims(), [2, grading.classes()]);
-            let head = network.trace_head(grading, &trace.features)?;
-            assert_eq!(head.logits.to_vec2::<f32>()?, logits.to_vec2::<f32>()?);
-            let values = logits.to_vec2::<f32>()?;
-            assert!(values.iter().flatten().all(|value| value.is_finite()));
-        }
-        assert!(network.forward(&discs(1)?.narrow(1, 0, 8)?).is_err());
-        Ok(())
-    }
-
-    #[test]
-    fn a_seed_fixes_the_parameters_and_every_one_of_them_gets_a_gradient() -> Result<()> {
-        let config = tiny();
-        let (variables, network) = network(&config, 7)?;
-        let logits = network.forward(&discs(2)?)?;
-        let mut loss = Tensor::zeros((), DType::F32, &Device::Cpu)?;
-        for (_, logits) in logits.iter() {
-            loss = (loss + logits.sqr()?.sum_all()?)?;
-        }
-        let gradients = loss.backward()?;
-        let data = variables.data().lock().expect("not poisoned");
-        assert_eq!(data.len(), config.tensors().len());
-        let again = config.initial_variables(7, &Device::Cpu)?;
-        let again = again.data().lock().expect("not poisoned");
-        for (name, variable) in data.iter() {
-            assert_eq!(gradients.get(variable).is_some(), name != INPUT_MEAN, "{name}");
-            let values = |var: &Var| var.flatten_all().and_then(|flat| flat.to_vec1::<f32>()).expect("f32");
-            assert_eq!(values(variable), values(&again[name]));
-        }
-        Ok(())
-    }
-
-    #[test]
-    fn the_mean_is_subtracted_and_dropout_repeats_with_its_seed() -> Result<()> {
-        let config = tiny();
-        let (variables, network) = network(&config, 3)?;
-        let discs = discs(1)?;
-        let before = network.forward(&(&discs - 0.25)?)?;
-        variables.data().lock().expect("not poisoned")[INPUT_MEAN].set(&Tensor::new(&[0.25_f32], &Device::Cpu)?)?;
-        let after = network.forward(&discs)?;
-        let pfirrmann = |logits: &PerGrading<Tensor>| logits[Grading::Pfirrmann].to_vec2::<f32>();
-        for (a, b) in pfirrmann(&before)?[0].iter().zip(&pfirrmann(&after)?[0]) {
-            assert!((a - b).abs() < 1e-5);
-        }
-        let drop = |seed: u64, rate: f32| {
-            let mut random = ChaCha8Rng::seed_from_u64(seed);
-            pfirrmann(&network.forward_training(&discs, Dropout { rate, random: &mut random })?)
-        };
-        assert_eq!(drop(1, 0.5)?, drop(1, 0.5)?);
-        assert_ne!(drop(1, 0.5)?, drop(2, 0.5)?);
-        assert_eq!(drop(1, 0.0)?, pfirrmann(&after)?);
-        Ok(())
-    }
-
-    #[test]
-    fn tensors_of_another_shape_are_refused() -> Result<()> {
-        let zeros = |shapes: Vec<(String, Vec<usize>)>| -> Result<HashMap<String, Tensor>> {
-            shapes
-                .into_iter()
-                .map(|(name, shape)| Ok((name, Tensor::zeros(shape, DType::F32, &Device::Cpu)?)))
-                .collect()
-        };
-        let tensors = zeros(tiny().tensors())?;
-        let wider = GradingConfig { fully_connected: 7, ..tiny() };
-        let vb = |tensors| VarBuilder::from_tensors(tensors, DType::F32, &Device::Cpu);
-        assert!(GradingNetwork::new(&tiny(), vb(tensors.clone())).is_ok());
-        assert!(GradingNetwork::new(&wider, vb(tensors)).is_err());
-        Ok(())
-    }
-}
+mod tests;

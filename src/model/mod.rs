@@ -9,7 +9,7 @@ pub mod weights;
 
 pub use detector::{DetectorConfig, DetectorNetwork};
 pub use grader::{Grader, GraderError};
-pub use grading::{GradingConfig, GradingNetwork};
+pub use grading::{Dimensions, GradingConfig, GradingNetwork};
 pub use prediction::{DiscPrediction, probabilities};
 pub use views::{Place, Views};
 pub use weights::{WeightsError, WeightsFolder, WeightsInfo, find_weights};

@@ -214,7 +214,7 @@ const _: () = assert!(WIDE_MARGIN == STEP, "a view is shifted by one step at mos
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::GradingConfig;
+    use crate::model::{Dimensions, GradingConfig};
     use crate::spine::{Corners, Disc, DiscLevel, Vertebra, VertebraLabel, VertebraOutline};
     use crate::volume::VolumeGeometry;
     use candle_core::{DType, Device};
@@ -262,7 +262,7 @@ mod tests {
     }
 
     fn network() -> GradingNetwork {
-        let config = GradingConfig { channels: [3, 4, 5, 6, 7], fully_connected: 8 };
+        let config = GradingConfig { dimensions: Dimensions::Three, channels: [3, 4, 5, 6, 7], fully_connected: 8 };
         let variables = config.initial_variables(3, &Device::Cpu).expect("small network");
         GradingNetwork::new(&config, VarBuilder::from_varmap(&variables, DType::F32, &Device::Cpu)).expect("shapes")
     }
@@ -302,7 +302,7 @@ mod tests {
         // A trunk whose filters see one voxel only has no border: then both ways agree exactly.
         let (volume, disc) = scan();
         let frame = DiscFrame::of_disc(&volume, &disc).expect("good outlines");
-        let config = GradingConfig { channels: [3, 4, 5, 6, 7], fully_connected: 8 };
+        let config = GradingConfig { dimensions: Dimensions::Three, channels: [3, 4, 5, 6, 7], fully_connected: 8 };
         let variables = config.initial_variables(3, &Device::Cpu).expect("small network");
         for (name, variable) in variables.data().lock().expect("not poisoned").iter() {
             if let ([_, _, depth, height, width], true) = (variable.dims(), name.ends_with("weight")) {

@@ -57,7 +57,7 @@ pub enum WeightsError {
         /// In the metadata.
         got: String,
         /// Of this network.
-        expected: &'static str,
+        expected: String,
         /// Which folder.
         path: PathBuf,
     },
@@ -128,8 +128,13 @@ fn join(paths: &[PathBuf]) -> String {
 
 /// Sizes of a network that decide its tensors.
 pub trait Architecture: Serialize + DeserializeOwned {
-    /// Name and version in the metadata.
-    const NAME: &'static str;
+    /// Names and versions that the metadata may say.
+    const NAMES: &'static [&'static str];
+
+    /// The one of [`Self::NAMES`] that these sizes are of.
+    fn name(&self) -> &'static str {
+        Self::NAMES[0]
+    }
 
     /// Name and shape of every tensor.
     fn tensors(&self) -> Vec<(String, Vec<usize>)>;
@@ -183,7 +188,7 @@ pub struct WeightsMetadata {
     /// Inputs and outputs, after MONAI's scheme.
     #[serde(default)]
     pub network_data_format: serde_json::Value,
-    /// [`Architecture::NAME`]; filled in by [`save_weights`].
+    /// [`Architecture::name`]; filled in by [`save_weights`].
     pub architecture: String,
     /// The architecture's sizes; filled in by [`save_weights`].
     pub config: serde_json::Value,
@@ -276,14 +281,17 @@ impl WeightsFolder {
     }
 
     fn config<A: Architecture>(&self) -> Result<A, WeightsError> {
-        if self.metadata.architecture != A::NAME {
+        let other = |expected: String| {
             let (got, path) = (self.metadata.architecture.clone(), self.path.clone());
-            return Err(WeightsError::Architecture { got, expected: A::NAME, path });
+            Err(WeightsError::Architecture { got, expected, path })
+        };
+        if !A::NAMES.contains(&self.metadata.architecture.as_str()) {
+            return other(A::NAMES.join(" or "));
         }
-        serde_json::from_value(self.metadata.config.clone()).map_err(|error| WeightsError::Metadata {
-            reason: format!("config: {error}"),
-            path: self.path.join(METADATA_FILE),
-        })
+        let config: A = serde_json::from_value(self.metadata.config.clone()).map_err(|error| {
+            WeightsError::Metadata { reason: format!("config: {error}"), path: self.path.join(METADATA_FILE) }
+        })?;
+        if config.name() == self.metadata.architecture { Ok(config) } else { other(config.name().to_owned()) }
     }
 
     /// The tensors' file, with the length and hash that the metadata says.
@@ -349,7 +357,7 @@ pub fn save_weights<A: Architecture>(
     candle_core::safetensors::save(&converted, &tensor_path)?;
     let bytes = fs::read(&tensor_path).map_err(file_error(&tensor_path))?;
     let metadata = WeightsMetadata {
-        architecture: A::NAME.to_owned(),
+        architecture: config.name().to_owned(),
         config: serde_json::to_value(config).map_err(|error| invalid(error.to_string()))?,
         sha256: sha256(&bytes),
         bytes: bytes.len() as u64,
@@ -454,7 +462,7 @@ mod tests {
     }
 
     impl Architecture for Pair {
-        const NAME: &'static str = "pair/1";
+        const NAMES: &'static [&'static str] = &["pair/1"];
 
         fn tensors(&self) -> Vec<(String, Vec<usize>)> {
             vec![("a.weight".to_owned(), vec![self.width, 3]), ("a.bias".to_owned(), vec![self.width])]
@@ -465,7 +473,7 @@ mod tests {
     struct Other {}
 
     impl Architecture for Other {
-        const NAME: &'static str = "other/1";
+        const NAMES: &'static [&'static str] = &["other/1"];
 
         fn tensors(&self) -> Vec<(String, Vec<usize>)> {
             Vec::new()
@@ -523,7 +531,7 @@ mod tests {
         weights.metadata.config = serde_json::json!({"height": 2});
         assert!(matches!(load(&weights), WeightsError::Metadata { .. }));
         let other = weights.load::<Other>(&Device::Cpu).map(|_| ()).expect_err("another architecture");
-        assert!(matches!(other, WeightsError::Architecture { expected: "other/1", .. }));
+        assert!(matches!(other, WeightsError::Architecture { expected, .. } if expected == "other/1"));
 
         let path = intact.path.join(TENSOR_FILE);
         let bytes = fs::read(&path).expect("readable");

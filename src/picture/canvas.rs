@@ -1,13 +1,13 @@
 //! A sheet to lay pictures, lines and text on.
 
 use glam::DVec2;
-use image::{Rgb, RgbImage, imageops};
+use image::RgbImage;
 use skrifa::instance::{LocationRef, Size};
 use skrifa::outline::{DrawSettings, OutlinePen};
 use skrifa::{FontRef, MetadataProvider};
-use vello_cpu::color::AlphaColor;
-use vello_cpu::kurbo::{Affine, BezPath, Cap, Circle, Join, Rect, RoundedRect, Shape, Stroke};
-use vello_cpu::{Pixmap, RenderContext, Resources};
+use vello_cpu::kurbo::{Affine, BezPath, Circle, Rect, RoundedRect, Shape};
+
+use super::drawing::{Drawing, Mark};
 
 /// sRGB with opacity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,10 +94,9 @@ impl TextStyle {
     }
 }
 
-/// A sheet: pictures first, lines and text always above them.
+/// A sheet under way: pictures first, lines and text always above them.
 pub(super) struct Canvas {
-    picture: RgbImage,
-    shapes: RenderContext,
+    drawing: Drawing,
 }
 
 impl Canvas {
@@ -107,13 +106,12 @@ impl Canvas {
     /// If a side is longer than 65,535 pixels.
     pub(super) fn new(width: u32, height: u32) -> Self {
         let side = |length: u32| u16::try_from(length).expect("sheets are some thousand pixels large");
-        let shapes = RenderContext::new(side(width), side(height));
-        Self { picture: RgbImage::from_pixel(width, height, Rgb(PAPER)), shapes }
+        Self { drawing: Drawing::new(side(width), side(height)) }
     }
 
     /// Lays a picture on the sheet, its corner at (`x`, `y`).
     pub(super) fn place(&mut self, picture: &RgbImage, x: u32, y: u32) {
-        imageops::replace(&mut self.picture, picture, i64::from(x), i64::from(y));
+        self.drawing.pictures.push((picture.clone(), [x, y]));
     }
 
     /// A straight line.
@@ -130,24 +128,34 @@ impl Canvas {
         if closed {
             path.close_path();
         }
-        self.stroke(&path, width, ink);
+        self.stroke(path, width, ink);
     }
 
     /// The outline of a rectangle.
     pub(super) fn frame(&mut self, corner: DVec2, size: DVec2, width: f64, ink: Ink) {
         let path = Rect::new(corner.x, corner.y, corner.x + size.x, corner.y + size.y).to_path(0.1);
-        self.stroke(&path, width, ink);
+        self.stroke(path, width, ink);
     }
 
     /// A filled rectangle with round corners.
     pub(super) fn plate(&mut self, corner: DVec2, size: DVec2, radius: f64, ink: Ink) {
         let rect = RoundedRect::new(corner.x, corner.y, corner.x + size.x, corner.y + size.y, radius);
-        self.fill(&rect.to_path(0.1), ink);
+        self.fill(rect.to_path(0.1), ink);
+    }
+
+    /// A filled polygon.
+    pub(super) fn polygon(&mut self, corners: &[DVec2], ink: Ink) {
+        let mut path = BezPath::new();
+        for (index, point) in corners.iter().enumerate() {
+            if index == 0 { path.move_to((point.x, point.y)) } else { path.line_to((point.x, point.y)) }
+        }
+        path.close_path();
+        self.fill(path, ink);
     }
 
     /// A filled circle.
     pub(super) fn dot(&mut self, center: DVec2, radius: f64, ink: Ink) {
-        self.fill(&Circle::new((center.x, center.y), radius).to_path(0.1), ink);
+        self.fill(Circle::new((center.x, center.y), radius).to_path(0.1), ink);
     }
 
     /// One line of text; `at` is on the base line. Characters that the font lacks show as its empty box.
@@ -160,40 +168,30 @@ impl Canvas {
         };
         path.apply_affine(Affine::translate((at.x - shift, at.y)));
         if style.halo {
-            self.stroke(&path, style.size * 0.22, Ink::SHADE);
+            self.stroke(path.clone(), style.size * 0.22, Ink::SHADE);
         }
-        self.fill(&path, style.ink);
+        self.fill(path.clone(), style.ink);
         if style.bold {
-            self.stroke(&path, style.size * 0.042, style.ink);
+            self.stroke(path, style.size * 0.042, style.ink);
         }
     }
 
     /// The finished picture.
-    pub(super) fn finish(mut self) -> RgbImage {
-        let mut layer = Pixmap::new(self.shapes.width(), self.shapes.height());
-        self.shapes.flush();
-        self.shapes.render(&mut layer, &mut Resources::new());
-        for (pixel, over) in self.picture.pixels_mut().zip(layer.data()) {
-            let rest = 255 - u16::from(over.a);
-            let mix = |below: u8, above: u8| (u16::from(above) + (u16::from(below) * rest + 127) / 255).min(255) as u8;
-            *pixel = Rgb([mix(pixel.0[0], over.r), mix(pixel.0[1], over.g), mix(pixel.0[2], over.b)]);
-        }
-        self.picture
+    pub(super) fn finish(self) -> RgbImage {
+        self.drawing.raster()
     }
 
-    fn fill(&mut self, path: &BezPath, ink: Ink) {
-        self.set_ink(ink);
-        self.shapes.fill_path(path);
+    /// The finished drawing, for pixels or vectors.
+    pub(super) fn into_drawing(self) -> Drawing {
+        self.drawing
     }
 
-    fn stroke(&mut self, path: &BezPath, width: f64, ink: Ink) {
-        self.set_ink(ink);
-        self.shapes.set_stroke(Stroke::new(width).with_join(Join::Round).with_caps(Cap::Round));
-        self.shapes.stroke_path(path);
+    fn fill(&mut self, path: BezPath, ink: Ink) {
+        self.drawing.marks.push(Mark { path, width: None, ink });
     }
 
-    fn set_ink(&mut self, Ink([red, green, blue, alpha]): Ink) {
-        self.shapes.set_paint(AlphaColor::from_rgba8(red, green, blue, alpha));
+    fn stroke(&mut self, path: BezPath, width: f64, ink: Ink) {
+        self.drawing.marks.push(Mark { path, width: Some(width), ink });
     }
 }
 
@@ -262,6 +260,7 @@ impl OutlinePen for Pen {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use image::Rgb;
 
     #[test]
     fn text_has_width_and_lands_where_it_is_aligned() {

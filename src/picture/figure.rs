@@ -28,7 +28,7 @@ pub struct EvidenceFigure<'a> {
     /// Probability that the network gave this class, where it is known.
     pub probability: Option<f32>,
     /// Name of the method in words.
-    pub method: &'a str,
+    pub method: String,
     /// Augmented inputs that the map is the mean of.
     pub augmentations: usize,
     /// Percentile of the whole volume's evidence that marks the hotspots.

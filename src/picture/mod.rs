@@ -1,32 +1,40 @@
 //! Pictures of slices and evidence on the CPU, for files and for views on screen alike.
 //!
 //! [`SliceScene`] holds what one view shows; the window draws it with `shaders/slice.wgsl`, files are drawn by its CPU
-//! twin in this module. [`overlay()`], [`figure_sheet`] and [`study_overview`] are the pictures that are written to files.
+//! twin in this module. [`overlay()`], [`figure_sheet`] and [`study_overview`] are the pictures that are written to files;
+//! a [`Drawing`] is written as pixels, SVG or PDF.
 
 mod canvas;
+mod chart;
 mod color_map;
 mod contact;
 mod disc_sheet;
+mod drawing;
 mod figure;
 mod overlay;
 mod overview;
 mod placement;
 mod shade;
 mod sheet;
+mod sheets;
+mod tile;
 
 #[cfg(test)]
 mod tests;
 
 pub use canvas::text_width;
+pub use chart::{Curve, LineChart, chart_sheet};
 pub use color_map::{COLOR_ENTRIES, ColorMap};
 pub use contact::contact_sheet;
 pub use disc_sheet::disc_sheet;
+pub use drawing::Drawing;
 pub use figure::{DISCLAIMER, EvidenceFigure};
 pub use overlay::{OverlayStyle, overlay};
 pub use overview::{DiscNote, key_image, study_overview};
 pub use placement::ImageFromScreen;
 pub use shade::{EvidenceFill, EvidenceLook, EvidenceScene, SliceLook, SliceScene, nearest_patch_slice};
-pub use sheet::{evidence_tile, figure_sheet};
+pub use sheets::{figure_sheet, methods_sheet, steps_sheet, thresholds_sheet};
+pub use tile::evidence_tile;
 
 use std::path::{Path, PathBuf};
 

@@ -5,7 +5,7 @@ use image::RgbImage;
 
 use super::canvas::{Align, Canvas, Ink, TextStyle};
 use super::figure::{DISCLAIMER, EvidenceFigure};
-use super::sheet::box_ink;
+use super::tile::box_ink;
 use super::{ImageFromScreen, SliceLook, SliceScene};
 use crate::spine::{BoxSource, PixelBox};
 use crate::volume::{Volume, WindowLevel, orientation_letters};

@@ -16,6 +16,12 @@ const MOST_SAMPLES: f64 = 4.0;
 /// Share of the color range over which evidence fades in above its threshold.
 const SOFT_EDGE: f32 = 0.06;
 
+/// Half the width of a contour, screen pixels, and the width of its soft edge.
+const CONTOUR: (f32, f32) = (0.9, 0.8);
+
+/// Place of a contour's color in the color map: bright in all of them.
+const CONTOUR_STRENGTH: f32 = 0.8;
+
 /// How a slice is shown.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SliceLook {
@@ -45,6 +51,8 @@ pub enum EvidenceFill {
     Even,
     /// In proportion to its place in the range, so weak evidence leaves the image visible.
     Graded,
+    /// A line along the threshold alone.
+    Contour,
 }
 
 /// How evidence is shown over a slice.
@@ -155,20 +163,29 @@ impl SliceScene {
         let gray = self.look.window.apply(value);
         let gray = if self.look.invert { 1.0 - gray } else { gray };
         let color = [gray; 3];
-        patch.map_or(color, |(scene, plane)| scene.over(color, &plane, across, down))
+        // What one screen pixel to the right and one down are in the image.
+        let [[xx, xy, _], [yx, yy, _]] = self.image_from_screen;
+        patch.map_or(color, |(scene, plane)| scene.over(color, &plane, [across, down], [[xx, yx], [xy, yy]]))
     }
 }
 
 impl EvidenceScene {
-    /// `color` with the evidence at image position (`x`, `y`) drawn over it.
-    fn over(&self, color: [f32; 3], patch: &Plane, x: f32, y: f32) -> [f32; 3] {
-        let [row, column] = transform(&self.patch_from_image, x, y);
+    /// `color` with the evidence at an image position drawn over it; `steps` are a screen pixel to the right and one down.
+    fn over(&self, color: [f32; 3], patch: &Plane, [x, y]: [f32; 2], steps: [[f32; 2]; 2]) -> [f32; 3] {
+        let at = |x: f32, y: f32| {
+            let [row, column] = transform(&self.patch_from_image, x, y);
+            (row, column, patch.bilinear(column, row))
+        };
+        let (row, column, value) = at(x, y);
         if !patch.contains(column, row) {
             return color;
         }
-        let value = patch.bilinear(column, row);
-        let strength = self.strength(value);
-        let cover = self.cover(value, strength);
+        let (strength, cover) = if self.look.fill == EvidenceFill::Contour {
+            let slope = steps.map(|[dx, dy]| (at(x + dx, y + dy).2 - at(x - dx, y - dy).2) / 2.0);
+            (CONTOUR_STRENGTH, self.contour(value, slope))
+        } else {
+            (self.strength(value), self.cover(value, self.strength(value)))
+        };
         let evidence = self.look.color_map.color(strength);
         std::array::from_fn(|channel| color[channel] + (evidence[channel] - color[channel]) * cover)
     }
@@ -183,6 +200,15 @@ impl EvidenceScene {
         let rise = ((value - self.look.threshold) / self.soft_edge()).clamp(0.0, 1.0);
         let graded = if self.look.fill == EvidenceFill::Graded { strength } else { 1.0 };
         self.look.opacity * rise * rise * (3.0 - 2.0 * rise) * graded
+    }
+
+    /// Cover by the line along the threshold, where evidence rises by `slope` for a screen pixel to the right and down.
+    fn contour(&self, value: f32, [across, down]: [f32; 2]) -> f32 {
+        let steepness = across.hypot(down);
+        // Level ground at the threshold has no line through it.
+        let distance = (value - self.look.threshold).abs() / steepness.max(f32::MIN_POSITIVE);
+        let (half, soft) = CONTOUR;
+        self.look.opacity * ((half + soft - distance) / soft).clamp(0.0, 1.0)
     }
 
     /// Difference of the range's ends, above zero.
@@ -327,11 +353,19 @@ mod tests {
         };
         let scene = EvidenceScene { patch_from_image: [[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]], patch_slice: 0, look };
         let plane = Plane { pixels: &[0.5, 1.0], rows: 1, columns: 2 };
-        assert_eq!(scene.over([0.2; 3], &plane, 0.0, 0.0), [0.2; 3]);
-        assert_eq!(scene.over([0.2; 3], &plane, 1.0, 0.0), ColorMap::Ember.table()[255]);
-        assert_eq!(scene.over([0.2; 3], &plane, 2.0, 0.0), [0.2; 3]);
+        let steps = [[0.1, 0.0], [0.0, 0.1]];
+        let over = |scene: EvidenceScene, x: f32| scene.over([0.2; 3], &plane, [x, 0.0], steps);
+        assert_eq!(over(scene, 0.0), [0.2; 3]);
+        assert_eq!(over(scene, 1.0), ColorMap::Ember.table()[255]);
+        assert_eq!(over(scene, 2.0), [0.2; 3]);
         let half = EvidenceScene { look: EvidenceLook { opacity: 0.5, ..look }, ..scene };
         let mixed = f32::midpoint(0.2, ColorMap::Ember.table()[255][0]);
-        assert!((half.over([0.2; 3], &plane, 1.0, 0.0)[0] - mixed).abs() < 1e-6);
+        assert!((over(half, 1.0)[0] - mixed).abs() < 1e-6);
+        // From 0.5 to 1 over ten screen pixels: the line along 0.7 lies at 0.4, two to three pixels wide.
+        let look = EvidenceLook { threshold: 0.7, fill: EvidenceFill::Contour, ..look };
+        let line = EvidenceScene { look, ..scene };
+        let bright = ColorMap::Ember.color(CONTOUR_STRENGTH);
+        assert!(over(line, 0.4).iter().zip(bright).all(|(got, expected)| (got - expected).abs() < 1e-3));
+        assert_eq!((over(line, 0.2), over(line, 0.6)), ([0.2; 3], [0.2; 3]));
     }
 }

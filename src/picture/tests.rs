@@ -57,7 +57,7 @@ fn figure<'a>(values: &'a [f32], frame: &'a DiscFrame, boxes: Vec<SliceBox>) -> 
         grading: Grading::CentralCanalStenosis,
         class: 1,
         probability: Some(0.93),
-        method: "Contrastive excitation",
+        method: "Contrastive excitation".to_owned(),
         augmentations: 150,
         percentile: 95.0,
         threshold: 0.35,
@@ -126,7 +126,7 @@ fn the_sheet_has_a_column_for_each_slice_of_the_scan() {
         slice_box(5, BoxSource::Predicted, [60.0, 40.0, 14.0, 10.0]),
         slice_box(5, BoxSource::Reader, [58.0, 38.0, 12.0, 12.0]),
     ];
-    let sheet = figure_sheet(&volume, &figure(&values, &frame, boxes), "Synthetic scan");
+    let sheet = figure_sheet(&volume, &figure(&values, &frame, boxes), "Synthetic scan").raster();
     // Nine columns of 224 pixels; the heat map between them is never the color of paper.
     let paper_runs = (0..sheet.width()).filter(|x| {
         let paper = |x: u32| sheet.get_pixel(x, 400).0 == canvas::PAPER;
@@ -191,7 +191,7 @@ fn real_scans_make_sheets() {
         for color_map in ColorMap::ALL {
             let shown = EvidenceFigure { color_map, ..shown.clone() };
             let file = format!("{name}-sheet-{}.png", color_map.name());
-            keep(&figure_sheet(&case.volume, &shown, "T2 sagittal"), &file);
+            keep(&figure_sheet(&case.volume, &shown, "T2 sagittal").raster(), &file);
         }
         keep(&overlay(&case.volume, middle, Some(&shown), &OverlayStyle::default()), &format!("{name}-overlay.png"));
         let note = |disc: &crate::training::spider::LabelledDisc| DiscNote {

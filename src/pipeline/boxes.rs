@@ -4,12 +4,15 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use glam::DVec2;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::coco;
 use super::files::write_whole;
-use crate::spine::{BoxSource, PixelBox, SliceBox};
+use crate::evaluation::SeenSlices;
+use crate::saliency::{BoxRule, SaliencyMap};
+use crate::spine::{BoxSource, DiscLevel, Grading, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, PixelBox, SliceBox};
 
 /// Name and version of the schema of boxes files.
 pub const BOXES_SCHEMA: &str = "spinenet-boxes/1";
@@ -53,6 +56,65 @@ pub struct BoxesFile {
     pub series_instance_uid: String,
     /// The boxes.
     pub boxes: Vec<SliceBox>,
+    /// The evidence maps that predicted boxes came from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub maps: Vec<MapEntry>,
+}
+
+/// An evidence map that boxes were predicted from: what it looked at, and where it is strongest.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MapEntry {
+    /// Disc.
+    pub level: DiscLevel,
+    /// Grading.
+    pub grading: Grading,
+    /// Which hotspots the boxes enclose.
+    pub box_rule: BoxRule,
+    /// Where the map is strongest; none for a map without evidence.
+    pub peak: Option<PeakEntry>,
+    /// The slices of the disc volume that the scan has.
+    pub slices: Vec<SeenSliceEntry>,
+}
+
+/// The strongest place of a map.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct PeakEntry {
+    /// Slice of the scan.
+    pub slice: usize,
+    /// Place on it, `[x, y]` in image pixels.
+    pub at: [f64; 2],
+}
+
+/// Where a slice of a disc volume lies.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct SeenSliceEntry {
+    /// Slice of the scan.
+    pub slice: usize,
+    /// Corners `[x, y]` in image pixels, in order around it.
+    pub corners: [[f64; 2]; 4],
+}
+
+impl MapEntry {
+    /// What a map looked at.
+    #[must_use]
+    pub fn of(map: &SaliencyMap, box_rule: BoxRule) -> Self {
+        let (bottom, right) = (PATCH_ROWS as f64 - 0.5, PATCH_COLUMNS as f64 - 0.5);
+        let place = |at: DVec2| at.to_array().map(|value| super::rounded(value, 3));
+        let corners = [(-0.5, -0.5), (-0.5, right), (bottom, right), (bottom, -0.5)]
+            .map(|(row, column)| place(map.frame.image_from_patch(row, column)));
+        let present = (0..PATCH_SLICES).filter_map(|slice| map.frame.scan_slice(slice));
+        let mut slices: Vec<SeenSliceEntry> = present.map(|slice| SeenSliceEntry { slice, corners }).collect();
+        slices.sort_by_key(|entry| entry.slice);
+        let peak = map.peak().map(|peak| PeakEntry { slice: peak.slice, at: place(peak.image) });
+        Self { level: map.level, grading: map.grading, box_rule, peak, slices }
+    }
+
+    /// What was looked at, for measuring.
+    #[must_use]
+    pub fn seen(&self) -> SeenSlices {
+        let slices = self.slices.iter().map(|seen| (seen.slice, seen.corners.map(DVec2::from))).collect();
+        SeenSlices { slices, peak: self.peak.map(|peak| (peak.slice, DVec2::from(peak.at))) }
+    }
 }
 
 impl BoxesFile {
@@ -64,7 +126,14 @@ impl BoxesFile {
             reader: reader.to_owned(),
             series_instance_uid: series_instance_uid.to_owned(),
             boxes,
+            maps: Vec::new(),
         }
+    }
+
+    /// The same with the evidence maps that the boxes came from.
+    #[must_use]
+    pub fn with_maps(self, maps: Vec<MapEntry>) -> Self {
+        Self { maps, ..self }
     }
 
     /// Reads and validates a file, `spinenet-boxes/1` or COCO as this program writes it.
@@ -144,7 +213,6 @@ fn fault(annotation: &SliceBox) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spine::{DiscLevel, Grading};
 
     fn annotation(source: BoxSource, percentile: Option<f64>) -> SliceBox {
         let rect = PixelBox { x: 10.5, y: 20.0, width: 3.25, height: 4.0 };

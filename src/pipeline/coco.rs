@@ -6,7 +6,7 @@
 
 use serde_json::{Value, json};
 
-use super::{BOXES_SCHEMA, BoxesError, BoxesFile};
+use super::{BOXES_SCHEMA, BoxesError, BoxesFile, MapEntry};
 use crate::spine::{BoxSource, DiscLevel, Grading, PixelBox, SliceBox};
 
 /// Size of a series' images.
@@ -61,7 +61,11 @@ pub fn coco_text(file: &BoxesFile, size: CocoImage) -> String {
         "description": "Boxes of spinenet-viewer. Research use only. Not a medical device.",
         "version": env!("CARGO_PKG_VERSION"), "contributor": file.reader,
     });
-    let coco = json!({ "info": info, "images": images, "annotations": annotations, "categories": categories });
+    let mut coco = json!({ "info": info, "images": images, "annotations": annotations, "categories": categories });
+    if !file.maps.is_empty() {
+        // Not of COCO, whose readers pass over what they do not know.
+        coco["spinenet_maps"] = json!(file.maps);
+    }
     serde_json::to_string_pretty(&coco).expect("plain values") + "\n"
 }
 
@@ -97,7 +101,8 @@ pub(super) fn parse(value: Value) -> Result<BoxesFile, BoxesError> {
     let listed = coco.images.first().and_then(|image| place(&image.file_name)).map(|(uid, _)| uid.to_owned());
     let series_instance_uid = series.or(listed).ok_or_else(|| BoxesError::Coco("it lists no images".to_owned()))?;
     let reader = coco.info.map(|info| info.contributor).unwrap_or_default();
-    let file = BoxesFile { schema: BOXES_SCHEMA.to_owned(), reader, series_instance_uid, boxes };
+    let maps = coco.spinenet_maps;
+    let file = BoxesFile { schema: BOXES_SCHEMA.to_owned(), reader, series_instance_uid, boxes, maps };
     file.validate()?;
     Ok(file)
 }
@@ -116,6 +121,8 @@ struct Coco {
     images: Vec<Image>,
     annotations: Vec<Annotation>,
     categories: Vec<Category>,
+    #[serde(default)]
+    spinenet_maps: Vec<MapEntry>,
 }
 
 #[derive(serde::Deserialize)]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{Analysis, Evidence, Models, PipelineError, disc_notes};
 use crate::model::DiscPrediction;
 use crate::picture::{study_overview, write_png};
-use crate::saliency::{SaliencyMap, SaliencyPlan, SaliencyTarget, explain_all};
+use crate::saliency::{BoxRule, SaliencyMap, SaliencyPlan, SaliencyTarget, explain_all};
 use crate::spine::Disc;
 use crate::task::{CancelToken, Progress};
 
@@ -17,6 +17,8 @@ pub struct Explanation<'a> {
     pub analysis: &'a Analysis,
     /// Percentile of the map above which evidence is boxed.
     pub percentile: f64,
+    /// Which hotspots a box encloses.
+    pub box_rule: BoxRule,
     /// How maps are computed and averaged.
     pub plan: SaliencyPlan,
 }
@@ -53,6 +55,7 @@ impl Explanation<'_> {
             map: Arc::new(map),
             seed: plan.seed,
             percentile: self.percentile,
+            box_rule: self.box_rule,
             volume: Arc::clone(&volume),
             study_instance_uid: series.summary.study_instance_uid.clone(),
             series_instance_uid: series.summary.series_instance_uid.clone(),

@@ -2,6 +2,7 @@
 //!
 //! The command line and the background worker call the same functions, so they cannot disagree.
 
+mod box_measures;
 mod boxes;
 mod chain;
 mod coco;
@@ -10,12 +11,15 @@ mod demo;
 mod device;
 mod error;
 mod evidence;
+mod evidence_figures;
 mod explanation;
 mod files;
 mod findings;
+mod measure_tables;
 mod measures;
 mod models;
 mod output;
+mod phantom_evidence;
 mod phantom_study;
 mod report;
 mod review;
@@ -24,7 +28,11 @@ mod table;
 mod tests;
 mod truth;
 
-pub use boxes::{BOXES_SCHEMA, BoxesError, BoxesFile};
+pub use box_measures::{
+    BoxFiles, BoxMeasures, BoxMeasuresError, CurvePoint, FindingOverlap, GradingOverlap, PercentileChoice,
+    PercentileFrom, measure_boxes,
+};
+pub use boxes::{BOXES_SCHEMA, BoxesError, BoxesFile, MapEntry, PeakEntry, SeenSliceEntry};
 pub use chain::{
     Analysis, AnalysisObserver, AnalysisOptions, GradeOutcome, analyze_folder, analyze_series, choose_series, explain,
     grade_discs, open_series,
@@ -34,19 +42,19 @@ pub use cohort::{Cohort, CohortPlace, CohortTally, Results, Shard};
 pub use demo::{DEMO_SEED, DemoStudy, prepare_demo};
 pub use device::{DeviceChoice, DeviceError, device_name};
 pub use error::PipelineError;
-pub use evidence::{DEFAULT_PERCENTILE, EVIDENCE_SCHEMA, Evidence, ras_from_patch};
+pub use evidence::{CURVE_PERCENTILES, DEFAULT_PERCENTILE, EVIDENCE_SCHEMA, Evidence, ras_from_patch};
+pub use evidence_figures::{FigureOrder, FigureRequest, NamedFigure, write_figures};
 pub use explanation::{Explanation, write_overview};
 pub use files::{write_private, write_whole};
 pub use findings::{
     DiscClasses, DiscSummary, Finding, StudySummary, disc_notes, is_abnormal, method_in_words, most_abnormal,
     reported_sentence, sentence,
 };
-pub use measures::{
-    BoxMeasures, GradeMeasures, GradingMeasures, GradingOverlap, MEASURES_SCHEMA, TwoBoxes, measure_boxes,
-    measure_grades,
-};
+pub use measure_tables::{box_measures_chart, box_measures_csv, evidence_measures_charts, evidence_measures_csv};
+pub use measures::{GradeMeasures, GradingMeasures, MEASURES_SCHEMA, measure_grades};
 pub use models::{Models, ModelsInfo, verify_weights};
 pub use output::{FailedScan, OutputFormat, ReportEntry, read_reports, write_reports};
+pub use phantom_evidence::{BOXED_GRADINGS, EvidenceMeasures, EvidenceRow, EvidenceStudy, SeedRange};
 pub use report::{
     CornersEntry, DiscEntry, GradeEntry, OutlineEntry, REPORT_SCHEMA, Report, ReportParts, ReportWarning, ScanSource,
     Seconds, SignOff, Software, VertebraEntry, WeightsUsed,

@@ -15,6 +15,7 @@ use crate::spine::{Grading, PerGrading};
 pub struct Models {
     device: Device,
     user_weights: Option<PathBuf>,
+    grading_weights: String,
     detector: Option<Detector>,
     grader: Option<Grader>,
     experimental: PerGrading<Option<String>>,
@@ -48,10 +49,17 @@ impl Models {
         Ok(Self {
             device: device.open()?,
             user_weights,
+            grading_weights: GRADING_WEIGHTS.to_owned(),
             detector: None,
             grader: None,
             experimental: PerGrading::default(),
         })
+    }
+
+    /// The same with the grading weights of another name, such as those of the 2-D network.
+    #[must_use]
+    pub fn grading_with(self, weights: &str) -> Self {
+        Self { grading_weights: weights.to_owned(), ..self }
     }
 
     /// Loads and checks the detector's weights; `false` if that was done before.
@@ -73,7 +81,7 @@ impl Models {
     pub fn load_grader(&mut self) -> Result<bool, PipelineError> {
         let is_new = self.grader.is_none();
         if is_new {
-            let weights = find_weights(GRADING_WEIGHTS, self.user_weights.as_deref())?;
+            let weights = find_weights(&self.grading_weights, self.user_weights.as_deref())?;
             self.grader = Some(Grader::from_folder(&weights, &self.device)?);
             self.experimental = experimental_gradings(&weights.metadata);
         }
@@ -142,9 +150,10 @@ fn experimental_gradings(metadata: &WeightsMetadata) -> PerGrading<Option<String
 /// # Errors
 /// The first check that fails, or an architecture that is not known.
 pub fn verify_weights(weights: &WeightsFolder) -> Result<(), WeightsError> {
-    match weights.metadata.architecture.as_str() {
-        DetectorConfig::NAME => weights.load::<DetectorConfig>(&Device::Cpu).map(|_| ()),
+    if DetectorConfig::NAMES.contains(&weights.metadata.architecture.as_str()) {
+        weights.load::<DetectorConfig>(&Device::Cpu).map(|_| ())
+    } else {
         // An unknown architecture fails here, naming what it is.
-        _ => weights.load::<GradingConfig>(&Device::Cpu).map(|_| ()),
+        weights.load::<GradingConfig>(&Device::Cpu).map(|_| ())
     }
 }

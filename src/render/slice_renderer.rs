@@ -16,6 +16,7 @@ const SCENE_BYTES: u64 = 4 * SCENE_WORDS as u64;
 const INVERT: u32 = 1;
 const SMOOTH: u32 = 2;
 const GRADED: u32 = 4;
+const CONTOUR: u32 = 8;
 
 /// Draws slices into an egui window; a cheap handle, to be made once per window.
 #[derive(Clone)]
@@ -113,7 +114,11 @@ fn scene_words(scene: &SliceScene, layer: Option<u32>) -> [u32; SCENE_WORDS] {
             .map(f32::to_bits);
         patch_layer = evidence.patch_slice as u32;
         color_row = look.color_map.index() as u32;
-        flags |= if look.fill == EvidenceFill::Graded { GRADED } else { 0 };
+        flags |= match look.fill {
+            EvidenceFill::Even => 0,
+            EvidenceFill::Graded => GRADED,
+            EvidenceFill::Contour => CONTOUR,
+        };
     }
     words.extend([look.window.center, look.window.width].map(f32::to_bits));
     words.extend(evidence_words);

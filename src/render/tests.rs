@@ -215,7 +215,8 @@ fn the_shader_and_its_twin_draw_the_same_evidence() {
     let graded = EvidenceLook { fill: EvidenceFill::Graded, threshold: 0.0, opacity: 1.0, ..evidence_look() };
     let strict = EvidenceLook { threshold: 1.1, ..evidence_look() };
     let flat_range = EvidenceLook { range: (0.5, 0.5), ..evidence_look() };
-    for look in looks.into_iter().chain([graded, strict, flat_range]) {
+    let contour = EvidenceLook { fill: EvidenceFill::Contour, ..evidence_look() };
+    for look in looks.into_iter().chain([graded, strict, flat_range, contour]) {
         for slice in [1, 2, 4] {
             let paint = SlicePaint {
                 series: series.clone(),

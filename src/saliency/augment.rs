@@ -81,7 +81,7 @@ pub fn explain_all(
         return Err(SaliencyError::Class { grading: *grading, class: *class });
     }
     let frame = DiscFrame::of_disc(volume, disc)?;
-    let tracer = Tracer::new(network, plan.method)?;
+    let tracer = Tracer::new(network, plan.method, plan.layer)?;
     let mut random = ChaCha8Rng::seed_from_u64(plan.seed);
     let wanted = plan.augmentations.max(1);
     let mut open: Vec<_> = targets.iter().map(|target| (*target, RunningMean::new(frame.clone()))).collect();
@@ -111,11 +111,13 @@ pub fn explain_all(
             if is_last || done.is_power_of_two() {
                 on_map(SaliencyMap {
                     values: mean.values(),
+                    standard_errors: mean.standard_errors(),
                     frame: frame.clone(),
                     level: disc.level,
                     grading: target.grading,
                     class: target.class,
                     method: plan.method,
+                    layer: tracer.layer(),
                     augmentations: done,
                     relative_error,
                 });

@@ -64,15 +64,28 @@ impl RunningMean {
             return None;
         }
         let (mut errors, mut sizes) = (0.0_f64, 0.0_f64);
-        for ((sum, square), count) in self.sums.iter().zip(&self.squares).zip(&self.counts) {
-            if *count >= 2.0 {
-                let mean = sum / count;
-                let variance = (square / count - mean * mean).max(0.0) * count / (count - 1.0);
-                errors += f64::from(variance / count);
-                sizes += f64::from(mean * mean);
-            }
+        for (mean, error_square) in self.voxels().flatten() {
+            errors += f64::from(error_square);
+            sizes += f64::from(mean * mean);
         }
         (sizes > 0.0).then(|| (errors / sizes).sqrt() as f32)
+    }
+
+    /// Standard error of the mean of each voxel, 0 where fewer than two views saw it; `None` if there are too few views.
+    pub(super) fn standard_errors(&self) -> Option<Vec<f32>> {
+        let errors = || self.voxels().map(|voxel| voxel.map_or(0.0, |(_, error_square)| error_square.sqrt())).collect();
+        (self.views >= FEWEST_VIEWS).then(errors)
+    }
+
+    /// Mean and squared standard error of each voxel that two views saw.
+    fn voxels(&self) -> impl Iterator<Item = Option<(f32, f32)>> {
+        self.sums.iter().zip(&self.squares).zip(&self.counts).map(|((sum, square), count)| {
+            (*count >= 2.0).then(|| {
+                let mean = sum / count;
+                let variance = (square / count - mean * mean).max(0.0) * count / (count - 1.0);
+                (mean, variance / count)
+            })
+        })
     }
 }
 

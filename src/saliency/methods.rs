@@ -2,10 +2,10 @@
 
 use candle_core::{Device, Result, Tensor};
 
-use super::{SaliencyMethod, mwp};
-use crate::model::grading::{GradingNetwork, Head, HeadTrace, LinearLayer, TrunkTrace};
+use super::{SaliencyLayer, SaliencyMethod, mwp};
+use crate::model::grading::{GradingNetwork, Head, HeadTrace, LinearLayer, TrunkStep, TrunkTrace};
 use crate::nn::{conv3d_input_gradient, max_unpool_2x2, max_unpool_2x2_channel_sum, pass_where_positive};
-use crate::spine::{ClassIndex, Grading, PATCH_COLUMNS, PATCH_ROWS};
+use crate::spine::{ClassIndex, Grading, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES};
 
 /// One class of one grading, whose evidence is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -16,7 +16,8 @@ pub struct SaliencyTarget {
     pub class: ClassIndex,
 }
 
-/// Evidence `[n, 9, 112, 224]`, not negative, for `class` in disc volumes `[n, 9, 112, 224]`: see [`Tracer`].
+/// Evidence `[n, 9, 112, 224]`, not negative, for `class` in disc volumes `[n, 9, 112, 224]`, read off at the method's
+/// usual layer: see [`Tracer`].
 ///
 /// # Errors
 /// If `discs` has another shape, the grading has no such class, or the device fails.
@@ -27,42 +28,52 @@ pub fn evidence(
     class: ClassIndex,
     method: SaliencyMethod,
 ) -> Result<Tensor> {
-    Tracer::new(network, method)?.evidence(discs, &[SaliencyTarget { grading, class }])
+    Tracer::new(network, method, None)?.evidence(discs, &[SaliencyTarget { grading, class }])
 }
 
 /// Traces classes back through a network by one method.
 ///
-/// Gradients are taken to the voxels. The excitation methods stop at the output of Conv1, which keeps the slices: their
-/// probabilities are summed over its channels, clamped at 0 and brought to voxel size by bilinear interpolation.
+/// At the input, a map is |gradient|, or the probability of each voxel. At a layer it is summed over its channels (of
+/// gradients the absolute values), clamped at 0 and brought to voxel size by bilinear interpolation; where the layer has no
+/// slices any more, every slice shows the same. Excitation needs inputs that are not negative: of Conv1 these are the
+/// voxels themselves, as subtracting the mean is a bias, which excitation ignores.
 ///
 /// Activations and the normalizers of excitation depend on the discs alone: one pass through the trunk, and one with w⁺,
 /// serve every class of every grading, and the contrastive difference is passed down signed, so it takes no second way.
 pub struct Tracer<'a> {
     network: &'a GradingNetwork,
     method: SaliencyMethod,
+    layer: SaliencyLayer,
     /// w⁺ of each convolution; of the gradient methods nothing.
     excitatory: Vec<Tensor>,
 }
 
 impl<'a> Tracer<'a> {
-    /// Prepares the filters.
+    /// Prepares the filters; without a layer, evidence is read off at the method's usual one.
     ///
     /// # Errors
     /// If the device fails.
-    pub fn new(network: &'a GradingNetwork, method: SaliencyMethod) -> Result<Self> {
+    pub fn new(network: &'a GradingNetwork, method: SaliencyMethod, layer: Option<SaliencyLayer>) -> Result<Self> {
+        let layer = layer.unwrap_or_else(|| SaliencyLayer::usual(method, network.config().dimensions));
         let excitatory = match method {
             SaliencyMethod::Gradient | SaliencyMethod::Guided => Vec::new(),
             SaliencyMethod::Excitation | SaliencyMethod::ContrastiveExcitation => {
                 network.trunk().iter().map(|layer| layer.weight.detach().relu()).collect::<Result<_>>()?
             }
         };
-        Ok(Self { network, method, excitatory })
+        Ok(Self { network, method, layer, excitatory })
     }
 
     /// The network.
     #[must_use]
     pub fn network(&self) -> &GradingNetwork {
         self.network
+    }
+
+    /// Where evidence is read off.
+    #[must_use]
+    pub fn layer(&self) -> SaliencyLayer {
+        self.layer
     }
 
     /// Evidence for each target in disc volumes `[n, 9, 112, 224]`: `[targets · n, 9, 112, 224]`, target by target, not
@@ -89,30 +100,72 @@ impl<'a> Tracer<'a> {
         let (samples, channels, slices, rows, columns) = pooled_shape(&trunk)?;
         let features = Tensor::cat(&features, 0)?;
         let pool5 = features.reshape((targets.len() * samples, channels, slices, rows, columns))?;
-        match self.method {
-            SaliencyMethod::Gradient => trunk_gradient(&trunk, pool5, false),
-            SaliencyMethod::Guided => trunk_gradient(&trunk, pool5, true),
+        let map = match self.method {
+            SaliencyMethod::Gradient => self.trunk_gradient(&trunk, pool5, false)?,
+            SaliencyMethod::Guided => self.trunk_gradient(&trunk, pool5, true)?,
             SaliencyMethod::Excitation | SaliencyMethod::ContrastiveExcitation => {
-                to_voxels(&self.trunk_excitation(&trunk, pool5, &mut |_, _| ())?)
+                self.trunk_excitation(&trunk, discs, pool5, &mut |_, _| ())?.relu()?
             }
-        }
+        };
+        to_voxels(&map, self.layer)
     }
 
-    /// Excitation from pool5 `[targets · n, channels, 1, 7, 14]` to the output of Conv1, summed over its channels:
-    /// `[targets · n, 9, 56, 112]`. `on_layer` sees what arrives at the pooled output of each convolution.
-    pub(super) fn trunk_excitation(&self, trunk: &TrunkTrace, pool5: Tensor, on_layer: OnLayer) -> Result<Tensor> {
+    /// Excitation from pool5 `[targets · n, channels, 1, 7, 14]` to the layer, summed over its channels:
+    /// `[targets · n, slices, rows, columns]`. `on_layer` sees what arrives at the pooled output of each convolution.
+    pub(super) fn trunk_excitation(
+        &self,
+        trunk: &TrunkTrace,
+        discs: &Tensor,
+        pool5: Tensor,
+        on_layer: OnLayer,
+    ) -> Result<Tensor> {
         let mut p = pool5;
-        for (step, excitatory) in trunk.steps.iter().zip(&self.excitatory).skip(1).rev() {
+        for ((index, step), excitatory) in trunk.steps.iter().enumerate().zip(&self.excitatory).rev() {
             on_layer(step.layer.name, &p);
-            if step.layer.pooled {
-                p = max_unpool_2x2(&p, &step.rectified)?;
+            if self.stops_at(index) {
+                return if step.layer.pooled { max_unpool_2x2_channel_sum(&p, &step.rectified) } else { p.sum(1) };
             }
-            p = mwp::convolution(&p, &step.input, excitatory, step.layer.window)?;
+            p = unpooled(p, step)?;
+            p = if index == 0 {
+                mwp::convolution(&p, &self.network.conv1_input(discs)?, excitatory, step.layer.window)?
+            } else {
+                mwp::convolution(&p, &step.input, excitatory, step.layer.window)?
+            };
         }
-        let conv1 = &trunk.steps[0];
-        on_layer(conv1.layer.name, &p);
-        max_unpool_2x2_channel_sum(&p, &conv1.rectified)
+        slices_of_input(&p)
     }
+
+    /// |gradient| from pool5 to the layer, summed over its channels.
+    fn trunk_gradient(&self, trunk: &TrunkTrace, pool5: Tensor, guided: bool) -> Result<Tensor> {
+        let mut signal = pool5;
+        for (index, step) in trunk.steps.iter().enumerate().rev() {
+            signal = unpooled(signal, step)?;
+            if self.stops_at(index) {
+                return signal.abs()?.sum(1);
+            }
+            signal = through_relu(&signal, &step.rectified, guided)?;
+            let (_, channels, slices, rows, columns) = step.input.dims5()?;
+            let shape = [signal.dim(0)?, channels, slices, rows, columns];
+            signal = conv3d_input_gradient(&signal, &step.layer.weight.detach(), shape, step.layer.window)?;
+        }
+        slices_of_input(&signal)?.abs()
+    }
+
+    /// Whether the output of this convolution is where evidence is read off.
+    fn stops_at(&self, convolution: usize) -> bool {
+        self.layer == SaliencyLayer::ALL[convolution + 1]
+    }
+}
+
+/// Back through the pooling that follows a convolution, if one does.
+fn unpooled(signal: Tensor, step: &TrunkStep) -> Result<Tensor> {
+    if step.layer.pooled { max_unpool_2x2(&signal, &step.rectified) } else { Ok(signal) }
+}
+
+/// `[n, 9, rows, columns]` of a signal at the input of Conv1, whose slices are channels in two dimensions.
+fn slices_of_input(signal: &Tensor) -> Result<Tensor> {
+    let (samples, channels, slices, rows, columns) = signal.dims5()?;
+    signal.reshape((samples, channels * slices, rows, columns))
 }
 
 /// Sees the probabilities that arrive at a layer on the way down.
@@ -151,26 +204,33 @@ pub(super) fn pooled_shape(trunk: &TrunkTrace) -> Result<(usize, usize, usize, u
     Ok((samples, channels, slices, rows / 2, columns / 2))
 }
 
-/// Clamp at 0, and interpolation to voxels.
-fn to_voxels(conv1: &Tensor) -> Result<Tensor> {
-    let map = conv1.relu()?;
+/// A map `[n, slices, rows, columns]` of a layer at the size of the voxels, `[n, 9, 112, 224]`.
+fn to_voxels(map: &Tensor, layer: SaliencyLayer) -> Result<Tensor> {
+    // Output i of a layer is centered on voxel step · i + first: Conv1 has stride 2 and padding 3 around a middle tap 3;
+    // pooling joins outputs in pairs.
+    let (step, first) = match layer {
+        SaliencyLayer::Input => return Ok(map.clone()),
+        SaliencyLayer::Conv1 => (2.0, 0.0),
+        SaliencyLayer::Conv2 => (4.0, 1.0),
+        SaliencyLayer::Conv3 | SaliencyLayer::Conv4 | SaliencyLayer::Conv5 => (8.0, 3.0),
+    };
     let (samples, slices, rows, columns) = map.dims4()?;
-    // An output of Conv1 (stride 2, padding 3, kernel 7) is centered on the voxel of twice its index.
-    let along_rows = interpolation(rows, PATCH_ROWS, map.device())?;
-    let along_columns = interpolation(columns, PATCH_COLUMNS, map.device())?;
+    let along_rows = interpolation(rows, PATCH_ROWS, (step, first), map.device())?;
+    let along_columns = interpolation(columns, PATCH_COLUMNS, (step, first), map.device())?;
     let wide = map.reshape((samples * slices * rows, columns))?.matmul(&along_columns.t()?)?;
     let wide = wide.reshape((samples * slices, rows, PATCH_COLUMNS))?;
-    let voxels = along_rows.broadcast_matmul(&wide)?;
-    voxels.reshape((samples, slices, PATCH_ROWS, PATCH_COLUMNS))
+    let voxels = along_rows.broadcast_matmul(&wide)?.reshape((samples, slices, PATCH_ROWS, PATCH_COLUMNS))?;
+    if slices == 1 { voxels.repeat((1, PATCH_SLICES, 1, 1)) } else { Ok(voxels) }
 }
 
-/// Matrix `[to, from]` of linear interpolation at `index / 2`; the last value is held beyond the end.
-fn interpolation(from: usize, to: usize, device: &Device) -> Result<Tensor> {
+/// Matrix `[to, from]` of linear interpolation at `(index − first) / step`; the outermost values are held beyond the ends.
+fn interpolation(from: usize, to: usize, (step, first): (f32, f32), device: &Device) -> Result<Tensor> {
     let mut weights = vec![0.0_f32; to * from];
     for index in 0..to {
-        let (low, high) = ((index / 2).min(from - 1), index.div_ceil(2).min(from - 1));
-        weights[index * from + low] += 0.5;
-        weights[index * from + high] += 0.5;
+        let at = ((index as f32 - first) / step).clamp(0.0, from as f32 - 1.0);
+        let (low, share) = (at.floor() as usize, at.fract());
+        weights[index * from + low] += 1.0 - share;
+        weights[index * from + (low + 1).min(from - 1)] += share;
     }
     Tensor::from_vec(weights, (to, from), device)
 }
@@ -181,21 +241,6 @@ fn head_gradient(head: &HeadTrace, layers: &Head, top: &Tensor, guided: bool) ->
     let fc7 = through_relu(&through_linear(top, &layers.fc8)?, &head.fc7, guided)?;
     let fc6 = through_relu(&through_linear(&fc7, &layers.fc7)?, &head.fc6, guided)?;
     through_linear(&fc6, &layers.fc6)
-}
-
-/// |gradient| from pool5 to the voxels.
-fn trunk_gradient(trunk: &TrunkTrace, pool5: Tensor, guided: bool) -> Result<Tensor> {
-    let mut signal = pool5;
-    for step in trunk.steps.iter().rev() {
-        if step.layer.pooled {
-            signal = max_unpool_2x2(&signal, &step.rectified)?;
-        }
-        signal = through_relu(&signal, &step.rectified, guided)?;
-        let (_, channels, slices, rows, columns) = step.input.dims5()?;
-        let shape = [signal.dim(0)?, channels, slices, rows, columns];
-        signal = conv3d_input_gradient(&signal, &step.layer.weight.detach(), shape, step.layer.window)?;
-    }
-    signal.squeeze(1)?.abs()
 }
 
 /// Signal where the unit was active; guided, only where it is positive.

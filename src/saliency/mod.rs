@@ -1,18 +1,22 @@
 //! Where in the disc the evidence for a grade lies.
 //!
 //! Four methods after Jamaludin et al. 2017, section 5 and 6: gradient, guided backpropagation, excitation
-//! backpropagation and its contrastive form; each averaged over randomly augmented views, warped back. A map is
-//! supporting evidence, not a segmentation.
+//! backpropagation and its contrastive form; in two and three dimensions, to the input or to a chosen layer; each
+//! averaged over randomly augmented views, warped back. A map is supporting evidence, not a segmentation.
 
 mod augment;
+mod hotspots;
 mod map;
 mod mean;
 mod methods;
 mod mwp;
+mod sanity;
 
 pub use augment::{explain, explain_all, random_augmentation};
+pub use hotspots::{BoxRule, HotspotBox, Peak, UnknownBoxRule};
 pub use map::SaliencyMap;
 pub use methods::{SaliencyTarget, Tracer, evidence};
+pub use sanity::{CASCADE, randomized};
 
 use std::fmt;
 use std::str::FromStr;
@@ -20,6 +24,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::model::Dimensions;
 use crate::spine::{ClassIndex, DiscFrameError, Grading};
 use crate::task::Cancelled;
 
@@ -31,7 +36,7 @@ pub enum SaliencyMethod {
     Gradient,
     /// The same with negative signals stopped at every ReLU.
     Guided,
-    /// Marginal winning probability at the output of Conv1.
+    /// Marginal winning probability.
     Excitation,
     /// Marginal winning probability of the class less that of its opposite, where positive.
     ContrastiveExcitation,
@@ -73,6 +78,72 @@ impl FromStr for SaliencyMethod {
     }
 }
 
+/// Where on the way back through the network evidence is read off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SaliencyLayer {
+    /// The voxels.
+    Input,
+    /// Output of Conv1, before pooling: every second voxel.
+    Conv1,
+    /// Output of Conv2: every fourth voxel.
+    Conv2,
+    /// Output of Conv3: every eighth voxel; the last with slices in three dimensions.
+    Conv3,
+    /// Output of Conv4: every eighth voxel, without slices.
+    Conv4,
+    /// Output of Conv5: every eighth voxel, without slices.
+    Conv5,
+}
+
+impl SaliencyLayer {
+    /// From the input up.
+    pub const ALL: [Self; 6] = [Self::Input, Self::Conv1, Self::Conv2, Self::Conv3, Self::Conv4, Self::Conv5];
+
+    /// Where a method is read off unless another layer is asked for. Gradients go to the voxels. Excitation stops at Conv1,
+    /// as in the paper; in two dimensions Conv1 has no slices any more, so it goes on to the voxels.
+    #[must_use]
+    pub fn usual(method: SaliencyMethod, dimensions: Dimensions) -> Self {
+        match (method, dimensions) {
+            (SaliencyMethod::Gradient | SaliencyMethod::Guided, _) | (_, Dimensions::Two) => Self::Input,
+            (_, Dimensions::Three) => Self::Conv1,
+        }
+    }
+
+    /// Name in files and on the command line.
+    #[must_use]
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Input => "input",
+            Self::Conv1 => "conv1",
+            Self::Conv2 => "conv2",
+            Self::Conv3 => "conv3",
+            Self::Conv4 => "conv4",
+            Self::Conv5 => "conv5",
+        }
+    }
+}
+
+impl fmt::Display for SaliencyLayer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.key())
+    }
+}
+
+/// A name that is none of the layers.
+#[derive(Debug, Error, Clone, PartialEq, Eq)]
+#[error("unknown layer \"{0}\"; choose input or conv1 to conv5")]
+pub struct UnknownLayer(pub String);
+
+impl FromStr for SaliencyLayer {
+    type Err = UnknownLayer;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let key = text.trim().to_ascii_lowercase();
+        Self::ALL.into_iter().find(|layer| layer.key() == key).ok_or_else(|| UnknownLayer(text.to_owned()))
+    }
+}
+
 /// What to explain, and how thoroughly.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct SaliencyRequest {
@@ -89,6 +160,8 @@ pub struct SaliencyRequest {
 pub struct SaliencyPlan {
     /// Method.
     pub method: SaliencyMethod,
+    /// Layer to read it off at; [`SaliencyLayer::usual`] if `None`.
+    pub layer: Option<SaliencyLayer>,
     /// Number of views averaged, the plain one included; the paper takes about 150. 0 counts as 1.
     pub augmentations: usize,
     /// Stop before that when a map has converged: when its [`SaliencyMap::relative_error`] is at most this.

@@ -9,8 +9,8 @@ use rand_chacha::ChaCha8Rng;
 use super::mean::RunningMean;
 use super::methods::{head_excitation, pooled_shape};
 use super::*;
-use crate::model::GradingConfig;
-use crate::model::grading::{GradingNetwork, TrunkTrace, disc_tensor};
+use crate::model::grading::{GradingNetwork, disc_tensor};
+use crate::model::{Dimensions, GradingConfig};
 use crate::nn::ConvWindow;
 use crate::spine::{
     Corners, Disc, DiscFrame, DiscLevel, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, PATCH_VOXELS, Vertebra,
@@ -21,8 +21,13 @@ use crate::volume::{Volume, VolumeGeometry};
 
 const REQUEST: SaliencyRequest = SaliencyRequest { grading: Grading::Pfirrmann, class: 2, plan: PLAN };
 
-const PLAN: SaliencyPlan =
-    SaliencyPlan { method: SaliencyMethod::ContrastiveExcitation, augmentations: 3, precision: None, seed: 5 };
+const PLAN: SaliencyPlan = SaliencyPlan {
+    method: SaliencyMethod::ContrastiveExcitation,
+    layer: None,
+    augmentations: 3,
+    precision: None,
+    seed: 5,
+};
 
 fn planned(augmentations: usize, seed: u64) -> SaliencyRequest {
     SaliencyRequest { plan: SaliencyPlan { augmentations, seed, ..PLAN }, ..REQUEST }
@@ -30,11 +35,15 @@ fn planned(augmentations: usize, seed: u64) -> SaliencyRequest {
 
 /// A small network with random weights; its biases are zero, so every active unit has excitatory input.
 fn network(seed: u64) -> Result<GradingNetwork> {
-    network_with(seed, Ok)
+    network_with(Dimensions::Three, seed, Ok)
 }
 
-fn network_with(seed: u64, change: impl Fn(Tensor) -> Result<Tensor>) -> Result<GradingNetwork> {
-    let config = GradingConfig { channels: [3, 4, 5, 6, 7], fully_connected: 16 };
+fn network_with(
+    dimensions: Dimensions,
+    seed: u64,
+    change: impl Fn(Tensor) -> Result<Tensor>,
+) -> Result<GradingNetwork> {
+    let config = GradingConfig { dimensions, channels: [3, 4, 5, 6, 7], fully_connected: 16 };
     let variables = config.initial_variables(seed, &Device::Cpu)?;
     let data = variables.data().lock().expect("not poisoned");
     let changed = data.iter().map(|(name, variable)| Ok((name.clone(), change(variable.as_detached_tensor())?)));
@@ -143,39 +152,41 @@ fn a_convolution_passes_excitation_as_the_linear_layer_of_the_same_weights() -> 
     Ok(())
 }
 
-/// Probabilities that arrive at each layer, those of convolutions at their pooled output.
+/// Probabilities that arrive at each layer down to the input, those of convolutions at their pooled output.
 fn layers(
     network: &GradingNetwork,
-    trunk: &TrunkTrace,
+    discs: &Tensor,
     grading: Grading,
     top: &Tensor,
     method: SaliencyMethod,
 ) -> Result<Vec<(&'static str, Tensor)>> {
+    let trunk = &network.trace_trunk(discs)?;
     let head = network.trace_head(grading, &trunk.features)?;
     let is_contrastive = method == SaliencyMethod::ContrastiveExcitation;
     let mut layers = Vec::new();
     let mut on_layer = |name, p: &Tensor| layers.push((name, p.clone()));
     let features = head_excitation(trunk, &head, network.head(grading), top, is_contrastive, &mut on_layer)?;
     let pool5 = features.reshape(pooled_shape(trunk)?)?;
-    let tracer = Tracer::new(network, method)?;
-    let conv1 = tracer.trunk_excitation(trunk, pool5, &mut on_layer)?;
-    layers.push(("summed conv1", conv1));
+    let tracer = Tracer::new(network, method, Some(SaliencyLayer::Input))?;
+    let read_off = tracer.trunk_excitation(trunk, discs, pool5, &mut on_layer)?;
+    layers.push(("input", read_off));
     Ok(layers)
 }
 
 #[test]
 fn probabilities_keep_their_sum_at_every_layer_and_contrastive_ones_sum_to_zero() -> Result<()> {
-    for seed in 0..3 {
-        let network = network(seed)?;
-        let trunk = network.trace_trunk(&discs(2)?)?;
+    for (seed, dimensions) in
+        [(0, Dimensions::Three), (1, Dimensions::Three), (2, Dimensions::Two), (3, Dimensions::Two)]
+    {
+        let (network, discs) = (network_with(dimensions, seed, Ok)?, discs(2)?);
         for grading in Grading::ALL {
             let class = grading.classes() - 1;
             let mut top = vec![0.0_f32; 2 * grading.classes()];
             (top[class], top[grading.classes() + class]) = (1.0, 1.0);
             let top = Tensor::from_vec(top, (2, grading.classes()), &Device::Cpu)?;
-            let plain = layers(&network, &trunk, grading, &top, SaliencyMethod::Excitation)?;
+            let plain = layers(&network, &discs, grading, &top, SaliencyMethod::Excitation)?;
             let names: Vec<_> = plain.iter().map(|(name, _)| *name).collect();
-            assert_eq!(names, ["fc7", "fc6", "conv5", "conv4", "conv3", "conv2", "conv1", "summed conv1"]);
+            assert_eq!(names, ["fc7", "fc6", "conv5", "conv4", "conv3", "conv2", "conv1", "input"]);
             for (name, p) in &plain {
                 assert!(values(p).iter().all(|value| *value >= 0.0), "{name}");
                 for sample in 0..2 {
@@ -183,7 +194,7 @@ fn probabilities_keep_their_sum_at_every_layer_and_contrastive_ones_sum_to_zero(
                     assert!((sum - 1.0).abs() < 1e-4, "seed {seed}, {grading}, {name}: {sum}");
                 }
             }
-            let contrastive = layers(&network, &trunk, grading, &top, SaliencyMethod::ContrastiveExcitation)?;
+            let contrastive = layers(&network, &discs, grading, &top, SaliencyMethod::ContrastiveExcitation)?;
             for (name, p) in &contrastive {
                 assert!(total(p).abs() < 1e-4, "seed {seed}, {grading}, {name}");
                 assert!(values(p).iter().any(|value| *value < 0.0), "{name} is signed");
@@ -219,7 +230,14 @@ fn maps_are_per_sample_not_negative_and_change_with_the_weights() -> Result<()> 
 
 #[test]
 fn the_gradient_is_that_of_autograd_and_guided_differs_only_by_negative_signals() -> Result<()> {
-    let network = network(4)?;
+    for dimensions in [Dimensions::Two, Dimensions::Three] {
+        gradient_is_that_of_autograd(dimensions)?;
+    }
+    Ok(())
+}
+
+fn gradient_is_that_of_autograd(dimensions: Dimensions) -> Result<()> {
+    let network = network_with(dimensions, 4, Ok)?;
     let discs = Var::from_tensor(&discs(1)?)?;
     let logit = network.forward(&discs)?[Grading::DiscNarrowing].narrow(1, 3, 1)?.sum_all()?;
     let gradients = logit.backward()?;
@@ -233,9 +251,94 @@ fn the_gradient_is_that_of_autograd_and_guided_differs_only_by_negative_signals(
     let guided = values(&evidence(&network, &discs, Grading::DiscNarrowing, 3, SaliencyMethod::Guided)?);
     assert_ne!(guided, map);
     // Without negative weights there is no negative signal to stop.
-    let positive = network_with(4, |tensor| tensor.abs())?;
+    let positive = network_with(dimensions, 4, |tensor| tensor.abs())?;
     let map = |method| evidence(&positive, &discs, Grading::DiscNarrowing, 3, method).map(|map| values(&map));
     assert_eq!(map(SaliencyMethod::Guided)?, map(SaliencyMethod::Gradient)?);
+    Ok(())
+}
+
+#[test]
+fn the_gradient_is_that_of_numerical_differences() -> Result<()> {
+    for dimensions in [Dimensions::Two, Dimensions::Three] {
+        // Large weights, so that differences stand out of the rounding.
+        let network = network_with(dimensions, 4, |tensor| tensor * 3.0)?;
+        let voxels = values(&discs(1)?);
+        let logit = |voxels: &[f32]| -> Result<f64> {
+            let discs = disc_tensor([voxels], &Device::Cpu)?;
+            Ok(f64::from(values(&network.forward(&discs)?[Grading::DiscNarrowing])[3]))
+        };
+        let map = values(&evidence(
+            &network,
+            &disc_tensor([voxels.as_slice()], &Device::Cpu)?,
+            Grading::DiscNarrowing,
+            3,
+            SaliencyMethod::Gradient,
+        )?);
+        let mut strongest: Vec<usize> = (0..map.len()).collect();
+        strongest.sort_by(|a, b| map[*b].total_cmp(&map[*a]));
+        // The steepest voxels of the map, far from each other; a small step meets no kink of a ReLU but by bad luck.
+        let mut near = 0;
+        for index in strongest.iter().step_by(400).take(10) {
+            let at = |step: f32| {
+                let mut moved = voxels.clone();
+                moved[*index] += step;
+                logit(&moved)
+            };
+            let step = 0.002_f32;
+            let slope = ((at(step)? - at(-step)?) / (2.0 * f64::from(step))).abs();
+            near += usize::from((slope - f64::from(map[*index])).abs() < 0.03 * slope);
+        }
+        assert!(near >= 8, "{near} of 10 slopes in {} are those of the map", dimensions.name());
+    }
+    Ok(())
+}
+
+#[test]
+fn evidence_is_read_off_at_every_layer_and_a_layer_without_slices_shows_the_same_on_all() -> Result<()> {
+    for dimensions in [Dimensions::Two, Dimensions::Three] {
+        let (network, discs) = (network_with(dimensions, 5, Ok)?, discs(1)?);
+        for method in SaliencyMethod::ALL {
+            let usual = SaliencyLayer::usual(method, dimensions);
+            for layer in SaliencyLayer::ALL {
+                let tracer = Tracer::new(&network, method, Some(layer))?;
+                let target = SaliencyTarget { grading: Grading::Pfirrmann, class: 3 };
+                let map = values(&tracer.evidence(&discs, &[target])?);
+                assert_eq!(map.len(), PATCH_VOXELS);
+                assert!(map.iter().all(|value| *value >= 0.0) && map.iter().any(|value| *value > 0.0));
+                let slices: Vec<&[f32]> = map.chunks_exact(PATCH_ROWS * PATCH_COLUMNS).collect();
+                let has_slices = match dimensions {
+                    Dimensions::Two => layer == SaliencyLayer::Input,
+                    Dimensions::Three => layer <= SaliencyLayer::Conv3,
+                };
+                assert_eq!(slices[3] != slices[4], has_slices, "{method} at {layer}");
+                if layer == usual {
+                    assert_eq!(map, values(&evidence(&network, &discs, Grading::Pfirrmann, 3, method)?));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn layers_unlearn_from_the_top_down_and_the_maps_change() -> Result<()> {
+    let trained = network(1)?;
+    let discs = discs(1)?;
+    for layers in 0..=CASCADE.len() {
+        let network = randomized(&trained, layers, 7)?;
+        let (before, after) = (trained.tensors(), network.tensors());
+        for (name, tensor) in before.iter().filter(|(name, _)| name.ends_with("weight")) {
+            let is_unlearned = CASCADE[..layers].iter().any(|layer| name.contains(layer));
+            assert_eq!(values(tensor) != values(&after[name]), is_unlearned, "{name} after {layers} layers");
+        }
+        for method in SaliencyMethod::ALL {
+            let map = |network| evidence(network, &discs, Grading::Pfirrmann, 2, method).map(|map| values(&map));
+            assert_eq!(map(&network)? != map(&trained)?, layers > 0, "{method} after {layers} layers");
+        }
+    }
+    // What a layer unlearns to does not depend on how many have.
+    let (one, all) = (randomized(&trained, 1, 7)?.tensors(), randomized(&trained, 8, 7)?.tensors());
+    assert_eq!(values(&one["pfirrmann.fc8.weight"]), values(&all["pfirrmann.fc8.weight"]));
     Ok(())
 }
 
@@ -279,7 +382,7 @@ fn grades_explained_together_get_the_maps_they_get_alone_and_stop_when_converged
     let token = CancelToken::default();
     for method in [SaliencyMethod::Guided, SaliencyMethod::ContrastiveExcitation] {
         // Loose enough for some maps to converge early.
-        let plan = SaliencyPlan { method, augmentations: 40, precision: Some(0.35), seed: 5 };
+        let plan = SaliencyPlan { method, layer: None, augmentations: 40, precision: Some(0.35), seed: 5 };
         let mut last = std::collections::HashMap::new();
         explain_all(&network, &volume, &disc, &targets, &plan, &token, &mut |map| {
             last.insert(map.grading, map);
@@ -316,6 +419,33 @@ fn the_estimated_error_is_that_of_the_mean() {
     }
     let error = mean.relative_error().expect("enough views");
     assert!((error - 0.1).abs() < 1e-3, "{error}");
+    let errors = mean.standard_errors().expect("enough views");
+    for (index, error) in errors.iter().enumerate() {
+        let is_there = frame.scan_slice(index / (PATCH_ROWS * PATCH_COLUMNS)).is_some();
+        assert!((error - if is_there { 0.1 } else { 0.0 }).abs() < 1e-3, "voxel {index}: {error}");
+    }
+}
+
+#[test]
+fn there_is_no_halo_where_views_end() {
+    // Evidence that is the same everywhere stays so: what views did not see counts neither as evidence nor against it.
+    let (volume, disc) = scan();
+    let frame = DiscFrame::of_disc(&volume, &disc).expect("good outlines");
+    let mut random = ChaCha8Rng::seed_from_u64(3);
+    let mut mean = RunningMean::new(frame.clone());
+    let mut seen = vec![0; PATCH_VOXELS];
+    for _ in 0..12 {
+        let view = frame.augmented(&random_augmentation(&mut random));
+        RunningMean::add_all(&mut [&mut mean], &view, &[&vec![1.0; PATCH_VOXELS]]);
+        seen.iter_mut().zip(mean.values()).for_each(|(seen, value)| *seen += usize::from(value > 0.0));
+    }
+    let present = |index: &usize| frame.scan_slice(index / (PATCH_ROWS * PATCH_COLUMNS)).is_some();
+    let values = mean.values();
+    let level = (0..PATCH_VOXELS).filter(present).filter(|index| (values[*index] - 1.0).abs() < 1e-6).count();
+    let unseen = (0..PATCH_VOXELS).filter(present).filter(|index| values[*index] == 0.0).count();
+    assert_eq!(level + unseen, 7 * PATCH_ROWS * PATCH_COLUMNS);
+    assert!(unseen < level / 100, "{unseen} voxels that no view saw");
+    assert!(seen.iter().any(|views| (1..12).contains(views)), "some voxels were first seen late");
 }
 
 #[test]
@@ -401,8 +531,18 @@ fn map_with(frame: DiscFrame, hot: impl Fn(usize, usize, usize) -> f32) -> Salie
         }
     }
     let SaliencyRequest { grading, class, plan: SaliencyPlan { method, .. } } = REQUEST;
-    let (level, augmentations, relative_error) = (DiscLevel::L4L5, 1, None);
-    SaliencyMap { values, frame, level, grading, class, method, augmentations, relative_error }
+    SaliencyMap {
+        values,
+        standard_errors: None,
+        frame,
+        level: DiscLevel::L4L5,
+        grading,
+        class,
+        method,
+        layer: SaliencyLayer::Conv1,
+        augmentations: 1,
+        relative_error: None,
+    }
 }
 
 #[test]
@@ -413,7 +553,7 @@ fn hotspots_become_one_box_per_slice_of_the_scan() {
     let map = map_with(frame.clone(), |slice, row, column| {
         f32::from(u8::from((slice == 0 || slice == 3) && inside(row, column)))
     });
-    let boxes = map.image_boxes(&volume, 95.0);
+    let boxes = map.image_boxes(&volume, 95.0, BoxRule::All);
     // Slice 0 of the patch lies outside the scan; slice 3 is one before the middle of seven.
     assert_eq!(boxes.iter().map(|found| found.slice).collect::<Vec<_>>(), [2]);
     let rect = boxes[0].rect;
@@ -422,7 +562,65 @@ fn hotspots_become_one_box_per_slice_of_the_scan() {
     assert!((rect.x + rect.width - high.x).abs() < 1e-9 && (rect.y + rect.height - high.y).abs() < 1e-9);
     assert_eq!((boxes[0].source, boxes[0].percentile), (crate::spine::BoxSource::Predicted, Some(95.0)));
     let empty = map_with(frame, |_, _, _| 0.0);
-    assert!(empty.image_boxes(&volume, 95.0).is_empty());
+    assert!(empty.image_boxes(&volume, 95.0, BoxRule::All).is_empty());
+}
+
+#[test]
+fn a_box_encloses_all_hotspots_or_the_largest_region_of_them() {
+    let (volume, disc) = scan();
+    let frame = DiscFrame::of_disc(&volume, &disc).expect("good outlines");
+    let within = |row: usize, column: usize, rows: std::ops::Range<usize>, columns: std::ops::Range<usize>| {
+        rows.contains(&row) && columns.contains(&column)
+    };
+    // Slice 3: a square and a larger bar; slice 4: the square goes on and is stronger; slice 6: a speck.
+    let map = map_with(frame.clone(), |slice, row, column| {
+        let square = within(row, column, 10..20, 10..20);
+        let is_hot = match slice {
+            3 => square || within(row, column, 50..55, 100..130),
+            4 => square,
+            6 => within(row, column, 80..81, 80..82),
+            _ => false,
+        };
+        f32::from(u8::from(is_hot)) * if slice == 4 { 2.0 } else { 1.0 }
+    });
+    let patch_boxes = |rule: BoxRule| -> Vec<(usize, [f64; 4])> {
+        let boxes = map.hotspot_boxes(&volume, 99.0, rule);
+        boxes.iter().map(|found| (found.patch_slice, found.patch.into())).collect()
+    };
+    let (square, bar) = ([9.5, 9.5, 10.0, 10.0], [99.5, 49.5, 30.0, 5.0]);
+    let speck = (6, [79.5, 79.5, 2.0, 1.0]);
+    assert_eq!(patch_boxes(BoxRule::All), [(3, [9.5, 9.5, 120.0, 45.0]), (4, square), speck]);
+    assert_eq!(patch_boxes(BoxRule::LargestOfSlice), [(3, bar), (4, square), speck]);
+    // 200 voxels of the square over two slices are more than the 150 of the bar.
+    assert_eq!(patch_boxes(BoxRule::LargestOfVolume), [(3, square), (4, square)]);
+
+    // The same box in the image and in the patient.
+    let found = map.hotspot_boxes(&volume, 99.0, BoxRule::LargestOfVolume)[1];
+    assert_eq!(found.slice, frame.scan_slice(4).expect("the middle slice"));
+    let corner = frame.image_from_patch(9.5, 9.5);
+    assert!((found.image.x - corner.x).abs() < 1e-9 && (found.image.y - corner.y).abs() < 1e-9);
+    let [top_left, top_right, bottom_right, _] = found.corners_lps(volume.geometry());
+    let voxel = [found.slice as f64, found.image.y, found.image.x];
+    assert!((top_left - volume.geometry().lps_from_voxel(voxel)).length() < 1e-9);
+    assert!(((top_right - top_left).length() - found.image.width * 0.6).abs() < 1e-9, "0.6 mm a pixel");
+    assert!(((bottom_right - top_right).length() - found.image.height * 0.6).abs() < 1e-9);
+
+    let peak = map.peak().expect("there is evidence");
+    assert_eq!((peak.slice, peak.image), (found.slice, frame.image_from_patch(10.0, 10.0)));
+    assert_eq!(map_with(frame, |_, _, _| 0.0).peak(), None);
+}
+
+#[test]
+fn names_of_layers_and_rules_read_back() {
+    for layer in SaliencyLayer::ALL {
+        assert_eq!(layer.to_string().parse(), Ok(layer));
+        assert_eq!(serde_json::to_value(layer).expect("plain enum"), layer.key());
+    }
+    for rule in BoxRule::ALL {
+        assert_eq!(rule.to_string().parse(), Ok(rule));
+        assert_eq!(serde_json::to_value(rule).expect("plain enum"), rule.key());
+    }
+    assert!("fc6".parse::<SaliencyLayer>().is_err() && "some".parse::<BoxRule>().is_err());
 }
 
 #[test]

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use eframe::egui::{Pos2, Rect, Vec2};
 use glam::DVec2;
 
-use super::state::{ColorMap, Pane, PathEntry, Selection, Tool, ViewLayout, WindowPreset};
-use crate::saliency::SaliencyMethod;
+use super::state::{BesideChoice, ColorMap, Pane, PathEntry, Selection, Tool, ViewLayout, WindowPreset};
+use crate::picture::EvidenceFill;
+use crate::saliency::{BoxRule, SaliencyMethod};
 use crate::spine::{ClassIndex, Corners, DiscLevel, Measurement, PixelBox, VertebraLabel};
 use crate::volume::WindowLevel;
 
@@ -146,6 +147,18 @@ pub enum UiAction {
     SetEvidencePercentile(f64),
     /// Colors of the evidence.
     SetColorMap(ColorMap),
+    /// Evidence filled, or as a contour.
+    SetEvidenceFill(EvidenceFill),
+    /// The other of the two.
+    ToggleContour,
+    /// Which hotspots a box encloses.
+    SetBoxRule(BoxRule),
+    /// What the second map shows.
+    SetBeside(BesideChoice),
+    /// Ask where to write the figures of the selection.
+    AskForFigureFolder,
+    /// Write the figures of the selection into a folder.
+    SaveFigures(PathBuf),
     /// Show or hide the evidence.
     ToggleEvidence,
     /// Hide the evidence while a key is held.

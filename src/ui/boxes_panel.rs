@@ -4,6 +4,7 @@ use eframe::egui::{Button, Grid, RichText, Ui, vec2};
 
 use super::action::UiAction;
 use super::command::UiCommand;
+use super::percentile_curve::percentile_curve_ui;
 use super::state::{Tool, ViewerState};
 use super::theme;
 
@@ -28,6 +29,11 @@ pub fn boxes_panel_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiActi
         return;
     }
     ui.label(RichText::new(overlap_text("Overlap (IoU) over all slices", state.volume_iou())));
+    let curve = state.iou_by_percentile();
+    if let Some(now) = state.volume_iou().filter(|_| !curve.is_empty()) {
+        ui.label(RichText::new("By percentile; a click takes one:").small().color(theme::of(ui).text_weak));
+        percentile_curve_ui(ui, &curve, (state.evidence.percentile, now), actions);
+    }
     Grid::new("boxes").num_columns(3).striped(true).spacing(vec2(16.0, 3.0)).show(ui, |ui| {
         for (index, slice_box) in boxes {
             let selected = state.selected_box == Some(index);

@@ -66,6 +66,7 @@ commands! {
     OpenDemo "Open demo" [] UiAction::OpenDemo;
     CloseStudy "Close study" [ctrl(Key::W)] UiAction::CloseStudy;
     SaveReport "Save report…" [ctrl(Key::S)] UiAction::AskForReportFile;
+    SaveFigures "Save figures of the selection…" [ctrl_shift(Key::S)] UiAction::AskForFigureFolder;
     ClearRecent "Clear recent studies" [] UiAction::ClearRecent;
     Quit "Quit" [ctrl(Key::Q)] UiAction::Quit;
     Undo "Undo" [ctrl(Key::Z)] UiAction::Undo;
@@ -115,9 +116,10 @@ commands! {
     RotateLeft "Rotate left" [shift(Key::R)] UiAction::Turn(Turn::Left);
     FlipHorizontally "Flip left to right" [] UiAction::Turn(Turn::FlipHorizontally);
     FlipVertically "Flip top to bottom" [] UiAction::Turn(Turn::FlipVertically);
-    NextLayout "Next layout: slice, planes, disc" [key(Key::L)] UiAction::NextLayout;
+    NextLayout "Next layout: slice, planes, disc, compare" [key(Key::L)] UiAction::NextLayout;
     CycleAnnotations "Cycle annotations" [key(Key::Space), key(Key::I)] UiAction::CycleAnnotations;
     ToggleEvidence "Show evidence" [key(Key::E)] UiAction::ToggleEvidence;
+    ToggleContour "Evidence as contour or filled" [key(Key::G)] UiAction::ToggleContour;
     Palette "Command palette" [ctrl(Key::P), ctrl_shift(Key::P)] UiAction::EditPalette(Some(String::new()));
     ToggleTheme "Light or dark theme" [] UiAction::ToggleTheme;
     Help "Keys and mouse" [key(Key::F1)] UiAction::ToggleHelp;

@@ -78,7 +78,7 @@ fn cell_ui(
             slice,
             image_from_screen: image_from_screen(frame, cell),
             look,
-            evidence: evidence_paint(state),
+            evidence: evidence_paint(&state.evidence, &state.evidence.main),
         };
         painter.add(paint.shape(cell));
     }

@@ -3,13 +3,15 @@
 use eframe::egui::{ComboBox, Grid, RichText, Slider, Ui, vec2};
 
 use super::action::UiAction;
+use super::command::UiCommand;
 use super::state::{ColorMap, Selection, ViewerState, predicted_class};
 use super::theme;
-use crate::saliency::SaliencyMethod;
+use crate::picture::EvidenceFill;
+use crate::saliency::{BoxRule, SaliencyMethod};
 use crate::spine::{ClassIndex, DiscLevel};
 
 /// Methods in the order of the list.
-const METHODS: [SaliencyMethod; 4] = [
+pub const METHODS: [SaliencyMethod; 4] = [
     SaliencyMethod::ContrastiveExcitation,
     SaliencyMethod::Excitation,
     SaliencyMethod::Guided,
@@ -27,6 +29,15 @@ pub fn method_name(method: SaliencyMethod) -> &'static str {
     }
 }
 
+/// Name of a rule of boxes on the screen.
+fn rule_name(rule: BoxRule) -> &'static str {
+    match rule {
+        BoxRule::All => "all hotspots of a slice",
+        BoxRule::LargestOfSlice => "the largest of a slice",
+        BoxRule::LargestOfVolume => "the largest of the disc",
+    }
+}
+
 /// The controls under the grade table.
 pub fn evidence_panel_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
     ui.horizontal(|ui| {
@@ -35,7 +46,7 @@ pub fn evidence_panel_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiA
         if ui.checkbox(&mut shown, "shown").on_hover_text("E; hold H to hide it for a moment").changed() {
             actions.push(UiAction::ToggleEvidence);
         }
-        if let (Some(selection), None) = (state.selection, state.evidence.request.error()) {
+        if let (Some(selection), None) = (state.selection, state.evidence.main.request.error()) {
             ui.label(RichText::new(progress_text(state, selection)).small().color(theme::of(ui).text_weak));
         }
     });
@@ -43,7 +54,7 @@ pub fn evidence_panel_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiA
         ui.label(RichText::new("Select a grade in the table.").color(theme::of(ui).text_weak));
         return;
     };
-    if let Some(error) = state.evidence.request.error() {
+    if let Some(error) = state.evidence.main.request.error() {
         ui.label(RichText::new(error.chain()).color(theme::of(ui).error));
     }
     Grid::new("evidence").num_columns(2).spacing(vec2(10.0, 5.0)).show(ui, |ui| {
@@ -58,8 +69,8 @@ pub fn evidence_panel_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiA
 /// What the map shows and how far it has come.
 fn progress_text(state: &ViewerState, selection: Selection) -> String {
     let evidence = &state.evidence;
-    let is_pending = evidence.request.pending().is_some();
-    match &evidence.map {
+    let is_pending = evidence.main.request.pending().is_some();
+    match &evidence.main.map {
         Some(map) => {
             let refining = if is_pending { ", getting sharper" } else { "" };
             let maps = if map.augmentations == 1 { "1 view" } else { &format!("{} views", map.augmentations) };
@@ -138,6 +149,24 @@ fn display_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
         if ui.add(Slider::new(&mut percentile, 80.0..=99.5).step_by(0.1).fixed_decimals(1)).changed() {
             actions.push(UiAction::SetEvidencePercentile(percentile));
         }
+    });
+    row_ui(ui, "Boxes around", "Which hotspots of a slice its box encloses", |ui| {
+        let rule = choice_ui(ui, "box rule", &evidence.box_rule, &BoxRule::ALL, |rule| rule_name(*rule).to_owned());
+        if rule != evidence.box_rule {
+            actions.push(UiAction::SetBoxRule(rule));
+        }
+    });
+    let hint = format!("Shown filled or as its contour ({})", UiCommand::ToggleContour.keys_text(ui.ctx()));
+    row_ui(ui, "Shown as", &hint, |ui| {
+        ui.horizontal(|ui| {
+            for (fill, name) in
+                [(EvidenceFill::Even, "filled"), (EvidenceFill::Graded, "graded"), (EvidenceFill::Contour, "contour")]
+            {
+                if ui.selectable_label(evidence.fill == fill, name).clicked() {
+                    actions.push(UiAction::SetEvidenceFill(fill));
+                }
+            }
+        });
     });
     row_ui(ui, "Colors", "", |ui| {
         let color_map = choice_ui(ui, "colors", &evidence.color_map, &ColorMap::ALL, |map| map.name().to_owned());

@@ -6,6 +6,7 @@
 pub mod action;
 pub mod camera;
 pub mod command;
+pub mod evidence_state;
 pub mod state;
 pub mod theme;
 pub mod view;
@@ -18,6 +19,7 @@ mod evidence_panel;
 mod grade_table;
 mod help;
 mod palette;
+mod percentile_curve;
 mod plane_view;
 mod review_panel;
 mod series_panel;
@@ -89,6 +91,10 @@ fn study_ui(ui: &mut egui::Ui, state: &ViewerState, actions: &mut Vec<UiAction>)
         ViewLayout::Planes => {
             let panel = Panel::right("planes").default_size(middle.x * 0.36).frame(image);
             panel.show(ui, |ui| plane_view::planes_ui(ui, state, actions));
+        }
+        ViewLayout::Compare => {
+            let panel = Panel::right("beside").default_size(middle.x * 0.5).frame(image);
+            panel.show(ui, |ui| slice_view::beside_view_ui(ui, state, actions));
         }
         ViewLayout::Disc => {
             let panel = Panel::bottom("disc").default_size(middle.y * 0.46).resizable(true).frame(image);

@@ -8,8 +8,7 @@ use eframe::egui::TextureHandle;
 
 use crate::detection::LevelDoubt;
 use crate::evaluation::iou_of_pairs;
-use crate::pipeline::{DEFAULT_PERCENTILE, DiscClasses, Review, StudySummary};
-use crate::saliency::{SaliencyMap, SaliencyMethod};
+use crate::pipeline::{DiscClasses, Review, StudySummary};
 use crate::spine::{ClassIndex, Disc, DiscFrame, DiscLevel, Grading, PerGrading, PixelBox, SliceBox, Vertebra};
 use crate::task::Progress;
 use crate::volume::{Section, Volume, WindowLevel};
@@ -17,8 +16,9 @@ use crate::worker::Loadable;
 
 use super::camera::ImageFrame;
 
-use crate::render::{EvidenceHandle, SeriesHandle};
+use crate::render::SeriesHandle;
 
+pub use super::evidence_state::{BesideChoice, EvidenceChoice, EvidenceState, MapState};
 pub use super::view::{AnnotationLevel, Cine, Pane, Tool, ViewLayout, ViewState, WindowPreset};
 pub use crate::picture::ColorMap;
 
@@ -117,6 +117,8 @@ pub enum PathPurpose {
     OpenStudy,
     /// A file to write the report to.
     SaveReport,
+    /// A folder to write the figures of the selection into.
+    SaveFigures,
 }
 
 /// A path that is being typed.
@@ -215,64 +217,6 @@ pub struct Selection {
     pub level: DiscLevel,
     /// Grading.
     pub grading: Grading,
-}
-
-/// The evidence map and how it is shown.
-pub struct EvidenceState {
-    /// The newest map of the selection; gets sharper while [`Self::request`] is pending.
-    pub map: Option<Arc<SaliencyMap>>,
-    /// Its values on the GPU.
-    pub texture: Option<EvidenceHandle>,
-    /// Value of the map at [`Self::percentile`].
-    pub threshold: f32,
-    /// Value of the map with the strongest color.
-    pub peak: f32,
-    /// The map asked for.
-    pub request: Loadable<SaliencyMap>,
-    /// Boxes of the hotspots above [`Self::percentile`].
-    pub predicted_boxes: Vec<SliceBox>,
-    /// How the map is computed.
-    pub method: SaliencyMethod,
-    /// The class explained; `None` is the predicted one.
-    pub class: Option<ClassIndex>,
-    /// How strongly it covers the image, 0 to 1.
-    pub opacity: f32,
-    /// Percentile above which evidence counts as a hotspot.
-    pub percentile: f64,
-    /// Colors.
-    pub color_map: ColorMap,
-    /// Whether it is shown.
-    pub shown: bool,
-    /// Hidden while a key is held.
-    pub held_back: bool,
-}
-
-impl Default for EvidenceState {
-    fn default() -> Self {
-        Self {
-            map: None,
-            texture: None,
-            threshold: 0.0,
-            peak: 0.0,
-            request: Loadable::Idle,
-            predicted_boxes: Vec::new(),
-            method: SaliencyMethod::ContrastiveExcitation,
-            class: None,
-            opacity: 0.7,
-            percentile: DEFAULT_PERCENTILE,
-            color_map: ColorMap::default(),
-            shown: true,
-            held_back: false,
-        }
-    }
-}
-
-impl EvidenceState {
-    /// The map to draw now.
-    #[must_use]
-    pub fn visible_map(&self) -> Option<&Arc<SaliencyMap>> {
-        self.map.as_ref().filter(|_| self.shown && !self.held_back)
-    }
 }
 
 /// The running job in words.
@@ -393,7 +337,19 @@ impl ViewerState {
     }
 
     fn iou_where(&self, wanted: impl Fn(usize) -> bool) -> Option<f64> {
-        self.evidence.map.as_ref()?;
+        self.evidence.main.map.as_ref()?;
+        self.iou_with(&self.evidence.main.predicted_boxes, wanted)
+    }
+
+    /// Overlap (`IoU`) over all slices against the percentile above which evidence is boxed; empty without a reader's box
+    /// or before the map is finished.
+    #[must_use]
+    pub fn iou_by_percentile(&self) -> Vec<(f64, f64)> {
+        let boxes = &self.evidence.by_percentile;
+        boxes.iter().filter_map(|(percentile, boxes)| Some((*percentile, self.iou_with(boxes, |_| true)?))).collect()
+    }
+
+    fn iou_with(&self, predicted: &[SliceBox], wanted: impl Fn(usize) -> bool) -> Option<f64> {
         let mut slices: BTreeMap<usize, (Option<PixelBox>, Option<PixelBox>)> = BTreeMap::new();
         for (_, drawn) in self.selected_boxes().filter(|(_, drawn)| wanted(drawn.slice)) {
             slices.entry(drawn.slice).or_default().0 = Some(drawn.rect);
@@ -401,7 +357,7 @@ impl ViewerState {
         if slices.is_empty() {
             return None;
         }
-        for predicted in self.evidence.predicted_boxes.iter().filter(|predicted| wanted(predicted.slice)) {
+        for predicted in predicted.iter().filter(|predicted| wanted(predicted.slice)) {
             slices.entry(predicted.slice).or_default().1 = Some(predicted.rect);
         }
         iou_of_pairs(&slices.into_values().collect::<Vec<_>>())

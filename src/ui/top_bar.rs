@@ -49,6 +49,7 @@ fn menus_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
         item_ui(ui, UiCommand::CloseStudy, study_open, actions);
         ui.separator();
         item_ui(ui, UiCommand::SaveReport, !state.discs.is_empty(), actions);
+        item_ui(ui, UiCommand::SaveFigures, state.evidence.main.map.is_some(), actions);
         ui.separator();
         item_ui(ui, UiCommand::Quit, true, actions);
     });
@@ -82,12 +83,12 @@ fn edit_menu_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
 fn view_menu_ui(ui: &mut Ui, image_shown: bool, actions: &mut Vec<UiAction>) {
     use UiCommand::{
         ActualSize, Cine, CycleAnnotations, FitView, FlipHorizontally, FlipVertically, Invert, NextLayout, ResetView,
-        RotateLeft, RotateRight, Smooth, ToggleEvidence, ToggleTheme,
+        RotateLeft, RotateRight, Smooth, ToggleContour, ToggleEvidence, ToggleTheme,
     };
     for group in [
         &[FitView, ActualSize, ResetView][..],
         &[Invert, Smooth, RotateRight, RotateLeft, FlipHorizontally, FlipVertically],
-        &[Cine, NextLayout, CycleAnnotations, ToggleEvidence],
+        &[Cine, NextLayout, CycleAnnotations, ToggleEvidence, ToggleContour],
     ] {
         for command in group {
             item_ui(ui, *command, image_shown, actions);
@@ -175,6 +176,7 @@ fn layout_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
         (ViewLayout::Single, "Slice", "The slice alone"),
         (ViewLayout::Planes, "Planes", "With the axial and coronal planes through the crosshair"),
         (ViewLayout::Disc, "Disc", "With the nine slices of the selected disc"),
+        (ViewLayout::Compare, "Compare", "Twice, with two evidence maps: other methods or gradings"),
     ] {
         let button = ui.add(Button::selectable(state.view.layout == layout, name));
         let hint = format!("{hint} ({})", UiCommand::NextLayout.keys_text(ui.ctx()));

@@ -63,16 +63,19 @@ pub enum ViewLayout {
     Planes,
     /// The slice with the nine slices of the selected disc, as the network sees them.
     Disc,
+    /// The slice twice, with two evidence maps.
+    Compare,
 }
 
 impl ViewLayout {
-    /// Single, planes, disc, single, …
+    /// Single, planes, disc, compare, single, …
     #[must_use]
     pub fn next(self) -> Self {
         match self {
             Self::Single => Self::Planes,
             Self::Planes => Self::Disc,
-            Self::Disc => Self::Single,
+            Self::Disc => Self::Compare,
+            Self::Compare => Self::Single,
         }
     }
 }

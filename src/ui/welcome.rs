@@ -60,6 +60,7 @@ pub fn path_entry_ui(ui: &Ui, state: &ViewerState, actions: &mut Vec<UiAction>) 
     let (title, button, hint) = match purpose {
         PathPurpose::OpenStudy => ("Open folder", "Open this folder", "/path/to/study"),
         PathPurpose::SaveReport => ("Save report", "Save", "/path/to/report.json (or .csv)"),
+        PathPurpose::SaveFigures => ("Save figures", "Save into this folder", "/path/to/figures"),
     };
     let mut open = true;
     let window = Window::new(title).open(&mut open).collapsible(false).resizable(false);
@@ -76,6 +77,7 @@ pub fn path_entry_ui(ui: &Ui, state: &ViewerState, actions: &mut Vec<UiAction>) 
             actions.push(match purpose {
                 PathPurpose::OpenStudy => UiAction::OpenPath(path.into()),
                 PathPurpose::SaveReport => UiAction::SaveReport(path.into()),
+                PathPurpose::SaveFigures => UiAction::SaveFigures(path.into()),
             });
         }
     });

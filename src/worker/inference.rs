@@ -60,6 +60,8 @@ pub enum JobKind {
     Grade,
     /// Explains.
     Explain,
+    /// Explains for a second map beside the first.
+    ExplainBeside,
     /// Prepares a demo.
     Demo,
     /// Writes files.
@@ -77,22 +79,26 @@ impl Work for Inference {
             Command::LoadSeries { .. } => JobKind::Load,
             Command::DetectDiscs { .. } => JobKind::Detect,
             Command::GradeDiscs { .. } => JobKind::Grade,
-            Command::ExplainGrade { .. } => JobKind::Explain,
+            Command::ExplainGrade { is_beside: false, .. } => JobKind::Explain,
+            Command::ExplainGrade { is_beside: true, .. } => JobKind::ExplainBeside,
             Command::PrepareDemo { .. } => JobKind::Demo,
-            Command::ExportReport { .. } | Command::ExportEvidence { .. } => JobKind::Export,
+            Command::ExportReport { .. } | Command::ExportEvidence { .. } | Command::DrawFigures { .. } => {
+                JobKind::Export
+            }
         }
     }
 
     /// Newer work of the same kind wins, and another folder or series ends the work on the one before. Exports are
     /// always finished.
     fn supersedes(newer: JobKind, older: JobKind) -> bool {
-        use JobKind::{Demo, Detect, Explain, Export, Grade, Load, Scan};
+        use JobKind::{Demo, Detect, Explain, ExplainBeside, Export, Grade, Load, Scan};
         match newer {
             Scan | Demo => older != Export,
-            Load => matches!(older, Load | Detect | Grade | Explain),
-            Detect => matches!(older, Detect | Grade | Explain),
+            Load => matches!(older, Load | Detect | Grade | Explain | ExplainBeside),
+            Detect => matches!(older, Detect | Grade | Explain | ExplainBeside),
             Grade => older == Grade,
-            Explain => older == Explain,
+            Explain => matches!(older, Explain | ExplainBeside),
+            ExplainBeside => older == ExplainBeside,
             Export => false,
         }
     }
@@ -139,7 +145,7 @@ impl Inference {
                 told?;
                 Ok(Event::DiscsGradingFinished)
             }
-            Command::ExplainGrade { volume, disc, grading, class, plan } => {
+            Command::ExplainGrade { volume, disc, grading, class, plan, is_beside: _ } => {
                 self.announcing(job, Models::load_grader)?;
                 let request = SaliencyRequest { grading, class, plan };
                 // A failed emit means cancelled, which `explain` asks about itself.
@@ -157,6 +163,10 @@ impl Inference {
             Command::ExportReport { report, file } => {
                 pipeline::write_reports(&file, &[report.as_ref().clone().into()])?;
                 Ok(Event::Exported(vec![file]))
+            }
+            Command::DrawFigures { order, folder } => {
+                self.announcing(job, Models::load_grader)?;
+                Ok(Event::Exported(order.write(&mut self.models, &folder, cancel, &mut on_progress)?))
             }
             Command::ExportEvidence { evidence, folder } => Ok(Event::Exported(evidence.write(&folder)?)),
         }
@@ -236,16 +246,17 @@ mod tests {
 
     #[test]
     fn another_series_ends_the_work_on_the_one_before_but_no_export() {
-        use JobKind::{Demo, Detect, Explain, Export, Grade, Load, Scan};
+        use JobKind::{Demo, Detect, Explain, ExplainBeside, Export, Grade, Load, Scan};
         let ended = |newer| -> Vec<JobKind> {
-            let all = [Scan, Load, Detect, Grade, Explain, Demo, Export];
+            let all = [Scan, Load, Detect, Grade, Explain, ExplainBeside, Demo, Export];
             all.into_iter().filter(|older| Inference::supersedes(newer, *older)).collect()
         };
-        assert_eq!(ended(Scan), [Scan, Load, Detect, Grade, Explain, Demo]);
-        assert_eq!(ended(Load), [Load, Detect, Grade, Explain]);
-        assert_eq!(ended(Detect), [Detect, Grade, Explain]);
+        assert_eq!(ended(Scan), [Scan, Load, Detect, Grade, Explain, ExplainBeside, Demo]);
+        assert_eq!(ended(Load), [Load, Detect, Grade, Explain, ExplainBeside]);
+        assert_eq!(ended(Detect), [Detect, Grade, Explain, ExplainBeside]);
         assert_eq!(ended(Grade), [Grade]);
-        assert_eq!(ended(Explain), [Explain]);
+        assert_eq!(ended(Explain), [Explain, ExplainBeside]);
+        assert_eq!(ended(ExplainBeside), [ExplainBeside]);
         assert_eq!(ended(Export), []);
     }
 }

@@ -8,7 +8,7 @@ use super::job::JobError;
 use crate::detection::Detection;
 use crate::dicom::{FolderScan, Series, SeriesSummary};
 use crate::model::{DiscPrediction, Views};
-use crate::pipeline::{DemoStudy, Evidence, ModelsInfo, Report};
+use crate::pipeline::{DemoStudy, Evidence, FigureOrder, ModelsInfo, Report};
 use crate::saliency::{SaliencyMap, SaliencyPlan};
 use crate::spine::{ClassIndex, Disc, DiscLevel, Grading};
 use crate::task::Progress;
@@ -52,6 +52,8 @@ pub enum Command {
         class: ClassIndex,
         /// How, and how thoroughly.
         plan: SaliencyPlan,
+        /// Whether it is shown beside another map, which it must not end.
+        is_beside: bool,
     },
     /// Write a synthetic study.
     PrepareDemo {
@@ -66,6 +68,13 @@ pub enum Command {
         report: Arc<Report>,
         /// To which file.
         file: PathBuf,
+    },
+    /// Draw the figures of a grade and write them.
+    DrawFigures {
+        /// What.
+        order: Arc<FigureOrder>,
+        /// Into which folder, made where needed.
+        folder: PathBuf,
     },
     /// Write an evidence map as volume, pictures and boxes.
     ExportEvidence {

@@ -66,7 +66,7 @@ impl Work for Answers {
                 }
                 Ok(Event::DiscsGradingFinished)
             }
-            Command::ExplainGrade { volume, disc, grading, class, plan } => {
+            Command::ExplainGrade { volume, disc, grading, class, plan, is_beside: _ } => {
                 let frame = DiscFrame::of_disc(&volume, &disc).map_err(JobError::failed)?;
                 let map = |augmentations| {
                     let values = blob(f64::from(augmentations));
@@ -75,11 +75,13 @@ impl Work for Answers {
                     let (level, method, relative_error) = (disc.level, plan.method, None);
                     Arc::new(SaliencyMap {
                         values,
+                        standard_errors: None,
                         frame,
                         level,
                         grading,
                         class,
                         method,
+                        layer: spinenet_viewer::saliency::SaliencyLayer::Conv1,
                         augmentations,
                         relative_error,
                     })

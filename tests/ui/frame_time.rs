@@ -18,7 +18,7 @@ fn frames_of_a_large_series_are_quick_and_idle_asks_for_none() {
     let shape = window.state().state.loaded().expect("a series").volume.shape();
     assert_eq!(shape, [30, 1024, 1024]);
     window.get_by_label("L4-L5 Pfirrmann grade: V, 85 %").click();
-    wait_for(&mut window, "the evidence map", |viewer| viewer.state.evidence.request.ready().is_some());
+    wait_for(&mut window, "the evidence map", |viewer| viewer.state.evidence.main.request.ready().is_some());
     let context = window.ctx.clone();
     window.remove_cursor();
     window.run();

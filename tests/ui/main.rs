@@ -3,6 +3,7 @@
 #![cfg(feature = "gui")]
 
 mod answers;
+mod evidence;
 mod frame_time;
 mod reading;
 mod review;
@@ -94,8 +95,13 @@ fn graded_window(boxes: &Path) -> Window {
 fn explained_window(boxes: &Path) -> Window {
     let mut window = graded_window(boxes);
     window.get_by_label("L4-L5 Pfirrmann grade: V, 85 %").click();
-    wait_for(&mut window, "the evidence map", |viewer| viewer.state.evidence.request.ready().is_some());
+    wait_for(&mut window, "the evidence map", |viewer| viewer.state.evidence.main.request.ready().is_some());
     window
+}
+
+fn visible_map(window: &Window) -> Option<&std::sync::Arc<spinenet_viewer::saliency::SaliencyMap>> {
+    let evidence = &window.state().state.evidence;
+    evidence.visible(&evidence.main)
 }
 
 fn scratch() -> tempfile::TempDir {
@@ -238,10 +244,10 @@ fn evidence_is_drawn_and_can_be_hidden() {
     window.run();
     window.key_down(Key::H);
     window.run();
-    assert!(window.state().state.evidence.visible_map().is_none(), "hidden while H is held");
+    assert!(visible_map(&window).is_none(), "hidden while H is held");
     window.key_up(Key::H);
     window.run();
-    assert!(window.state().state.evidence.visible_map().is_some());
+    assert!(visible_map(&window).is_some());
 }
 
 #[test]

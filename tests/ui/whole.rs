@@ -41,7 +41,7 @@ fn opened(study: &Path, work: &Path, size: Vec2, scale: f32) -> RealWindow {
 fn select(window: &mut RealWindow, level: DiscLevel, grading: Grading) {
     let context = window.ctx.clone();
     window.state_mut().apply(&context, UiAction::Explain(Selection { level, grading }));
-    wait_for(window, "the evidence", |viewer| viewer.state.evidence.request.ready().is_some());
+    wait_for(window, "the evidence", |viewer| viewer.state.evidence.main.request.ready().is_some());
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn clinician(window: &mut RealWindow, folder: &Path) {
     if let Some(worst) = summary.abnormal.first() {
         let sentence = format!("{}: {}.", worst.level, worst.text);
         window.get_by_label(&sentence).click();
-        wait_for(window, "the evidence", |viewer| viewer.state.evidence.request.ready().is_some());
+        wait_for(window, "the evidence", |viewer| viewer.state.evidence.main.request.ready().is_some());
         assert_eq!(window.state().state.selection.expect("selected").level, worst.level);
     } else {
         window.get_by_label_contains("Normal study");

@@ -130,7 +130,7 @@ impl Run<'_> {
         Ok(Fitted { network, variables })
     }
 
-    /// Mean voxel of a sample of the middle slices.
+    /// Mean voxel of a sample of the middle slices, in two dimensions the same for every slice: most scans have one.
     fn set_input_mean(&self, variables: &VarMap) -> Result<(), GradingTrainingError> {
         let step = (self.examples.len() / MEAN_SAMPLE).max(1);
         let mut chosen: Vec<_> = (0..self.examples.len()).step_by(step).map(Source::Patient).collect();
@@ -145,7 +145,7 @@ impl Run<'_> {
         let mean = means.iter().sum::<f64>() / means.len().max(1) as f64;
         for (name, variable) in sorted(variables) {
             if name == INPUT_MEAN {
-                variable.set(&Tensor::new(&[mean as f32], variable.device())?)?;
+                variable.set(&Tensor::full(mean as f32, variable.shape(), variable.device())?)?;
             }
         }
         Ok(())

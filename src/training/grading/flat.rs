@@ -3,8 +3,9 @@
 //! Most labelled discs show one slice, and a 3-D network that sees it repeated computes the same nine times. So the
 //! convolutions are first learned in two dimensions, some 25 times cheaper, and then inflated as in Carreira &
 //! Zisserman 2017: Conv1 to Conv3 carry the flat filter on their middle slice tap, Conv4 spreads it over the nine
-//! slices with weights that sum to 1. On a disc volume of nine equal slices the inflated network gives exactly the
-//! flat one's logits; from there the 3-D training goes on. The heads are those of the 3-D network from the start.
+//! slices with weights that sum to 1; in the 2-D network Conv1 spreads it over its nine channels and the others are as they
+//! are. On a disc volume of nine equal slices the inflated network gives exactly the flat one's logits; from there its
+//! training goes on. The heads are those of the final network from the start.
 
 use candle_core::{Result, Tensor, Var, bail};
 use candle_nn::VarMap;
@@ -15,12 +16,12 @@ use crate::nn::ConvWindow;
 use crate::spine::{PATCH_SLICES, PerGrading};
 use crate::training::optimizer::sorted;
 
-/// Share of each slice in Conv4 after inflation: most evidence of most gradings is near the middle.
+/// Share of each slice in the layer that joins them, after inflation: most evidence of most gradings is near the middle.
 const SLICE_SHARES: [f64; PATCH_SLICES] = [0.02, 0.05, 0.12, 0.2, 0.22, 0.2, 0.12, 0.05, 0.02];
 
-/// The five convolutions of a 3-D network in two dimensions, with its heads.
+/// The five convolutions of a network for a single slice, with its heads.
 pub(super) struct FlatNetwork {
-    /// Flat convolutions under the names of the 3-D ones, and the heads' own variables.
+    /// Flat convolutions under the names of the deep ones, and the heads' own variables.
     variables: VarMap,
     trunk: Vec<ConvolutionLayer>,
     network: GradingNetwork,
@@ -32,11 +33,10 @@ impl FlatNetwork {
         let variables = VarMap::new();
         let mut trunk = Vec::new();
         for layer in network.trunk() {
-            let &[filters, channels, _, rows, columns] = layer.weight.dims() else {
-                bail!("filters of five dimensions expected, got {:?}", layer.weight.dims());
-            };
-            let weight = Var::from_tensor(&layer.weight.zeros_like()?.narrow(2, 0, 1)?.contiguous()?)?;
-            debug_assert_eq!(weight.dims(), [filters, channels, 1, rows, columns]);
+            let weight = layer.weight.zeros_like()?.narrow(2, 0, 1)?;
+            // One slice is one channel.
+            let weight = if trunk.is_empty() { weight.narrow(1, 0, 1)? } else { weight };
+            let weight = Var::from_tensor(&weight.contiguous()?)?;
             let bias = Var::from_tensor(&layer.bias.zeros_like()?)?;
             let ConvWindow { stride, padding } = layer.window;
             let window = ConvWindow { stride, padding: [0, padding[1], padding[2]] };
@@ -71,7 +71,9 @@ impl FlatNetwork {
 
     /// pool5 `[n, channels, 1, rows / 16, columns / 16]` of slices `[n, 1, rows, columns]`.
     pub(super) fn pool5(&self, slices: &Tensor) -> Result<Tensor> {
-        let mut units = slices.broadcast_sub(self.network.input_mean())?.unsqueeze(1)?;
+        // In two dimensions the means of the slices are equal: `Run::fit` sets them from single ones.
+        let mean = self.network.input_mean().narrow(0, 0, 1)?;
+        let mut units = slices.broadcast_sub(&mean)?.unsqueeze(1)?;
         for layer in &self.trunk {
             units = layer.forward(&units)?;
         }
@@ -83,7 +85,7 @@ impl FlatNetwork {
         self.network.classify(features, Some(dropout))
     }
 
-    /// Writes the flat filters into the variables of the 3-D network.
+    /// Writes the flat filters into the variables of the deep network.
     pub(super) fn inflate_into(&self, deep: &VarMap) -> Result<()> {
         for (name, variable) in sorted(deep) {
             let Some(flat) = self.trunk.iter().find_map(|layer| match name.strip_prefix(layer.name)? {
@@ -97,13 +99,15 @@ impl FlatNetwork {
                 variable.set(flat)?;
                 continue;
             }
-            let slices = variable.dim(2)?;
+            // Where the slices of the disc volume come together: its channels, or the depth of its filters.
+            let axis = if variable.dim(1)? == flat.dim(1)? { 2 } else { 1 };
+            let slices = variable.dim(axis)?;
             let share = |slice: usize| match slices {
                 PATCH_SLICES => SLICE_SHARES[slice],
                 _ => f64::from(u8::from(slice == slices / 2)),
             };
             let taps = (0..slices).map(|slice| flat * share(slice)).collect::<Result<Vec<_>>>()?;
-            variable.set(&Tensor::cat(&taps, 2)?)?;
+            variable.set(&Tensor::cat(&taps, axis)?)?;
         }
         Ok(())
     }
@@ -118,7 +122,7 @@ fn insert(variables: &VarMap, name: String, variable: Var) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::GradingConfig;
+    use crate::model::{Dimensions, GradingConfig};
     use crate::spine::{PATCH_COLUMNS, PATCH_ROWS};
     use crate::training::optimizer::initialize;
     use candle_core::{DType, Device};
@@ -126,7 +130,14 @@ mod tests {
 
     #[test]
     fn nine_equal_slices_give_the_flat_logits() -> Result<()> {
-        let config = GradingConfig { channels: [2, 3, 4, 4, 3], fully_connected: 5 };
+        for dimensions in [Dimensions::Two, Dimensions::Three] {
+            nine_equal_slices(dimensions)?;
+        }
+        Ok(())
+    }
+
+    fn nine_equal_slices(dimensions: Dimensions) -> Result<()> {
+        let config = GradingConfig { dimensions, channels: [2, 3, 4, 4, 3], fully_connected: 5 };
         let deep = config.initial_variables(3, &Device::Cpu)?;
         let network = GradingNetwork::new(&config, VarBuilder::from_varmap(&deep, DType::F32, &Device::Cpu))?;
         let flat = FlatNetwork::new(&network, &deep)?;

@@ -8,20 +8,25 @@ use serde_json::json;
 
 use super::measure::MeasuredRow;
 use super::{GradingTrainingConfig, GradingTrainingError, TrainingOutcome};
-use crate::model::grader::GRADING_WEIGHTS;
+use crate::model::Dimensions;
+use crate::model::grader::{GRADING_2D_WEIGHTS, GRADING_WEIGHTS};
 use crate::model::weights::{Training, WeightsFolder, WeightsMetadata, save_weights};
 use crate::training::optimizer::sorted;
 use crate::training::spider::ATTRIBUTION;
 
-/// Version of the weights that this code trains.
+/// Version of the weights that this code trains in three dimensions.
 const VERSION: &str = "0.2.0";
-/// What came with each version.
+/// The same in two dimensions.
+const VERSION_2D: &str = "0.1.0";
+/// What came with each version of the 3-D weights.
 const CHANGES: [(&str, &str); 2] = [
     ("0.1.0", "First training."),
     (VERSION, "Learned views with the scan around them beside bare patches, and on rebuilt synthetic studies."),
 ];
+/// What came with each version of the 2-D weights.
+const CHANGES_2D: [(&str, &str); 1] = [(VERSION_2D, "First training, as that of the 3-D weights 0.2.0.")];
 
-/// Writes `<folder>/grading-<version>/` with the network of all patients as f16; `command` is how to train it again.
+/// Writes `<folder>/grading-<version>/` (or `grading-2d-<version>/`) with the network of all patients as f16; `command` is how to train it again.
 /// `None` if there is no such network.
 ///
 /// # Errors
@@ -53,15 +58,22 @@ fn metadata(config: &GradingTrainingConfig, outcome: &TrainingOutcome, command: 
         "untrained_gradings": outcome.untrained_gradings,
         "config": config,
     });
+    let dimensions = config.network.dimensions;
+    let (name, version, changes): (_, _, &[(&str, &str)]) = match dimensions {
+        Dimensions::Three => (GRADING_WEIGHTS, VERSION, &CHANGES),
+        Dimensions::Two => (GRADING_2D_WEIGHTS, VERSION_2D, &CHANGES_2D),
+    };
     WeightsMetadata {
-        version: VERSION.to_owned(),
-        changelog: CHANGES.map(|(version, change)| (version.to_owned(), change.to_owned())).into(),
-        name: GRADING_WEIGHTS.to_owned(),
+        version: version.to_owned(),
+        changelog: changes.iter().map(|(version, change)| ((*version).to_owned(), (*change).to_owned())).collect(),
+        name: name.to_owned(),
         task: "Eight radiological gradings of a lumbar disc on sagittal T2 MRI".to_owned(),
-        description: "3-D SpineNet of narrow layers, first learned on single slices, inflated, and trained on disc \
-                      volumes. Labels are partial: narrowing is known as yes or no, marrow change for both endplates \
-                      together; the finer grades and those listed as phantom-only come from synthetic studies."
-            .to_owned(),
+        description: format!(
+            "{} SpineNet of narrow layers, first learned on single slices, inflated, and trained on disc volumes. \
+             Labels are partial: narrowing is known as yes or no, marrow change for both endplates together; the finer \
+             grades and those listed as phantom-only come from synthetic studies.",
+            dimensions.name()
+        ),
         authors: "spinenet-viewer contributors".to_owned(),
         copyright: "Weights under the MIT License; trained on data under CC BY 4.0 (see attribution).".to_owned(),
         intended_use: "Research only; not a medical device.".to_owned(),

@@ -7,7 +7,7 @@ use glam::{DVec2, DVec3};
 
 use super::*;
 use crate::model::weights::{WeightsFolder, find_weights};
-use crate::model::{Grader, Views};
+use crate::model::{Dimensions, Grader, Views};
 use crate::spine::{Corners, DiscLevel, Grading, Vertebra, VertebraLabel, VertebraOutline, discs_between};
 use crate::task::CancelToken;
 use crate::training::labels::{ClassSet, DiscLabels};
@@ -74,7 +74,7 @@ fn config(flat: usize, deep: usize) -> GradingTrainingConfig {
         weight_decay: 0.01,
         largest_gradient: 5.0,
         context_share: 0.5,
-        network: GradingConfig { channels: [3, 4, 4, 4, 4], fully_connected: 8 },
+        network: GradingConfig { dimensions: Dimensions::Three, channels: [3, 4, 4, 4, 4], fully_connected: 8 },
         augmentation: Augmentation {
             rotation_degrees: 5.0,
             shift_columns: 4.0,

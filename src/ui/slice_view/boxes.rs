@@ -9,6 +9,7 @@ use super::{Scene, text_on_image};
 use crate::spine::PixelBox;
 use crate::ui::action::UiAction;
 use crate::ui::boxes_panel::overlap_text;
+use crate::ui::state::MapState;
 use crate::ui::theme;
 
 /// A corner is grabbed within this many points.
@@ -130,14 +131,19 @@ fn screen_rect(scene: &Scene, rect: &PixelBox) -> Rect {
     scene.transform.screen_rect(corners[0], corners[2])
 }
 
+/// Predicted boxes of a map, dashed, while it is shown.
+pub fn predicted(painter: &Painter, scene: &Scene, map: &MapState) {
+    if scene.state.evidence.visible(map).is_some() {
+        for predicted in map.predicted_boxes.iter().filter(|found| found.slice == scene.slice) {
+            dashed(painter, screen_rect(scene, &predicted.rect));
+        }
+    }
+}
+
 /// Reader's boxes solid, predicted ones dashed, the overlap of the slice beside them.
 pub fn paint(ui: &Ui, scene: &Scene, dragged: Option<DraggedBox>) {
     let painter = ui.painter_at(scene.transform.viewport);
-    if scene.state.evidence.visible_map().is_some() {
-        for predicted in scene.state.evidence.predicted_boxes.iter().filter(|found| found.slice == scene.slice) {
-            dashed(&painter, screen_rect(scene, &predicted.rect));
-        }
-    }
+    predicted(&painter, scene, &scene.state.evidence.main);
     let mut last = None;
     for (index, rect) in boxes_here(scene) {
         let moving = dragged.filter(|dragged| dragged.index == Some(index));

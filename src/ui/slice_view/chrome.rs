@@ -6,7 +6,7 @@ use glam::DVec2;
 use super::{Scene, text_on_image};
 use crate::ui::action::Probe;
 use crate::ui::evidence_panel::method_name;
-use crate::ui::state::{AnnotationLevel, Tool};
+use crate::ui::state::{AnnotationLevel, MapState, Tool};
 use crate::ui::theme;
 use crate::volume::{PlaneOrientation, orientation_letters};
 
@@ -32,7 +32,7 @@ pub fn paint(ui: &Ui, scene: &Scene, probe: Option<Probe>) {
         corner(&painter, scene, Align2::RIGHT_TOP, &scene.series.study_lines);
         corner(&painter, scene, Align2::RIGHT_BOTTOM, &scene.series.series_lines);
     }
-    legend(&painter, scene);
+    legend(&painter, scene, &scene.state.evidence.main);
     if scene.state.view.tool == Tool::Box && scene.state.selection.is_none() {
         let at = scene.transform.viewport.center_top() + vec2(0.0, 34.0);
         let text = "Select a grade in the table, then drag a box around its finding.";
@@ -119,14 +119,18 @@ fn ruler(painter: &Painter, scene: &Scene) {
 }
 
 /// Color bar on the right above the middle, and what it explains at the top.
-fn legend(painter: &Painter, scene: &Scene) {
+pub fn legend(painter: &Painter, scene: &Scene, shown: &MapState) {
     let evidence = &scene.state.evidence;
-    let Some(map) = evidence.visible_map() else { return };
+    let Some(map) = evidence.visible(shown) else { return };
     let area = scene.transform.viewport.shrink(MARGIN);
     let bottom = area.center().y - 24.0;
     let bar = Rect::from_min_max(pos2(area.right() - 12.0, bottom - 110.0), pos2(area.right(), bottom));
     color_bar(painter, bar, |strength| theme::from_unit_rgb(evidence.color_map.color(strength)));
     let side = |y: f32| pos2(bar.left() - 5.0, y);
+    // Where on the scale the threshold lies.
+    let share = (shown.threshold / shown.peak.max(f32::MIN_POSITIVE)).clamp(0.0, 1.0);
+    let y = bar.bottom() - share * bar.height();
+    painter.line_segment([pos2(bar.left() - 3.0, y), pos2(bar.right() + 3.0, y)], Stroke::new(1.5, theme::ON_IMAGE));
     text_on_image(painter, side(bar.top() + 5.0), Align2::RIGHT_CENTER, "strong", 11.0, theme::ON_IMAGE);
     text_on_image(painter, side(bar.bottom() - 5.0), Align2::RIGHT_CENTER, "weak", 11.0, theme::ON_IMAGE);
     let text = format!(

@@ -3,12 +3,12 @@
 use eframe::egui::Ui;
 
 use super::Scene;
-use crate::picture::{EvidenceFill, EvidenceLook, SliceLook};
+use crate::picture::{EvidenceLook, SliceLook};
 use crate::render::{EvidencePaint, SlicePaint};
-use crate::ui::state::ViewerState;
+use crate::ui::state::{EvidenceState, MapState};
 
-/// Paints the slice; nothing where there is no GPU (tests of state alone).
-pub fn image_ui(ui: &Ui, scene: &Scene) {
+/// Paints the slice with an evidence map; nothing where there is no GPU (tests of state alone).
+pub fn image_ui(ui: &Ui, scene: &Scene, map: &MapState) {
     let Some(texture) = &scene.state.image_texture else { return };
     let view = &scene.state.view;
     let look = SliceLook { invert: view.inverted, smooth: view.smooth, ..SliceLook::new(scene.state.window()) };
@@ -17,21 +17,20 @@ pub fn image_ui(ui: &Ui, scene: &Scene) {
         slice: scene.slice,
         image_from_screen: scene.transform.placement(),
         look,
-        evidence: evidence_paint(scene.state),
+        evidence: evidence_paint(&scene.state.evidence, map),
     };
     ui.painter().add(paint.shape(scene.transform.viewport));
 }
 
-/// The evidence as it is shown now.
-pub fn evidence_paint(state: &ViewerState) -> Option<EvidencePaint> {
-    let state = &state.evidence;
-    state.visible_map()?;
+/// A map as it is shown now.
+pub fn evidence_paint(evidence: &EvidenceState, map: &MapState) -> Option<EvidencePaint> {
+    evidence.visible(map)?;
     let look = EvidenceLook {
-        opacity: state.opacity,
-        threshold: state.threshold,
-        range: (0.0, state.peak.max(f32::MIN_POSITIVE)),
-        color_map: state.color_map,
-        fill: EvidenceFill::Even,
+        opacity: evidence.opacity,
+        threshold: map.threshold,
+        range: (0.0, map.peak.max(f32::MIN_POSITIVE)),
+        color_map: evidence.color_map,
+        fill: evidence.fill,
     };
-    state.texture.clone().map(|map| EvidencePaint { map, look })
+    map.texture.clone().map(|map| EvidencePaint { map, look })
 }

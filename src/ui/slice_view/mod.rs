@@ -1,6 +1,7 @@
 //! The image: one slice with evidence, outlines, boxes and texts, and the mouse over it.
 
 mod anatomy;
+mod beside;
 mod boxes;
 mod chrome;
 mod image;
@@ -9,6 +10,7 @@ mod measure;
 mod scroll_bar;
 mod vertebrae;
 
+pub use beside::beside_view_ui;
 pub use image::evidence_paint;
 
 use eframe::egui::{self, Align2, Pos2, Rect, Role, Sense, Ui, WidgetInfo};
@@ -52,7 +54,7 @@ pub fn slice_view_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiActio
     let slices = series.volume.slices();
     response.widget_info(|| WidgetInfo::labeled(Role::Canvas, true, format!("Slice {} of {slices}", slice + 1)));
 
-    image::image_ui(ui, &scene);
+    image::image_ui(ui, &scene, &state.evidence.main);
     if state.view.layout == ViewLayout::Planes || state.view.tool == Tool::Crosshair {
         plane_view::lines_on_slice(ui, state, &transform, &frame);
     }

@@ -1,0 +1,155 @@
+//! Measures of boxes as tables and curves.
+
+use super::box_measures::{BoxMeasures, GradingOverlap};
+use super::{EvidenceMeasures, EvidenceRow, method_in_words};
+use crate::picture::{Curve, Drawing, LineChart, chart_sheet};
+use crate::saliency::BoxRule;
+
+/// Charts beside each other on a sheet.
+const CHARTS_ACROSS: usize = 2;
+
+const OVERLAP_COLUMNS: [&str; 17] = [
+    "grading",
+    "discs",
+    "patients",
+    "discs_without_prediction",
+    "percentile",
+    "percentile_from",
+    "mean_iou",
+    "mean_iou_low",
+    "mean_iou_high",
+    "mean_iou_slices_with_truth",
+    "mean_iou_slices_with_truth_low",
+    "mean_iou_slices_with_truth_high",
+    "whole_slice_iou",
+    "times_whole_slice",
+    "pointing_game",
+    "pointing_game_low",
+    "pointing_game_high",
+];
+
+fn cell(value: Option<f64>) -> String {
+    value.map(|value| value.to_string()).unwrap_or_default()
+}
+
+/// The cells of [`OVERLAP_COLUMNS`].
+fn overlap_cells(overlap: &GradingOverlap) -> Vec<String> {
+    let from = serde_json::to_value(overlap.percentile_from).ok();
+    let from = from.and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default();
+    let [iou_low, iou_high] = overlap.mean_iou_interval;
+    let [slices_low, slices_high] = overlap.mean_iou_slices_with_truth_interval;
+    let pointing = overlap.pointing_game_interval;
+    vec![
+        overlap.grading.key().to_owned(),
+        overlap.discs.to_string(),
+        overlap.patients.to_string(),
+        overlap.discs_without_prediction.to_string(),
+        cell(overlap.percentile),
+        from,
+        overlap.mean_iou.to_string(),
+        iou_low.to_string(),
+        iou_high.to_string(),
+        overlap.mean_iou_slices_with_truth.to_string(),
+        slices_low.to_string(),
+        slices_high.to_string(),
+        cell(overlap.whole_slice_iou),
+        cell(overlap.times_whole_slice),
+        cell(overlap.pointing_game),
+        cell(pointing.map(|[low, _]| low)),
+        cell(pointing.map(|[_, high]| high)),
+    ]
+}
+
+fn csv(rows: impl Iterator<Item = Vec<String>>) -> String {
+    rows.map(|row| row.join(",") + "\n").collect()
+}
+
+/// The measures of each grading, one row a grading.
+#[must_use]
+pub fn box_measures_csv(measures: &BoxMeasures) -> String {
+    let head = OVERLAP_COLUMNS.map(str::to_owned).to_vec();
+    csv(std::iter::once(head).chain(measures.gradings.iter().map(overlap_cells)))
+}
+
+/// Overlap against percentile, one curve a grading; the percentile that is reported stands out.
+#[must_use]
+pub fn box_measures_chart(measures: &BoxMeasures) -> Drawing {
+    let curves = measures.gradings.iter().map(|overlap| curve(overlap.grading.name().to_owned(), overlap)).collect();
+    overlap_chart("Overlap of predicted and true boxes".to_owned(), curves).drawing()
+}
+
+fn curve(name: String, overlap: &GradingOverlap) -> Curve {
+    let points = overlap.curve.iter().filter_map(|point| Some((point.percentile?, point.mean_iou)));
+    Curve { name, points: points.collect(), stressed: overlap.percentile }
+}
+
+fn overlap_chart(title: String, curves: Vec<Curve>) -> LineChart {
+    let points = || curves.iter().flat_map(|curve| &curve.points);
+    let mut ticks: Vec<f64> = points().map(|(percentile, _)| *percentile).collect();
+    ticks.sort_by(f64::total_cmp);
+    ticks.dedup();
+    LineChart {
+        title,
+        x_name: "Percentile of the map above which evidence is boxed".to_owned(),
+        y_name: "IoU over all slices, mean over discs".to_owned(),
+        x_ticks: ticks.into_iter().map(|tick| (tick, tick.to_string())).collect(),
+        y_range: (0.0, points().map(|(_, iou)| *iou).fold(0.05, f64::max)),
+        curves,
+    }
+}
+
+/// Every row of the measures as CSV; the columns of overlap are those of the test, `validation_mean_iou` stands before.
+#[must_use]
+pub fn evidence_measures_csv(measures: &EvidenceMeasures) -> String {
+    let heads = ["network", "dimensions", "method", "layer", "augmentations", "box_rule", "validation_discs"];
+    let head = heads.into_iter().chain(["validation_mean_iou", "found_discs", "found_mean_iou"]).chain(OVERLAP_COLUMNS);
+    let rows = measures.rows.iter().filter_map(|row| {
+        let mut cells = vec![
+            row.network.clone(),
+            row.dimensions.to_owned(),
+            row.method.key().to_owned(),
+            row.layer.key().to_owned(),
+            row.augmentations.to_string(),
+            row.box_rule.key().to_owned(),
+            row.validation.discs.to_string(),
+            row.validation.mean_iou.to_string(),
+            row.test_found.as_ref().map(|found| found.discs.to_string()).unwrap_or_default(),
+            cell(row.test_found.as_ref().map(|found| found.mean_iou)),
+        ];
+        cells.extend(overlap_cells(row.test.as_ref()?));
+        Some(cells)
+    });
+    csv(std::iter::once(head.map(str::to_owned).collect()).chain(rows))
+}
+
+/// Overlap against percentile on the test studies, a chart for each grading, a curve for each network and method with all
+/// views; boxes by `rule`.
+#[must_use]
+pub fn evidence_measures_charts(measures: &EvidenceMeasures, rule: BoxRule) -> Drawing {
+    let most = measures.study.augmentations;
+    let shown: Vec<&EvidenceRow> =
+        measures.rows.iter().filter(|row| row.box_rule == rule && row.augmentations == most).collect();
+    let mut gradings: Vec<_> = shown.iter().map(|row| row.validation.grading).collect();
+    gradings.dedup();
+    let charts: Vec<LineChart> = gradings
+        .into_iter()
+        .map(|grading| {
+            let rows = shown.iter().filter(|row| row.validation.grading == grading);
+            let curves = rows.filter_map(|row| {
+                let name = format!("{}, {}", method_in_words(row.method), row.dimensions);
+                row.test.as_ref().map(|test| curve(name, test))
+            });
+            overlap_chart(grading.name().to_owned(), curves.collect())
+        })
+        .collect();
+    let seeds = measures.study.test;
+    let notes = [
+        format!(
+            "Synthetic studies of seeds {} to {}; {most} views; boxes: {rule}; the percentile chosen on other studies stands out.",
+            seeds.first,
+            seeds.first + seeds.count.max(1) - 1
+        ),
+        crate::picture::DISCLAIMER.to_owned(),
+    ];
+    chart_sheet("Evidence on synthetic studies", &charts, CHARTS_ACROSS, &notes)
+}

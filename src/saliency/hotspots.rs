@@ -1,0 +1,222 @@
+//! Hotspots of a map and the boxes around them, in patch, image and patient coordinates.
+
+use std::fmt;
+use std::str::FromStr;
+
+use glam::{DVec2, DVec3};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::SaliencyMap;
+use super::map::SLICE_VOXELS;
+use crate::spine::{BoxSource, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, PATCH_VOXELS, PixelBox, SliceBox};
+use crate::volume::{Volume, VolumeGeometry};
+
+/// Which hotspots of a slice its box encloses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BoxRule {
+    /// All of them, as in the paper.
+    #[default]
+    All,
+    /// The largest region of touching hotspots (8 neighbors) of each slice.
+    LargestOfSlice,
+    /// The part that the largest region of touching hotspots (26 neighbors) of the whole disc volume has on each slice:
+    /// slices that it does not reach get no box.
+    LargestOfVolume,
+}
+
+impl BoxRule {
+    /// All rules.
+    pub const ALL: [Self; 3] = [Self::All, Self::LargestOfSlice, Self::LargestOfVolume];
+
+    /// Name in files and on the command line.
+    #[must_use]
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::LargestOfSlice => "largest-of-slice",
+            Self::LargestOfVolume => "largest-of-volume",
+        }
+    }
+}
+
+impl fmt::Display for BoxRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.key())
+    }
+}
+
+/// A name that is none of the rules.
+#[derive(Debug, Error, Clone, PartialEq, Eq)]
+#[error("unknown box rule \"{0}\"; choose all, largest-of-slice or largest-of-volume")]
+pub struct UnknownBoxRule(pub String);
+
+impl FromStr for BoxRule {
+    type Err = UnknownBoxRule;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let key = text.trim().to_ascii_lowercase();
+        Self::ALL.into_iter().find(|rule| rule.key() == key).ok_or_else(|| UnknownBoxRule(text.to_owned()))
+    }
+}
+
+/// The box around the hotspots of one slice.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct HotspotBox {
+    /// Slice of the disc volume.
+    pub patch_slice: usize,
+    /// Box in pixels of that slice (x along its columns), turned with the disc.
+    pub patch: PixelBox,
+    /// Slice of the scan.
+    pub slice: usize,
+    /// Axis-parallel box in image pixels that holds the same hotspots, cut at the border of the image.
+    pub image: PixelBox,
+}
+
+impl HotspotBox {
+    /// Corners of [`Self::image`] in the patient, LPS in mm: top left, top right, bottom right, bottom left.
+    #[must_use]
+    pub fn corners_lps(&self, geometry: &VolumeGeometry) -> [DVec3; 4] {
+        let PixelBox { x, y, width, height } = self.image;
+        [(x, y), (x + width, y), (x + width, y + height), (x, y + height)]
+            .map(|(x, y)| geometry.lps_from_voxel([self.slice as f64, y, x]))
+    }
+}
+
+/// Where a map is strongest.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Peak {
+    /// Slice of the scan.
+    pub slice: usize,
+    /// Place on it, image pixels.
+    pub image: DVec2,
+}
+
+impl SaliencyMap {
+    /// Boxes around the voxels above the threshold of `percentile`, at most one for each slice of the disc volume that the
+    /// scan has; ascending by scan slice.
+    #[must_use]
+    pub fn hotspot_boxes(&self, volume: &Volume, percentile: f64, rule: BoxRule) -> Vec<HotspotBox> {
+        let hot = self.hotspots(percentile, rule);
+        let mut boxes: Vec<HotspotBox> = (0..PATCH_SLICES)
+            .filter_map(|patch_slice| {
+                let slice = self.frame.scan_slice(patch_slice).filter(|slice| *slice < volume.slices())?;
+                let (patch, image) = self.enclosing(&hot[patch_slice * SLICE_VOXELS..][..SLICE_VOXELS], volume)?;
+                Some(HotspotBox { patch_slice, patch, slice, image })
+            })
+            .collect();
+        boxes.sort_by_key(|found| found.slice);
+        boxes
+    }
+
+    /// As [`Self::hotspot_boxes`], in image pixels alone.
+    #[must_use]
+    pub fn image_boxes(&self, volume: &Volume, percentile: f64, rule: BoxRule) -> Vec<SliceBox> {
+        let boxes = self.hotspot_boxes(volume, percentile, rule).into_iter();
+        boxes
+            .map(|HotspotBox { slice, image: rect, .. }| {
+                let (source, percentile) = (BoxSource::Predicted, Some(percentile));
+                SliceBox { level: self.level, grading: self.grading, slice, rect, source, percentile }
+            })
+            .collect()
+    }
+
+    /// The strongest voxel of the slices that the scan has, the first of several equal ones; `None` for a map without
+    /// evidence.
+    #[must_use]
+    pub fn peak(&self) -> Option<Peak> {
+        let mut best: Option<(f32, Peak)> = None;
+        for patch_slice in 0..PATCH_SLICES {
+            let Some(slice) = self.frame.scan_slice(patch_slice) else { continue };
+            for (pixel, value) in self.slice(patch_slice).iter().enumerate() {
+                if *value > best.map_or(0.0, |(value, _)| value) {
+                    let (row, column) = ((pixel / PATCH_COLUMNS) as f64, (pixel % PATCH_COLUMNS) as f64);
+                    best = Some((*value, Peak { slice, image: self.frame.image_from_patch(row, column) }));
+                }
+            }
+        }
+        best.map(|(_, peak)| peak)
+    }
+
+    /// Which voxels `[9, 112, 224]` boxes enclose.
+    fn hotspots(&self, percentile: f64, rule: BoxRule) -> Vec<bool> {
+        let threshold = self.threshold(percentile);
+        let mut hot: Vec<bool> = self.values.iter().map(|value| *value > threshold).collect();
+        for patch_slice in (0..PATCH_SLICES).filter(|slice| self.frame.scan_slice(*slice).is_none()) {
+            hot[patch_slice * SLICE_VOXELS..][..SLICE_VOXELS].fill(false);
+        }
+        match rule {
+            BoxRule::All => hot,
+            BoxRule::LargestOfSlice => hot.chunks_exact(SLICE_VOXELS).flat_map(largest_region).collect(),
+            BoxRule::LargestOfVolume => largest_region(&hot),
+        }
+    }
+
+    /// The smallest boxes around the hotspots of one slice, in the patch and in the image.
+    fn enclosing(&self, hot: &[bool], volume: &Volume) -> Option<(PixelBox, PixelBox)> {
+        let (mut low, mut high) = (DVec2::INFINITY, DVec2::NEG_INFINITY);
+        let (mut patch_low, mut patch_high) = (low, high);
+        // A patch pixel reaches half its edge to every side; the patch may lie rotated on the image.
+        let corners = [(-0.5, -0.5), (-0.5, 0.5), (0.5, -0.5), (0.5, 0.5)];
+        for (row, line) in hot.chunks_exact(PATCH_COLUMNS).enumerate() {
+            let is_hot = |hot: &bool| *hot;
+            let (Some(first), Some(last)) = (line.iter().position(is_hot), line.iter().rposition(is_hot)) else {
+                continue;
+            };
+            for column in [first, last] {
+                for (down, right) in corners {
+                    let (row, column) = (row as f64 + down, column as f64 + right);
+                    let (patch, corner) = (DVec2::new(column, row), self.frame.image_from_patch(row, column));
+                    (low, high) = (low.min(corner), high.max(corner));
+                    (patch_low, patch_high) = (patch_low.min(patch), patch_high.max(patch));
+                }
+            }
+        }
+        let border = DVec2::new(volume.columns() as f64, volume.rows() as f64) - 0.5;
+        let (low, high) = (low.max(DVec2::splat(-0.5)), high.min(border));
+        let boxed = |low: DVec2, high: DVec2| PixelBox::from_corners(low.into(), high.into());
+        (low.x < high.x && low.y < high.y).then(|| (boxed(patch_low, patch_high), boxed(low, high)))
+    }
+}
+
+/// The largest region of touching `true` voxels of slices of 112 × 224, the first of several equal ones.
+fn largest_region(hot: &[bool]) -> Vec<bool> {
+    let mut regions = vec![0_u32; hot.len()];
+    let (mut largest, mut count) = ((0, 0), 0);
+    let mut open = Vec::new();
+    for start in 0..hot.len() {
+        if !hot[start] || regions[start] != 0 {
+            continue;
+        }
+        count += 1;
+        let mut size = 0;
+        regions[start] = count;
+        open.push(start);
+        while let Some(voxel) = open.pop() {
+            size += 1;
+            for neighbor in neighbors(voxel, hot.len() / SLICE_VOXELS) {
+                if hot[neighbor] && regions[neighbor] == 0 {
+                    regions[neighbor] = count;
+                    open.push(neighbor);
+                }
+            }
+        }
+        if size > largest.0 {
+            largest = (size, count);
+        }
+    }
+    regions.into_iter().map(|region| region != 0 && region == largest.1).collect()
+}
+
+/// Voxels that touch one, itself included.
+fn neighbors(voxel: usize, slices: usize) -> impl Iterator<Item = usize> {
+    const _: () = assert!(PATCH_VOXELS == PATCH_SLICES * SLICE_VOXELS);
+    let around = |at: usize, count: usize| at.saturating_sub(1)..(at + 2).min(count);
+    let (slice, row, column) = (voxel / SLICE_VOXELS, voxel / PATCH_COLUMNS % PATCH_ROWS, voxel % PATCH_COLUMNS);
+    around(slice, slices).flat_map(move |slice| {
+        around(row, PATCH_ROWS).flat_map(move |row| {
+            around(column, PATCH_COLUMNS).map(move |column| slice * SLICE_VOXELS + row * PATCH_COLUMNS + column)
+        })
+    })
+}

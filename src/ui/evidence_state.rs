@@ -1,0 +1,109 @@
+//! The evidence maps on the screen and how they are shown.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::picture::{ColorMap, EvidenceFill};
+use crate::pipeline::DEFAULT_PERCENTILE;
+use crate::render::EvidenceHandle;
+use crate::saliency::{BoxRule, SaliencyMap, SaliencyMethod};
+use crate::spine::{ClassIndex, DiscLevel, Grading, SliceBox};
+use crate::worker::Loadable;
+
+/// One map on the screen.
+#[derive(Default)]
+pub struct MapState {
+    /// The newest map; gets sharper while [`Self::request`] is pending.
+    pub map: Option<Arc<SaliencyMap>>,
+    /// Its values on the GPU.
+    pub texture: Option<EvidenceHandle>,
+    /// Value of the map at [`EvidenceState::percentile`].
+    pub threshold: f32,
+    /// Value of the map with the strongest color.
+    pub peak: f32,
+    /// The map asked for.
+    pub request: Loadable<SaliencyMap>,
+    /// Boxes of the hotspots above [`EvidenceState::percentile`].
+    pub predicted_boxes: Vec<SliceBox>,
+}
+
+/// What the reader wants to see of a disc.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EvidenceChoice {
+    /// Grading.
+    pub grading: Grading,
+    /// The class explained; `None` is the predicted one.
+    pub class: Option<ClassIndex>,
+    /// Method.
+    pub method: SaliencyMethod,
+}
+
+/// What the second map shows: the same disc.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BesideChoice {
+    /// Grading, its predicted class; `None` is the grading and class of the first map.
+    pub grading: Option<Grading>,
+    /// Method.
+    pub method: SaliencyMethod,
+}
+
+/// The evidence maps and how they are shown.
+pub struct EvidenceState {
+    /// The map of the selection.
+    pub main: MapState,
+    /// The map beside it, in the layout that compares two.
+    pub beside: MapState,
+    /// What that shows.
+    pub beside_choice: BesideChoice,
+    /// What was last looked at of each disc.
+    pub choices: BTreeMap<DiscLevel, EvidenceChoice>,
+    /// Boxes of the finished map of the selection at the percentiles of the curve.
+    pub by_percentile: Vec<(f64, Vec<SliceBox>)>,
+    /// How the map is computed.
+    pub method: SaliencyMethod,
+    /// The class explained; `None` is the predicted one.
+    pub class: Option<ClassIndex>,
+    /// How strongly it covers the image, 0 to 1.
+    pub opacity: f32,
+    /// Percentile above which evidence counts as a hotspot.
+    pub percentile: f64,
+    /// Which hotspots a box encloses.
+    pub box_rule: BoxRule,
+    /// Filled, or a contour.
+    pub fill: EvidenceFill,
+    /// Colors.
+    pub color_map: ColorMap,
+    /// Whether it is shown.
+    pub shown: bool,
+    /// Hidden while a key is held.
+    pub held_back: bool,
+}
+
+impl Default for EvidenceState {
+    fn default() -> Self {
+        Self {
+            main: MapState::default(),
+            beside: MapState::default(),
+            beside_choice: BesideChoice { grading: None, method: SaliencyMethod::Guided },
+            choices: BTreeMap::new(),
+            by_percentile: Vec::new(),
+            method: SaliencyMethod::ContrastiveExcitation,
+            class: None,
+            opacity: 0.7,
+            percentile: DEFAULT_PERCENTILE,
+            box_rule: BoxRule::default(),
+            fill: EvidenceFill::default(),
+            color_map: ColorMap::default(),
+            shown: true,
+            held_back: false,
+        }
+    }
+}
+
+impl EvidenceState {
+    /// A map to draw now, if it is not hidden.
+    #[must_use]
+    pub fn visible<'a>(&self, map: &'a MapState) -> Option<&'a Arc<SaliencyMap>> {
+        map.map.as_ref().filter(|_| self.shown && !self.held_back)
+    }
+}

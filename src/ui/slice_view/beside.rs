@@ -1,0 +1,65 @@
+//! The slice again with a second evidence map of the same disc: another method, or another grading.
+
+use eframe::egui::{Align2, ComboBox, Frame, Margin, Role, Sense, Ui, WidgetInfo, vec2};
+
+use super::{Scene, boxes, chrome, image, input};
+use crate::spine::Grading;
+use crate::ui::action::UiAction;
+use crate::ui::camera::{Camera, SliceTransform};
+use crate::ui::evidence_panel::{METHODS, method_name};
+use crate::ui::state::{BesideChoice, ViewerState};
+use crate::ui::theme;
+
+/// Choices at the top, the image below; it is zoomed and leafed through together with the first.
+pub fn beside_view_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
+    let bar = Frame::new().fill(theme::of(ui).panel).inner_margin(Margin::symmetric(8, 5));
+    bar.show(ui, |ui| choices_ui(ui, state.evidence.beside_choice, actions));
+    let (viewport, response) = ui.allocate_exact_size(ui.available_size(), Sense::click_and_drag());
+    let Some(series) = state.loaded() else { return };
+    let frame = series.frame();
+    let camera = state.view.camera.unwrap_or_else(|| Camera::fit(&frame));
+    let transform = SliceTransform::new(&frame, viewport, &camera);
+    let slice = state.view.slice.min(series.volume.slices() - 1);
+    let scene = Scene { state, series, transform, slice };
+    response.widget_info(|| WidgetInfo::labeled(Role::Canvas, true, format!("Second map, slice {}", slice + 1)));
+    let map = &state.evidence.beside;
+    image::image_ui(ui, &scene, map);
+    input::wheel(ui, &response, &scene, actions);
+    input::drag(ui, &response, &scene, actions);
+    let painter = ui.painter_at(viewport);
+    boxes::predicted(&painter, &scene, map);
+    chrome::legend(&painter, &scene, map);
+    let words = match (state.selection, &map.map) {
+        (None, _) => "Select a grade in the table to compare its maps.".to_owned(),
+        (_, None) if map.request.error().is_some() => "The second map could not be computed.".to_owned(),
+        (_, None) => "computing…".to_owned(),
+        (_, Some(map)) if map.augmentations == 1 => "1 view".to_owned(),
+        (_, Some(map)) => format!("{} views", map.augmentations),
+    };
+    let font = theme::image_font(12.0);
+    painter.text(viewport.left_bottom() + vec2(10.0, -10.0), Align2::LEFT_BOTTOM, words, font, theme::ON_IMAGE);
+}
+
+fn choices_ui(ui: &mut Ui, choice: BesideChoice, actions: &mut Vec<UiAction>) {
+    ui.horizontal(|ui| {
+        let mut chosen = choice;
+        let label = ui.label("Beside it");
+        let methods = ComboBox::from_id_salt("beside method").width(170.0).selected_text(method_name(choice.method));
+        let methods = methods.show_ui(ui, |ui| {
+            for method in METHODS {
+                ui.selectable_value(&mut chosen.method, method, method_name(method));
+            }
+        });
+        methods.response.labelled_by(label.id);
+        let name = |grading: Option<Grading>| grading.map_or("the same grading", Grading::name);
+        let gradings = ComboBox::from_id_salt("beside grading").width(170.0).selected_text(name(choice.grading));
+        gradings.show_ui(ui, |ui| {
+            for grading in std::iter::once(None).chain(Grading::ALL.map(Some)) {
+                ui.selectable_value(&mut chosen.grading, grading, name(grading));
+            }
+        });
+        if chosen != choice {
+            actions.push(UiAction::SetBeside(chosen));
+        }
+    });
+}

@@ -1,0 +1,112 @@
+//! How evidence is chosen, shown, compared and measured.
+
+use super::*;
+use spinenet_viewer::picture::EvidenceFill;
+use spinenet_viewer::saliency::{BoxRule, SaliencyMethod};
+use spinenet_viewer::ui::action::UiAction;
+use spinenet_viewer::ui::state::{BesideChoice, ViewLayout};
+
+fn apply(window: &mut Window, action: UiAction) {
+    let context = window.ctx.clone();
+    window.state_mut().apply(&context, action);
+    window.run();
+}
+
+fn select(window: &mut Window, level: DiscLevel, grading: Grading) {
+    apply(window, UiAction::Explain(Selection { level, grading }));
+    wait_for(window, "the evidence map", |viewer| viewer.state.evidence.main.request.ready().is_some());
+}
+
+/// Colored pixels around the middle of L4-L5.
+fn colored(window: &mut Window) -> usize {
+    let shown = picture(window);
+    let center = disc(DiscLevel::L4L5).center_voxel;
+    let area = egui::Rect::from_center_size(on_screen(window, DVec2::new(center[2], center[1])), vec2(90.0, 50.0));
+    let is_colored = |pixel: &image::Rgba<u8>| pixel.0[0].abs_diff(pixel.0[2]) > 60;
+    cut(&shown, area).pixels().filter(|pixel| is_colored(pixel)).count()
+}
+
+#[test]
+fn evidence_is_shown_filled_or_as_its_contour() {
+    let folder = scratch();
+    let mut window = explained_window(folder.path());
+    let filled = colored(&mut window);
+    window.key_press(Key::G);
+    window.run();
+    assert_eq!(window.state().state.evidence.fill, EvidenceFill::Contour);
+    let contour = colored(&mut window);
+    assert!(contour > 20 && contour < filled / 2, "{contour} of {filled} pixels");
+    window.key_press(Key::G);
+    window.run();
+    assert_eq!(window.state().state.evidence.fill, EvidenceFill::Even);
+}
+
+#[test]
+fn every_disc_keeps_its_grading_class_and_method() {
+    let folder = scratch();
+    let mut window = explained_window(folder.path());
+    apply(&mut window, UiAction::SetEvidenceMethod(SaliencyMethod::Gradient));
+    apply(&mut window, UiAction::SetEvidenceClass(Some(1)));
+    select(&mut window, DiscLevel::L5S1, Grading::DiscNarrowing);
+    apply(&mut window, UiAction::SetEvidenceMethod(SaliencyMethod::Guided));
+    assert_eq!(window.state().state.evidence.class, None, "the class was chosen for the other disc");
+    apply(&mut window, UiAction::SelectDisc(DiscLevel::L4L5));
+    let state = &window.state().state;
+    assert_eq!(state.selection, Some(Selection { level: DiscLevel::L4L5, grading: Grading::Pfirrmann }));
+    assert_eq!((state.evidence.class, state.evidence.method), (Some(1), SaliencyMethod::Gradient));
+    apply(&mut window, UiAction::SelectDisc(DiscLevel::L5S1));
+    let state = &window.state().state;
+    assert_eq!(state.selection.map(|selection| selection.grading), Some(Grading::DiscNarrowing));
+    assert_eq!(state.evidence.method, SaliencyMethod::Guided);
+}
+
+#[test]
+fn two_maps_stand_beside_each_other() {
+    let folder = scratch();
+    let mut window = explained_window(folder.path());
+    apply(&mut window, UiAction::SetLayout(ViewLayout::Compare));
+    let beside = |viewer: &Viewer<Answers>| viewer.state.evidence.beside.request.ready().cloned();
+    wait_for(&mut window, "the second map", |viewer| beside(viewer).is_some());
+    let map = beside(window.state()).expect("waited for");
+    assert_eq!((map.grading, map.method), (Grading::Pfirrmann, SaliencyMethod::Guided));
+    window.get_by_label_contains("Second map, slice");
+    let choice = BesideChoice { grading: Some(Grading::Spondylolisthesis), method: SaliencyMethod::Excitation };
+    apply(&mut window, UiAction::SetBeside(choice));
+    wait_for(&mut window, "another map", |viewer| beside(viewer).is_some());
+    let map = beside(window.state()).expect("waited for");
+    assert_eq!((map.grading, map.method), (Grading::Spondylolisthesis, SaliencyMethod::Excitation));
+    // It follows the selection, and goes with its layout.
+    select(&mut window, DiscLevel::L3L4, Grading::Pfirrmann);
+    wait_for(&mut window, "the map of the other disc", |viewer| beside(viewer).is_some());
+    assert_eq!(beside(window.state()).expect("waited for").level, DiscLevel::L3L4);
+    apply(&mut window, UiAction::SetLayout(ViewLayout::Single));
+    assert!(window.state().state.evidence.beside.map.is_none());
+}
+
+#[test]
+fn overlap_is_shown_by_percentile_and_for_each_rule_of_boxes() {
+    let folder = scratch();
+    let mut window = explained_window(folder.path());
+    assert!(window.state().state.iou_by_percentile().is_empty(), "no box is drawn yet");
+    window.key_press(Key::B);
+    window.run();
+    let center = disc(DiscLevel::L4L5).center_voxel;
+    let point = |dx: f64, dy: f64| DVec2::new(center[2] + dx, center[1] + dy);
+    let (from, to) = (on_screen(&window, point(-14.0, -8.0)), on_screen(&window, point(14.0, 8.0)));
+    drag(&mut window, from, to);
+    let curve = window.state().state.iou_by_percentile();
+    assert_eq!(
+        curve.iter().map(|(percentile, _)| *percentile as u32).collect::<Vec<_>>(),
+        (90..100).collect::<Vec<_>>()
+    );
+    assert!(curve.iter().any(|(_, overlap)| *overlap > 0.0) && curve[0].1 != curve[9].1, "{curve:?}");
+    let now = window.state().state.evidence.percentile;
+    let at = curve.iter().find(|(percentile, _)| *percentile == now).expect("97 is on the curve");
+    assert_eq!(window.state().state.volume_iou(), Some(at.1), "the curve and the number agree");
+    window.get_by_label_contains("Overlap by percentile, best");
+    for rule in BoxRule::ALL {
+        apply(&mut window, UiAction::SetBoxRule(rule));
+        assert_eq!(window.state().state.evidence.box_rule, rule);
+        assert!(window.state().state.volume_iou().is_some());
+    }
+}
