@@ -17,25 +17,30 @@ fn select(window: &mut Window, level: DiscLevel, grading: Grading) {
     wait_for(window, "the evidence map", |viewer| viewer.state.evidence.main.request.ready().is_some());
 }
 
-/// Colored pixels around the middle of L4-L5.
-fn colored(window: &mut Window) -> usize {
+/// Share of colored pixels in a rectangle around the middle of L4-L5.
+fn colored(window: &mut Window, size: Vec2) -> f64 {
     let shown = picture(window);
     let center = disc(DiscLevel::L4L5).center_voxel;
-    let area = egui::Rect::from_center_size(on_screen(window, DVec2::new(center[2], center[1])), vec2(90.0, 50.0));
+    let area = egui::Rect::from_center_size(on_screen(window, DVec2::new(center[2], center[1])), size);
     let is_colored = |pixel: &image::Rgba<u8>| pixel.0[0].abs_diff(pixel.0[2]) > 60;
-    cut(&shown, area).pixels().filter(|pixel| is_colored(pixel)).count()
+    let part = cut(&shown, area);
+    part.pixels().filter(|pixel| is_colored(pixel)).count() as f64 / f64::from(part.width() * part.height())
 }
 
 #[test]
 fn evidence_is_shown_filled_or_as_its_contour() {
     let folder = scratch();
     let mut window = explained_window(folder.path());
-    let filled = colored(&mut window);
+    // Within the hotspot, and with its border (the predicted box is colored too).
+    let (inside, around) = (vec2(6.0, 4.0), vec2(90.0, 50.0));
+    assert!(colored(&mut window, inside) > 0.9);
+    let filled = colored(&mut window, around);
     window.key_press(Key::G);
     window.run();
     assert_eq!(window.state().state.evidence.fill, EvidenceFill::Contour);
-    let contour = colored(&mut window);
-    assert!(contour > 20 && contour < filled / 2, "{contour} of {filled} pixels");
+    assert!(colored(&mut window, inside) < 0.1, "the image is seen inside of the contour");
+    let contour = colored(&mut window, around);
+    assert!(contour > 0.01 && contour < filled, "{contour} and {filled}");
     window.key_press(Key::G);
     window.run();
     assert_eq!(window.state().state.evidence.fill, EvidenceFill::Even);

@@ -5,6 +5,7 @@ use super::*;
 use std::path::PathBuf;
 
 use spinenet_viewer::pipeline::{DEMO_SEED, DeviceChoice, ReportEntry, prepare_demo, read_reports};
+use spinenet_viewer::spine::PixelBox;
 use spinenet_viewer::task::{CancelToken, data_folder};
 use spinenet_viewer::ui::action::UiAction;
 use spinenet_viewer::ui::state::ViewLayout;
@@ -172,12 +173,27 @@ fn pictures_of_every_main_state() {
     save(&mut window, "review");
     window.state_mut().apply(&context, UiAction::SetLayout(ViewLayout::Planes));
     save(&mut window, "planes");
+    compared(&mut window, worst);
+    save(&mut window, "compare");
     window.state_mut().apply(&context, UiAction::SetLayout(ViewLayout::Single));
     window.state_mut().apply(&context, UiAction::ToggleTheme);
     window.state_mut().apply(&context, UiAction::EditPalette(Some("me".to_owned())));
     save(&mut window, "light-and-palette");
     drop(window);
     let mut large = opened(&study, &folder.path().join("work"), vec2(1280.0, 720.0) + margins, 2.0);
-    select(&mut large, worst, Grading::LowerMarrowChange);
+    compared(&mut large, worst);
     save(&mut large, "high-resolution");
+}
+
+/// Two maps of a finding beside each other, with a reader's box and its overlap.
+fn compared(window: &mut RealWindow, level: DiscLevel) {
+    select(window, level, Grading::LowerMarrowChange);
+    let [_, row, column] = window.state().state.disc(level).expect("a disc").center_voxel;
+    let context = window.ctx.clone();
+    if window.state().state.selected_boxes().count() == 0 {
+        let rect = PixelBox { x: column - 28.0, y: row + 4.0, width: 56.0, height: 26.0 };
+        window.state_mut().apply(&context, UiAction::AddBox(rect));
+    }
+    window.state_mut().apply(&context, UiAction::SetLayout(ViewLayout::Compare));
+    wait_for(window, "the second map", |viewer| viewer.state.evidence.beside.request.ready().is_some());
 }

@@ -53,11 +53,12 @@ fn choices_ui(ui: &mut Ui, choice: BesideChoice, actions: &mut Vec<UiAction>) {
         methods.response.labelled_by(label.id);
         let name = |grading: Option<Grading>| grading.map_or("the same grading", Grading::name);
         let gradings = ComboBox::from_id_salt("beside grading").width(170.0).selected_text(name(choice.grading));
-        gradings.show_ui(ui, |ui| {
+        let gradings = gradings.show_ui(ui, |ui| {
             for grading in std::iter::once(None).chain(Grading::ALL.map(Some)) {
                 ui.selectable_value(&mut chosen.grading, grading, name(grading));
             }
         });
+        gradings.response.labelled_by(label.id);
         if chosen != choice {
             actions.push(UiAction::SetBeside(chosen));
         }
