@@ -143,3 +143,61 @@ fn real_studies_stay_the_same_images_whatever_their_encoding() {
         assert_eq!(load(&case).volume, load(&out).volume, "{}", case.display());
     }
 }
+
+/// A value of the kind that names somebody, some place or some time.
+fn telling_value(vr: VR) -> Option<PrimitiveValue> {
+    let text = match vr {
+        VR::AE | VR::SH | VR::LO | VR::LT | VR::ST | VR::UT | VR::UC | VR::UR => "PLANTED",
+        VR::PN => "PLANTED^Name",
+        VR::AS => "061Y",
+        VR::DA => "19610517",
+        VR::DT => "19610517101500",
+        VR::TM => "101517",
+        VR::UI => "1.2.3.4711.20240229",
+        _ => return None,
+    };
+    Some(PrimitiveValue::from(text))
+}
+
+#[test]
+fn of_all_attributes_of_the_standard_no_text_date_or_uid_is_left() {
+    use dicom_core::dictionary::{DataDictionary, DataDictionaryEntry};
+    let place = tempfile::tempdir().expect("a temporary folder");
+    let (source, out) = (place.path().join("source"), place.path().join("out"));
+    let header = SeriesHeader::synthetic_t2_sagittal("every attribute");
+    let paths = write_series(&source, &Phantom::generate(3).volume, &header).expect("written");
+    let mut file = open_file(&paths[0]).expect("readable");
+    let structural =
+        [tags::SPECIFIC_CHARACTER_SET, tags::SOP_CLASS_UID, tags::MANUFACTURER, tags::MANUFACTURER_MODEL_NAME];
+    // Texts that name a sequence of pulses, which the program needs.
+    let harmless = [tags::SEQUENCE_NAME, tags::PULSE_SEQUENCE_NAME];
+    let mut planted = 0;
+    for group in
+        [0x0008, 0x0010, 0x0012, 0x0014, 0x0018, 0x0020, 0x0028, 0x0032, 0x0038, 0x0040, 0x0054, 0x0070, 0x0400]
+    {
+        for number in 1..=u16::MAX {
+            let tag = Tag(group, number);
+            let Some(entry) = dicom_dictionary_std::StandardDataDictionary.by_tag(tag) else { continue };
+            if let Some(value) = telling_value(entry.vr().relaxed())
+                && !structural.contains(&tag)
+                && !harmless.contains(&tag)
+            {
+                file.put(DataElement::new(tag, entry.vr().relaxed(), value));
+                planted += 1;
+            }
+        }
+    }
+    file.write_to_file(&paths[0]).expect("written");
+    assert!(planted > 600, "{planted} attributes");
+    let output = anonymize(&source, &out, &["--quiet"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    for copy in files(&out) {
+        let object = open_file(&copy).expect("readable");
+        for element in object.iter() {
+            let text = element.to_str().unwrap_or_default();
+            for trace in ["PLANTED", "061Y", "19610517", "101517", "4711"] {
+                assert!(!text.contains(trace), "{} is left in {}", trace, element.header().tag);
+            }
+        }
+    }
+}

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
-use spinenet_viewer::pipeline::{BoxesFile, Report, ReportEntry, SignOff, read_reports, write_reports};
-use spinenet_viewer::spine::{BoxSource, DiscLevel, Grading, PixelBox, SliceBox};
+use spinenet_viewer::pipeline::{BoxesFile, Report, ReportEntry, Review, SignOff, read_reports, write_reports};
+use spinenet_viewer::spine::{BoxSource, DiscLevel, Grading, Measurement, MeasurementKind, PixelBox, SliceBox};
 
 fn spinenet(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_spinenet")).args(arguments).output().expect("the program starts")
@@ -58,6 +58,24 @@ fn study() -> &'static Path {
         let other = grade(&report)[Grading::Pfirrmann].grade % 5 + 1;
         assert!(report.set_edited(level, Grading::Pfirrmann, Some(other)));
         assert!(report.set_comment(level, "Schmorl node, unchanged; größer als 5 mm"));
+        let points = vec![glam::DVec2::new(90.0, 70.0), glam::DVec2::new(120.5, 110.25)];
+        let review = Review {
+            measurements: vec![
+                Measurement { kind: MeasurementKind::Length, slice: 3, points: points.clone() },
+                Measurement {
+                    kind: MeasurementKind::Angle,
+                    slice: 4,
+                    points: [&points[..], &[[60.0, 90.0].into()]].concat(),
+                },
+                Measurement {
+                    kind: MeasurementKind::Slip,
+                    slice: 4,
+                    points: [&points[..], &[[95.0, 66.0].into()]].concat(),
+                },
+            ],
+            ..Review::default()
+        };
+        review.note_in(&mut report);
         report.sign_off = Some(SignOff { reader: "Reader^Ann".into(), signed_at: "2026-11-24T18:30:00Z".into() });
         let rect = PixelBox { x: 100.25, y: 80.5, width: 20.0, height: 12.5 };
         let (grading, source) = (Grading::UpperMarrowChange, BoxSource::Reader);
@@ -84,8 +102,8 @@ fn exported() -> &'static Path {
         let at = |name: &str| folder.join(name).to_str().expect("a UTF-8 path").to_owned();
         let (report, study, boxes) = (at("report.json"), at("study/dicom"), at("boxes.json"));
         let outputs =
-            [at("report.pdf"), at("objects"), at("volumes"), at("grades.csv"), at("spider.csv"), at("coco.json")];
-        let [pdf, objects, volumes, csv, spider, coco] = outputs.each_ref().map(String::as_str);
+            ["report.pdf", "objects", "volumes", "grades.csv", "grades.parquet", "spider.csv", "coco.json"].map(at);
+        let [pdf, objects, volumes, csv, parquet, spider, coco] = outputs.each_ref().map(String::as_str);
         succeed(&[
             "export",
             &report,
@@ -101,6 +119,8 @@ fn exported() -> &'static Path {
             volumes,
             "--csv",
             csv,
+            "--parquet",
+            parquet,
             "--spider-csv",
             spider,
             "--coco",
@@ -124,7 +144,7 @@ fn objects() -> Vec<PathBuf> {
 #[test]
 fn every_object_is_valid_dicom() {
     let files = objects();
-    assert_eq!(files.len(), 5, "report, segmentation, capture and two maps: {files:?}");
+    assert_eq!(files.len(), 7, "report, two segmentations, marks, capture and two maps: {files:?}");
     if is_installed("dciodvfy") {
         for file in &files {
             let output = Command::new("dciodvfy").args(["-new", path(file)]).output().expect("it starts");
@@ -139,7 +159,19 @@ fn every_object_is_valid_dicom() {
         let said = String::from_utf8_lossy(&output.stdout);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         assert!(said.contains("Comprehensive 3D SR Document") && said.contains("Verification Flag   : VERIFIED"));
+        let value = format!("\"{}\" (mm", report(&exported().join("report.json")).measurements[0].value);
+        assert!(said.contains("Length") && said.contains(&value), "{value}\n{said}");
         assert!(said.contains("Probability") && said.contains("L5/S1 disc") && said.contains("Research use only"));
+    }
+}
+
+#[test]
+fn marks_are_a_presentation_state_to_dcmtk() {
+    if is_installed("dcmpschk") {
+        let file = exported().join("objects/marks-pr.dcm");
+        let output = Command::new("dcmpschk").arg(path(&file)).output().expect("it starts");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && said.contains("Test passed"), "{said}");
     }
 }
 
@@ -152,7 +184,7 @@ fn other_readers_find_the_same_values() {
     let output = Command::new(python).args(arguments).arg(folder.join("volumes")).output().expect("Python starts");
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
-    assert!(said.contains("2 maps read back equal"), "{said}");
+    assert!(said.contains("2 maps, 2 hotspots, 3 measurements read back equal"), "{said}");
 }
 
 #[test]
@@ -178,8 +210,30 @@ fn the_table_and_the_json_agree() {
             }
         }
     }
+    check_parquet(&folder.join("grades.parquet"), &folder.join("grades.csv"));
     let spider = fs::read_to_string(folder.join("spider.csv")).expect("readable");
     assert_eq!(spider.lines().count(), 1 + report.discs.len());
+}
+
+/// Another reader finds in the Parquet file what the CSV file says.
+fn check_parquet(parquet: &Path, csv: &Path) {
+    let Some(python) = python() else { return };
+    let script = "import sys, csv, pyarrow.parquet as pq
+table = pq.read_table(sys.argv[1])
+rows = list(csv.DictReader(open(sys.argv[2], newline='')))
+assert table.column_names == list(rows[0]) and table.num_rows == len(rows)
+for row, other in zip(table.to_pylist(), rows):
+    for name, value in row.items():
+        assert other[name] == '' if value is None else type(value)(other[name]) == value, (name, value, other[name])
+print(table.schema.field('pfirrmann').type, table.schema.field('pfirrmann_p1').type)";
+    let output = Command::new(python).args(["-c", script, path(parquet), path(csv)]).output().expect("Python starts");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    if said.contains("No module named 'pyarrow'") {
+        eprintln!("skipped: pyarrow is not installed");
+        return;
+    }
+    assert!(output.status.success(), "{said}");
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "int32 double");
 }
 
 #[test]
@@ -222,6 +276,25 @@ fn the_pdf_repeats_and_names_the_patient_only_on_request() {
         "L5-S1",
     ] {
         assert!(anonymous.contains(said), "{said} is missing in\n{anonymous}");
+    }
+    let graded = spinenet_viewer::pipeline::read_reports(&folder.join("report.json")).expect("a report").remove(0);
+    let ReportEntry::Report(graded) = graded else { panic!("graded") };
+    for measured in &graded.measurements {
+        let number = measured.in_words().split_whitespace().nth(1).expect("a number").to_owned();
+        assert!(anonymous.contains(&number), "{number} is missing in\n{anonymous}");
+    }
+    let lines: Vec<&str> = anonymous.lines().collect();
+    for disc in &graded.discs {
+        // The table comes behind the findings; below each grade stands its probability.
+        let begins = |line: &&str| line.trim_start().starts_with(&disc.level.to_string());
+        let row = lines.iter().rposition(begins).unwrap_or_else(|| panic!("{} is missing in\n{anonymous}", disc.level));
+        let cells = lines[row.saturating_sub(1)..lines.len().min(row + 3)].join("\n");
+        for (grading, entry) in disc.gradings.as_ref().expect("graded").iter() {
+            let class = grading.class_from_grade(entry.grade).expect("a class");
+            let probability = format!("{:.0} %", entry.probabilities[class] * 100.0);
+            assert!(cells.contains(&probability), "{} {grading}: {probability} is missing in\n{cells}", disc.level);
+            assert!(cells.contains(grading.class_name(class)), "{} {grading} is missing in\n{cells}", disc.level);
+        }
     }
     assert!(!anonymous.contains("Phantom") && !anonymous.contains("PHANTOM"), "{anonymous}");
     assert!(named.contains("Phantom Lumbar") && named.contains("ID PHANTOM"), "{named}");

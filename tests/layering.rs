@@ -7,10 +7,12 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[&str] = &[
     "volume",
     "task",
+    "files",
     "research",
     "spine",
     "phantom",
     "dicom",
+    "pacs",
     "nn",
     "model",
     "detection",

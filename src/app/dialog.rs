@@ -4,16 +4,7 @@ use std::path::PathBuf;
 
 use crossbeam_channel::{Receiver, bounded};
 
-/// What the user is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wanted {
-    /// The folder of a study.
-    StudyFolder,
-    /// A file to write the report to.
-    ReportFile,
-    /// A folder to write figures into.
-    FigureFolder,
-}
+use crate::ui::state::PathPurpose;
 
 /// How a dialog ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +24,7 @@ const FASTEST_CANCEL_SECS: f32 = 0.4;
 /// A dialog that is open.
 pub struct PathDialog {
     /// What for.
-    pub wanted: Wanted,
+    pub wanted: PathPurpose,
     outcome: Receiver<DialogOutcome>,
 }
 
@@ -42,7 +33,7 @@ impl PathDialog {
     ///
     /// # Errors
     /// If the system gives no thread.
-    pub fn open(wanted: Wanted, wake: impl Fn() + Send + 'static) -> std::io::Result<Self> {
+    pub fn open(wanted: PathPurpose, wake: impl Fn() + Send + 'static) -> std::io::Result<Self> {
         let (sender, outcome) = bounded(1);
         std::thread::Builder::new().name("dialog".into()).spawn(move || {
             let begun = std::time::Instant::now();
@@ -62,15 +53,21 @@ impl PathDialog {
     }
 }
 
-fn ask(wanted: Wanted) -> Option<PathBuf> {
+fn ask(wanted: PathPurpose) -> Option<PathBuf> {
+    let dialog = rfd::FileDialog::new().set_title(wanted.title());
     match wanted {
-        Wanted::StudyFolder => rfd::FileDialog::new().set_title("Open the folder of a study").pick_folder(),
-        Wanted::ReportFile => rfd::FileDialog::new()
-            .set_title("Save the report")
+        PathPurpose::OpenStudy | PathPurpose::SaveCopy | PathPurpose::SaveFigures => dialog.pick_folder(),
+        PathPurpose::OpenFile => dialog
+            .add_filter("NIfTI and MetaImage volumes", &["nii", "gz", "mha", "mhd"])
+            .add_filter("All files", &["*"])
+            .pick_file(),
+        PathPurpose::SaveReport => dialog
             .set_file_name("report.json")
             .add_filter("JSON", &["json"])
+            .add_filter("Document (PDF)", &["pdf"])
             .add_filter("Table (CSV)", &["csv"])
+            .add_filter("Table (Parquet)", &["parquet"])
             .save_file(),
-        Wanted::FigureFolder => rfd::FileDialog::new().set_title("Folder for the figures").pick_folder(),
+        PathPurpose::SaveImage => dialog.set_file_name("image.png").add_filter("Picture (PNG)", &["png"]).save_file(),
     }
 }

@@ -3,14 +3,13 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::dialog::Wanted;
 use super::{Command, Event, Viewer, navigation};
-use crate::pipeline::{CURVE_PERCENTILES, FigureOrder};
+use crate::pipeline::{CURVE_PERCENTILES, Evidence, FigureOrder, Report};
 use crate::saliency::{BoxRule, CONVERGED, SaliencyMap, SaliencyMethod, SaliencyPlan, SaliencyTarget};
 use crate::spine::{ClassIndex, DiscLevel, Grading};
 use crate::task::Progress;
 use crate::ui::state::{
-    BannerKind, BesideChoice, EvidenceChoice, JobStatus, MapState, Selection, ViewLayout, predicted_class,
+    BannerKind, BesideChoice, EvidenceChoice, JobStatus, MapState, PathPurpose, Selection, ViewLayout, predicted_class,
 };
 use crate::worker::{JobId, Loadable, Work};
 
@@ -200,6 +199,27 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         }
     }
 
+    /// The finished map of the selection, with all that its files say.
+    pub(super) fn shown_evidence(&self, report: &Report) -> Option<Evidence> {
+        let map = Arc::clone(self.state.evidence.main.request.ready()?);
+        let volume = Arc::clone(&self.state.loaded()?.volume);
+        let grades = self.state.grades_of(map.level);
+        Some(Evidence {
+            probability: grades.and_then(|grades| grades[map.grading].get(map.class).copied()),
+            map,
+            seed: SEED,
+            percentile: self.state.evidence.percentile,
+            box_rule: self.state.evidence.box_rule,
+            volume,
+            study_instance_uid: report.study_instance_uid.clone(),
+            series_instance_uid: report.series_instance_uid.clone(),
+            sop_instance_uids: report.sop_instance_uids.clone(),
+            weights: report.weights.clone(),
+            device: report.device.clone(),
+            reader_boxes: self.state.findings.boxes.clone(),
+        })
+    }
+
     /// After levels changed: the maps carry the old ones, so the selection is explained anew.
     pub(super) fn follow_selection(&mut self) {
         self.finished_maps.clear();
@@ -259,7 +279,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         if self.explained().is_none() {
             self.tell(BannerKind::Warning, "Select a graded disc first: the figures show its evidence.".to_owned());
         } else {
-            self.open_dialog(Wanted::FigureFolder);
+            self.open_dialog(PathPurpose::SaveFigures);
         }
     }
 

@@ -21,7 +21,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     /// The study that was open when the last run was cut off.
     #[must_use]
     pub fn interrupted_study(&self) -> Option<PathBuf> {
-        self.settings.open_study.clone().filter(|folder| folder.is_dir())
+        self.settings.open_study.clone().filter(|folder| folder.exists())
     }
 
     /// Notes the study that is open, for the recent ones and for a restart after a crash.

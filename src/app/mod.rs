@@ -3,6 +3,8 @@
 //! The frame is always the same: take in what the worker sent ([`Viewer::logic`]), draw the state with the panels of
 //! [`crate::ui`], then apply the actions that they collected. Nothing here waits for anything.
 
+mod archive;
+mod copy;
 mod correction;
 mod dialog;
 mod evidence;
@@ -10,6 +12,7 @@ mod findings;
 mod habits;
 mod history;
 mod navigation;
+mod pictures;
 mod planes;
 mod present;
 mod reader_store;
@@ -24,7 +27,7 @@ mod vertebrae;
 mod viewer;
 mod window;
 
-pub use reader_store::{ReaderStore, SavedWork, StoreError, user_data_folder};
+pub use reader_store::{ReaderStore, SavedWork, StoreError};
 pub use settings::Settings;
 pub use viewer::Viewer;
 pub use window::{AppError, AppOptions, DemoOptions, run};

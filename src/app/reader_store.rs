@@ -8,6 +8,8 @@ use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use thiserror::Error;
 
 use super::settings::Settings;
+use crate::files::make_private_folder;
+use crate::pacs::{CONNECTIONS_FILE, Connection, Connections, PacsError};
 use crate::pipeline::{BoxesError, BoxesFile, ReviewError, ReviewFile};
 use crate::spine::SliceBox;
 
@@ -25,6 +27,9 @@ pub enum StoreError {
     /// The review.
     #[error(transparent)]
     Review(#[from] ReviewError),
+    /// The connections to archives.
+    #[error(transparent)]
+    Connections(#[from] PacsError),
     /// The settings.
     #[error("the settings cannot be saved: {0}")]
     Settings(#[source] std::io::Error),
@@ -35,6 +40,7 @@ enum Save {
     Boxes(PathBuf, BoxesFile),
     Review(PathBuf, ReviewFile),
     Settings(PathBuf, Settings),
+    Connections(PathBuf, Connections),
 }
 
 /// What was saved for a series.
@@ -119,6 +125,24 @@ impl ReaderStore {
         }
     }
 
+    /// The connections to archives.
+    ///
+    /// # Errors
+    /// If their file cannot be used, or other users can read it.
+    pub fn load_connections(&self) -> Result<Connections, StoreError> {
+        let file = self.folder.as_ref().map(|folder| folder.join(CONNECTIONS_FILE));
+        Ok(file.map_or_else(|| Ok(Connections::default()), |file| Connections::read(&file))?)
+    }
+
+    /// Queues the connections to be saved.
+    ///
+    /// # Errors
+    /// A message for the user if the disk has not answered for many changes.
+    pub fn save_connections(&self, list: Vec<Connection>) -> Result<(), &'static str> {
+        let file = self.folder.as_ref().map(|folder| folder.join(CONNECTIONS_FILE));
+        self.queue(file.map(|file| Save::Connections(file, Connections { list })))
+    }
+
     fn queue(&self, work: Option<Save>) -> Result<(), &'static str> {
         let (Some(work), Some(saves)) = (work, &self.saves) else {
             return Err("Your work is not kept: no folder for this user's data was found (set HOME).");
@@ -160,41 +184,23 @@ impl Drop for ReaderStore {
 fn save(work: &Save) -> Result<(), StoreError> {
     match work {
         Save::Boxes(path, file) => {
-            make_private_folder(path).map_err(BoxesError::Write)?;
+            make_folder_of(path).map_err(BoxesError::Write)?;
             Ok(file.save(path)?)
         }
         Save::Review(path, file) => {
-            make_private_folder(path).map_err(ReviewError::Write)?;
+            make_folder_of(path).map_err(ReviewError::Write)?;
             Ok(file.save(path)?)
         }
+        Save::Connections(path, connections) => Ok(connections.save(path)?),
         Save::Settings(path, settings) => {
-            make_private_folder(path).and_then(|()| settings.save(path)).map_err(StoreError::Settings)
+            make_folder_of(path).and_then(|()| settings.save(path)).map_err(StoreError::Settings)
         }
     }
 }
 
-/// Makes the folder of a file, closed to other users: what is in it belongs to patients.
-fn make_private_folder(file: &Path) -> std::io::Result<()> {
-    let Some(folder) = file.parent() else { return Ok(()) };
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
-}
-
-/// Where this user's work and settings are kept, after the custom of the system; `None` if it names no home.
-#[must_use]
-pub fn user_data_folder() -> Option<PathBuf> {
-    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let base = if cfg!(windows) {
-        set("APPDATA")
-    } else if cfg!(target_os = "macos") {
-        set("HOME").map(|home| home.join("Library/Application Support"))
-    } else {
-        set("XDG_DATA_HOME").or_else(|| set("HOME").map(|home| home.join(".local/share")))
-    };
-    base.map(|base| base.join("spinenet-viewer"))
+/// The folder of a file, made where needed.
+fn make_folder_of(file: &Path) -> std::io::Result<()> {
+    file.parent().map_or(Ok(()), make_private_folder)
 }
 
 #[cfg(test)]

@@ -92,7 +92,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         if self.export_job == Some(job) {
             self.export_job = None;
             let words = match files {
-                [_] => "The report is saved.".to_owned(),
+                [_] => "The file is saved.".to_owned(),
                 files => format!("The figures are saved: {} files.", files.len()),
             };
             self.tell(BannerKind::Done, words);
@@ -178,7 +178,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             }
         }
         if self.export_job == Some(job) {
-            message = Some(format!("The report or the figures were not saved. {reason}"));
+            message = Some(format!("Nothing, or not everything, was saved. {reason}"));
         }
         if let Some(message) = message {
             self.tell_error(message);

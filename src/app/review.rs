@@ -5,12 +5,11 @@ use std::sync::Arc;
 
 use chrono::{SecondsFormat, Utc};
 
-use super::dialog::Wanted;
 use super::{Command, Event, Viewer};
 use crate::model::{DiscPrediction, Views};
 use crate::pipeline::{ModelsInfo, Report, ReportParts, ReportWarning, ScanSource, SignOff, StudySummary};
 use crate::spine::{ClassIndex, DiscLevel, Grading, Measurement};
-use crate::ui::state::{BannerKind, Selection, Tool, ViewerState};
+use crate::ui::state::{BannerKind, PathPurpose, Selection, Tool, ViewerState};
 use crate::worker::Work;
 
 impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
@@ -111,16 +110,20 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         if self.state.discs.is_empty() {
             self.tell(BannerKind::Warning, "There is nothing to report yet: no disc was found.".to_owned());
         } else {
-            self.open_dialog(Wanted::ReportFile);
+            self.open_dialog(PathPurpose::SaveReport);
         }
     }
 
     /// Writes the report with the reader's changes.
     pub(super) fn save_report(&mut self, file: PathBuf) {
         self.state.path_entry = None;
-        let Some(report) = self.report() else { return };
         let file = if file.extension().is_none() { file.with_extension("json") } else { file };
-        self.export_job = self.submit(Command::ExportReport { report: Arc::new(report), file });
+        let command = if file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("pdf")) {
+            self.open_study().map(|study| Command::ExportPdf { study: Box::new(study), file })
+        } else {
+            self.report().map(|report| Command::ExportReport { report: Arc::new(report), file })
+        };
+        self.export_job = command.and_then(|command| self.submit(command));
     }
 
     /// What is on screen as a report.

@@ -8,6 +8,7 @@ use super::history::History;
 use super::{Command, DemoOptions, Event, Viewer, present};
 use crate::model::Views;
 use crate::pipeline::StudySummary;
+use crate::research::is_volume_file;
 use crate::task::Progress;
 use crate::ui::state::{BannerKind, EvidenceState, Findings, JobStatus, ViewState};
 use crate::worker::{JobEvent, JobId, Loadable, Work};
@@ -16,10 +17,10 @@ use crate::worker::{JobEvent, JobId, Loadable, Work};
 const STARTING: Progress = Progress { step: "Working…", done: 0, total: 0 };
 
 impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
-    /// Opens the study in a folder; of a file, the folder it lies in.
+    /// Opens the study in a folder, or a NIfTI or MetaImage file; of any other file, the folder it lies in.
     pub fn open_folder(&mut self, path: PathBuf) {
         let folder = match path.parent() {
-            Some(parent) if path.is_file() => parent.to_owned(),
+            Some(parent) if path.is_file() && !is_volume_file(&path) => parent.to_owned(),
             _ => path,
         };
         self.close_study();
@@ -30,6 +31,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
 
     /// Looks for series; a demo comes here too and is not remembered.
     pub(super) fn scan_folder(&mut self, folder: PathBuf) {
+        self.open_path = Some(folder.clone());
         if let Some(job) = self.submit(Command::ScanFolder { folder }) {
             self.state.folder = Loadable::Pending(job);
         }
@@ -60,6 +62,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         self.worker.cancel_all();
         self.clear_series();
         self.scan = None;
+        self.open_path = None;
         self.state.folder = Loadable::Idle;
         self.state.series_list.clear();
         self.state.thumbnails.clear();
@@ -67,6 +70,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         self.state.banners.clear();
         self.explains_worst = false;
         self.demo_job = None;
+        self.fetched = None;
         self.forget_open_study();
     }
 
@@ -208,6 +212,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
                 }
             }
             Event::Exported(files) => self.exported(job, &files),
+            Event::Anonymized(outcome) => self.anonymized(job, &outcome),
             Event::DiscGraded(disc) => self.disc_graded(job, disc.level, disc.probabilities.clone()),
             Event::DiscNotGraded { level, reason } => self.disc_not_graded(job, level, reason),
             Event::DiscsGradingFinished => self.discs_graded(job),

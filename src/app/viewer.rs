@@ -1,26 +1,30 @@
 //! The viewer: the state on screen, the worker behind it, and the actions that change it.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use eframe::egui;
 
 use super::correction::GradeBook;
-use super::dialog::{DialogOutcome, PathDialog, Wanted};
+use super::dialog::{DialogOutcome, PathDialog};
 use super::history::History;
+use super::pictures::{AwaitedPicture, PictureTarget};
 use super::reader_store::ReaderStore;
 use super::settings::Settings;
 use super::thumbnails::{ThumbnailEvent, ThumbnailHandle, ThumbnailRequest, Thumbnails};
 use super::{Command, DemoOptions, Event, navigation, review};
 use crate::dicom::FolderScan;
+use crate::pacs::FetchedStudy;
 use crate::picture::EvidenceFill;
 use crate::pipeline::{ModelsInfo, ReportWarning};
 use crate::render::{EvidenceHandle, SliceRenderer};
 use crate::saliency::SaliencyMap;
 use crate::spine::Disc;
 use crate::ui::action::UiAction;
+use crate::ui::archive::ArchiveAction;
 use crate::ui::state::{Banner, BannerKind, PathEntry, PathPurpose, ViewerState};
 use crate::ui::viewer_ui;
-use crate::worker::{Handle, JobId, Work};
+use crate::worker::{Handle, JobId, NetworkHandle, Work};
 
 /// Everything that lives as long as the window. Generic over the work, so that tests can answer for the networks.
 pub struct Viewer<W: Work<Command = Command, Event = Event>> {
@@ -34,6 +38,8 @@ pub struct Viewer<W: Work<Command = Command, Event = Event>> {
     pub(super) history: History,
     pub(super) grade_book: GradeBook,
     pub(super) scan: Option<Arc<FolderScan>>,
+    /// Where it was found: a folder or a file.
+    pub(super) open_path: Option<PathBuf>,
     /// The series that is shown or on its way: its place in the scan.
     pub(super) series: Option<usize>,
     /// Oddities of the shown series, for the report.
@@ -52,10 +58,18 @@ pub struct Viewer<W: Work<Command = Command, Event = Event>> {
     /// Explain the worst finding when grading is done, as the demo does.
     pub(super) explains_worst: bool,
     pub(super) renderer: Option<SliceRenderer>,
+    /// Talks with archives; started with the first thing that is asked of one.
+    pub(super) network: Option<NetworkHandle>,
+    /// The job there whose end is waited for.
+    pub(super) network_job: Option<JobId>,
+    /// The study from an archive that is open; its files go when it does.
+    pub(super) fetched: Option<Arc<FetchedStudy>>,
+    /// A picture that the next frame will give.
+    pub(super) awaited_picture: Option<AwaitedPicture>,
     dialog: Option<PathDialog>,
     /// Makes the small pictures; `None` where the system gave no thread for it.
     thumbnails: Option<ThumbnailHandle>,
-    wake: Arc<dyn Fn() + Send + Sync>,
+    pub(super) wake: Arc<dyn Fn() + Send + Sync>,
 }
 
 impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
@@ -85,6 +99,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             history: History::default(),
             grade_book: GradeBook::default(),
             scan: None,
+            open_path: None,
             series: None,
             series_warnings: Vec::new(),
             models: None,
@@ -96,6 +111,10 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             finished_maps: Vec::new(),
             explains_worst: false,
             renderer,
+            network: None,
+            network_job: None,
+            fetched: None,
+            awaited_picture: None,
             dialog: None,
             thumbnails: {
                 let wake = Arc::clone(&wake);
@@ -117,9 +136,11 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             self.dialog.as_ref().and_then(|dialog| Some((dialog.wanted, dialog.outcome()?)))
         {
             self.dialog = None;
-            self.dialog_closed(wanted, outcome);
+            self.dialog_closed(ctx, wanted, outcome);
         }
         self.take_thumbnails(ctx);
+        self.take_network();
+        self.take_picture(ctx);
         self.run_cine(ctx);
         self.follow_crosshair();
         self.follow_disc();
@@ -146,14 +167,20 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     /// Does what was asked for.
     pub fn apply(&mut self, ctx: &egui::Context, action: UiAction) {
         // The first Escape closes the page that lies on top.
-        let closes_page = self.state.help_open || self.state.path_entry.is_some() || self.state.palette.is_some();
+        let has_archive = self.state.archive.page.is_some();
+        let closes_page =
+            self.state.help_open || self.state.path_entry.is_some() || self.state.palette.is_some() || has_archive;
         if action == UiAction::ResetView && closes_page {
             (self.state.help_open, self.state.path_entry, self.state.palette) = (false, None, None);
+            self.archive(ArchiveAction::Close);
             return;
         }
         let Some(action) = navigation::apply(&mut self.state, action) else { return };
         match action {
-            UiAction::AskForFolder => self.open_dialog(Wanted::StudyFolder),
+            UiAction::AskForFolder => self.open_dialog(PathPurpose::OpenStudy),
+            UiAction::AskForFile => self.open_dialog(PathPurpose::OpenFile),
+            UiAction::AskForCopyFolder => self.ask_for_copy_folder(),
+            UiAction::SaveAnonymizedCopy(folder) => self.save_anonymized_copy(folder),
             UiAction::OpenPath(folder) => self.open_folder(folder),
             UiAction::OpenDemo => self.open_demo(DemoOptions::default()),
             UiAction::CloseStudy => self.close_study(),
@@ -166,6 +193,9 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             UiAction::SaveReport(file) => self.save_report(file),
             UiAction::AskForFigureFolder => self.ask_for_figure_folder(),
             UiAction::SaveFigures(folder) => self.save_figures(folder),
+            UiAction::AskForImageFile => self.ask_for_image_file(),
+            UiAction::SaveImage(file) => self.picture(ctx, PictureTarget::File(file)),
+            UiAction::CopyImage => self.picture(ctx, PictureTarget::Clipboard),
             UiAction::Copy(text) => ctx.copy_text(text),
             UiAction::EditPalette(text) => self.state.palette = text,
             UiAction::ToggleTheme => self.toggle_theme(ctx),
@@ -175,6 +205,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             UiAction::NextPane => self.next_pane(ctx),
             UiAction::SelectDisc(level) => self.select_disc(level),
             UiAction::Explain(selection) => self.explain(selection),
+            UiAction::Archive(action) => self.archive(action),
             UiAction::CancelJob => self.cancel_job(),
             UiAction::DismissBanner(index) => self.dismiss(index),
             UiAction::ToggleHelp => self.state.help_open = !self.state.help_open,
@@ -301,7 +332,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     }
 
     /// Opens a dialog, unless one is open.
-    pub(super) fn open_dialog(&mut self, wanted: Wanted) {
+    pub(super) fn open_dialog(&mut self, wanted: PathPurpose) {
         if self.dialog.is_some() {
             return;
         }
@@ -312,20 +343,13 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         }
     }
 
-    fn dialog_closed(&mut self, wanted: Wanted, outcome: DialogOutcome) {
-        match (wanted, outcome) {
-            (Wanted::StudyFolder, DialogOutcome::Chosen(folder)) => self.open_folder(folder),
-            (Wanted::ReportFile, DialogOutcome::Chosen(file)) => self.save_report(file),
-            (Wanted::FigureFolder, DialogOutcome::Chosen(folder)) => self.save_figures(folder),
-            (wanted, DialogOutcome::Nothing { is_missing: true }) => {
-                let purpose = match wanted {
-                    Wanted::StudyFolder => PathPurpose::OpenStudy,
-                    Wanted::ReportFile => PathPurpose::SaveReport,
-                    Wanted::FigureFolder => PathPurpose::SaveFigures,
-                };
-                self.state.path_entry = Some(PathEntry { purpose, text: String::new() });
+    fn dialog_closed(&mut self, ctx: &egui::Context, wanted: PathPurpose, outcome: DialogOutcome) {
+        match outcome {
+            DialogOutcome::Chosen(path) => self.apply(ctx, wanted.action(path)),
+            DialogOutcome::Nothing { is_missing: true } => {
+                self.state.path_entry = Some(PathEntry { purpose: wanted, text: String::new() });
             }
-            (_, DialogOutcome::Nothing { is_missing: false }) => {}
+            DialogOutcome::Nothing { is_missing: false } => {}
         }
     }
 }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use eframe::egui;
 use thiserror::Error;
 
-use super::{ReaderStore, Viewer, user_data_folder};
+use super::{ReaderStore, Viewer};
+use crate::files::user_data_folder;
 use crate::pipeline::{DEMO_SEED, DeviceChoice};
 use crate::render::SliceRenderer;
 use crate::ui::theme;
@@ -88,6 +89,11 @@ impl Window {
         let renderer = SliceRenderer::new(render_state);
         let ctx = context.egui_ctx.clone();
         let wake: Arc<dyn Fn() + Send + Sync> = Arc::new(move || ctx.request_repaint());
+        // On a thread, because the folder of the system may be large and slow.
+        let cleaning = std::thread::Builder::new().name("cleaning".into()).spawn(crate::pacs::remove_abandoned);
+        if let Err(error) = cleaning {
+            tracing::warn!(%error, "fetched studies of an earlier run are not looked for");
+        }
         let woken_by_worker = Arc::clone(&wake);
         let worker = WorkerHandle::spawn(options.device, options.weights, move || woken_by_worker())?;
         let woken_by_store = Arc::clone(&wake);

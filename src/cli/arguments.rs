@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
-use super::{anonymize, demo, evaluate, explain, export, figures, grade, phantom, train, weights};
+use super::{anonymize, demo, evaluate, explain, export, figures, grade, pacs, phantom, train, weights};
 use crate::pipeline::DeviceChoice;
 
 /// Grades lumbar discs on MRI and shows where in the image the evidence is. Research use only.
@@ -60,6 +60,8 @@ pub enum Command {
     Export(export::ExportArguments),
     /// Copy a study without identity: DICOM PS3.15 basic profile.
     Anonymize(anonymize::AnonymizeArguments),
+    /// Find, fetch and store studies in an archive (PACS): DICOMweb or DIMSE.
+    Pacs(pacs::PacsArguments),
     /// Compare results with the truth.
     Evaluate(evaluate::EvaluateArguments),
     /// Train a network.

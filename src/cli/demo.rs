@@ -77,7 +77,8 @@ pub fn run_headless(arguments: &DemoArguments, console: Console) -> anyhow::Resu
         precision: None,
         seed: 0,
     };
-    let explanation = Explanation { analysis: &analysis, percentile: DEFAULT_PERCENTILE, box_rule: BoxRule::All, plan };
+    let series = &analysis.series;
+    let explanation = Explanation { series, percentile: DEFAULT_PERCENTILE, box_rule: BoxRule::All, plan };
     let evidence = explanation.evidence(&mut models, disc, prediction, &[target], &cancel, &mut show)?;
     let evidence = evidence.first().context("one map was asked for")?;
     let files = evidence.write(&out)?;

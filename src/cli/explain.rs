@@ -77,7 +77,7 @@ impl DiscArguments {
 
     /// How the maps of a method are boxed.
     pub fn explanation<'a>(&self, analysis: &'a Analysis, plan: SaliencyPlan) -> Explanation<'a> {
-        Explanation { analysis, percentile: self.percentile, box_rule: self.box_rule, plan }
+        Explanation { series: &analysis.series, percentile: self.percentile, box_rule: self.box_rule, plan }
     }
 }
 

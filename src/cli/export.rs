@@ -17,14 +17,14 @@ use crate::export::{
     EvidenceOptions, PdfOptions, ReportedStudy, explain_abnormal, report_pdf, spider_csv, write_dicom, write_volumes,
 };
 use crate::pipeline::{
-    BoxesFile, CocoImage, DEFAULT_PERCENTILE, Models, Report, ReportEntry, coco_text, read_reports, write_reports,
-    write_whole,
+    BoxesFile, CocoImage, DEFAULT_PERCENTILE, Models, OutputFormat, Report, ReportEntry, coco_text, read_reports,
+    write_reports, write_whole,
 };
 use crate::task::{CancelToken, Progress};
 
 /// Arguments of `spinenet export`.
 #[derive(Debug, Args)]
-#[command(group(ArgGroup::new("output").args(["pdf", "dicom", "nifti", "csv", "spider_csv", "coco"]).required(true).multiple(true)))]
+#[command(group(ArgGroup::new("output").args(["pdf", "dicom", "nifti", "csv", "parquet", "spider_csv", "coco"]).required(true).multiple(true)))]
 pub struct ExportArguments {
     /// Report, as `spinenet grade` or the viewer wrote it (.json, .jsonl).
     report: PathBuf,
@@ -49,6 +49,9 @@ pub struct ExportArguments {
     /// Grades as a table, one row a disc.
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
+    /// The same table as Parquet.
+    #[arg(long, value_name = "FILE", value_parser = parquet_file)]
+    parquet: Option<PathBuf>,
     /// Name the patient in the PDF; left out otherwise. DICOM objects always belong to the patient of the study.
     #[arg(long)]
     identity: bool,
@@ -77,6 +80,12 @@ impl ExportArguments {
     }
 }
 
+fn parquet_file(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    let fits = matches!(OutputFormat::of(&path), Ok(OutputFormat::Parquet));
+    fits.then_some(path).ok_or_else(|| "end the name in .parquet".to_owned())
+}
+
 fn save(file: &Path, bytes: &[u8], written: &mut Vec<PathBuf>) -> anyhow::Result<()> {
     write_whole(file, bytes).with_context(|| format!("cannot write: {}", file.display()))?;
     written.push(file.to_owned());
@@ -89,7 +98,7 @@ pub fn run(arguments: &ExportArguments, console: Console) -> anyhow::Result<Outc
     // Shards put together in any order give one table.
     entries.sort_by_key(|entry| entry.cohort().map(|place| place.input));
     let mut written = Vec::new();
-    if let Some(file) = &arguments.csv {
+    for file in [&arguments.csv, &arguments.parquet].into_iter().flatten() {
         write_reports(file, &entries)?;
         written.push(file.clone());
     }
@@ -178,5 +187,5 @@ fn created(report: &Report, file: &Path) -> anyhow::Result<ObjectTime> {
             .to_utc(),
         None => DateTime::<Utc>::from(fs::metadata(file).and_then(|data| data.modified()).unwrap_or(SystemTime::now())),
     };
-    Ok(ObjectTime { date: time.format("%Y%m%d").to_string(), time: time.format("%H%M%S").to_string() })
+    Ok(time.into())
 }

@@ -10,6 +10,7 @@ use clap::Args;
 use super::Outcome;
 use super::arguments::ModelArguments;
 use super::console::{Console, ProgressLine, RESEARCH_USE_ONLY, complain};
+use super::grade_archive;
 use super::grade_table::{aligned, cohort_table, grade_table};
 use crate::model::Views;
 use crate::picture::{disc_sheet, study_overview};
@@ -22,20 +23,27 @@ use crate::task::{CancelToken, Progress};
 /// Arguments of `spinenet grade`.
 #[derive(Debug, Args)]
 pub struct GradeArguments {
-    /// Folders with DICOM studies, or NIfTI or MetaImage files; one that fails does not stop the others.
+    /// Folders with DICOM studies, or NIfTI or MetaImage files; with --pacs study instance UIDs. One that fails does not
+    /// stop the others.
     #[arg(required_unless_present = "list", value_name = "FOLDER")]
-    folders: Vec<PathBuf>,
+    pub(super) folders: Vec<PathBuf>,
+    /// Fetch the studies from this archive; see `spinenet pacs`. They are removed again when they are graded.
+    #[arg(long, value_name = "NAME", conflicts_with = "list")]
+    pub(super) pacs: Option<String>,
+    /// Store the results (structured report, segmentation, overview picture) in the archive, in the study they belong to.
+    #[arg(long, requires = "pacs")]
+    pub(super) send: bool,
     #[command(flatten)]
-    scans: ScanArguments,
+    pub(super) scans: ScanArguments,
     #[command(flatten)]
     cohort: CohortArguments,
     /// Report file; its name ends in .json, .jsonl or .csv.
     #[arg(long, value_name = "FILE", value_parser = report_file)]
-    out: Option<PathBuf>,
+    pub(super) out: Option<PathBuf>,
     /// Views of each disc that are averaged: 54 is the method's own, 1 is quick; 54-separate passes each of the 54
     /// through the whole network, the reference; 54-bare does so without the scan around each view.
     #[arg(long, default_value = "54", value_parser = views)]
-    views: Views,
+    pub(super) views: Views,
 }
 
 /// A cohort instead of folders.
@@ -71,7 +79,7 @@ pub struct DetectArguments {
 
 /// Which scans, and what the report says about them.
 #[derive(Debug, Args)]
-struct ScanArguments {
+pub(super) struct ScanArguments {
     /// Take this series instead of the T2 sagittal one that would be chosen.
     #[arg(long, value_name = "UID")]
     series: Option<String>,
@@ -99,6 +107,7 @@ fn report_file(text: &str) -> Result<PathBuf, String> {
 /// Runs `spinenet grade`.
 pub fn run_grade(arguments: &GradeArguments, console: Console) -> anyhow::Result<Outcome> {
     match (&arguments.cohort.list, &arguments.out) {
+        _ if arguments.pacs.is_some() => grade_archive::run(arguments, console),
         (Some(list), Some(out)) => run_cohort(arguments, list, out, console),
         (_, out) => {
             let work = Work::new(&arguments.scans, Some(arguments.views), console)?;
@@ -124,8 +133,13 @@ fn run(folders: &[PathBuf], mut work: Work<'_>, out: Option<&Path>) -> anyhow::R
         let name = if total > 1 { format!("{}/{total}", index + 1) } else { String::new() };
         entries.push(work.analyze(index + 1, folder, &name, true));
     }
+    finish(&entries, out)
+}
+
+/// Writes the report of all studies.
+pub(super) fn finish(entries: &[ReportEntry], out: Option<&Path>) -> anyhow::Result<Outcome> {
     if let Some(file) = out {
-        write_reports(file, &entries)?;
+        write_reports(file, entries)?;
     }
     let is_failed = |entry: &ReportEntry| matches!(entry, ReportEntry::Failed(_));
     Ok(if entries.iter().any(is_failed) { Outcome::PartlyFailed } else { Outcome::Done })
@@ -160,7 +174,7 @@ fn run_cohort(arguments: &GradeArguments, list: &Path, out: &Path, console: Cons
 }
 
 /// Networks and settings for one study after the other.
-struct Work<'a> {
+pub(super) struct Work<'a> {
     scans: &'a ScanArguments,
     models: Models,
     options: AnalysisOptions<'a>,
@@ -170,7 +184,7 @@ struct Work<'a> {
 }
 
 impl<'a> Work<'a> {
-    fn new(scans: &'a ScanArguments, views: Option<Views>, console: Console) -> anyhow::Result<Self> {
+    pub(super) fn new(scans: &'a ScanArguments, views: Option<Views>, console: Console) -> anyhow::Result<Self> {
         let mut models = Models::new(scans.models.device, scans.models.weights.clone())?;
         // Without weights no folder can be done.
         models.load_detector()?;
@@ -183,32 +197,44 @@ impl<'a> Work<'a> {
 
     /// Works one study through; a failure is told and becomes an entry, too. `is_printed` prints the grades.
     fn analyze(&mut self, input: usize, folder: &Path, name: &str, is_printed: bool) -> ReportEntry {
-        let mut observer = Observer { line: self.console.progress(name) };
-        match analyze_folder(folder, &mut self.models, self.options, &CancelToken::default(), &mut observer) {
-            Ok(analysis) => {
-                drop(observer);
-                let mut report = analysis.report();
-                if self.scans.no_times {
-                    report = report.without_times();
-                }
-                if is_printed {
-                    print_report(&report, folder, &analysis.predictions_in_words(), self.console);
-                }
-                report.folder = self.scans.include_paths.then(|| folder.display().to_string());
+        match self.report(folder, folder, name, is_printed) {
+            Ok((report, analysis)) => {
                 if let Some(Err(error)) = self.pictures.map(|folder| draw(&analysis, input, folder)) {
                     complain(&format!("{error:#}"));
                 }
                 ReportEntry::from(report)
             }
-            Err(error) => {
-                drop(observer);
-                let message = chain(&error);
-                let path = folder.display().to_string();
-                let named = if message.contains(&path) { message.clone() } else { format!("{message}: {path}") };
-                complain(&named);
-                ReportEntry::Failed(FailedScan::new(input, folder, &message, self.scans.include_paths))
-            }
+            Err(error) => self.failed(input, folder, &chain(&error)),
         }
+    }
+
+    /// The report on the study in `folder`, which is printed and named as `shown`, and what it was made from.
+    pub(super) fn report(
+        &mut self,
+        folder: &Path,
+        shown: &Path,
+        name: &str,
+        is_printed: bool,
+    ) -> Result<(Report, Analysis), PipelineError> {
+        let mut observer = Observer { line: self.console.progress(name) };
+        let analysis = analyze_folder(folder, &mut self.models, self.options, &CancelToken::default(), &mut observer)?;
+        drop(observer);
+        let mut report = analysis.report();
+        if self.scans.no_times {
+            report = report.without_times();
+        }
+        if is_printed {
+            print_report(&report, shown, &analysis.predictions_in_words(), self.console);
+        }
+        report.folder = self.scans.include_paths.then(|| shown.display().to_string());
+        Ok((report, analysis))
+    }
+
+    /// Tells of a failure and notes it.
+    pub(super) fn failed(&self, input: usize, shown: &Path, message: &str) -> ReportEntry {
+        let path = shown.display().to_string();
+        complain(&if message.contains(&path) { message.to_owned() } else { format!("{message}: {path}") });
+        ReportEntry::Failed(FailedScan::new(input, shown, message, self.scans.include_paths))
     }
 }
 
@@ -226,9 +252,9 @@ fn draw(analysis: &Analysis, input: usize, folder: &Path) -> anyhow::Result<()> 
 }
 
 /// The message of an error with those of its causes that it does not repeat itself.
-fn chain(error: &PipelineError) -> String {
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
+    let mut source = error.source();
     while let Some(cause) = source {
         let message = cause.to_string();
         if !text.contains(&message) {

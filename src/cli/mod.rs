@@ -11,7 +11,9 @@ mod explain;
 mod export;
 mod figures;
 mod grade;
+mod grade_archive;
 mod grade_table;
+mod pacs;
 mod phantom;
 mod train;
 mod weights;
@@ -72,6 +74,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
         Some(Command::Anonymize(anonymize)) => anonymize::run(&anonymize, console),
         Some(Command::Evaluate(evaluate)) => evaluate::run(&evaluate, console),
         Some(Command::Train(train)) => train::run(&train, console),
+        Some(Command::Pacs(pacs)) => pacs::run(&pacs, console),
         Some(Command::Phantom(phantom)) => phantom::run(&phantom, console),
         Some(Command::Weights(weights)) => weights::run(&weights, console),
         Some(Command::Devices) => {

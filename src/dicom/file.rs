@@ -27,6 +27,8 @@ pub(super) struct DicomFile {
     pub syntax: &'static TransferSyntax,
     /// SOP class from the file meta information, where it has one.
     pub media_sop_class: Option<String>,
+    /// Byte where the data set begins.
+    pub data_set_start: u64,
     pixels: Option<Element>,
     encoding: Encoding,
     source: Source,
@@ -104,8 +106,8 @@ impl DicomFile {
         };
         let layout = Walker::new(source.reader(), encoding, dataset, end)?.layout()?;
         let header = decode_header(&source, &layout, encoding)?;
-        let media_sop_class = start.media_sop_class;
-        Ok(Self { header, syntax, media_sop_class, pixels: layout.pixels, encoding, source, end })
+        let Start { media_sop_class, dataset: data_set_start, .. } = start;
+        Ok(Self { header, syntax, media_sop_class, data_set_start, pixels: layout.pixels, encoding, source, end })
     }
 
     /// Whether the file has a pixel data element.
@@ -224,6 +226,14 @@ fn inflate(reader: Box<dyn Read + '_>, file_length: u64) -> Result<Vec<u8>, File
     let mut bytes = Vec::new();
     reader.take(limit + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit { Err(FileError::InflatedTooLarge { limit }) } else { Ok(bytes) }
+}
+
+/// Decodes the elements that the program uses of a data set in memory.
+pub(super) fn decode_message(bytes: Vec<u8>, encoding: Encoding) -> Result<InMemDicomObject, FileError> {
+    let end = bytes.len() as u64;
+    let source = Source::Inflated(bytes);
+    let layout = Walker::new(source.reader(), encoding, 0, end)?.layout()?;
+    decode_header(&source, &layout, encoding)
 }
 
 /// Decodes the kept elements alone, as a data set of their own.

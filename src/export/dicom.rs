@@ -2,18 +2,20 @@
 
 use std::path::{Path, PathBuf};
 
-use super::masks::{Structure, structure_masks};
+use super::masks::{Structure, StructureMask, structure_masks};
 use super::study::{ExportError, ReportedStudy};
 use crate::dicom::objects::{
-    Code, EvidenceMap, GradedDisc, MeasurementReport, ObjectContext, ObjectTime, Observer, Segment, SignedGrade,
-    parametric_map, secondary_capture, segmentation, structured_report,
+    Code, EvidenceMap, GradedDisc, Marks, MeasuredImage, MeasurementReport, ObjectContext, ObjectTime, Observer,
+    Segment, SegmentationTexts, SignedGrade, parametric_map, presentation_state, secondary_capture, segmentation,
+    structured_report,
 };
 use crate::picture::{DiscNote, study_overview};
-use crate::pipeline::{DiscEntry, Evidence, Report, method_in_words, reported_sentence};
+use crate::pipeline::{DiscEntry, Evidence, MeasurementEntry, Report, method_in_words, reported_sentence};
 use crate::spine::{Grading, PerGrading};
 
-/// Writes structured report, segmentation, secondary capture, and a parametric map for each evidence map into `folder`;
-/// returns the files. `created` is the time that the objects carry.
+/// Writes structured report, segmentation and secondary capture, for evidence maps a parametric map each and a
+/// segmentation of their hotspots, and for boxes and measurements a presentation state into `folder`; returns the files.
+/// `created` is the time that the objects carry.
 ///
 /// # Errors
 /// If the images are not DICOM, have no frame of reference, or a file cannot be written.
@@ -24,47 +26,105 @@ pub fn write_dicom(study: &ReportedStudy, created: ObjectTime, folder: &Path) ->
     }
     let context = ObjectContext::of_series(summary, &fingerprint(study), created)?;
     let volume = &study.series.volume;
-    let mut files = vec![structured_report(&context, &measurement_report(study))?.write(folder, "report-sr.dcm")?];
-
-    let masks = structure_masks(&study.vertebrae, &study.discs, volume.rows(), volume.columns());
-    let segments: Vec<Segment> = masks
-        .into_iter()
-        .map(|mask| {
-            let code = match mask.structure {
-                Structure::Vertebra(label) => Code::of_vertebra(label),
-                Structure::Disc(level) => Code::of_disc(level),
-            };
-            Segment { label: mask.structure.label(), code, masks: mask.slices }
-        })
-        .collect();
-    let detector = study.report.weights.first();
-    let algorithm = detector.map_or(("unknown", "unknown"), |used| (used.name.as_str(), used.version.as_str()));
-    files.push(segmentation(&context, &segments, volume.geometry(), algorithm)?.write(folder, "spine-seg.dcm")?);
-
+    let report = measurement_report(study);
+    let mut files = vec![structured_report(&context, &report)?.write(folder, "report-sr.dcm")?];
+    let spine = segmentation(&context, &structures(study), volume.geometry(), spine_texts(study))?;
+    files.push(spine.write(folder, "spine-seg.dcm")?);
     for (index, evidence) in study.evidence.iter().enumerate() {
         let map = &evidence.map;
         let name = format!("evidence-{}-{}.dcm", map.level, map.grading);
-        let explained = format!("{} {}", map.level, Code::of_grade(map.grading, map.class).meaning);
-        let explained = match map.grading {
-            Grading::Pfirrmann | Grading::DiscNarrowing => explained,
-            grading => format!("{} {}: {}", map.level, grading.name(), grading.class_name(map.class)),
-        };
-        let made = made_in_words(evidence);
         let map = EvidenceMap {
             values: &map.values,
             frame: &map.frame,
             geometry: volume.geometry(),
-            explained: &explained,
-            method: &made,
+            explained: &explained(evidence),
+            method: &made_in_words(evidence),
         };
         files.push(parametric_map(&context, &map, index as u32 + 1)?.write(folder, &name)?);
     }
-
+    let hotspots = hotspots(study);
+    if !hotspots.is_empty() {
+        let seg = segmentation(&context, &hotspots, volume.geometry(), hotspot_texts(study))?;
+        files.push(seg.write(folder, "hotspots-seg.dcm")?);
+    }
+    if !report.boxes.is_empty() || !report.measurements.is_empty() {
+        let marks = Marks {
+            boxes: &report.boxes,
+            measurements: &report.measurements,
+            window: summary.window,
+            pixel_spacing_mm: study.report.pixel_spacing_mm,
+        };
+        files.push(presentation_state(&context, &marks)?.write(folder, "marks-pr.dcm")?);
+    }
     let picture = study_overview(volume, &study.vertebrae, &notes(&study.report), "Lumbar spine");
     let size = (picture.height(), picture.width());
     let capture = secondary_capture(&context, picture.as_raw(), size, "spinenet overview, research use only")?;
     files.push(capture.write(folder, "overview-sc.dcm")?);
     Ok(files)
+}
+
+/// Discs and vertebral bodies.
+fn structures(study: &ReportedStudy) -> Vec<Segment> {
+    let volume = &study.series.volume;
+    let segment = |mask: StructureMask| {
+        let code = match mask.structure {
+            Structure::Vertebra(label) => Code::of_vertebra(label),
+            Structure::Disc(level) => Code::of_disc(level),
+        };
+        let (label, category) = (mask.structure.label(), Code::anatomical_structure());
+        Segment { label, code, category, masks: mask.slices }
+    };
+    structure_masks(&study.vertebrae, &study.discs, volume.rows(), volume.columns()).into_iter().map(segment).collect()
+}
+
+fn spine_texts(study: &ReportedStudy) -> SegmentationTexts<'_> {
+    SegmentationTexts {
+        number: 1,
+        series: "spinenet segmentations, research use only",
+        label: "SPINE",
+        description: "Discs and vertebral bodies from their detected corners",
+        segments: "Quadrilateral through detected corners; research use only",
+        algorithm: weights(study, 0),
+    }
+}
+
+/// Where each evidence map is above its percentile.
+fn hotspots(study: &ReportedStudy) -> Vec<Segment> {
+    let segment = |evidence: &Evidence| {
+        let masks = evidence.map.hotspot_masks(&study.series.volume, evidence.percentile, evidence.box_rule);
+        let label: String = explained(evidence).chars().take(64).collect();
+        let (code, category) = (Code::hotspot(), Code::spatial_concept());
+        (!masks.is_empty()).then_some(Segment { label, code, category, masks })
+    };
+    study.evidence.iter().filter_map(segment).collect()
+}
+
+fn hotspot_texts(study: &ReportedStudy) -> SegmentationTexts<'_> {
+    SegmentationTexts {
+        number: 2,
+        series: "spinenet segmentations, research use only",
+        label: "HOTSPOTS",
+        description: "Hotspots of supporting evidence, not a segmentation",
+        segments: "Evidence above a percentile of its map; supporting evidence, research use only",
+        algorithm: weights(study, 1),
+    }
+}
+
+/// Name and version of the weights at a place of the chain.
+fn weights(study: &ReportedStudy, place: usize) -> (&str, &str) {
+    let used = study.report.weights.get(place);
+    used.map_or(("unknown", "unknown"), |used| (used.name.as_str(), used.version.as_str()))
+}
+
+/// Disc and grade that a map is evidence for.
+fn explained(evidence: &Evidence) -> String {
+    let map = &evidence.map;
+    match map.grading {
+        Grading::Pfirrmann | Grading::DiscNarrowing => {
+            format!("{} {}", map.level, Code::of_grade(map.grading, map.class).meaning)
+        }
+        grading => format!("{} {}: {}", map.level, grading.name(), grading.class_name(map.class)),
+    }
 }
 
 /// A text that differs wherever the results do.
@@ -95,6 +155,7 @@ fn measurement_report(study: &ReportedStudy) -> MeasurementReport {
     MeasurementReport {
         discs: report.discs.iter().map(graded_disc).collect(),
         boxes: study.boxes.clone(),
+        measurements: report.measurements.iter().map(measured).collect(),
         algorithm: names(|used| &used.name),
         version: names(|used| &used.version),
         parameters,
@@ -102,6 +163,16 @@ fn measurement_report(study: &ReportedStudy) -> MeasurementReport {
             name: sign_off.reader.clone(),
             signed_at: sign_off.signed_at.chars().filter(char::is_ascii_digit).take(14).collect(),
         }),
+    }
+}
+
+fn measured(entry: &MeasurementEntry) -> MeasuredImage {
+    MeasuredImage {
+        kind: entry.kind,
+        slice: entry.slice,
+        points: entry.points_image.clone(),
+        value: entry.value,
+        words: entry.in_words(),
     }
 }
 

@@ -1,11 +1,9 @@
 //! Evidence for the abnormal grades of a report.
 
-use std::sync::Arc;
-
 use super::study::{ExportError, ReportedStudy};
-use crate::pipeline::{Evidence, Models, explain};
-use crate::saliency::{BoxRule, SaliencyMap, SaliencyMethod, SaliencyPlan, SaliencyRequest};
-use crate::spine::{ClassIndex, DiscLevel, Grading};
+use crate::pipeline::{DiscEntry, Evidence, Explanation, Models};
+use crate::saliency::{BoxRule, SaliencyMethod, SaliencyPlan, SaliencyTarget};
+use crate::spine::{ClassIndex, DiscLevel, Grading, SliceBox};
 use crate::task::{CancelToken, Progress};
 
 /// How grades are explained.
@@ -53,39 +51,33 @@ pub fn explain_abnormal(
     cancel: &CancelToken,
     on_progress: &mut dyn FnMut(Progress),
 ) -> Result<(), ExportError> {
-    models.load_grader()?;
-    let volume = Arc::new(study.series.volume.clone());
-    let grades = abnormal_grades(study);
-    let total = grades.len().min(options.limit);
-    for (done, (level, grading, class)) in grades.into_iter().take(total).enumerate() {
-        on_progress(Progress { step: "Explaining grades", done, total });
-        let Some(disc) = study.discs.iter().find(|disc| disc.level == level) else { continue };
-        let EvidenceOptions { augmentations, seed, percentile, .. } = options;
-        let method = SaliencyMethod::ContrastiveExcitation;
-        let plan = SaliencyPlan { method, layer: None, augmentations, precision: None, seed };
-        let request = SaliencyRequest { grading, class, plan };
-        let map = explain(models.grader()?, &volume, disc, &request, cancel, &mut |_: SaliencyMap| ())?;
-        let info = models.info();
-        let entries = study.report.discs.iter().find(|disc| disc.level == level);
-        let grades = entries.and_then(|disc| disc.gradings.as_ref());
-        let probability = grades.and_then(|grades| grades[grading].probabilities.get(class)).map(|value| *value as f32);
-        let evidence = Evidence {
-            map: Arc::new(map),
-            probability,
-            seed,
-            percentile,
-            box_rule: BoxRule::All,
-            volume: Arc::clone(&volume),
-            study_instance_uid: study.report.study_instance_uid.clone(),
-            series_instance_uid: study.report.series_instance_uid.clone(),
-            sop_instance_uids: study.report.sop_instance_uids.clone(),
-            weights: info.weights,
-            device: info.device,
-            reader_boxes: study.boxes.clone(),
-        };
-        study.boxes.extend(evidence.predicted_boxes());
+    let mut grades = abnormal_grades(study);
+    grades.truncate(options.limit);
+    let EvidenceOptions { augmentations, seed, percentile, .. } = options;
+    let method = SaliencyMethod::ContrastiveExcitation;
+    let plan = SaliencyPlan { method, layer: None, augmentations, precision: None, seed };
+    let mut found = Vec::new();
+    // All grades of a disc share their views, so each disc is worked through once.
+    for disc in &study.discs {
+        let entry = study.report.discs.iter().find(|entry| entry.level == disc.level);
+        let Some(prediction) = entry.and_then(DiscEntry::prediction) else { continue };
+        let of_disc = grades.iter().filter(|(level, ..)| *level == disc.level);
+        let targets: Vec<SaliencyTarget> =
+            of_disc.map(|(_, grading, class)| SaliencyTarget { grading: *grading, class: *class }).collect();
+        if !targets.is_empty() {
+            let explanation = Explanation { series: &study.series, percentile, box_rule: BoxRule::All, plan };
+            found.extend(explanation.evidence(models, disc, &prediction, &targets, cancel, on_progress)?);
+        }
+    }
+    let rank = |evidence: &Evidence| {
+        grades.iter().position(|grade| *grade == (evidence.map.level, evidence.map.grading, evidence.map.class))
+    };
+    found.sort_by_key(rank);
+    for mut evidence in found {
+        evidence.reader_boxes.clone_from(&study.boxes);
         study.evidence.push(evidence);
     }
-    on_progress(Progress { step: "Explaining grades", done: total, total });
+    let predicted: Vec<SliceBox> = study.evidence.iter().flat_map(Evidence::predicted_boxes).collect();
+    study.boxes.extend(predicted);
     Ok(())
 }

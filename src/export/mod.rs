@@ -16,4 +16,4 @@ pub use masks::{Structure, StructureMask, structure_masks};
 pub use nifti::write_volumes;
 pub use pdf::{PdfOptions, report_pdf};
 pub use spider::spider_csv;
-pub use study::{ExportError, ReportedStudy};
+pub use study::{ExportError, OpenStudy, ReportedStudy};

@@ -1,14 +1,16 @@
 //! A report joined with the images it was made from.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use glam::DVec2;
 use thiserror::Error;
 
-use crate::dicom::{DicomError, Series};
+use crate::dicom::{DicomError, Series, SeriesSummary};
 use crate::pipeline::{CornersEntry, Evidence, PipelineError, Report, VertebraEntry, open_series};
 use crate::spine::{Corners, Disc, SliceBox, Vertebra, VertebraOutline, discs_between};
 use crate::task::{CancelToken, Progress};
+use crate::volume::Volume;
 
 /// Why results could not leave.
 #[derive(Debug, Error)]
@@ -29,8 +31,8 @@ pub enum ExportError {
         /// Those of them that were found.
         found: usize,
     },
-    /// An outline lies on a slice that the images do not have.
-    #[error("the report outlines slice {slice}, but the series has {slices}")]
+    /// An outline or measurement lies on a slice that the images do not have.
+    #[error("the report marks slice {slice}, but the series has {slices}")]
     NoSuchSlice {
         /// Slice, from 1.
         slice: usize,
@@ -93,9 +95,40 @@ impl ReportedStudy {
         if let Some(outline) = outlines.clone().find(|outline| outline.slice >= slices) {
             return Err(ExportError::NoSuchSlice { slice: outline.slice + 1, slices });
         }
+        if let Some(measured) = report.measurements.iter().find(|measured| measured.slice >= slices) {
+            return Err(ExportError::NoSuchSlice { slice: measured.slice + 1, slices });
+        }
         let vertebrae: Vec<Vertebra> = report.vertebrae.iter().map(vertebra).collect();
         let discs = discs_between(&vertebrae);
         Ok(Self { report, series, vertebrae, discs, boxes: Vec::new(), evidence: Vec::new() })
+    }
+}
+
+/// A study as a window has it open, to be joined where it stops nobody. It has no `Debug`: it is a patient's.
+#[derive(Clone)]
+pub struct OpenStudy {
+    /// The report on it.
+    pub report: Report,
+    /// The series that is shown.
+    pub summary: SeriesSummary,
+    /// Its voxels.
+    pub volume: Arc<Volume>,
+    /// Boxes of the reader and of the program.
+    pub boxes: Vec<SliceBox>,
+    /// Evidence maps.
+    pub evidence: Vec<Evidence>,
+}
+
+impl OpenStudy {
+    /// Joins report and images.
+    ///
+    /// # Errors
+    /// As [`ReportedStudy::join`].
+    pub fn join(self) -> Result<ReportedStudy, ExportError> {
+        let Self { report, summary, volume, boxes, evidence } = self;
+        let window = summary.window;
+        let series = Series { summary, volume: Arc::unwrap_or_clone(volume), window, warnings: Vec::new() };
+        Ok(ReportedStudy { boxes, evidence, ..ReportedStudy::join(report, series)? })
     }
 }
 

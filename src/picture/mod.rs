@@ -5,6 +5,7 @@
 //! a [`Drawing`] is written as pixels, SVG or PDF.
 
 mod canvas;
+mod caption;
 mod chart;
 mod color_map;
 mod contact;
@@ -23,6 +24,7 @@ mod tile;
 mod tests;
 
 pub use canvas::text_width;
+pub use caption::captioned;
 pub use chart::{Curve, LineChart, chart_sheet};
 pub use color_map::{COLOR_ENTRIES, ColorMap};
 pub use contact::contact_sheet;
@@ -36,10 +38,13 @@ pub use shade::{EvidenceFill, EvidenceLook, EvidenceScene, SliceLook, SliceScene
 pub use sheets::{figure_sheet, methods_sheet, steps_sheet, thresholds_sheet};
 pub use tile::evidence_tile;
 
+use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 use image::RgbImage;
 use thiserror::Error;
+
+use crate::files::write_whole;
 
 /// A picture could not be written.
 #[derive(Debug, Error)]
@@ -51,12 +56,13 @@ pub struct PictureError {
     path: PathBuf,
 }
 
-/// Writes a picture as PNG, whatever the name's ending.
+/// Writes a picture as PNG, whatever the name's ending; nobody sees half of it.
 ///
 /// # Errors
 /// If the file cannot be written.
 pub fn write_png(picture: &RgbImage, path: &Path) -> Result<(), PictureError> {
-    picture
-        .save_with_format(path, image::ImageFormat::Png)
-        .map_err(|source| PictureError { source, path: path.to_owned() })
+    let mut bytes = Cursor::new(Vec::new());
+    let encoded = picture.write_to(&mut bytes, image::ImageFormat::Png);
+    let written = encoded.and_then(|()| write_whole(path, bytes.get_ref()).map_err(Into::into));
+    written.map_err(|source| PictureError { source, path: path.to_owned() })
 }

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::coco;
-use super::files::write_whole;
 use crate::evaluation::SeenSlices;
+use crate::files::write_whole;
 use crate::saliency::{BoxRule, SaliencyMap};
 use crate::spine::{BoxSource, DiscLevel, Grading, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, PixelBox, SliceBox};
 

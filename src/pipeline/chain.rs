@@ -39,6 +39,24 @@ pub fn open_series(
     Ok(series)
 }
 
+/// What a folder holds; of a NIfTI or MetaImage file, its volume as the only series, which is read with it.
+///
+/// # Errors
+/// If the folder or the file cannot be read.
+pub fn scan_path(
+    path: &Path,
+    cancel: &CancelToken,
+    on_progress: &mut dyn FnMut(Progress),
+) -> Result<(FolderScan, Option<Series>), PipelineError> {
+    if is_volume_file(path) && path.is_file() {
+        on_progress(Progress { step: "Reading the file", done: 0, total: 1 });
+        let series = open_series(path, None, cancel, on_progress)?;
+        let scan = FolderScan { series: vec![series.summary.clone()], ..FolderScan::default() };
+        return Ok((scan, Some(series)));
+    }
+    Ok((scan_folder(path, cancel, on_progress)?, None))
+}
+
 /// The series with `series_uid`, or without it the one chosen for grading.
 ///
 /// # Errors

@@ -107,6 +107,9 @@ pub enum PipelineError {
         /// The results file.
         path: PathBuf,
     },
+    /// A table cannot be put together.
+    #[error("cannot make the table: {0}")]
+    Table(String),
     /// A truth table is not what it should be.
     #[error("not a table of true grades ({reason}): {}", path.display())]
     Truth {
@@ -116,7 +119,7 @@ pub enum PipelineError {
         path: PathBuf,
     },
     /// The ending of an output file names no known format.
-    #[error("cannot tell the format of the output; end its name in .json, .jsonl or .csv: {}", path.display())]
+    #[error("cannot tell the format of the output; end its name in .json, .jsonl, .csv or .parquet: {}", path.display())]
     OutputFormat {
         /// Which file.
         path: PathBuf,

@@ -4,17 +4,18 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::{Analysis, Evidence, Models, PipelineError, disc_notes};
+use crate::dicom::Series;
 use crate::model::DiscPrediction;
 use crate::picture::{study_overview, write_png};
 use crate::saliency::{BoxRule, SaliencyMap, SaliencyPlan, SaliencyTarget, explain_all};
 use crate::spine::Disc;
 use crate::task::{CancelToken, Progress};
 
-/// Explains grades of an analyzed scan.
+/// Explains grades of a scan.
 #[derive(Debug, Clone, Copy)]
 pub struct Explanation<'a> {
-    /// The scan and what was found in it.
-    pub analysis: &'a Analysis,
+    /// The scan.
+    pub series: &'a Series,
     /// Percentile of the map above which evidence is boxed.
     pub percentile: f64,
     /// Which hotspots a box encloses.
@@ -37,7 +38,7 @@ impl Explanation<'_> {
         cancel: &CancelToken,
         on_progress: &mut dyn FnMut(Progress),
     ) -> Result<Vec<Evidence>, PipelineError> {
-        let series = &self.analysis.series;
+        let series = self.series;
         let (plan, total) = (&self.plan, self.plan.augmentations);
         on_progress(Progress { step: "Explaining", done: 0, total });
         let mut maps: Vec<Option<SaliencyMap>> = vec![None; targets.len()];

@@ -13,12 +13,13 @@ mod error;
 mod evidence;
 mod evidence_figures;
 mod explanation;
-mod files;
 mod findings;
 mod measure_tables;
+mod measured;
 mod measures;
 mod models;
 mod output;
+mod parquet_table;
 mod phantom_evidence;
 mod phantom_study;
 mod report;
@@ -28,6 +29,7 @@ mod table;
 mod tests;
 mod truth;
 
+pub use crate::files::{write_private, write_whole};
 pub use box_measures::{
     BoxFiles, BoxMeasures, BoxMeasuresError, CurvePoint, FindingOverlap, GradingOverlap, PercentileChoice,
     PercentileFrom, measure_boxes,
@@ -35,7 +37,7 @@ pub use box_measures::{
 pub use boxes::{BOXES_SCHEMA, BoxesError, BoxesFile, MapEntry, PeakEntry, SeenSliceEntry};
 pub use chain::{
     Analysis, AnalysisObserver, AnalysisOptions, GradeOutcome, analyze_folder, analyze_series, choose_series, explain,
-    grade_discs, open_series,
+    grade_discs, open_series, scan_path,
 };
 pub use coco::{CocoImage, coco_text};
 pub use cohort::{Cohort, CohortPlace, CohortTally, Results, Shard};
@@ -45,12 +47,12 @@ pub use error::PipelineError;
 pub use evidence::{CURVE_PERCENTILES, DEFAULT_PERCENTILE, EVIDENCE_SCHEMA, Evidence, ras_from_patch};
 pub use evidence_figures::{FigureOrder, FigureRequest, NamedFigure, write_figures};
 pub use explanation::{Explanation, write_overview};
-pub use files::{write_private, write_whole};
 pub use findings::{
     DiscClasses, DiscSummary, Finding, StudySummary, disc_notes, is_abnormal, method_in_words, most_abnormal,
     reported_sentence, sentence,
 };
 pub use measure_tables::{box_measures_chart, box_measures_csv, evidence_measures_charts, evidence_measures_csv};
+pub use measured::MeasurementEntry;
 pub use measures::{GradeMeasures, GradingMeasures, MEASURES_SCHEMA, measure_grades};
 pub use models::{Models, ModelsInfo, verify_weights};
 pub use output::{FailedScan, OutputFormat, ReportEntry, read_reports, write_reports};

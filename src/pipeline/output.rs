@@ -1,12 +1,12 @@
-//! Report files: JSON, JSON lines and CSV; one file may hold many scans, failed ones too.
+//! Report files: JSON, JSON lines, CSV and Parquet; one file may hold many scans, failed ones too.
 
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::files::write_whole;
 use super::report::{REPORT_SCHEMA, Report, Software};
-use super::{CohortPlace, PipelineError, table};
+use super::{CohortPlace, PipelineError, parquet_table, table};
+use crate::files::write_whole;
 
 /// What is reported about one scan. Reports are large, failures are rare.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -109,37 +109,41 @@ pub enum OutputFormat {
     JsonLines,
     /// One row a disc.
     Csv,
+    /// The same table with typed columns.
+    Parquet,
 }
 
 impl OutputFormat {
     /// The format that the ending of a file's name asks for.
     ///
     /// # Errors
-    /// If it is none of `.json`, `.jsonl` and `.csv`.
+    /// If it is none of `.json`, `.jsonl`, `.csv` and `.parquet`.
     pub fn of(file: &Path) -> Result<Self, PipelineError> {
         let ending = file.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase());
         match ending.as_deref() {
             Some("json") => Ok(Self::Json),
             Some("jsonl") => Ok(Self::JsonLines),
             Some("csv") => Ok(Self::Csv),
+            Some("parquet") => Ok(Self::Parquet),
             _ => Err(PipelineError::OutputFormat { path: file.to_owned() }),
         }
     }
 
-    /// The text of `entries` in this format; a single entry is a JSON object, not an array.
+    /// The file of `entries` in this format; a single entry is a JSON object, not an array.
     ///
-    /// # Panics
-    /// Never: reports hold only what JSON can.
-    #[must_use]
-    pub fn text(self, entries: &[ReportEntry]) -> String {
-        match self {
-            Self::Json => match entries {
-                [single] => json(single),
-                several => json(several),
-            },
-            Self::JsonLines => entries.iter().map(ReportEntry::line).collect(),
-            Self::Csv => table::csv(entries),
-        }
+    /// # Errors
+    /// If a Parquet file cannot be put together.
+    pub fn bytes(self, entries: &[ReportEntry]) -> Result<Vec<u8>, PipelineError> {
+        let text = match (self, entries) {
+            (Self::Json, [single]) => json(single),
+            (Self::Json, several) => json(several),
+            (Self::JsonLines, _) => entries.iter().map(ReportEntry::line).collect(),
+            (Self::Csv, _) => table::csv(entries),
+            (Self::Parquet, _) => {
+                return parquet_table::parquet(entries).map_err(|error| PipelineError::Table(error.to_string()));
+            }
+        };
+        Ok(text.into_bytes())
     }
 }
 
@@ -152,8 +156,8 @@ fn json<T: Serialize + ?Sized>(value: &T) -> String {
 /// # Errors
 /// If the name asks for no known format or the file cannot be written.
 pub fn write_reports(file: &Path, entries: &[ReportEntry]) -> Result<(), PipelineError> {
-    let text = OutputFormat::of(file)?.text(entries);
-    write_whole(file, text.as_bytes()).map_err(PipelineError::file(file))
+    let bytes = OutputFormat::of(file)?.bytes(entries)?;
+    write_whole(file, &bytes).map_err(PipelineError::file(file))
 }
 
 /// Reads the reports of a JSON or JSON-lines file.
@@ -162,8 +166,12 @@ pub fn write_reports(file: &Path, entries: &[ReportEntry]) -> Result<(), Pipelin
 /// If the file cannot be read, is of another kind, or holds something else.
 pub fn read_reports(file: &Path) -> Result<Vec<ReportEntry>, PipelineError> {
     let broken = |reason: String| PipelineError::Report { reason, path: file.to_owned() };
+    let format = OutputFormat::of(file)?;
+    if matches!(format, OutputFormat::Csv | OutputFormat::Parquet) {
+        return Err(broken("reports are read from .json and .jsonl".to_owned()));
+    }
     let text = std::fs::read_to_string(file).map_err(PipelineError::file(file))?;
-    let entries: Vec<ReportEntry> = match OutputFormat::of(file)? {
+    let entries: Vec<ReportEntry> = match format {
         OutputFormat::JsonLines => text
             .lines()
             .filter(|line| !line.trim().is_empty())
@@ -174,8 +182,7 @@ pub fn read_reports(file: &Path) -> Result<Vec<ReportEntry>, PipelineError> {
                 serde_json::from_str(&text).map_err(|error| broken(error.to_string()))?;
             values.iter().map(|value| entry(&value.to_string()).map_err(&broken)).collect::<Result<_, _>>()?
         }
-        OutputFormat::Json => vec![entry(&text).map_err(&broken)?],
-        OutputFormat::Csv => return Err(broken("reports are read from .json and .jsonl".to_owned())),
+        _ => vec![entry(&text).map_err(&broken)?],
     };
     Ok(entries)
 }

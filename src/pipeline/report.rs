@@ -6,7 +6,7 @@
 use glam::{DVec2, DVec3};
 use serde::{Deserialize, Serialize};
 
-use super::{CohortPlace, ModelsInfo, rounded};
+use super::{CohortPlace, MeasurementEntry, ModelsInfo, rounded};
 use crate::dicom::{Series, SeriesSummary, SeriesWarning};
 use crate::model::{DiscPrediction, Views, WeightsInfo};
 use crate::spine::{Corners, Disc, DiscLevel, Grading, PerGrading, Vertebra, VertebraLabel};
@@ -54,6 +54,9 @@ pub struct Report {
     pub vertebrae: Vec<VertebraEntry>,
     /// Discs from the thorax down.
     pub discs: Vec<DiscEntry>,
+    /// What a reader measured.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub measurements: Vec<MeasurementEntry>,
     /// Who signed the report off, and when; `null` until a reader has.
     #[serde(default)]
     pub sign_off: Option<SignOff>,
@@ -274,6 +277,7 @@ impl Report {
             warnings: source.warnings.clone(),
             vertebrae: vertebrae.into_iter().map(|vertebra| VertebraEntry::new(vertebra, geometry)).collect(),
             discs: discs.into_iter().map(|disc| DiscEntry::new(disc, geometry, prediction(disc.level))).collect(),
+            measurements: Vec::new(),
             sign_off: None,
             seconds: parts.seconds.map(Seconds::rounded),
         }
@@ -342,6 +346,14 @@ impl DiscEntry {
             }),
             comment: None,
         }
+    }
+
+    /// What was computed for the disc; `None` where it was not graded.
+    #[must_use]
+    pub fn prediction(&self) -> Option<DiscPrediction> {
+        let gradings = self.gradings.as_ref()?;
+        let of = |grading: Grading| gradings[grading].probabilities.iter().map(|value| *value as f32).collect();
+        Some(DiscPrediction { level: self.level, probabilities: PerGrading::from_fn(of) })
     }
 }
 

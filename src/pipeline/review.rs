@@ -9,8 +9,8 @@ use glam::DVec2;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::files::write_private;
-use super::{CornersEntry, OutlineEntry, Report, SignOff, VertebraEntry};
+use super::{CornersEntry, MeasurementEntry, OutlineEntry, Report, SignOff, VertebraEntry};
+use crate::files::write_private;
 use crate::spine::{ClassIndex, Corners, DiscLevel, Grading, Measurement, Vertebra, VertebraLabel, VertebraOutline};
 
 /// Name and version of the schema of review files.
@@ -117,6 +117,9 @@ impl Review {
             }
             report.set_comment(*level, &review.comment);
         }
+        let [row, column] = report.pixel_spacing_mm;
+        let entry = |measurement| MeasurementEntry::new(measurement, DVec2::new(column, row));
+        report.measurements = self.measurements.iter().filter_map(entry).collect();
         report.sign_off.clone_from(&self.sign_off);
     }
 }

@@ -1,90 +1,135 @@
-//! Reports as CSV, one row a disc.
+//! Reports as a table, one row a disc: the columns that CSV and Parquet share.
 
 use super::output::ReportEntry;
 use super::report::{DiscEntry, GradeEntry, Report};
 use crate::spine::Grading;
 
+/// A column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Column {
+    pub name: String,
+    pub kind: Kind,
+}
+
+/// What a column holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Text,
+    Integer,
+    Real,
+}
+
+/// A cell; what is not known is empty.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Cell {
+    Empty,
+    Text(String),
+    Integer(i32),
+    Real(f64),
+}
+
+impl From<Option<&String>> for Cell {
+    fn from(text: Option<&String>) -> Self {
+        text.map_or(Self::Empty, |text| Self::Text(text.clone()))
+    }
+}
+
+impl Cell {
+    /// The cell as text; an empty one is empty.
+    fn text(&self) -> String {
+        match self {
+            Self::Empty => String::new(),
+            Self::Text(text) => text.clone(),
+            Self::Integer(number) => number.to_string(),
+            Self::Real(number) => number.to_string(),
+        }
+    }
+}
+
 /// Columns that come before those of the gradings.
-const FIRST_COLUMNS: [&str; 8] = [
-    "study_instance_uid",
-    "series_instance_uid",
-    "folder",
-    "level",
-    "centroid_slice",
-    "centroid_x",
-    "centroid_y",
-    "error",
+const FIRST_COLUMNS: [(&str, Kind); 8] = [
+    ("study_instance_uid", Kind::Text),
+    ("series_instance_uid", Kind::Text),
+    ("folder", Kind::Text),
+    ("level", Kind::Text),
+    ("centroid_slice", Kind::Real),
+    ("centroid_x", Kind::Real),
+    ("centroid_y", Kind::Real),
+    ("error", Kind::Text),
 ];
 
 /// Columns that come behind them, with what the reader added.
-const LAST_COLUMNS: [&str; 3] = ["comment", "signed_by", "signed_at"];
+const LAST_COLUMNS: [(&str, Kind); 3] = [("comment", Kind::Text), ("signed_by", Kind::Text), ("signed_at", Kind::Text)];
 
-/// CSV text of `entries` with a head row; for each grading the computed grade, the reader's edit, and the probability
-/// of each grade. A failed scan has one row that holds only its error.
+/// The columns; for each grading the computed grade, the reader's edit, and the probability of each grade.
+pub(super) fn columns() -> Vec<Column> {
+    let named = |(name, kind): (&str, Kind)| Column { name: name.to_owned(), kind };
+    let mut columns: Vec<Column> = FIRST_COLUMNS.map(named).to_vec();
+    for grading in Grading::ALL {
+        let key = grading.key();
+        columns.extend([(key, Kind::Integer), (&format!("{key}_edited"), Kind::Integer)].map(named));
+        let probability = |class| format!("{key}_p{}", grading.grade_from_class(class));
+        columns.extend((0..grading.classes()).map(|class| named((&probability(class), Kind::Real))));
+    }
+    columns.extend(LAST_COLUMNS.map(named));
+    columns
+}
+
+/// The rows of a report; a failed scan has one that holds only its error.
+pub(super) fn rows(entry: &ReportEntry) -> Vec<Vec<Cell>> {
+    match entry {
+        ReportEntry::Report(report) => report.discs.iter().map(|disc| disc_row(report, disc)).collect(),
+        ReportEntry::Failed(failed) => {
+            let mut row = vec![Cell::Empty; columns().len()];
+            row[2] = failed.folder.as_ref().into();
+            row[7] = Cell::Text(failed.error.clone());
+            vec![row]
+        }
+    }
+}
+
+/// CSV text of `entries` with a head row.
 pub(super) fn csv(entries: &[ReportEntry]) -> String {
     let mut writer = csv::Writer::from_writer(Vec::new());
     let mut write = |row: Vec<String>| writer.write_record(row).expect("writing to memory, rows of one length");
-    write(head());
-    for entry in entries {
-        match entry {
-            ReportEntry::Report(report) => {
-                for disc in &report.discs {
-                    write(disc_row(report, disc));
-                }
-            }
-            ReportEntry::Failed(failed) => {
-                let mut row = vec![String::new(); head().len()];
-                row[2] = failed.folder.clone().unwrap_or_default();
-                row[7].clone_from(&failed.error);
-                write(row);
-            }
-        }
+    write(columns().into_iter().map(|column| column.name).collect());
+    for row in entries.iter().flat_map(rows) {
+        write(row.iter().map(Cell::text).collect());
     }
     let bytes = writer.into_inner().expect("flushing to memory");
     String::from_utf8(bytes).expect("written from strings")
 }
 
-fn head() -> Vec<String> {
-    let mut head: Vec<String> = FIRST_COLUMNS.map(str::to_owned).to_vec();
-    for grading in Grading::ALL {
-        let key = grading.key();
-        head.extend([key.to_owned(), format!("{key}_edited")]);
-        head.extend((0..grading.classes()).map(|class| format!("{key}_p{}", grading.grade_from_class(class))));
-    }
-    head.extend(LAST_COLUMNS.map(str::to_owned));
-    head
-}
-
-fn disc_row(report: &Report, disc: &DiscEntry) -> Vec<String> {
-    let [slice, x, y] = disc.centroid_image.map(|value| value.to_string());
+fn disc_row(report: &Report, disc: &DiscEntry) -> Vec<Cell> {
+    let [slice, x, y] = disc.centroid_image.map(Cell::Real);
     let mut row = vec![
-        report.study_instance_uid.clone(),
-        report.series_instance_uid.clone(),
-        report.folder.clone().unwrap_or_default(),
-        disc.level.to_string(),
+        Cell::Text(report.study_instance_uid.clone()),
+        Cell::Text(report.series_instance_uid.clone()),
+        report.folder.as_ref().into(),
+        Cell::Text(disc.level.to_string()),
         slice,
         x,
         y,
-        String::new(),
+        Cell::Empty,
     ];
     for grading in Grading::ALL {
         match &disc.gradings {
             Some(gradings) => row.extend(grade_cells(&gradings[grading])),
-            None => row.extend(vec![String::new(); 2 + grading.classes()]),
+            None => row.extend(vec![Cell::Empty; 2 + grading.classes()]),
         }
     }
     let sign_off = report.sign_off.as_ref();
     row.extend([
-        disc.comment.clone().unwrap_or_default(),
-        sign_off.map(|sign_off| sign_off.reader.clone()).unwrap_or_default(),
-        sign_off.map(|sign_off| sign_off.signed_at.clone()).unwrap_or_default(),
+        disc.comment.as_ref().into(),
+        sign_off.map(|sign_off| &sign_off.reader).into(),
+        sign_off.map(|sign_off| &sign_off.signed_at).into(),
     ]);
     row
 }
 
-fn grade_cells(entry: &GradeEntry) -> Vec<String> {
-    let edited = entry.edited.map(|grade| grade.to_string()).unwrap_or_default();
-    let mut cells = vec![entry.grade.to_string(), edited];
-    cells.extend(entry.probabilities.iter().map(ToString::to_string));
+fn grade_cells(entry: &GradeEntry) -> Vec<Cell> {
+    let edited = entry.edited.map_or(Cell::Empty, |grade| Cell::Integer(i32::from(grade)));
+    let mut cells = vec![Cell::Integer(i32::from(entry.grade)), edited];
+    cells.extend(entry.probabilities.iter().map(|probability| Cell::Real(*probability)));
     cells
 }

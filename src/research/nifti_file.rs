@@ -18,6 +18,8 @@ use crate::volume::VolumeGeometry;
 /// LPS to RAS and back.
 const FLIP: DVec3 = DVec3::new(-1.0, -1.0, 1.0);
 const HEADER_BYTES: u64 = 348;
+/// How a NIfTI-2 file begins: the size of its header, 540, low or high byte first.
+const NIFTI_2_BYTES: [[u8; 4]; 2] = [540_i32.to_le_bytes(), 540_i32.to_be_bytes()];
 
 pub(super) fn read(path: &Path, compressed: bool) -> Result<Grid, ResearchError> {
     let file = File::open(path)?;
@@ -25,9 +27,17 @@ pub(super) fn read(path: &Path, compressed: bool) -> Result<Grid, ResearchError>
     let mut source: Box<dyn Read> =
         if compressed { Box::new(MultiGzDecoder::new(BufReader::new(file))) } else { Box::new(BufReader::new(file)) };
     let broken = |reason: String| ResearchError::Header { format: "NIfTI", reason };
+    let mut size = [0; 4];
+    source.read_exact(&mut size)?;
+    if NIFTI_2_BYTES.contains(&size) {
+        return Err(ResearchError::Unsupported("NIfTI-2 (convert the file to NIfTI-1)".to_owned()));
+    }
+    let mut source = size.chain(source);
     let header = NiftiHeader::from_reader(&mut source).map_err(|error| broken(error.to_string()))?;
-    if header.dim[0] < 3 || header.dim[4..].iter().take(usize::from(header.dim[0].max(3)) - 3).any(|side| *side > 1) {
-        return Err(ResearchError::Unsupported(format!("an image of {} dimensions", header.dim[0])));
+    let sides = usize::from(header.dim[0].clamp(3, 7));
+    if header.dim[0] < 3 || header.dim[4..=sides].iter().any(|side| *side > 1) {
+        let advice = "save the volume that you mean as a file of its own";
+        return Err(ResearchError::Unsupported(format!("an image of {} dimensions ({advice})", header.dim[0])));
     }
     let size: [u64; 3] = std::array::from_fn(|axis| u64::from(header.dim[axis + 1]));
     let count = checked_count(size)?;

@@ -149,6 +149,13 @@ fn what_a_header_declares_is_checked_before_it_is_believed() {
     let mut early = nifti_header();
     early[108..112].copy_from_slice(&12_f32.to_le_bytes());
     assert!(refusal("b.nii", &early).contains("begin at byte 12"));
+    let mut series = nifti_header();
+    series[40] = 4;
+    series[48..50].copy_from_slice(&20_i16.to_le_bytes());
+    assert!(refusal("d.nii", &series).contains("an image of 4 dimensions (save the volume"));
+    let mut second = vec![0; 540];
+    second[..4].copy_from_slice(&540_i32.to_le_bytes());
+    assert!(refusal("e.nii", &second).contains("NIfTI-2 (convert the file to NIfTI-1) is not supported"));
     assert!(refusal("c.nii", b"not NIfTI").contains("is not a NIfTI file"));
     assert!(!is_volume_file(Path::new("a.dcm")) && is_volume_file(Path::new("A.NII.GZ")));
 }

@@ -122,6 +122,36 @@ impl SaliencyMap {
             .collect()
     }
 
+    /// For each slice of the scan with hotspots, whether each of its pixels (row by row) has its center in one; ascending
+    /// by slice.
+    #[must_use]
+    pub fn hotspot_masks(&self, volume: &Volume, percentile: f64, rule: BoxRule) -> Vec<(usize, Vec<bool>)> {
+        let hot = self.hotspots(percentile, rule);
+        let is_hot = |patch_slice: usize, [row, column]: [f64; 2]| {
+            let (row, column) = (row.round(), column.round());
+            let is_inside = (0.0..PATCH_ROWS as f64).contains(&row) && (0.0..PATCH_COLUMNS as f64).contains(&column);
+            is_inside && hot[patch_slice * SLICE_VOXELS + row as usize * PATCH_COLUMNS + column as usize]
+        };
+        let mut masks = Vec::new();
+        for HotspotBox { patch_slice, slice, image, .. } in self.hotspot_boxes(volume, percentile, rule) {
+            let mut mask = vec![false; volume.rows() * volume.columns()];
+            // Nothing is marked outside the box around the hotspots.
+            let (left, top) = (image.x.ceil().max(0.0) as usize, image.y.ceil().max(0.0) as usize);
+            let right = ((image.x + image.width).floor() as usize).min(volume.columns() - 1);
+            let bottom = ((image.y + image.height).floor() as usize).min(volume.rows() - 1);
+            for row in top..=bottom {
+                for column in left..=right {
+                    let at = self.frame.patch_from_image(DVec2::new(column as f64, row as f64));
+                    mask[row * volume.columns() + column] = is_hot(patch_slice, at);
+                }
+            }
+            if mask.contains(&true) {
+                masks.push((slice, mask));
+            }
+        }
+        masks
+    }
+
     /// The strongest voxel of the slices that the scan has, the first of several equal ones; `None` for a map without
     /// evidence.
     #[must_use]

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use eframe::egui::{Pos2, Rect, Vec2};
 use glam::DVec2;
 
+use super::archive::ArchiveAction;
 use super::state::{BesideChoice, ColorMap, Pane, PathEntry, Selection, Tool, ViewLayout, WindowPreset};
 use crate::picture::EvidenceFill;
 use crate::saliency::{BoxRule, SaliencyMethod};
@@ -16,7 +17,9 @@ use crate::volume::WindowLevel;
 pub enum UiAction {
     /// Show the folder dialog.
     AskForFolder,
-    /// Open the study in a folder.
+    /// Show the dialog for a NIfTI or MetaImage file.
+    AskForFile,
+    /// Open the study in a folder, or a NIfTI or MetaImage file.
     OpenPath(PathBuf),
     /// Write the synthetic study and open it.
     OpenDemo,
@@ -36,8 +39,18 @@ pub enum UiAction {
     ClearRecent,
     /// Ask where to write the report.
     AskForReportFile,
-    /// Write the report, as JSON, JSON lines or CSV by the ending of the name.
+    /// Write the report, as JSON, JSON lines, CSV, Parquet or PDF by the ending of the name.
     SaveReport(PathBuf),
+    /// Ask where to save the image.
+    AskForImageFile,
+    /// Write the image as it is shown.
+    SaveImage(PathBuf),
+    /// Put the image as it is shown on the clipboard.
+    CopyImage,
+    /// Ask where to write a copy of the study without identity.
+    AskForCopyFolder,
+    /// Write a copy of the study without identity.
+    SaveAnonymizedCopy(PathBuf),
     /// Put a text on the clipboard.
     Copy(String),
     /// Change the text of the command palette; `None` closes it.
@@ -211,6 +224,8 @@ pub enum UiAction {
     Undo,
     /// Make it again.
     Redo,
+    /// Something on the archive pages.
+    Archive(ArchiveAction),
     /// Stop the running job.
     CancelJob,
     /// Take away the message at this place.

@@ -3,6 +3,7 @@
 use eframe::egui::{self, Key, KeyboardShortcut, Modifiers};
 
 use super::action::{Turn, UiAction};
+use super::archive::{ArchiveAction, ArchivePage};
 use super::state::{Pane, Tool, ViewerState, WindowPreset};
 use crate::spine::MeasurementKind;
 
@@ -63,10 +64,16 @@ macro_rules! commands {
 
 commands! {
     OpenFolder "Open folder…" [ctrl(Key::O)] UiAction::AskForFolder;
+    OpenFile "Open file…" [] UiAction::AskForFile;
+    OpenArchive "Open from archive…" [ctrl_shift(Key::O)] UiAction::Archive(ArchiveAction::Show(ArchivePage::Studies));
     OpenDemo "Open demo" [] UiAction::OpenDemo;
     CloseStudy "Close study" [ctrl(Key::W)] UiAction::CloseStudy;
     SaveReport "Save report…" [ctrl(Key::S)] UiAction::AskForReportFile;
-    SaveFigures "Save figures of the selection…" [ctrl_shift(Key::S)] UiAction::AskForFigureFolder;
+    SaveFigures "Save figures of the selection…" [ctrl_shift(Key::E)] UiAction::AskForFigureFolder;
+    SendResults "Send results to archive…" [] UiAction::Archive(ArchiveAction::Show(ArchivePage::Send));
+    CopyImage "Copy image" [ctrl_shift(Key::C)] UiAction::CopyImage;
+    SaveImage "Save image…" [ctrl_shift(Key::S)] UiAction::AskForImageFile;
+    SaveCopy "Save copy without identity…" [] UiAction::AskForCopyFolder;
     ClearRecent "Clear recent studies" [] UiAction::ClearRecent;
     Quit "Quit" [ctrl(Key::Q)] UiAction::Quit;
     Undo "Undo" [ctrl(Key::Z)] UiAction::Undo;

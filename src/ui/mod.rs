@@ -4,6 +4,7 @@
 //! for. Nothing here changes the state or talks to the worker; the app applies the actions after the frame.
 
 pub mod action;
+pub mod archive;
 pub mod camera;
 pub mod command;
 pub mod evidence_state;
@@ -47,6 +48,7 @@ pub fn viewer_ui(ui: &mut egui::Ui, state: &ViewerState, actions: &mut Vec<UiAct
     help::help_ui(ui, state, actions);
     palette::palette_ui(ui, state, actions);
     welcome::path_entry_ui(ui, state, actions);
+    archive::archive_ui(ui, state, actions);
     drop_hint_ui(ui);
 }
 

@@ -45,11 +45,17 @@ fn menus_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
             ui.separator();
             item_ui(ui, UiCommand::ClearRecent, !state.recent.is_empty(), actions);
         });
+        item_ui(ui, UiCommand::OpenFile, true, actions);
+        item_ui(ui, UiCommand::OpenArchive, true, actions);
         item_ui(ui, UiCommand::OpenDemo, true, actions);
         item_ui(ui, UiCommand::CloseStudy, study_open, actions);
         ui.separator();
         item_ui(ui, UiCommand::SaveReport, !state.discs.is_empty(), actions);
         item_ui(ui, UiCommand::SaveFigures, state.evidence.main.map.is_some(), actions);
+        item_ui(ui, UiCommand::SendResults, !state.discs.is_empty(), actions);
+        item_ui(ui, UiCommand::SaveImage, state.loaded().is_some(), actions);
+        item_ui(ui, UiCommand::CopyImage, state.loaded().is_some(), actions);
+        item_ui(ui, UiCommand::SaveCopy, state.loaded().is_some(), actions);
         ui.separator();
         item_ui(ui, UiCommand::Quit, true, actions);
     });

@@ -9,7 +9,7 @@ use super::theme;
 
 /// Shown while no folder is open.
 pub fn welcome_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
-    let share = if state.recent.is_empty() { 0.28 } else { 0.16 };
+    let share = if state.recent.is_empty() { 0.24 } else { 0.12 };
     let top = (ui.available_height() * share).max(20.0);
     ui.with_layout(Layout::top_down(Align::Center), |ui| {
         ui.add_space(top);
@@ -21,12 +21,19 @@ pub fn welcome_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>)
         if ui.add(open).on_hover_text(UiCommand::OpenFolder.hint(ui.ctx())).clicked() {
             actions.push(UiCommand::OpenFolder.action());
         }
+        if ui.add(button(UiCommand::OpenArchive.label())).on_hover_text(UiCommand::OpenArchive.hint(ui.ctx())).clicked()
+        {
+            actions.push(UiCommand::OpenArchive.action());
+        }
         let demo = ui.add(button(UiCommand::OpenDemo.label()));
         if demo.on_hover_text("A synthetic study, graded and explained: see what this program does").clicked() {
             actions.push(UiCommand::OpenDemo.action());
         }
         ui.add_space(14.0);
-        ui.label(RichText::new("or drop a folder with DICOM files here").color(theme::of(ui).text_weak));
+        ui.label(
+            RichText::new("or drop a folder with DICOM files, a NIfTI or a MetaImage file here")
+                .color(theme::of(ui).text_weak),
+        );
         ui.add_space(22.0);
         recent_ui(ui, state, actions);
     });
@@ -57,28 +64,23 @@ fn recent_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
 /// Where the system has no file dialog: a field for the path.
 pub fn path_entry_ui(ui: &Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
     let Some(PathEntry { purpose, text: shown }) = &state.path_entry else { return };
-    let (title, button, hint) = match purpose {
-        PathPurpose::OpenStudy => ("Open folder", "Open this folder", "/path/to/study"),
-        PathPurpose::SaveReport => ("Save report", "Save", "/path/to/report.json (or .csv)"),
-        PathPurpose::SaveFigures => ("Save figures", "Save into this folder", "/path/to/figures"),
+    let button = match purpose {
+        PathPurpose::OpenStudy | PathPurpose::OpenFile => "Open",
+        _ => "Save",
     };
     let mut open = true;
-    let window = Window::new(title).open(&mut open).collapsible(false).resizable(false);
+    let window = Window::new(purpose.title()).open(&mut open).collapsible(false).resizable(false);
     window.anchor(egui::Align2::CENTER_CENTER, vec2(0.0, 0.0)).show(ui.ctx(), |ui| {
         ui.label("No file dialog was found on this system. Type or paste the path:");
         let mut text = shown.clone();
-        let field = ui.add(TextEdit::singleline(&mut text).desired_width(460.0).hint_text(hint));
+        let field = ui.add(TextEdit::singleline(&mut text).desired_width(460.0).hint_text(purpose.example()));
         let entered = field.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
         if text != *shown {
             actions.push(UiAction::EditPath(Some(PathEntry { purpose: *purpose, text: text.clone() })));
         }
         let path = text.trim();
         if (ui.add_enabled(!path.is_empty(), Button::new(button)).clicked() || entered) && !path.is_empty() {
-            actions.push(match purpose {
-                PathPurpose::OpenStudy => UiAction::OpenPath(path.into()),
-                PathPurpose::SaveReport => UiAction::SaveReport(path.into()),
-                PathPurpose::SaveFigures => UiAction::SaveFigures(path.into()),
-            });
+            actions.push(purpose.action(path.into()));
         }
     });
     if !open {

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use super::handle::{Handle, JobContext, Work};
 use super::job::JobError;
 use super::message::{Command, Event};
-use crate::dicom::{load_series, scan_folder};
+use crate::dicom::{Series, anonymize_folder, load_series};
+use crate::export::{ExportError, PdfOptions, report_pdf};
+use crate::picture::write_png;
 use crate::pipeline::{self, DemoStudy, DeviceChoice, DeviceError, GradeOutcome, Models, PipelineError};
 use crate::saliency::SaliencyRequest;
 
@@ -25,7 +27,7 @@ impl WorkerHandle {
         wake: impl Fn() + Send + Sync + 'static,
     ) -> Result<Self, StartError> {
         let models = Models::new(device, user_weights)?;
-        Ok(Self::start("inference", Inference { models, demo: None }, wake)?)
+        Ok(Self::start("inference", Inference { models, demo: None, volume: None }, wake)?)
     }
 }
 
@@ -45,6 +47,8 @@ pub struct Inference {
     models: Models,
     /// Keeps the temporary folder of the latest demo.
     demo: Option<Arc<DemoStudy>>,
+    /// The research file that was scanned last; it is read whole to be scanned.
+    volume: Option<Arc<Series>>,
 }
 
 /// Kinds of jobs.
@@ -82,9 +86,12 @@ impl Work for Inference {
             Command::ExplainGrade { is_beside: false, .. } => JobKind::Explain,
             Command::ExplainGrade { is_beside: true, .. } => JobKind::ExplainBeside,
             Command::PrepareDemo { .. } => JobKind::Demo,
-            Command::ExportReport { .. } | Command::ExportEvidence { .. } | Command::DrawFigures { .. } => {
-                JobKind::Export
-            }
+            Command::ExportReport { .. }
+            | Command::ExportPdf { .. }
+            | Command::SavePicture { .. }
+            | Command::Anonymize { .. }
+            | Command::DrawFigures { .. }
+            | Command::ExportEvidence { .. } => JobKind::Export,
         }
     }
 
@@ -113,19 +120,26 @@ impl Work for Inference {
 }
 
 impl Inference {
-    fn answer(&mut self, command: Command, job: &JobContext<Event>) -> Result<Event, PipelineError> {
+    fn answer(&mut self, command: Command, job: &JobContext<Event>) -> Result<Event, ExportError> {
         let cancel = job.cancel();
         let mut on_progress = |progress| job.progress(progress);
         match command {
             Command::ScanFolder { folder } => {
-                Ok(Event::FolderScanned(Arc::new(scan_folder(&folder, cancel, &mut on_progress)?)))
+                let (scan, volume) = pipeline::scan_path(&folder, cancel, &mut on_progress)?;
+                self.volume = volume.map(Arc::new);
+                Ok(Event::FolderScanned(Arc::new(scan)))
             }
             Command::LoadSeries { series } => {
+                let wanted = &series.series_instance_uid;
+                if let Some(volume) = self.volume.as_ref().filter(|it| it.summary.series_instance_uid == *wanted) {
+                    return Ok(Event::SeriesLoaded(Arc::clone(volume)));
+                }
                 Ok(Event::SeriesLoaded(Arc::new(load_series(&series, cancel, &mut on_progress)?)))
             }
             Command::DetectDiscs { volume } => {
                 self.announcing(job, Models::load_detector)?;
-                let detection = self.models.detector()?.detect(&volume, cancel, &mut on_progress)?;
+                let detection = self.models.detector()?.detect(&volume, cancel, &mut on_progress);
+                let detection = detection.map_err(PipelineError::from)?;
                 Ok(Event::DiscsDetected(Arc::new(detection)))
             }
             Command::GradeDiscs { volume, discs, views } => {
@@ -142,7 +156,7 @@ impl Inference {
                     told = job.emit(event);
                 };
                 pipeline::grade_discs(grader, &volume, &discs, views, cancel, &mut on_progress, &mut on_disc)?;
-                told?;
+                told.map_err(PipelineError::from)?;
                 Ok(Event::DiscsGradingFinished)
             }
             Command::ExplainGrade { volume, disc, grading, class, plan, is_beside: _ } => {
@@ -167,6 +181,21 @@ impl Inference {
             Command::DrawFigures { order, folder } => {
                 self.announcing(job, Models::load_grader)?;
                 Ok(Event::Exported(order.write(&mut self.models, &folder, cancel, &mut on_progress)?))
+            }
+            Command::SavePicture { picture, file } => {
+                write_png(&picture, &file).map_err(PipelineError::from)?;
+                Ok(Event::Exported(vec![file]))
+            }
+            Command::Anonymize { folder, out } => {
+                let secret = format!("{:032x}", rand::random::<u128>());
+                let done = anonymize_folder(&folder, &out, &secret, cancel, &mut on_progress)?;
+                Ok(Event::Anonymized(Arc::new(done)))
+            }
+            Command::ExportPdf { study, file } => {
+                let bytes = report_pdf(&study.join()?, PdfOptions::default())?;
+                pipeline::write_whole(&file, &bytes)
+                    .map_err(|source| PipelineError::File { source, path: file.clone() })?;
+                Ok(Event::Exported(vec![file]))
             }
             Command::ExportEvidence { evidence, folder } => Ok(Event::Exported(evidence.write(&folder)?)),
         }

@@ -3,10 +3,13 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use image::RgbImage;
+
 use super::Notice;
 use super::job::JobError;
 use crate::detection::Detection;
-use crate::dicom::{FolderScan, Series, SeriesSummary};
+use crate::dicom::{AnonymizedFolder, FolderScan, Series, SeriesSummary};
+use crate::export::OpenStudy;
 use crate::model::{DiscPrediction, Views};
 use crate::pipeline::{DemoStudy, Evidence, FigureOrder, ModelsInfo, Report};
 use crate::saliency::{SaliencyMap, SaliencyPlan};
@@ -16,7 +19,7 @@ use crate::volume::Volume;
 
 /// A request to the worker. It has no `Debug`: folders and series are patient data.
 pub enum Command {
-    /// Find the series of a folder (or of a single file).
+    /// Find the series of a folder (or of a single file, NIfTI and MetaImage too).
     ScanFolder {
         /// Where.
         folder: PathBuf,
@@ -76,6 +79,27 @@ pub enum Command {
         /// Into which folder, made where needed.
         folder: PathBuf,
     },
+    /// Write the report of a study as PDF.
+    ExportPdf {
+        /// What.
+        study: Box<OpenStudy>,
+        /// To which file.
+        file: PathBuf,
+    },
+    /// Write a picture as PNG.
+    SavePicture {
+        /// What.
+        picture: Arc<RgbImage>,
+        /// To which file.
+        file: PathBuf,
+    },
+    /// Copy a study without identity.
+    Anonymize {
+        /// Which.
+        folder: PathBuf,
+        /// Into which empty folder.
+        out: PathBuf,
+    },
     /// Write an evidence map as volume, pictures and boxes.
     ExportEvidence {
         /// What.
@@ -119,6 +143,8 @@ pub enum Event {
     SaliencyFinished(Arc<SaliencyMap>),
     /// Answers [`Command::PrepareDemo`].
     DemoPrepared(Arc<DemoStudy>),
+    /// Answers [`Command::Anonymize`].
+    Anonymized(Arc<AnonymizedFolder>),
     /// Answers the exports: the files written.
     Exported(Vec<PathBuf>),
 }

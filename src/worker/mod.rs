@@ -12,6 +12,7 @@ mod handle;
 mod inference;
 mod job;
 mod message;
+mod network;
 #[cfg(test)]
 mod tests;
 
@@ -19,3 +20,4 @@ pub use handle::{COMMAND_CAPACITY, EVENT_CAPACITY, Handle, JobContext, SubmitErr
 pub use inference::{Inference, JobKind, StartError, WorkerHandle};
 pub use job::{JobError, JobEvent, JobId, Loadable, Notice};
 pub use message::{Command, Event};
+pub use network::{Network, NetworkCommand, NetworkEvent, NetworkHandle, NetworkKind};

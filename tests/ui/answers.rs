@@ -94,6 +94,10 @@ impl Work for Answers {
                     .map_err(JobError::failed)?;
                 Ok(Event::Exported(vec![file]))
             }
+            Command::SavePicture { picture, file } => {
+                spinenet_viewer::picture::write_png(&picture, &file).map_err(JobError::failed)?;
+                Ok(Event::Exported(vec![file]))
+            }
             _ => Err(JobError::failed("not asked for in these tests")),
         }
     }

@@ -3,8 +3,12 @@
 #![cfg(feature = "gui")]
 
 mod answers;
+mod archive;
 mod evidence;
 mod frame_time;
+#[path = "../pacs/orthanc.rs"]
+#[allow(clippy::print_stderr, dead_code, reason = "a skipped check says so; shared with the tests of archives")]
+mod orthanc;
 mod reading;
 mod review;
 mod whole;

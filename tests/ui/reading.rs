@@ -1,7 +1,9 @@
 //! Reading images: windows, turns, measurements, corrected vertebrae and the commands behind them.
 
 use super::*;
+use image::RgbImage;
 use spinenet_viewer::spine::{MeasuredValue, MeasurementKind};
+use spinenet_viewer::ui::action::UiAction;
 use spinenet_viewer::ui::state::ViewLayout;
 
 #[test]
@@ -216,4 +218,44 @@ fn planes_and_disc_slices_stand_beside_the_slice() {
     window.run();
     let middle = disc(DiscLevel::L4L5).center_voxel[0].round() as usize;
     assert_eq!(window.state().state.view.slice, middle - 2);
+}
+
+#[test]
+fn the_image_is_saved_and_copied_as_shown_but_for_the_patient() {
+    let folder = scratch();
+    let mut window = explained_window(folder.path());
+    let names_the_patient = |picture: &RgbImage| {
+        let corner = image::imageops::crop_imm(picture, 0, 0, 220, 60).to_image();
+        corner.pixels().any(|pixel| pixel.0[0] > 170 && pixel.0[0] > pixel.0[2].saturating_add(20))
+    };
+    let area = window.state().state.view.viewport.expect("drawn");
+    let shown = image::DynamicImage::ImageRgba8(cut(&picture(&mut window), area)).to_rgb8();
+    assert!(names_the_patient(&shown), "the window does");
+    let context = window.ctx.clone();
+    window.state_mut().apply(&context, UiAction::SaveImage(folder.path().join("image")));
+    let file = folder.path().join("image.png");
+    wait_for(&mut window, "the picture", |viewer| !viewer.state.banners.is_empty());
+    let saved = image::open(&file).expect("a PNG").to_rgb8();
+    assert!((saved.width() as f32 - area.width()).abs() <= 1.0 && saved.height() as f32 > area.height() + 20.0);
+    assert!(!names_the_patient(&saved), "the picture does not");
+    let colored = |picture: &RgbImage| {
+        let spread = |pixel: &image::Rgb<u8>| pixel.0.iter().max().unwrap_or(&0) - pixel.0.iter().min().unwrap_or(&0);
+        picture.pixels().filter(|pixel| spread(pixel) > 80).count()
+    };
+    assert!(colored(&saved) > colored(&shown) / 2, "the evidence is in it");
+    assert_eq!(window.state().state.view.annotations, AnnotationLevel::All, "the window shows all again");
+    window.state_mut().apply(&context, UiAction::CopyImage);
+    let mut copied = None;
+    for _ in 0..20 {
+        window.step();
+        let commands = &window.output().platform_output.commands;
+        copied = commands.iter().find_map(|command| match command {
+            egui::OutputCommand::CopyImage(image) => Some(image.size),
+            _ => None,
+        });
+        if copied.is_some() {
+            break;
+        }
+    }
+    assert_eq!(copied, Some([saved.width() as usize, saved.height() as usize]));
 }

@@ -53,6 +53,8 @@ def check_report(path, report, uids):
     for group in groups:
         if isinstance(group, hd.sr.PlanarROIMeasurementsAndQualitativeEvaluations):
             continue
+        if group.finding_type is None:
+            continue  # a reader's measurement
         level = DISCS[group.finding_type.value]
         assert group.tracking_identifier == level
         grades, computed, probabilities, comment = {}, {}, {}, None
@@ -83,6 +85,79 @@ def check_report(path, report, uids):
             assert (key in computed) == (edited is not None)
             assert [probabilities[key][grade] for grade in sorted(probabilities[key])] == entry["probabilities"]
     return len(discs), len(regions)
+
+
+UNITS = {"length": ("410668003", "mm"), "angle": ("1483009", "deg"), "cobb": ("285285000", "deg"), "slip": ("SLIP-PERCENT", "%")}
+
+
+def check_measurements(path, report):
+    sr = pydicom.dcmread(path)
+    groups = next(item for item in sr.ContentSequence if name(item).CodeValue == "126010").ContentSequence
+    numbers = [item for group in groups for item in group.ContentSequence if item.ValueType == "NUM"]
+    numbers = [item for item in numbers if name(item).CodeValue != "122157"]
+    assert len(numbers) == len(report.get("measurements", []))
+    for item, entry in zip(numbers, report.get("measurements", []), strict=True):
+        concept, unit = UNITS[entry["kind"]]
+        value = item.MeasuredValueSequence[0]
+        assert name(item).CodeValue == concept and value.MeasurementUnitsCodeSequence[0].CodeValue == unit
+        assert float(value.NumericValue) == entry["value"] and entry["unit"] == unit
+        points = np.array(item.ContentSequence[0].GraphicData).reshape(-1, 2)
+        assert np.allclose(points, np.array(entry["points_image"]) + 0.5, atol=1e-3)
+        image = item.ContentSequence[0].ContentSequence[0].ReferencedSOPSequence[0].ReferencedSOPInstanceUID
+        assert image == report["sop_instance_uids"][entry["slice"]]
+    return len(numbers)
+
+
+def check_marks(path, report, regions):
+    state = pydicom.dcmread(path)
+    assert state.Modality == "PR" and state.StudyInstanceUID == report["study_instance_uid"]
+    drawn, words = 0, []
+    for annotation in state.GraphicAnnotationSequence:
+        assert annotation.ReferencedImageSequence[0].ReferencedSOPInstanceUID in report["sop_instance_uids"]
+        words += [text.UnformattedTextValue for text in annotation.TextObjectSequence]
+        drawn += len(annotation.GraphicObjectSequence)
+        for item in annotation.GraphicObjectSequence:
+            points = np.array(item.GraphicData).reshape(-1, 2)
+            assert len(points) == item.NumberOfGraphicPoints and (points >= 0).all()
+            area = state.DisplayedAreaSelectionSequence[0].DisplayedAreaBottomRightHandCorner
+            assert (points <= np.array(area, float)).all()
+    lines = {"length": 1, "slip": 1, "angle": 2, "cobb": 2}
+    measured = report.get("measurements", [])
+    assert drawn == regions + sum(lines[entry["kind"]] for entry in measured)
+    for entry in measured:
+        assert any(f"{abs(entry['value']):.1f}" in text or f"{abs(entry['value']):.0f}" in text for text in words), words
+
+
+def check_hotspots(path, maps, volumes, images):
+    """Marked pixels are those whose voxel of the map is above the threshold: recomputed from the NIfTI volume."""
+    import nibabel
+
+    seg = hd.seg.segread(path)
+    uids = [image.SOPInstanceUID for image in images]
+    pixels = seg.get_pixels_by_source_instance(uids, combine_segments=False, assert_missing_frames_are_empty=True)
+    for number, map_path in enumerate(maps):
+        _, first, second, grading = map_path.stem.split("-")
+        image = nibabel.load(Path(volumes) / f"{first}-{second}_{grading}_evidence.nii.gz")
+        values = np.asarray(image.dataobj, dtype=np.float32)
+        description = seg.get_segment_description(number + 1)
+        assert description.segment_label.startswith(f"{first}-{second}")
+        marked = pixels[..., number].astype(bool)
+        assert marked.any()
+        for mask, source in zip(marked, images, strict=True):
+            if not mask.any():
+                continue
+            rows, columns = np.nonzero(mask)
+            orientation, spacing = np.array(source.ImageOrientationPatient, float), np.array(source.PixelSpacing, float)
+            lps = np.array(source.ImagePositionPatient, float) + np.outer(columns * spacing[1], orientation[:3])
+            lps = lps + np.outer(rows * spacing[0], orientation[3:])
+            index = np.linalg.inv(image.affine) @ np.vstack([(lps * [-1, -1, 1]).T, np.ones(len(rows))])
+            column, row, depth = np.rint(index[:3]).astype(int)
+            inside_map = (column >= 0) & (column < 224) & (row >= 0) & (row < 112)
+            assert inside_map.all()
+            # The percentile counts all voxels of the map's slices that the scan has: about 97 of 100 lie below it.
+            share = (values[None, column, row, depth] <= np.quantile(values, 0.95)).mean()
+            assert share < 0.02, share
+    return len(seg.segment_numbers)
 
 
 def inside(corners, x, y):
@@ -150,6 +225,11 @@ def check_map(path, report, volume):
         assert np.allclose(index[:2], [223, 111], atol=0.05), index
 
 
+def maps_in_order(objects, maps):
+    """The maps in the order of their numbers, which is that of the hotspots."""
+    return sorted(maps, key=lambda path: int(pydicom.dcmread(path, stop_before_pixels=True).InstanceNumber))
+
+
 def main(report_file, objects, study, volumes=None):
     report = json.loads(Path(report_file).read_text())
     images = {}
@@ -169,10 +249,14 @@ def main(report_file, objects, study, volumes=None):
         _, first, second, grading = path.stem.split("-")
         volume = Path(volumes) / f"{first}-{second}_{grading}_evidence.nii.gz" if volumes else None
         check_map(path, report, volume)
+    check_marks(objects / "marks-pr.dcm", report, regions)
+    measured = check_measurements(objects / "report-sr.dcm", report)
+    hotspots = check_hotspots(objects / "hotspots-seg.dcm", maps_in_order(objects, maps), volumes, images)
     capture = pydicom.dcmread(objects / "overview-sc.dcm")
     assert capture.pixel_array.shape[2] == 3 and capture.StudyInstanceUID == report["study_instance_uid"]
     assert {image.PatientID for image in images} == {capture.PatientID}
-    print(f"{discs} discs, {regions} regions, {segments} segments on {frames} frames, {len(maps)} maps read back equal")
+    print(f"{discs} discs, {regions} regions, {segments} segments on {frames} frames")
+    print(f"{len(maps)} maps, {hotspots} hotspots, {measured} measurements read back equal")
 
 
 main(*sys.argv[1:])

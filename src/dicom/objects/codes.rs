@@ -6,7 +6,7 @@ use dicom_core::VR;
 use dicom_dictionary_std::tags;
 
 use super::build::{Item, texts};
-use crate::spine::{ClassIndex, DiscLevel, Grading, VertebraLabel};
+use crate::spine::{ClassIndex, DiscLevel, Grading, MeasurementKind, VertebraLabel};
 
 /// Designator of the codes that no standard has: the gradings and their grades.
 pub(super) const PRIVATE_SCHEME: &str = "99SPINENET";
@@ -99,6 +99,47 @@ impl Code {
         }
     }
 
+    /// What a reader measured.
+    #[must_use]
+    pub const fn of_measurement(kind: MeasurementKind) -> Self {
+        match kind {
+            MeasurementKind::Length => Self::sct("410668003", "Length"),
+            MeasurementKind::Angle => Self::sct("1483009", "Angle"),
+            MeasurementKind::Cobb => Self::sct("285285000", "Cobb angle"),
+            MeasurementKind::Slip => {
+                Self::of(PRIVATE_SCHEME, "SLIP-PERCENT", "Slip of a vertebra on the one below, share of endplate depth")
+            }
+        }
+    }
+
+    /// The unit of a measured value (UCUM).
+    #[must_use]
+    pub const fn of_unit(kind: MeasurementKind) -> Self {
+        match kind {
+            MeasurementKind::Length => Self::of("UCUM", "mm", "millimeter"),
+            MeasurementKind::Angle | MeasurementKind::Cobb => Self::of("UCUM", "deg", "degree"),
+            MeasurementKind::Slip => Self::of("UCUM", "%", "percent"),
+        }
+    }
+
+    /// The category of anatomy.
+    #[must_use]
+    pub const fn anatomical_structure() -> Self {
+        Self::sct("123037004", "Anatomical Structure")
+    }
+
+    /// The category of what is no anatomy: where in the image evidence lies.
+    #[must_use]
+    pub const fn spatial_concept() -> Self {
+        Self::sct("309825002", "Spatial and Relational Concept")
+    }
+
+    /// A hotspot of an evidence map.
+    #[must_use]
+    pub const fn hotspot() -> Self {
+        Self::of(PRIVATE_SCHEME, "HOTSPOT", "Hotspot of supporting evidence")
+    }
+
     /// The term as an item of a code sequence.
     pub(super) fn item(&self) -> Item {
         texts(&[
@@ -109,7 +150,6 @@ impl Code {
     }
 }
 
-pub(super) const ANATOMICAL_STRUCTURE: Code = Code::sct("123037004", "Anatomical Structure");
 pub(super) const LUMBAR_SPINE: Code = Code::sct("122496007", "Lumbar spine");
 pub(super) const NO_UNITS: Code = Code::of("UCUM", "1", "no units");
 pub(super) const ARTIFICIAL_INTELLIGENCE: Code = Code::dcm("123110", "Artificial Intelligence");
@@ -140,6 +180,8 @@ mod tests {
                 seen.push(Code::of_grade(grading, class));
             }
         }
+        seen.extend(MeasurementKind::ALL.iter().flat_map(|kind| [Code::of_measurement(*kind), Code::of_unit(*kind)]));
+        seen.push(Code::hotspot());
         assert!(seen.iter().all(|code| code.value.len() <= 16 && code.meaning.len() <= 64));
         let names = Grading::ALL.map(|grading| Code::of_grading(grading).value);
         assert_eq!(names.iter().collect::<std::collections::BTreeSet<_>>().len(), names.len());

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use chrono::{DateTime, Utc};
 use dicom_core::{Tag, VR};
 use dicom_dictionary_std::{tags, uids};
 use dicom_object::FileMetaTableBuilder;
@@ -35,6 +36,20 @@ pub struct ObjectTime {
     pub date: String,
     /// `HHMMSS`.
     pub time: String,
+}
+
+impl ObjectTime {
+    /// Now.
+    #[must_use]
+    pub fn now() -> Self {
+        Utc::now().into()
+    }
+}
+
+impl From<DateTime<Utc>> for ObjectTime {
+    fn from(time: DateTime<Utc>) -> Self {
+        Self { date: time.format("%Y%m%d").to_string(), time: time.format("%H%M%S").to_string() }
+    }
 }
 
 /// The study that results belong to, and what made them.

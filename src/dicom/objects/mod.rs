@@ -1,5 +1,5 @@
-//! Results as DICOM objects in the study they belong to: structured report, segmentation, parametric map and
-//! secondary capture.
+//! Results as DICOM objects in the study they belong to: structured report, segmentations, parametric maps,
+//! presentation state and secondary capture.
 //!
 //! [`ObjectContext`] takes patient and study from the graded series, so that an archive files the results there. UIDs
 //! follow from the results and their time: writing the same results again gives the same bytes.
@@ -9,6 +9,7 @@ mod capture;
 mod codes;
 mod context;
 mod parametric_map;
+mod presentation;
 mod segmentation;
 mod structured_report;
 
@@ -16,5 +17,8 @@ pub use capture::secondary_capture;
 pub use codes::Code;
 pub use context::{ObjectContext, ObjectTime, ResultObject};
 pub use parametric_map::{EvidenceMap, parametric_map};
-pub use segmentation::{Segment, segmentation};
-pub use structured_report::{GradedDisc, ImageBox, MeasurementReport, Observer, SignedGrade, structured_report};
+pub use presentation::{Marks, presentation_state};
+pub use segmentation::{Segment, SegmentationTexts, segmentation};
+pub use structured_report::{
+    GradedDisc, ImageBox, MeasuredImage, MeasurementReport, Observer, SignedGrade, structured_report,
+};

@@ -5,7 +5,7 @@ use dicom_core::{DataElement, VR};
 use dicom_dictionary_std::{tags, uids};
 
 use super::build::{Item, Put, texts};
-use super::codes::{ANATOMICAL_STRUCTURE, ARTIFICIAL_INTELLIGENCE, Code, SEGMENTATION};
+use super::codes::{ARTIFICIAL_INTELLIGENCE, Code, SEGMENTATION};
 use super::context::{ObjectContext, ResultObject, put_content, put_dimensions};
 use crate::dicom::error::DicomError;
 use crate::dicom::write::{decimal, decimals};
@@ -18,12 +18,30 @@ pub struct Segment {
     pub label: String,
     /// What it is.
     pub code: Code,
+    /// What kind of thing that is.
+    pub category: Code,
     /// Slices, ascending, each with one value for each pixel, row by row.
     pub masks: Vec<(usize, Vec<bool>)>,
 }
 
-/// Makes a segmentation whose frames lie on the slices of `geometry`, which is that of the context's series. `algorithm`
-/// is the name and version of the weights that found the structures.
+/// What a segmentation says of itself.
+#[derive(Debug, Clone, Copy)]
+pub struct SegmentationTexts<'a> {
+    /// Tells the segmentations of one study apart; from 1.
+    pub number: u32,
+    /// Series description.
+    pub series: &'a str,
+    /// Content label: capital letters, digits and underscores.
+    pub label: &'a str,
+    /// What is marked, and how.
+    pub description: &'a str,
+    /// How each segment was made.
+    pub segments: &'a str,
+    /// Name and version of the weights behind it.
+    pub algorithm: (&'a str, &'a str),
+}
+
+/// Makes a segmentation whose frames lie on the slices of `geometry`, which is that of the context's series.
 ///
 /// # Errors
 /// If there is nothing to mark, a mask has another size than the images, or the series has no frame of reference.
@@ -31,7 +49,7 @@ pub fn segmentation(
     context: &ObjectContext,
     segments: &[Segment],
     geometry: &VolumeGeometry,
-    algorithm: (&str, &str),
+    said: SegmentationTexts<'_>,
 ) -> Result<ResultObject, DicomError> {
     let (rows, columns) = context.size;
     let frames: Vec<(usize, usize, &[bool])> = segments
@@ -44,16 +62,21 @@ pub fn segmentation(
         return Err(DicomError::Unwritable("there is no outline that fits the images".to_owned()));
     }
     let class = uids::SEGMENTATION_STORAGE;
-    let mut object = context.object(class, "SEG", 9002, "spinenet discs and vertebrae, research use only");
+    // Every segmentation is an object of its own in one series.
+    let key = format!("SEG {}", said.number);
+    let mut object = context.object(class, &key, 9002, said.series);
+    object.text(tags::MODALITY, VR::CS, "SEG");
+    object.text(tags::SERIES_INSTANCE_UID, VR::UI, &context.uid("SEG series"));
+    object.text(tags::INSTANCE_NUMBER, VR::IS, &said.number.to_string());
     context.put_frame_of_reference(&mut object)?;
     image_elements(&mut object, frames.len(), (rows, columns));
-    put_content(&mut object, "SPINE", "Discs and vertebral bodies from their detected corners");
+    put_content(&mut object, said.label, said.description);
     object.item(tags::REFERENCED_SERIES_SEQUENCE, context.referenced_series(tags::REFERENCED_INSTANCE_SEQUENCE));
-    let segment = |(index, segment): (usize, &Segment)| segment_item(context, index + 1, segment, algorithm);
+    let segment = |(index, segment): (usize, &Segment)| segment_item(context, index + 1, segment, said);
     object.items(tags::SEGMENT_SEQUENCE, segments.iter().enumerate().map(segment).collect());
     put_dimensions(
         &mut object,
-        &context.uid("SEG dimensions"),
+        &context.uid(&format!("{key} dimensions")),
         &[
             (tags::REFERENCED_SEGMENT_NUMBER, tags::SEGMENT_IDENTIFICATION_SEQUENCE, "Segment"),
             (tags::IMAGE_POSITION_PATIENT, tags::PLANE_POSITION_SEQUENCE, "Position"),
@@ -70,7 +93,7 @@ pub fn segmentation(
     object.items(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE, groups.collect());
     let bits = packed(frames.iter().flat_map(|(.., mask)| mask.iter().copied()));
     object.put(DataElement::new(tags::PIXEL_DATA, VR::OB, PrimitiveValue::U8(bits.into())));
-    Ok(context.finish(object, class, "SEG"))
+    Ok(context.finish(object, class, &key))
 }
 
 fn image_elements(object: &mut Item, frames: usize, (rows, columns): (usize, usize)) {
@@ -94,17 +117,18 @@ fn image_elements(object: &mut Item, frames: usize, (rows, columns): (usize, usi
     }
 }
 
-fn segment_item(context: &ObjectContext, number: usize, segment: &Segment, (name, version): (&str, &str)) -> Item {
+fn segment_item(context: &ObjectContext, number: usize, segment: &Segment, said: SegmentationTexts<'_>) -> Item {
+    let (name, version) = said.algorithm;
     let mut item = texts(&[
         (tags::SEGMENT_LABEL, VR::LO, &segment.label),
-        (tags::SEGMENT_DESCRIPTION, VR::ST, "Quadrilateral through detected corners; research use only"),
+        (tags::SEGMENT_DESCRIPTION, VR::ST, said.segments),
         (tags::SEGMENT_ALGORITHM_TYPE, VR::CS, "AUTOMATIC"),
         (tags::SEGMENT_ALGORITHM_NAME, VR::LO, name),
         (tags::TRACKING_ID, VR::UT, &segment.label),
         (tags::TRACKING_UID, VR::UI, &context.uid(&format!("segment {}", segment.label))),
     ]);
     item.short(tags::SEGMENT_NUMBER, number as u16);
-    item.item(tags::SEGMENTED_PROPERTY_CATEGORY_CODE_SEQUENCE, ANATOMICAL_STRUCTURE.item());
+    item.item(tags::SEGMENTED_PROPERTY_CATEGORY_CODE_SEQUENCE, segment.category.item());
     item.item(tags::SEGMENTED_PROPERTY_TYPE_CODE_SEQUENCE, segment.code.item());
     let mut algorithm = texts(&[(tags::ALGORITHM_NAME, VR::LO, name), (tags::ALGORITHM_VERSION, VR::LO, version)]);
     algorithm.item(tags::ALGORITHM_FAMILY_CODE_SEQUENCE, ARTIFICIAL_INTELLIGENCE.item());

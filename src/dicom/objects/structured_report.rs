@@ -7,9 +7,10 @@ use dicom_dictionary_std::{tags, uids};
 use super::build::{Item, Put, texts};
 use super::codes::{Code, LUMBAR_SPINE, NO_UNITS, scheme_identification};
 use super::context::{ObjectContext, ResultObject};
+use super::presentation::{box_outline, on_image};
 use crate::dicom::error::DicomError;
 use crate::dicom::write::{clean, decimal};
-use crate::spine::{BoxSource, ClassIndex, DiscLevel, Grading, SliceBox};
+use crate::spine::{BoxSource, ClassIndex, DiscLevel, Grading, MeasurementKind, SliceBox};
 
 const CONTAINS: &str = "CONTAINS";
 const CONTEXT: &str = "HAS OBS CONTEXT";
@@ -53,6 +54,21 @@ pub struct GradedDisc {
 /// A box on an image.
 pub type ImageBox = SliceBox;
 
+/// What a reader measured on an image.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MeasuredImage {
+    /// What was measured.
+    pub kind: MeasurementKind,
+    /// Slice.
+    pub slice: usize,
+    /// Points `[x, y]`; (0, 0) is the center of the first pixel.
+    pub points: Vec<[f64; 2]>,
+    /// Value in the unit of [`Code::of_unit`].
+    pub value: f64,
+    /// The same in words, with its name.
+    pub words: String,
+}
+
 /// Everything the report says.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MeasurementReport {
@@ -60,6 +76,8 @@ pub struct MeasurementReport {
     pub discs: Vec<GradedDisc>,
     /// Boxes, each a planar region of interest.
     pub boxes: Vec<ImageBox>,
+    /// Measurements of the reader.
+    pub measurements: Vec<MeasuredImage>,
     /// Name of the weights.
     pub algorithm: String,
     /// Version of the weights.
@@ -73,7 +91,7 @@ pub struct MeasurementReport {
 /// Makes the structured report.
 ///
 /// # Errors
-/// If a box lies on a slice that the series does not have.
+/// If a box or measurement lies on a slice that the series does not have.
 pub fn structured_report(context: &ObjectContext, report: &MeasurementReport) -> Result<ResultObject, DicomError> {
     let class = uids::COMPREHENSIVE3_DSR_STORAGE;
     let mut object = context.object(class, "SR", 9001, "spinenet grades, research use only");
@@ -103,6 +121,9 @@ pub fn structured_report(context: &ObjectContext, report: &MeasurementReport) ->
     let mut groups: Vec<Item> = report.discs.iter().map(|disc| disc_group(context, report, disc)).collect();
     for (index, found) in report.boxes.iter().enumerate() {
         groups.push(box_group(context, index, found)?);
+    }
+    for (index, measured) in report.measurements.iter().enumerate() {
+        groups.push(measurement_group(context, index, measured)?);
     }
     content.push(container(CONTAINS, &Code::dcm("126010", "Imaging Measurements"), None, groups));
 
@@ -156,7 +177,7 @@ fn disc_group(context: &ObjectContext, report: &MeasurementReport, disc: &Graded
     for parameter in &report.parameters {
         content.push(text(MODIFIER, &Code::dcm("111002", "Algorithm Parameters"), parameter));
     }
-    content.push(code(MODIFIER, &FINDING_SITE, &LUMBAR_SPINE));
+    content.push(code(MODIFIER, &FINDING_SITE, &level));
     let mut image = item(CONTAINS, "IMAGE", &Code::dcm("121112", "Source of Measurement"));
     image.item(tags::REFERENCED_SOP_SEQUENCE, context.reference(disc.slice.min(context.slices() - 1)));
     content.push(image);
@@ -202,9 +223,7 @@ fn evaluations(grade: &SignedGrade) -> Vec<Item> {
 
 /// A box: a planar region of interest (TID 1410).
 fn box_group(context: &ObjectContext, index: usize, found: &ImageBox) -> Result<Item, DicomError> {
-    if found.slice >= context.slices() {
-        return Err(DicomError::Unwritable(format!("a box lies on slice {}, which is not there", found.slice + 1)));
-    }
+    checked_slice(context, found.slice)?;
     let source = match found.source {
         BoxSource::Reader => "reader",
         BoxSource::Predicted => "predicted",
@@ -213,18 +232,44 @@ fn box_group(context: &ObjectContext, index: usize, found: &ImageBox) -> Result<
     let mut content = tracking(context, &name);
     content.push(code(CONTAINS, &FINDING, &Code::of_grading(found.grading)));
     content.push(code(MODIFIER, &FINDING_SITE, &Code::of_disc(found.level)));
-    let mut region = item(CONTAINS, "SCOORD", &Code::dcm("111030", "Image Region"));
-    // Here the corner of the first pixel is (0, 0); in boxes it is the pixel's center.
-    let (x, y) = ((found.rect.x + 0.5) as f32, (found.rect.y + 0.5) as f32);
-    let (right, bottom) = (x + found.rect.width as f32, y + found.rect.height as f32);
-    let points: Vec<f32> = vec![x, y, right, y, right, bottom, x, bottom, x, y];
-    region.put(DataElement::new(tags::GRAPHIC_DATA, VR::FL, PrimitiveValue::F32(points.into())));
+    let region = Code::dcm("111030", "Image Region");
+    content.push(coordinates(context, CONTAINS, &region, found.slice, &box_outline(&found.rect)));
+    Ok(container(CONTAINS, &GROUP, Some("1410"), content))
+}
+
+/// A reader's measurement: a value inferred from the points that it was measured between (TID 1501 with TID 300).
+fn measurement_group(context: &ObjectContext, index: usize, measured: &MeasuredImage) -> Result<Item, DicomError> {
+    checked_slice(context, measured.slice)?;
+    let concept = Code::of_measurement(measured.kind);
+    let mut content = tracking(context, &format!("{} {}", measured.kind.name(), index + 1));
+    content.push(code(MODIFIER, &FINDING_SITE, &LUMBAR_SPINE));
+    let mut number = item(CONTAINS, "NUM", &concept);
+    let mut value = texts(&[(tags::NUMERIC_VALUE, VR::DS, &decimal(measured.value))]);
+    value.item(tags::MEASUREMENT_UNITS_CODE_SEQUENCE, Code::of_unit(measured.kind).item());
+    number.item(tags::MEASURED_VALUE_SEQUENCE, value);
+    let path = Code::dcm("121055", "Path");
+    let points = measured.points.iter().map(|[x, y]| on_image(*x, *y)).collect::<Vec<_>>();
+    number.item(tags::CONTENT_SEQUENCE, coordinates(context, "INFERRED FROM", &path, measured.slice, &points));
+    content.push(number);
+    Ok(container(CONTAINS, &GROUP, Some("1501"), content))
+}
+
+fn checked_slice(context: &ObjectContext, slice: usize) -> Result<(), DicomError> {
+    if slice < context.slices() {
+        return Ok(());
+    }
+    Err(DicomError::Unwritable(format!("a mark lies on slice {}, which is not there", slice + 1)))
+}
+
+/// Points on an image.
+fn coordinates(context: &ObjectContext, relation: &str, concept: &Code, slice: usize, points: &[[f32; 2]]) -> Item {
+    let mut region = item(relation, "SCOORD", concept);
+    region.put(DataElement::new(tags::GRAPHIC_DATA, VR::FL, PrimitiveValue::F32(points.concat().into())));
     region.text(tags::GRAPHIC_TYPE, VR::CS, "POLYLINE");
     let mut image = texts(&[(tags::RELATIONSHIP_TYPE, VR::CS, "SELECTED FROM"), (tags::VALUE_TYPE, VR::CS, "IMAGE")]);
-    image.item(tags::REFERENCED_SOP_SEQUENCE, context.reference(found.slice));
+    image.item(tags::REFERENCED_SOP_SEQUENCE, context.reference(slice));
     region.item(tags::CONTENT_SEQUENCE, image);
-    content.push(region);
-    Ok(container(CONTAINS, &GROUP, Some("1410"), content))
+    region
 }
 
 fn tracking(context: &ObjectContext, name: &str) -> Vec<Item> {

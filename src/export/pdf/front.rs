@@ -98,6 +98,15 @@ fn findings(sheet: &mut Sheet, study: &ReportedStudy, (x, top): (f32, f32), room
     if report.discs.is_empty() {
         y = sheet.paragraph(x, y, Style::new(10.0, TEXT), "No disc from T12-L1 to L5-S1 was found.", room);
     }
+    if !report.measurements.is_empty() {
+        let words: Vec<String> = report
+            .measurements
+            .iter()
+            .map(|measured| format!("{} (slice {})", measured.in_words(), measured.slice + 1))
+            .collect();
+        let words = format!("Measured by the reader: {}.", words.join("; "));
+        y = sheet.paragraph(x, y + 2.0, Style::new(9.0, READER), &words, room) + 3.5;
+    }
     if !report.warnings.is_empty() {
         y += 8.0;
         sheet.text(x, y, Style::new(9.0, CAUTION).bold(), "About the scan");

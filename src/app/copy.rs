@@ -1,0 +1,48 @@
+//! A copy of the open study without identity.
+
+use std::path::PathBuf;
+
+use super::{Command, Event, Viewer};
+use crate::dicom::AnonymizedFolder;
+use crate::ui::state::{BannerKind, PathPurpose};
+use crate::worker::{JobId, Work};
+
+impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
+    /// Asks for the folder of the copy.
+    pub(super) fn ask_for_copy_folder(&mut self) {
+        if self.open_path.is_some() {
+            self.open_dialog(PathPurpose::SaveCopy);
+        }
+    }
+
+    /// Writes the copy; the folder must be empty, which the writer checks.
+    pub(super) fn save_anonymized_copy(&mut self, out: PathBuf) {
+        self.state.path_entry = None;
+        let Some(folder) = self.open_path.clone() else { return };
+        self.export_job = self.submit(Command::Anonymize { folder, out });
+    }
+
+    /// Says what was copied, and what a person must still look at.
+    pub(super) fn anonymized(&mut self, job: JobId, outcome: &AnonymizedFolder) {
+        if self.export_job != Some(job) {
+            return;
+        }
+        self.export_job = None;
+        let left_out: usize = outcome.left_out.values().sum();
+        let others = match left_out {
+            0 => String::new(),
+            count => format!(" {count} files that are no images, or have text burned in, were left out."),
+        };
+        self.tell(BannerKind::Done, format!("{} images were copied without identity.{others}", outcome.copied));
+        if outcome.burned_in_unknown > 0 {
+            self.tell(
+                BannerKind::Warning,
+                format!(
+                    "{} of the copied images do not say whether text is burned into their pixels: look at the copy before \
+                     it leaves.",
+                    outcome.burned_in_unknown
+                ),
+            );
+        }
+    }
+}

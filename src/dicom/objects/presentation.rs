@@ -1,0 +1,153 @@
+//! Boxes and measurements drawn over the images by a Grayscale Softcopy Presentation State.
+
+use dicom_core::value::PrimitiveValue;
+use dicom_core::{DataElement, VR};
+use dicom_dictionary_std::{tags, uids};
+
+use super::build::{Item, Put, texts};
+use super::context::{ObjectContext, ResultObject, put_content};
+use super::structured_report::{ImageBox, MeasuredImage};
+use crate::dicom::error::DicomError;
+use crate::dicom::write::{clean, decimal};
+use crate::spine::{BoxSource, PixelBox};
+use crate::volume::WindowLevel;
+
+const LAYER: &str = "SPINENET";
+/// Room for a mark's text, in image pixels: wide enough for the longest at the size that viewers choose.
+const TEXT_SIZE: [f64; 2] = [120.0, 14.0];
+
+/// What is drawn over the images.
+#[derive(Debug, Clone, Copy)]
+pub struct Marks<'a> {
+    /// Boxes, named by disc and grading.
+    pub boxes: &'a [ImageBox],
+    /// Measurements with their values.
+    pub measurements: &'a [MeasuredImage],
+    /// Display window; `None` leaves it to the viewer.
+    pub window: Option<WindowLevel>,
+    /// Distance between rows and between columns, mm.
+    pub pixel_spacing_mm: [f64; 2],
+}
+
+/// A place on an image as DICOM counts it: (0, 0) is the corner of the first pixel, where here it is its center.
+pub(super) fn on_image(x: f64, y: f64) -> [f32; 2] {
+    [(x + 0.5) as f32, (y + 0.5) as f32]
+}
+
+/// The closed outline of a box.
+pub(super) fn box_outline(rect: &PixelBox) -> [[f32; 2]; 5] {
+    let ([x, y], [right, bottom]) = (on_image(rect.x, rect.y), on_image(rect.x + rect.width, rect.y + rect.height));
+    [[x, y], [right, y], [right, bottom], [x, bottom], [x, y]]
+}
+
+/// Makes a presentation state that any DICOM viewer can lay over the images.
+///
+/// # Errors
+/// If there is nothing to draw, or a mark lies on a slice that the series does not have.
+pub fn presentation_state(context: &ObjectContext, marks: &Marks<'_>) -> Result<ResultObject, DicomError> {
+    let slices = marks.boxes.iter().map(|found| found.slice).chain(marks.measurements.iter().map(|found| found.slice));
+    let mut slices: Vec<usize> = slices.collect();
+    slices.sort_unstable();
+    slices.dedup();
+    if slices.last().is_none_or(|last| *last >= context.slices()) {
+        return Err(DicomError::Unwritable("there is no mark that lies on the images".to_owned()));
+    }
+    let class = uids::GRAYSCALE_SOFTCOPY_PRESENTATION_STATE_STORAGE;
+    let mut object = context.object(class, "PR", 9005, "spinenet boxes and measurements, research use only");
+    put_content(&mut object, LAYER, "Boxes and measurements; supporting evidence, research use only");
+    object.text(tags::PRESENTATION_CREATION_DATE, VR::DA, &context.created.date);
+    object.text(tags::PRESENTATION_CREATION_TIME, VR::TM, &context.created.time);
+    object.item(tags::REFERENCED_SERIES_SEQUENCE, context.referenced_series(tags::REFERENCED_IMAGE_SEQUENCE));
+    object.item(tags::DISPLAYED_AREA_SELECTION_SEQUENCE, displayed_area(context, marks.pixel_spacing_mm));
+    object.items(
+        tags::GRAPHIC_ANNOTATION_SEQUENCE,
+        slices.iter().map(|slice| annotation(context, marks, *slice)).collect(),
+    );
+    let layer = texts(&[(tags::GRAPHIC_LAYER, VR::CS, LAYER), (tags::GRAPHIC_LAYER_ORDER, VR::IS, "1")]);
+    object.item(tags::GRAPHIC_LAYER_SEQUENCE, layer);
+    if let Some(window) = marks.window {
+        let window = texts(&[
+            (tags::WINDOW_CENTER, VR::DS, &decimal(f64::from(window.center))),
+            (tags::WINDOW_WIDTH, VR::DS, &decimal(f64::from(window.width.max(1.0)))),
+        ]);
+        object.item(tags::SOFTCOPY_VOILUT_SEQUENCE, window);
+    }
+    object.text(tags::PRESENTATION_LUT_SHAPE, VR::CS, "IDENTITY");
+    Ok(context.finish(object, class, "PR"))
+}
+
+/// All of every image.
+fn displayed_area(context: &ObjectContext, [row, column]: [f64; 2]) -> Item {
+    let (rows, columns) = context.size;
+    let mut area = Item::new_empty();
+    let corners = [
+        (tags::DISPLAYED_AREA_TOP_LEFT_HAND_CORNER, [1, 1]),
+        (tags::DISPLAYED_AREA_BOTTOM_RIGHT_HAND_CORNER, [columns as i32, rows as i32]),
+    ];
+    for (tag, corner) in corners {
+        area.put(DataElement::new(tag, VR::SL, PrimitiveValue::I32(corner.into_iter().collect())));
+    }
+    area.text(tags::PRESENTATION_SIZE_MODE, VR::CS, "SCALE TO FIT");
+    area.text(tags::PRESENTATION_PIXEL_SPACING, VR::DS, &format!("{}\\{}", decimal(row), decimal(column)));
+    area
+}
+
+/// The marks of one slice.
+fn annotation(context: &ObjectContext, marks: &Marks<'_>, slice: usize) -> Item {
+    let (mut graphics, mut words) = (Vec::new(), Vec::new());
+    for found in marks.boxes.iter().filter(|found| found.slice == slice) {
+        graphics.push(graphic(&box_outline(&found.rect)));
+        let source = match found.source {
+            BoxSource::Reader => "reader",
+            BoxSource::Predicted => "predicted",
+        };
+        let text = format!("{} {}, {source}", found.level, found.grading.name());
+        words.push(text_object(context, &text, [found.rect.x, found.rect.y + found.rect.height]));
+    }
+    for found in marks.measurements.iter().filter(|found| found.slice == slice) {
+        let at = |place: usize| found.points.get(place).map(|[x, y]| on_image(*x, *y));
+        for line in found.kind.lines() {
+            if let (Some(from), Some(to)) = (at(line[0]), at(line[1])) {
+                graphics.push(graphic(&[from, to]));
+            }
+        }
+        let lowest = found.points.iter().copied().max_by(|a, b| a[1].total_cmp(&b[1])).unwrap_or_default();
+        words.push(text_object(context, &found.words, lowest));
+    }
+    let mut item = texts(&[(tags::GRAPHIC_LAYER, VR::CS, LAYER)]);
+    item.item(tags::REFERENCED_IMAGE_SEQUENCE, context.reference(slice));
+    item.items(tags::TEXT_OBJECT_SEQUENCE, words);
+    item.items(tags::GRAPHIC_OBJECT_SEQUENCE, graphics);
+    item
+}
+
+fn graphic(points: &[[f32; 2]]) -> Item {
+    let mut item = texts(&[
+        (tags::GRAPHIC_ANNOTATION_UNITS, VR::CS, "PIXEL"),
+        (tags::GRAPHIC_TYPE, VR::CS, "POLYLINE"),
+        (tags::GRAPHIC_FILLED, VR::CS, "N"),
+    ]);
+    item.short(tags::GRAPHIC_DIMENSIONS, 2);
+    item.short(tags::NUMBER_OF_GRAPHIC_POINTS, points.len() as u16);
+    item.put(DataElement::new(tags::GRAPHIC_DATA, VR::FL, PrimitiveValue::F32(points.concat().into())));
+    item
+}
+
+/// A text below a place, inside the image.
+fn text_object(context: &ObjectContext, text: &str, [x, y]: [f64; 2]) -> Item {
+    let (rows, columns) = context.size;
+    let left = x.min(columns as f64 - TEXT_SIZE[0]).max(0.0);
+    let top = (y + 2.0).min(rows as f64 - TEXT_SIZE[1]).max(0.0);
+    let mut item = texts(&[
+        (tags::BOUNDING_BOX_ANNOTATION_UNITS, VR::CS, "PIXEL"),
+        (tags::UNFORMATTED_TEXT_VALUE, VR::ST, &clean(text)),
+        (tags::BOUNDING_BOX_TEXT_HORIZONTAL_JUSTIFICATION, VR::CS, "LEFT"),
+    ]);
+    for (tag, corner) in [
+        (tags::BOUNDING_BOX_TOP_LEFT_HAND_CORNER, on_image(left, top)),
+        (tags::BOUNDING_BOX_BOTTOM_RIGHT_HAND_CORNER, on_image(left + TEXT_SIZE[0], top + TEXT_SIZE[1])),
+    ] {
+        item.put(DataElement::new(tag, VR::FL, PrimitiveValue::F32(corner.into_iter().collect())));
+    }
+    item
+}

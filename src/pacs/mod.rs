@@ -1,0 +1,79 @@
+//! Archives (PACS): finding studies, fetching them and storing results, over DICOMweb and over DIMSE.
+//!
+//! Nothing is contacted but the connections that the user has configured ([`Connections`]). What an archive sends is
+//! untrusted: lengths and totals are capped, names of files are ours, and a study that did not come whole is not opened.
+
+mod connection;
+mod dicomweb;
+mod dimse;
+mod error;
+mod inbox;
+mod multipart;
+mod secure;
+mod study;
+mod transfer;
+
+pub use connection::{Address, CONNECTIONS_FILE, Connection, Connections, Secret};
+pub use error::PacsError;
+pub use inbox::Inbox;
+pub use study::{SeriesEntry, StudyEntry, StudyQuery, is_date_range};
+pub use transfer::{FetchedStudy, IMAGES, fetch_study, fetch_study_into, remove_abandoned, send_files};
+
+use std::path::PathBuf;
+
+use crate::task::{CancelToken, Progress};
+
+/// What an archive can do, whatever its protocol.
+pub trait Archive {
+    /// Asks whether the archive is there and lets us in.
+    ///
+    /// # Errors
+    /// Why not.
+    fn echo(&mut self, cancel: &CancelToken) -> Result<(), PacsError>;
+
+    /// Studies that match, newest first, at most [`StudyQuery::limit`].
+    ///
+    /// # Errors
+    /// If the archive cannot be asked.
+    fn studies(&mut self, query: &StudyQuery, cancel: &CancelToken) -> Result<Vec<StudyEntry>, PacsError>;
+
+    /// The series of a study.
+    ///
+    /// # Errors
+    /// If the archive cannot be asked.
+    fn series(&mut self, study_instance_uid: &str, cancel: &CancelToken) -> Result<Vec<SeriesEntry>, PacsError>;
+
+    /// Fetches all objects of a series into `inbox`.
+    ///
+    /// # Errors
+    /// If not all of them came.
+    fn fetch_series(
+        &mut self,
+        study_instance_uid: &str,
+        series_instance_uid: &str,
+        inbox: &mut Inbox<'_>,
+        cancel: &CancelToken,
+    ) -> Result<(), PacsError>;
+
+    /// Stores objects.
+    ///
+    /// # Errors
+    /// If the archive refuses one; those before it are stored.
+    fn store(
+        &mut self,
+        files: &[PathBuf],
+        cancel: &CancelToken,
+        on_progress: &mut dyn FnMut(Progress),
+    ) -> Result<(), PacsError>;
+}
+
+/// The archive behind a connection; nothing is sent yet.
+///
+/// # Errors
+/// If the connection's address or certificates cannot be used.
+pub fn archive(connection: &Connection) -> Result<Box<dyn Archive>, PacsError> {
+    Ok(match connection.address()? {
+        Address::Web { url } => Box::new(dicomweb::WebArchive::new(connection, url)?),
+        Address::Dimse(peer) => Box::new(dimse::DimseArchive::new(connection, peer)?),
+    })
+}

@@ -1,0 +1,169 @@
+//! Bodies of many parts (RFC 2046) as a stream: WADO-RS answers, STOW-RS requests.
+
+use std::io::{self, Read, Write};
+
+use super::error::PacsError;
+
+/// Largest head of a part.
+const MAX_HEAD_BYTES: usize = 16 << 10;
+/// Bytes read at once.
+const CHUNK: usize = 64 << 10;
+
+/// The boundary of a `multipart/related` content type.
+pub(super) fn boundary_of(content_type: &str) -> Option<String> {
+    let mut parts = content_type.split(';').map(str::trim);
+    if !parts.next()?.eq_ignore_ascii_case("multipart/related") {
+        return None;
+    }
+    let value = parts.find_map(|part| {
+        let (name, value) = part.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("boundary").then(|| value.trim().trim_matches('"').to_owned())
+    })?;
+    // RFC 2046: 1 to 70 letters.
+    (1..=70).contains(&value.len()).then_some(value)
+}
+
+/// Reads part after part.
+pub(super) struct Parts<R> {
+    source: R,
+    place: String,
+    buffer: Vec<u8>,
+    delimiter: Vec<u8>,
+    is_first: bool,
+}
+
+impl<R: Read> Parts<R> {
+    pub fn new(source: R, boundary: &str, place: &str) -> Self {
+        // The first boundary needs no line break before it; giving it one spares a special case.
+        let delimiter = format!("\r\n--{boundary}").into_bytes();
+        Self { source, place: place.to_owned(), buffer: b"\r\n".to_vec(), delimiter, is_first: true }
+    }
+
+    /// Moves to the next part; `false` behind the last.
+    pub fn next_part(&mut self) -> Result<bool, PacsError> {
+        if self.is_first {
+            self.is_first = false;
+            self.copy_part(&mut io::sink())?;
+        }
+        while self.buffer.len() < 2 {
+            self.fill()?;
+        }
+        if self.buffer.starts_with(b"--") {
+            return Ok(false);
+        }
+        loop {
+            if let Some(end) = find(&self.buffer, b"\r\n\r\n") {
+                self.buffer.drain(..end + 4);
+                return Ok(true);
+            }
+            if self.buffer.len() > MAX_HEAD_BYTES {
+                return Err(self.broken("a part whose head does not end"));
+            }
+            self.fill()?;
+        }
+    }
+
+    /// Writes the content of the part to `out`, up to its boundary.
+    pub fn copy_part(&mut self, out: &mut dyn Write) -> Result<(), PacsError> {
+        let write =
+            |out: &mut dyn Write, bytes: &[u8]| out.write_all(bytes).map_err(PacsError::file("received object"));
+        loop {
+            if let Some(end) = find(&self.buffer, &self.delimiter) {
+                write(out, &self.buffer[..end])?;
+                self.buffer.drain(..end + self.delimiter.len());
+                return Ok(());
+            }
+            // The delimiter may begin in the last bytes.
+            let sure = self.buffer.len().saturating_sub(self.delimiter.len() - 1);
+            write(out, &self.buffer[..sure])?;
+            self.buffer.drain(..sure);
+            self.fill()?;
+        }
+    }
+
+    fn fill(&mut self) -> Result<(), PacsError> {
+        let old = self.buffer.len();
+        self.buffer.resize(old + CHUNK, 0);
+        let count = self.source.read(&mut self.buffer[old..]);
+        self.buffer.truncate(old + *count.as_ref().unwrap_or(&0));
+        match count {
+            Ok(0) => Err(PacsError::Lost { place: self.place.clone(), reason: "it closed in the middle".to_owned() }),
+            Ok(_) => Ok(()),
+            Err(error) => Err(PacsError::of_io(&self.place, &error)),
+        }
+    }
+
+    fn broken(&self, reason: &str) -> PacsError {
+        PacsError::Answer { place: self.place.clone(), reason: reason.to_owned() }
+    }
+}
+
+/// Where `pattern` begins in `bytes`.
+fn find(bytes: &[u8], pattern: &[u8]) -> Option<usize> {
+    let first = *pattern.first()?;
+    let mut from = 0;
+    while let Some(at) = bytes[from..].iter().position(|byte| *byte == first) {
+        let start = from + at;
+        if bytes[start..].starts_with(pattern) {
+            return Some(start);
+        }
+        from = start + 1;
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Gives a few bytes at a time, as networks do.
+    struct Slow<'a>(&'a [u8], usize);
+
+    impl Read for Slow<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let count = self.1.min(self.0.len()).min(buffer.len());
+            buffer[..count].copy_from_slice(&self.0[..count]);
+            self.0 = &self.0[count..];
+            Ok(count)
+        }
+    }
+
+    fn parts(body: &[u8], step: usize) -> Result<Vec<Vec<u8>>, PacsError> {
+        let mut parts = Parts::new(Slow(body, step), "b1", "archive");
+        let mut found = Vec::new();
+        while parts.next_part()? {
+            let mut part = Vec::new();
+            parts.copy_part(&mut part)?;
+            found.push(part);
+        }
+        Ok(found)
+    }
+
+    #[test]
+    fn parts_come_out_whole_however_they_are_cut() {
+        let body = b"preamble\r\n--b1\r\nContent-Type: x\r\n\r\none\r\n--b\r\n\r\n--b1\r\n\r\n\r\n--b1--\r\nend";
+        for step in 1..20 {
+            assert_eq!(parts(body, step).expect("whole"), [b"one\r\n--b\r\n".to_vec(), Vec::new()], "{step}");
+        }
+        assert_eq!(parts(b"--b1\r\nA: b\r\n\r\nx\r\n--b1--", 3).expect("whole"), [b"x".to_vec()]);
+    }
+
+    #[test]
+    fn a_body_cut_short_is_an_error() {
+        let whole = b"--b1\r\nA: b\r\n\r\nsome content\r\n--b1--";
+        for length in 0..whole.len() - 2 {
+            assert!(matches!(parts(&whole[..length], 7), Err(PacsError::Lost { .. })), "{length}");
+        }
+        let endless = [b"--b1\r\n".as_slice(), &vec![b'a'; 40_000]].concat();
+        assert!(matches!(parts(&endless, 5000), Err(PacsError::Answer { .. })));
+    }
+
+    #[test]
+    fn boundaries_are_found() {
+        let named = |text| boundary_of(text);
+        assert_eq!(named("multipart/related; type=\"application/dicom\"; boundary=\"a-b\"").as_deref(), Some("a-b"));
+        assert_eq!(named("Multipart/Related;boundary=x").as_deref(), Some("x"));
+        assert_eq!(named("application/dicom"), None);
+        assert_eq!(named("multipart/related; boundary="), None);
+    }
+}
