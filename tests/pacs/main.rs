@@ -307,7 +307,6 @@ fn cutting_proxy(port: u16, limit: usize) -> u16 {
     };
     let accept = move || {
         for client in listener.incoming().map_while(Result::ok) {
-            let pass = pass.clone();
             std::thread::Builder::new().spawn(move || pass(client)).expect("a thread");
         }
     };

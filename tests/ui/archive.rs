@@ -201,6 +201,9 @@ fn archive_pages_as_pictures() {
     let save = |window: &mut Window, name: &str| {
         picture(window).save(out.join(format!("{name}.png"))).expect("written");
     };
+    let context = window.ctx.clone();
+    window.state_mut().apply(&context, UiAction::SaveImage(out.join("image.png")));
+    wait_for(&mut window, "the picture", |viewer| !viewer.state.banners.is_empty());
     archive(&mut window, ArchiveAction::Show(ArchivePage::Studies));
     save(&mut window, "archive-empty");
     archive(&mut window, ArchiveAction::Search);

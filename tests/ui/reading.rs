@@ -244,6 +244,9 @@ fn the_image_is_saved_and_copied_as_shown_but_for_the_patient() {
     };
     assert!(colored(&saved) > colored(&shown) / 2, "the evidence is in it");
     assert_eq!(window.state().state.view.annotations, AnnotationLevel::All, "the window shows all again");
+    // The message takes room from the image.
+    window.state_mut().apply(&context, UiAction::DismissBanner(0));
+    window.run();
     window.state_mut().apply(&context, UiAction::CopyImage);
     let mut copied = None;
     for _ in 0..20 {
