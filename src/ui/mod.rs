@@ -20,6 +20,7 @@ mod evidence_panel;
 mod grade_table;
 mod help;
 mod palette;
+mod path;
 mod percentile_curve;
 mod plane_view;
 mod review_panel;

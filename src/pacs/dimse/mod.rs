@@ -4,6 +4,7 @@
 //! archive, and this program registered there.
 
 mod association;
+mod contexts;
 mod message;
 
 use std::fs::File;
@@ -19,6 +20,7 @@ use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 use dicom_ul::association::client::ClientAssociationOptions;
 
 use association::Association;
+use contexts::{GET, PLAIN, proposals, retrieval};
 use message::{C_ECHO, C_FIND, C_GET, C_STORE, CANNOT_UNDERSTAND, CommandSet, RESPONSE, SUCCESS};
 
 use super::Archive;
@@ -30,41 +32,8 @@ use crate::dicom::{ObjectIdentity, read_message};
 use crate::task::{CancelToken, Progress};
 
 const FIND: &str = uids::STUDY_ROOT_QUERY_RETRIEVE_INFORMATION_MODEL_FIND;
-const GET: &str = uids::STUDY_ROOT_QUERY_RETRIEVE_INFORMATION_MODEL_GET;
-const PLAIN: [&str; 2] = [uids::EXPLICIT_VR_LITTLE_ENDIAN, uids::IMPLICIT_VR_LITTLE_ENDIAN];
 /// Largest entry of a list.
 const MAX_ENTRY_BYTES: usize = 1 << 20;
-/// Presentation contexts that an association can have (odd numbers of one byte).
-const MAX_CONTEXTS: usize = 128;
-
-/// Images that may be fetched, in every way that this program decodes.
-const IMAGE_CLASSES: [&str; 3] =
-    [uids::MR_IMAGE_STORAGE, uids::ENHANCED_MR_IMAGE_STORAGE, uids::LEGACY_CONVERTED_ENHANCED_MR_IMAGE_STORAGE];
-const COMPRESSED: [&str; 10] = [
-    uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN,
-    uids::RLE_LOSSLESS,
-    uids::JPEG_BASELINE8_BIT,
-    uids::JPEG_EXTENDED12_BIT,
-    uids::JPEG_LOSSLESS,
-    uids::JPEG_LOSSLESS_SV1,
-    uids::JPEGLS_LOSSLESS,
-    uids::JPEGLS_NEAR_LOSSLESS,
-    uids::JPEG2000_LOSSLESS,
-    uids::JPEG2000,
-];
-/// Results that may be fetched.
-const RESULT_CLASSES: [&str; 9] = [
-    uids::COMPREHENSIVE3_DSR_STORAGE,
-    uids::COMPREHENSIVE_SR_STORAGE,
-    uids::ENHANCED_SR_STORAGE,
-    uids::SEGMENTATION_STORAGE,
-    uids::PARAMETRIC_MAP_STORAGE,
-    uids::GRAYSCALE_SOFTCOPY_PRESENTATION_STATE_STORAGE,
-    uids::SECONDARY_CAPTURE_IMAGE_STORAGE,
-    uids::MULTI_FRAME_TRUE_COLOR_SECONDARY_CAPTURE_IMAGE_STORAGE,
-    uids::CT_IMAGE_STORAGE,
-];
-
 const STUDY_KEYS: [(Tag, VR); 12] = [
     (tags::STUDY_DATE, VR::DA),
     (tags::STUDY_TIME, VR::TM),
@@ -287,45 +256,6 @@ impl Archive for DimseArchive {
         }
         Ok(())
     }
-}
-
-/// What is proposed to fetch: one context for each class and way of writing, so that nothing needs to be converted.
-fn retrieval<'a>() -> ClientAssociationOptions<'a> {
-    let mut options = ClientAssociationOptions::new().with_presentation_context(GET, PLAIN.to_vec());
-    for class in IMAGE_CLASSES {
-        for syntax in PLAIN.iter().chain(&COMPRESSED) {
-            options = options.with_presentation_context(class, vec![*syntax]);
-        }
-    }
-    for class in RESULT_CLASSES {
-        options = options.with_presentation_context(class, PLAIN.to_vec());
-    }
-    // We are to be given objects, which is the role of a storage provider.
-    IMAGE_CLASSES
-        .iter()
-        .chain(&RESULT_CLASSES)
-        .fold(options, |options, class| options.with_role_selection(*class, false, true))
-}
-
-/// What is proposed to store the first objects, and how many of them that serves.
-fn proposals<'a>(objects: &'a [(&PathBuf, ObjectIdentity)]) -> (ClientAssociationOptions<'a>, usize) {
-    let mut wanted: Vec<(&str, Vec<&str>)> = Vec::new();
-    let mut count = 0;
-    for (_, identity) in objects {
-        let syntaxes = if identity.is_native { PLAIN.to_vec() } else { vec![identity.transfer_syntax_uid] };
-        let proposal = (identity.sop_class_uid.as_str(), syntaxes);
-        if !wanted.contains(&proposal) {
-            if wanted.len() == MAX_CONTEXTS {
-                break;
-            }
-            wanted.push(proposal);
-        }
-        count += 1;
-    }
-    let options = wanted.into_iter().fold(ClientAssociationOptions::new(), |options, (class, syntaxes)| {
-        options.with_presentation_context(class, syntaxes)
-    });
-    (options, count)
 }
 
 fn store_one(

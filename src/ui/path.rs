@@ -1,0 +1,71 @@
+//! Paths that are asked for, in the dialog of the system or, where it has none, in a field.
+
+use std::path::PathBuf;
+
+use super::action::UiAction;
+
+/// What a path is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PathPurpose {
+    /// A folder to open.
+    OpenStudy,
+    /// A NIfTI or MetaImage file to open.
+    OpenFile,
+    /// A file to write the report to.
+    SaveReport,
+    /// A folder to write the figures of the selection into.
+    SaveFigures,
+    /// A file to write the image to.
+    SaveImage,
+    /// An empty folder for a copy without identity.
+    SaveCopy,
+}
+
+impl PathPurpose {
+    /// Title of the dialog.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::OpenStudy => "Open the folder of a study",
+            Self::OpenFile => "Open a volume",
+            Self::SaveReport => "Save the report",
+            Self::SaveFigures => "Folder for the figures",
+            Self::SaveImage => "Save the image",
+            Self::SaveCopy => "Choose an empty folder for the copy without identity",
+        }
+    }
+
+    /// What a path may look like.
+    #[must_use]
+    pub fn example(self) -> &'static str {
+        match self {
+            Self::OpenStudy => "/path/to/study",
+            Self::OpenFile => "/path/to/scan.nii.gz (or .mha)",
+            Self::SaveReport => "/path/to/report.pdf (or .json, .csv, .parquet)",
+            Self::SaveFigures => "/path/to/figures",
+            Self::SaveImage => "/path/to/image.png",
+            Self::SaveCopy => "/path/to/an/empty/folder",
+        }
+    }
+
+    /// What is done with the path.
+    #[must_use]
+    pub fn action(self, path: PathBuf) -> UiAction {
+        match self {
+            Self::OpenStudy | Self::OpenFile => UiAction::OpenPath(path),
+            Self::SaveReport => UiAction::SaveReport(path),
+            Self::SaveFigures => UiAction::SaveFigures(path),
+            Self::SaveImage => UiAction::SaveImage(path),
+            Self::SaveCopy => UiAction::SaveAnonymizedCopy(path),
+        }
+    }
+}
+
+/// A path that is being typed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PathEntry {
+    /// What for.
+    pub purpose: PathPurpose,
+    /// What is typed so far.
+    pub text: String,
+}
