@@ -206,13 +206,15 @@ impl FigureRequest<'_> {
             points: similarities(maps).into_iter().enumerate().map(|(at, value)| (at as f64, value)).collect(),
             stressed: None,
         });
+        let curves: Vec<Curve> = curves.collect();
+        let lowest = curves.iter().flat_map(|curve| &curve.points).map(|(_, value)| *value).fold(0.0, f64::min);
         let chart = LineChart {
             title: "Rank correlation with the map of the trained network".to_owned(),
             x_name: "Layers with the weights of an untrained network: from FC8 down to".to_owned(),
             y_name: "Spearman's ρ over the voxels".to_owned(),
             x_ticks: (0..=CASCADE.len()).map(|layers| (layers as f64, name(layers))).collect(),
-            y_range: (0.0, 1.0),
-            curves: curves.collect(),
+            y_range: (lowest, 1.0),
+            curves,
         };
         let rows: Vec<(String, Vec<(String, EvidenceFigure)>)> = METHODS
             .into_iter()
