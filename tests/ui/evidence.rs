@@ -17,29 +17,32 @@ fn select(window: &mut Window, level: DiscLevel, grading: Grading) {
     wait_for(window, "the evidence map", |viewer| viewer.state.evidence.main.request.ready().is_some());
 }
 
-/// Share of colored pixels in a rectangle around the middle of L4-L5.
-fn colored(window: &mut Window, size: Vec2) -> f64 {
-    let shown = picture(window);
+/// Share of the pixels around the middle of L4-L5 in which two pictures of the window differ.
+fn changed(window: &Window, [one, other]: [&RgbaImage; 2], size: Vec2) -> f64 {
     let center = disc(DiscLevel::L4L5).center_voxel;
     let area = egui::Rect::from_center_size(on_screen(window, DVec2::new(center[2], center[1])), size);
-    let is_colored = |pixel: &image::Rgba<u8>| pixel.0[0].abs_diff(pixel.0[2]) > 60;
-    let part = cut(&shown, area);
-    part.pixels().filter(|pixel| is_colored(pixel)).count() as f64 / f64::from(part.width() * part.height())
+    let (one, other) = (cut(one, area), cut(other, area));
+    let differs = |(a, b): &(&image::Rgba<u8>, &image::Rgba<u8>)| (0..3).any(|at| a.0[at].abs_diff(b.0[at]) > 20);
+    let count = one.pixels().zip(other.pixels()).filter(differs).count();
+    count as f64 / f64::from(one.width() * one.height())
 }
 
 #[test]
 fn evidence_is_shown_filled_or_as_its_contour() {
     let folder = scratch();
     let mut window = explained_window(folder.path());
-    // Within the hotspot, and with its border (the predicted box is colored too).
-    let (inside, around) = (vec2(6.0, 4.0), vec2(90.0, 50.0));
-    assert!(colored(&mut window, inside) > 0.9);
-    let filled = colored(&mut window, around);
+    let filled = picture(&mut window);
+    window.key_press(Key::E);
+    let bare = picture(&mut window);
+    window.key_press(Key::E);
     window.key_press(Key::G);
-    window.run();
+    let contour = picture(&mut window);
     assert_eq!(window.state().state.evidence.fill, EvidenceFill::Contour);
-    assert!(colored(&mut window, inside) < 0.1, "the image is seen inside of the contour");
-    let contour = colored(&mut window, around);
+    // Within the hotspot, and with its border.
+    let (inside, around) = (vec2(6.0, 4.0), vec2(90.0, 50.0));
+    assert!(changed(&window, [&filled, &bare], inside) > 0.9);
+    assert!(changed(&window, [&contour, &bare], inside) < 0.1, "the image is seen inside of the contour");
+    let (filled, contour) = (changed(&window, [&filled, &bare], around), changed(&window, [&contour, &bare], around));
     assert!(contour > 0.01 && contour < filled, "{contour} and {filled}");
     window.key_press(Key::G);
     window.run();
