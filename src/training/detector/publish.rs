@@ -14,7 +14,12 @@ use crate::training::optimizer::sorted;
 use crate::training::spider::ATTRIBUTION;
 
 /// Version of the weights that this code trains.
-const VERSION: &str = "0.1.0";
+const VERSION: &str = "0.2.0";
+/// What came with each version.
+const CHANGES: [(&str, &str); 2] = [
+    ("0.1.0", "First training."),
+    ("0.2.0", "All three folds measured; phantoms drawn fresh for every sample; views stretched."),
+];
 
 /// Writes `<folder>/vertebra-detector-<version>/` with the network as f16; `command` is how to train it again.
 ///
@@ -47,7 +52,7 @@ fn metadata(config: &DetectorTrainingConfig, outcome: &DetectorOutcome, command:
         measured.summaries.iter().map(|(kind, summary)| (format!("{kind}_found_within_5_mm"), summary.found)).collect();
     WeightsMetadata {
         version: VERSION.to_owned(),
-        changelog: BTreeMap::from([(VERSION.to_owned(), "First training.".to_owned())]),
+        changelog: CHANGES.map(|(version, change)| (version.to_owned(), change.to_owned())).into(),
         name: DETECTOR_WEIGHTS.to_owned(),
         task: "Vertebral bodies T8 to S1 with corners and levels on sagittal lumbar MRI".to_owned(),
         description: "U-shaped residual network that reads one sagittal slice at 1.25 mm; bodies are linked across \
