@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use candle_core::Device;
 use glam::DVec3;
+use spinenet_viewer::detection::{DetectionError, Detector};
 use spinenet_viewer::dicom::{DicomError, FolderScan, Series, Weighting, load_series, scan_folder};
 use spinenet_viewer::task::{CancelToken, data_folder};
 use spinenet_viewer::volume::PlaneOrientation;
@@ -168,6 +170,26 @@ fn the_whole_collection_scans_as_one_folder() {
     assert_eq!(scan.passed_over, 1, "README.txt is no DICOM file and is passed over");
     assert_eq!(scan.refused.len(), FILES.len() - openable - 1);
     assert!(scan.series.iter().all(|series| !series.choice.reason.is_empty()));
+}
+
+/// Heads, knees, a trunk in axial slices: no lumbar spine is claimed anywhere.
+#[test]
+fn what_is_no_spine_gets_no_levels() {
+    let Some(folder) = data("dicom-conformance") else { return };
+    let _turn = my_turn();
+    let detector = Detector::load(None, &Device::Cpu).expect("weights of the source tree");
+    let mut refused = [0, 0];
+    for (name, _) in FILES.iter().filter(|(_, expected)| matches!(expected, Expected::Opens(..))) {
+        for series in load_all(&scan(&folder.join(name))).expect("opens") {
+            match detector.detect(&series.volume, &CancelToken::default(), &mut |_| ()) {
+                Err(DetectionError::NotSagittal(_)) => refused[0] += 1,
+                Err(DetectionError::NoSpine { .. }) => refused[1] += 1,
+                Err(error) => panic!("{name}: {error}"),
+                Ok(found) => panic!("{name}: {} vertebrae", found.vertebrae.len()),
+            }
+        }
+    }
+    assert!(refused[0] > 10 && refused[1] > 0, "{refused:?} in other planes, without a spine");
 }
 
 /// Folder, slices, first and last position after sorting, spacing, sum of the first slice, sum of all, and the value

@@ -190,7 +190,7 @@ pub fn summarize_overlap(findings: &[BoxedFinding], percentile: usize) -> Option
     let estimate = |value: &dyn Fn(&FindingScores) -> Option<f64>| {
         let values: Vec<(u32, f64)> = scored.iter().filter_map(|(p, scores)| Some((*p, value(scores)?))).collect();
         let all: Vec<f64> = values.iter().map(|(_, value)| *value).collect();
-        let interval = bootstrap_by_patient(&values, CONFIDENCE, RESAMPLES, SEED, |sample| mean(sample))?;
+        let interval = bootstrap_by_patient(&values, CONFIDENCE, RESAMPLES, SEED, mean)?;
         Some(Estimate { mean: mean(&all)?, interval })
     };
     let baselines: Vec<f64> = scored.iter().filter_map(|(_, scores)| scores.baseline).collect();

@@ -23,7 +23,9 @@ fn ranks(values: &[f32]) -> Vec<f64> {
     let mut before = 0;
     for equal in order.chunk_by(|a, b| values[*a] == values[*b]) {
         let rank = before as f64 + f64::midpoint(equal.len() as f64, 1.0);
-        equal.iter().for_each(|index| ranks[*index] = rank);
+        for index in equal {
+            ranks[*index] = rank;
+        }
         before += equal.len();
     }
     ranks

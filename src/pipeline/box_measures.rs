@@ -320,13 +320,11 @@ fn patient_of<'a>(file: &'a BoxesFile, patients: &'a BTreeMap<String, String>) -
 }
 
 fn insert(boxes: &mut BoxesBySlice, found: &SliceBox) -> Result<(), BoxMeasuresError> {
-    match boxes.insert(found.slice, found.rect) {
-        None => Ok(()),
-        Some(_) => {
-            let (level, grading, slice) = (found.level, found.grading, found.slice);
-            Err(BoxMeasuresError::TwoBoxes { level, grading, slice })
-        }
+    if boxes.insert(found.slice, found.rect).is_some() {
+        let (level, grading, slice) = (found.level, found.grading, found.slice);
+        return Err(BoxMeasuresError::TwoBoxes { level, grading, slice });
     }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -82,7 +82,7 @@ impl FigureRequest<'_> {
         }
         let volume = &self.evidence.volume;
         let last: Vec<EvidenceFigure> =
-            by_method.iter().flat_map(|maps| maps.last()).map(|map| self.figure(map)).collect();
+            by_method.iter().filter_map(|maps| maps.last()).map(|map| self.figure(map)).collect();
         let thresholds: Vec<EvidenceFigure> = CURVE_PERCENTILES
             .into_iter()
             .filter(|percentile| THRESHOLDS.contains(percentile))

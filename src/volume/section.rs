@@ -1,6 +1,7 @@
 //! Planes across a stack of slices, reconstructed from its voxels.
 
 use glam::DVec3;
+use rayon::prelude::*;
 
 use super::{Volume, VolumeGeometry};
 
@@ -47,17 +48,17 @@ impl Volume {
 
         let places: Vec<Place> =
             (0..columns).map(|column| stack.place(geometry, across_mm[0] + across_mm[1] * column as f64)).collect();
-        let mut voxels = Vec::with_capacity(length * columns);
-        for row in 0..length {
+        let mut voxels = vec![0.0; length * columns];
+        voxels.par_chunks_mut(columns).enumerate().for_each(|(row, voxels)| {
             let index = along[0] + along[1] * row as f64;
-            for place in &places {
-                let (x, y) = match axis {
-                    SectionAxis::Row => (index, at),
-                    SectionAxis::Column => (at, index),
-                };
-                voxels.push(place.sample(self, x, y));
+            let (x, y) = match axis {
+                SectionAxis::Row => (index, at),
+                SectionAxis::Column => (at, index),
+            };
+            for (voxel, place) in voxels.iter_mut().zip(&places) {
+                *voxel = place.sample(self, x, y);
             }
-        }
+        });
         let [row, column] = match axis {
             SectionAxis::Row => [at, along[0]],
             SectionAxis::Column => [along[0], at],

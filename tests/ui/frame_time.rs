@@ -10,6 +10,7 @@ const FRAMES: usize = 150;
 const LIMIT: Duration = Duration::from_millis(8);
 
 #[test]
+#[ignore = "measures time, so nothing may run beside it: cargo test --test ui -- --ignored frames_of"]
 fn frames_of_a_large_series_are_quick_and_idle_asks_for_none() {
     let folder = scratch();
     let mut window = window(folder.path());

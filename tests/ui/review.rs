@@ -96,7 +96,7 @@ fn a_signature_ends_with_the_next_change_and_the_report_has_it_all() {
     let report = folder.path().join("report");
     window.state_mut().apply(&context, UiAction::SaveReport(report.clone()));
     wait_for(&mut window, "the report", |viewer| !viewer.state.banners.is_empty());
-    window.get_by_label("The report is saved.");
+    window.get_by_label("The file is saved.");
     let entries = read_reports(&report.with_extension("json")).expect("a report");
     let [ReportEntry::Report(report)] = &entries[..] else { panic!("one report") };
     let report: &Report = report;
