@@ -41,7 +41,8 @@ pub fn beside_view_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiActi
 }
 
 fn choices_ui(ui: &mut Ui, choice: BesideChoice, actions: &mut Vec<UiAction>) {
-    ui.horizontal(|ui| {
+    // In a narrow window the second choice stands below the first.
+    ui.horizontal_wrapped(|ui| {
         let mut chosen = choice;
         let label = ui.label("Beside it");
         let methods = ComboBox::from_id_salt("beside method").width(170.0).selected_text(method_name(choice.method));

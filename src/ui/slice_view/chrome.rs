@@ -133,16 +133,17 @@ pub fn legend(painter: &Painter, scene: &Scene, shown: &MapState) {
     painter.line_segment([pos2(bar.left() - 3.0, y), pos2(bar.right() + 3.0, y)], Stroke::new(1.5, theme::ON_IMAGE));
     text_on_image(painter, side(bar.top() + 5.0), Align2::RIGHT_CENTER, "strong", 11.0, theme::ON_IMAGE);
     text_on_image(painter, side(bar.bottom() - 5.0), Align2::RIGHT_CENTER, "weak", 11.0, theme::ON_IMAGE);
+    let lines = scene.series.patient_lines.len().max(scene.series.study_lines.len()) as f32;
+    let is_narrow = scene.state.view.annotations == AnnotationLevel::All && area.width() < NARROW;
     let text = format!(
-        "Evidence for {} {} {} · {}",
+        "Evidence for {} {} {}{}{}",
         map.level,
         map.grading.name(),
         map.grading.class_name(map.class),
+        if is_narrow { "\n" } else { " · " },
         method_name(map.method).to_lowercase()
     );
     // In a narrow view the caption stands below the texts in the upper corners.
-    let lines = scene.series.patient_lines.len().max(scene.series.study_lines.len()) as f32;
-    let is_narrow = scene.state.view.annotations == AnnotationLevel::All && area.width() < NARROW;
     let below = if is_narrow { lines * LINE_HEIGHT + 6.0 } else { 22.0 };
     let at = scene.transform.viewport.center_top() + vec2(0.0, MARGIN + below);
     text_on_image(painter, at, Align2::CENTER_TOP, &text, 12.5, theme::TEXT_STRONG);
