@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use super::weights::{WeightsError, WeightsFolder, WeightsInfo, find_weights};
 use super::{DiscPrediction, GradingConfig, GradingNetwork, Views};
-use crate::spine::{Disc, DiscFrame, DiscFrameError, Grading, PerGrading};
+use crate::spine::{Disc, DiscFrame, DiscFrameError, Grading};
 use crate::task::{CancelToken, Cancelled};
 use crate::volume::Volume;
 
@@ -99,17 +99,7 @@ impl Grader {
         cancel: &CancelToken,
     ) -> Result<DiscPrediction, GraderError> {
         let frame = DiscFrame::of_disc(volume, disc)?;
-        let mut sum = PerGrading::from_fn(|grading| vec![0.0_f64; grading.classes()]);
-        let mut count = 0;
-        views.classify(&self.network, &frame, volume, cancel, &mut |view| {
-            count += 1;
-            for (grading, probabilities) in view.iter() {
-                for (sum, probability) in sum[grading].iter_mut().zip(probabilities) {
-                    *sum += f64::from(*probability);
-                }
-            }
-        })?;
-        let mean = |_, sums: &Vec<f64>| sums.iter().map(|sum| (sum / f64::from(count)) as f32).collect();
-        Ok(DiscPrediction { level: disc.level, probabilities: sum.map(mean) })
+        let probabilities = views.mean_probabilities(&self.network, &frame, volume, cancel)?;
+        Ok(DiscPrediction { level: disc.level, probabilities })
     }
 }

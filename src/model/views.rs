@@ -67,8 +67,32 @@ impl Views {
         }
     }
 
+    /// Class probabilities of the disc in `frame`, the mean over the views.
+    ///
+    /// # Errors
+    /// If the device fails, or `cancel` was asked between shifts.
+    pub fn mean_probabilities(
+        self,
+        network: &GradingNetwork,
+        frame: &DiscFrame,
+        volume: &Volume,
+        cancel: &CancelToken,
+    ) -> std::result::Result<PerGrading<Vec<f32>>, GraderError> {
+        let mut sum = PerGrading::from_fn(|grading| vec![0.0_f64; grading.classes()]);
+        let mut count = 0;
+        self.classify(network, frame, volume, cancel, &mut |view| {
+            count += 1;
+            for (grading, probabilities) in view.iter() {
+                for (sum, probability) in sum[grading].iter_mut().zip(probabilities) {
+                    *sum += f64::from(*probability);
+                }
+            }
+        })?;
+        Ok(sum.map(|_, sums| sums.iter().map(|sum| (sum / f64::from(count)) as f32).collect()))
+    }
+
     /// Class probabilities of each view of the disc in `frame`.
-    pub(super) fn classify(
+    fn classify(
         self,
         network: &GradingNetwork,
         frame: &DiscFrame,

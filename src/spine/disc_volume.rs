@@ -218,6 +218,15 @@ impl DiscFrame {
         self.slice_scales.get(slice).filter(|scale| **scale > 0.0).map(|_| slice)
     }
 
+    /// The scan slice to read for a patch slice. A scan of a single slice shows it on all of them: the network learns single
+    /// slices so, and must not take missing neighbors for a finding.
+    fn shown_slice(&self, patch_slice: isize) -> Option<usize> {
+        match *self.slice_scales {
+            [scale] => (scale > 0.0).then_some(0),
+            _ => self.scan_slice_beside(patch_slice),
+        }
+    }
+
     /// Edge of a patch pixel in mm.
     #[must_use]
     pub fn mm_per_patch_pixel(&self) -> f64 {
@@ -265,7 +274,7 @@ impl DiscFrame {
 
     /// Reads a slice with `margin` pixels more on every side.
     fn sample_plane(&self, volume: &Volume, patch_slice: isize, margin: usize, pixels: &mut [f32]) -> bool {
-        let Some(slice) = self.scan_slice_beside(patch_slice).filter(|slice| *slice < volume.slices()) else {
+        let Some(slice) = self.shown_slice(patch_slice).filter(|slice| *slice < volume.slices()) else {
             return false;
         };
         let scale = self.slice_scales[slice];
@@ -413,6 +422,25 @@ mod tests {
         let corners = disc.upper.corners_at(2.0).expect("outlines");
         assert!(frame.patch_from_image(corners.ia)[1] < frame.patch_from_image(corners.ip)[1]);
         assert!(frame.patch_from_image(corners.sa)[0] < frame.patch_from_image(corners.ia)[0]);
+    }
+
+    #[test]
+    fn a_scan_of_one_slice_shows_it_on_every_slice_of_the_disc_volume() {
+        let volume = scan(1, 4.0, |_, row, column| 60.0 + (row as f32 * 0.3).sin() * 20.0 + column as f32);
+        let mut disc = disc(0.2, false);
+        for body in [&mut disc.upper, &mut disc.lower] {
+            body.outlines.truncate(1);
+        }
+        let frame = DiscFrame::of_disc(&volume, &disc).expect("good outlines");
+        let patch = frame.sample(&volume);
+        let slices: Vec<&[f32]> = patch.voxels.chunks_exact(PATCH_ROWS * PATCH_COLUMNS).collect();
+        assert!(slices[0].iter().any(|voxel| *voxel > 0.3) && slices.iter().all(|slice| *slice == slices[0]));
+        let wide = frame.sample_wide(&volume);
+        let mut planes = wide.chunks_exact(WIDE_ROWS * WIDE_COLUMNS);
+        let first = planes.next().expect("slices");
+        assert!(planes.all(|plane| plane == first));
+        // Only the middle one is the scan's, so what is found there is shown once.
+        assert_eq!((frame.scan_slice(3), frame.scan_slice(4), frame.scan_slice(5)), (None, Some(0), None));
     }
 
     #[test]

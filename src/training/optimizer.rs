@@ -163,7 +163,81 @@ impl AdamW {
     }
 }
 
-/// Moves a running mean towards the gradient or its square, in place.
+/// A running mean of the variables over the last steps, which generalizes better than the last of them (Polyak & Juditsky
+/// 1992; as an exponential mean in Tarvainen & Valpola 2017).
+pub struct WeightAverage {
+    decay: f64,
+    updates: usize,
+    /// Variable and its mean, in the order of their names.
+    means: Vec<(String, Var, Var)>,
+}
+
+impl WeightAverage {
+    /// The mean over about `1 / (1 - decay)` steps; 0 keeps the last step alone.
+    ///
+    /// # Errors
+    /// If a tensor cannot be copied.
+    pub fn new(variables: &VarMap, decay: f64) -> Result<Self> {
+        let means = sorted(variables)
+            .into_iter()
+            .map(|(name, variable)| Ok((name, variable.clone(), Var::from_tensor(&variable.as_tensor().copy()?)?)))
+            .collect::<Result<_>>()?;
+        Ok(Self { decay, updates: 0, means })
+    }
+
+    /// Takes the variables as they are after a step into the mean. The first steps, far from any good weights, are
+    /// forgotten sooner.
+    ///
+    /// # Errors
+    /// If a tensor operation fails.
+    pub fn update(&mut self) -> Result<()> {
+        let early = (1.0 + self.updates as f64) / (10.0 + self.updates as f64);
+        let decay = self.decay.min(early) as f32;
+        self.updates += 1;
+        for (_, variable, mean) in &self.means {
+            if variable.device().is_cpu() && variable.dtype() == DType::F32 {
+                mean.inplace_op2(variable, &Blend { decay, shrink: 1.0, squared: false })?;
+            } else {
+                let decay = f64::from(decay);
+                mean.set(&((mean.as_tensor() * decay)? + (variable.as_tensor() * (1.0 - decay))?)?)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sets the variables to their means.
+    ///
+    /// # Errors
+    /// If a tensor operation fails.
+    pub fn apply(&self) -> Result<()> {
+        self.means.iter().try_for_each(|(_, variable, mean)| variable.set(mean.as_tensor()))
+    }
+
+    /// The means by name (`mean.` before the variable's), to be saved.
+    ///
+    /// # Errors
+    /// If a tensor cannot be copied.
+    pub fn state(&self) -> Result<HashMap<String, Tensor>> {
+        self.means.iter().map(|(name, _, mean)| Ok((format!("mean.{name}"), mean.as_tensor().copy()?))).collect()
+    }
+
+    /// Goes back to a saved state after `updates` steps.
+    ///
+    /// # Errors
+    /// If a tensor is missing or has another shape.
+    pub fn restore(&mut self, state: &HashMap<String, Tensor>, updates: usize) -> Result<()> {
+        for (name, _, mean) in &self.means {
+            match state.get(&format!("mean.{name}")) {
+                Some(tensor) => mean.set(tensor)?,
+                None => bail!("the checkpoint has no tensor mean.{name}"),
+            }
+        }
+        self.updates = updates;
+        Ok(())
+    }
+}
+
+/// Moves a running mean towards a value or its square, in place.
 struct Blend {
     decay: f32,
     shrink: f32,
@@ -327,6 +401,34 @@ mod tests {
             let values = |v: &Var| v.flatten_all().and_then(|v| v.to_vec1::<f32>()).expect("values");
             assert_eq!(values(a), values(&b));
         }
+    }
+
+    #[test]
+    fn the_average_follows_the_steps_and_goes_on_where_it_was() {
+        let (straight, broken) = (variables(), variables());
+        let values = |v: &VarMap| sorted(v)[0].1.to_vec1::<f32>().expect("values");
+        let set = |v: &VarMap, value: f32| {
+            sorted(v)[0].1.set(&Tensor::full(value, 3, &Device::Cpu).expect("bias")).expect("same shape");
+        };
+        let run = |v: &VarMap, average: &mut WeightAverage, steps: std::ops::Range<u8>| {
+            for step in steps {
+                set(v, f32::from(step));
+                average.update().expect("mean");
+            }
+        };
+        let mut average = WeightAverage::new(&straight, 0.5).expect("copies");
+        run(&straight, &mut average, 0..30);
+        let state = average.state().expect("copies");
+        run(&straight, &mut average, 30..60);
+        average.apply().expect("same shapes");
+        // The mean of a line lags decay / (1 - decay) steps behind.
+        assert!((values(&straight)[0] - 58.0).abs() < 1e-3, "{:?}", values(&straight));
+        let mut resumed = WeightAverage::new(&broken, 0.5).expect("copies");
+        resumed.restore(&state, 30).expect("complete state");
+        run(&broken, &mut resumed, 30..60);
+        resumed.apply().expect("same shapes");
+        assert_eq!(values(&straight), values(&broken));
+        assert!(resumed.restore(&HashMap::new(), 0).is_err());
     }
 
     #[test]

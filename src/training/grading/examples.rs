@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::Place;
 use crate::spine::{
-    Disc, DiscFrame, DiscFrameError, DiscLevel, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, PATCH_VOXELS,
-    PatchAugmentation, WIDE_SLICES, WIDE_VOXELS,
+    Disc, DiscFrame, DiscFrameError, DiscLevel, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES,
+    PatchAugmentation,
 };
 use crate::training::labels::DiscLabels;
 use crate::training::spider::{LabelledDisc, ScanCase};
@@ -18,7 +18,6 @@ use crate::volume::Volume;
 /// Pixels of one patch slice.
 const SLICE_PIXELS: usize = PATCH_ROWS * PATCH_COLUMNS;
 const MIDDLE: usize = PATCH_SLICES / 2;
-const WIDE_MIDDLE: usize = WIDE_SLICES / 2;
 
 /// What kind of scan a disc was seen on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -106,19 +105,10 @@ impl GradingExample {
     }
 
     /// The wide volume of the disc (see [`DiscFrame::sample_wide`]) that shows it changed as `change` says at `place`;
-    /// its slice window stays that of the disc. Slices and `repeated` as in [`Self::disc_volume`].
+    /// its slice window stays that of the disc.
     #[must_use]
-    pub fn wide_volume(&self, change: &PatchAugmentation, place: Place, repeated: usize) -> Vec<f32> {
-        let frame = self.wide_frame(change, place);
-        if self.kind != ScanKind::MidSagittal {
-            return frame.sample_wide(&self.volume);
-        }
-        let (pixels, _) = frame.sample_wide_slice(&self.volume, MIDDLE as isize);
-        let mut voxels = vec![0.0; WIDE_VOXELS];
-        for slice in WIDE_MIDDLE.saturating_sub(repeated)..=(WIDE_MIDDLE + repeated).min(WIDE_SLICES - 1) {
-            voxels[slice * pixels.len()..(slice + 1) * pixels.len()].copy_from_slice(&pixels);
-        }
-        voxels
+    pub fn wide_volume(&self, change: &PatchAugmentation, place: Place) -> Vec<f32> {
+        self.wide_frame(change, place).sample_wide(&self.volume)
     }
 
     /// One slice of the wide volume, as [`Self::flat_patch`] is one of the disc volume.
@@ -135,21 +125,10 @@ impl GradingExample {
         self.frame.augmented(&PatchAugmentation { slice_shift: 0, ..*change }).augmented(&back)
     }
 
-    /// The disc volume `[9, 112, 224]`. A stack shows the slices it has. A single slice is repeated on `repeated` slices
-    /// to either side: the network must not learn that a missing neighbour means anything, and evidence from a repeated
-    /// slice is that of the slice.
+    /// The disc volume `[9, 112, 224]`, changed as `change` says.
     #[must_use]
-    pub fn disc_volume(&self, change: &PatchAugmentation, repeated: usize) -> Vec<f32> {
-        if self.kind != ScanKind::MidSagittal {
-            return self.frame.augmented(change).sample(&self.volume).voxels;
-        }
-        let pixels = self.flat_patch(&PatchAugmentation { slice_shift: 0, ..*change });
-        let mut voxels = vec![0.0; PATCH_VOXELS];
-        let shown = MIDDLE.saturating_sub(repeated)..=(MIDDLE + repeated).min(PATCH_SLICES - 1);
-        for slice in shown {
-            voxels[slice * SLICE_PIXELS..(slice + 1) * SLICE_PIXELS].copy_from_slice(&pixels);
-        }
-        voxels
+    pub fn disc_volume(&self, change: &PatchAugmentation) -> Vec<f32> {
+        self.frame.augmented(change).sample(&self.volume).voxels
     }
 }
 
@@ -232,17 +211,17 @@ mod tests {
     }
 
     #[test]
-    fn a_single_slice_is_repeated_and_a_stack_shows_what_it_has() {
+    fn a_single_slice_is_shown_everywhere_and_a_stack_shows_what_it_has() {
         let examples = GradingExample::of_cases(vec![scan_case(1, 1), scan_case(2, 5)]).expect("frames");
         let (single, stack) = (&examples[0], examples.last().expect("discs"));
         assert_eq!((single.kind, stack.kind), (ScanKind::MidSagittal, ScanKind::Stack));
-        let volume = single.disc_volume(&PatchAugmentation::NONE, 1);
-        assert_eq!(slices(&volume), [false, false, false, true, true, true, false, false, false]);
+        let mut volume = single.disc_volume(&PatchAugmentation::NONE);
+        assert_eq!(slices(&volume), [true; 9]);
         assert_eq!(volume[3 * SLICE_PIXELS..4 * SLICE_PIXELS], single.flat_patch(&PatchAugmentation::NONE));
-        let mut volume = stack.disc_volume(&PatchAugmentation::NONE, 0);
-        assert_eq!(slices(&volume), [false, false, true, true, true, true, true, false, false]);
         blank_outer_slices(&mut volume, PATCH_SLICES, 1);
         assert_eq!(slices(&volume), [false, false, false, true, true, true, false, false, false]);
+        let volume = stack.disc_volume(&PatchAugmentation::NONE);
+        assert_eq!(slices(&volume), [false, false, true, true, true, true, true, false, false]);
         let shifted = PatchAugmentation { slice_shift: 1, ..PatchAugmentation::NONE };
         assert_eq!(single.flat_patch(&shifted), single.flat_patch(&PatchAugmentation::NONE), "it has no other slice");
         assert_ne!(stack.flat_patch(&shifted), stack.flat_patch(&PatchAugmentation::NONE));

@@ -26,7 +26,7 @@ use crate::spine::{
     WIDE_SLICE_MARGIN, WIDE_SLICES,
 };
 use crate::task::{CancelToken, Progress};
-use crate::training::optimizer::{AdamW, initialize, sorted};
+use crate::training::optimizer::{AdamW, WeightAverage, initialize, sorted};
 
 /// Discs of patients and of phantoms that the mean voxel is computed from.
 const MEAN_SAMPLE: usize = 200;
@@ -161,9 +161,11 @@ impl Run<'_> {
     ) -> Result<(), GradingTrainingError> {
         let stage = self.stage(name);
         let mut optimizer = AdamW::new(variables, self.config.weight_decay, self.config.largest_gradient)?;
+        let mut average = WeightAverage::new(variables, self.config.averaging)?;
         let mut first_epoch = 0;
         if let Some((checkpoint, tensors)) = resumed {
             optimizer.restore(&tensors, checkpoint.steps)?;
+            average.restore(&tensors, checkpoint.steps)?;
             first_epoch = checkpoint.epochs_done;
         }
         let weights = [
@@ -194,12 +196,13 @@ impl Run<'_> {
                     }
                 }
                 optimizer.step(&total.backward()?, rate)?;
+                average.update()?;
             }
             self.log(name, epoch, &sums, optimizer.steps(), start.elapsed().as_secs_f64())?;
-            self.write_checkpoint(name, epoch + 1, &optimizer)?;
+            self.write_checkpoint(name, epoch + 1, &optimizer, &average)?;
             on_progress(Progress { step: "Training", done: epoch + 1, total: stage.epochs });
         }
-        Ok(())
+        Ok(average.apply()?)
     }
 
     /// Chance of an epoch: the same whether the run was interrupted before it or not.
@@ -283,11 +286,8 @@ impl Run<'_> {
                         // All slices of a wide volume are shown where all of a disc volume would be.
                         let shown = augmentation.draw_shown(&mut random);
                         let shown = if shown == PATCH_SLICES / 2 { slices / 2 } else { shown };
-                        let mut voxels = if is_wide {
-                            example.wide_volume(&change, place, shown)
-                        } else {
-                            example.disc_volume(&change, shown)
-                        };
+                        let mut voxels =
+                            if is_wide { example.wide_volume(&change, place) } else { example.disc_volume(&change) };
                         blank_outer_slices(&mut voxels, slices, shown);
                         voxels
                     }
@@ -350,10 +350,13 @@ impl Run<'_> {
         stage: StageName,
         epochs_done: usize,
         optimizer: &AdamW,
+        average: &WeightAverage,
     ) -> Result<(), GradingTrainingError> {
         let tensors =
             format!("checkpoint-{}-{epochs_done}.safetensors", if stage == StageName::Flat { "flat" } else { "deep" });
-        candle_core::safetensors::save(&optimizer.state()?, self.folder.join(&tensors))?;
+        let mut state = optimizer.state()?;
+        state.extend(average.state()?);
+        candle_core::safetensors::save(&state, self.folder.join(&tensors))?;
         let old = fs::read(self.checkpoint_path()).ok().and_then(|old| serde_json::from_slice::<Checkpoint>(&old).ok());
         let config = self.config.clone();
         let checkpoint = Checkpoint { stage, epochs_done, steps: optimizer.steps(), tensors, config };

@@ -1,5 +1,6 @@
 //! Training of the grading network: cross-validation by patient, then the network of all patients.
 
+mod calibrate;
 mod examples;
 mod fit;
 mod flat;
@@ -16,10 +17,11 @@ use thiserror::Error;
 
 use super::optimizer::CosineSchedule;
 use super::spider::SpiderError;
-use crate::model::{GradingConfig, WeightsError};
+use crate::model::{GraderError, GradingConfig, WeightsError};
 use crate::spine::DiscFrameError;
 use crate::task::Cancelled;
 
+pub use calibrate::{Calibration, GradingCalibration};
 pub use examples::{Augmentation, GradingExample, ScanKind};
 pub use measure::{HeldOutPrediction, MeasuredGrading, MeasuredRow, measure};
 pub use publish::publish;
@@ -44,6 +46,8 @@ pub struct GradingTrainingConfig {
     pub context_share: f64,
     /// Gradients are scaled down to this norm.
     pub largest_gradient: f64,
+    /// What a stage ends with is the mean of its weights over about `1 / (1 - averaging)` steps.
+    pub averaging: f64,
     /// Widths of the network.
     pub network: GradingConfig,
     /// Random changes of the discs.
@@ -117,6 +121,9 @@ pub enum GradingTrainingError {
         /// Folds asked for.
         folds: usize,
     },
+    /// Held-out discs could not be graded.
+    #[error(transparent)]
+    Grader(GraderError),
     /// The checkpoint to go on from was made with another configuration.
     #[error("cannot resume: the checkpoint was made with another configuration: {}", path.display())]
     OtherConfig {
@@ -131,6 +138,15 @@ pub enum GradingTrainingError {
         /// The file.
         path: PathBuf,
     },
+}
+
+impl From<GraderError> for GradingTrainingError {
+    fn from(error: GraderError) -> Self {
+        match error {
+            GraderError::Cancelled(cancelled) => Self::Cancelled(cancelled),
+            other => Self::Grader(other),
+        }
+    }
 }
 
 #[cfg(test)]

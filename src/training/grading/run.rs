@@ -5,34 +5,30 @@ use std::path::Path;
 
 use candle_core::{Device, Tensor};
 use candle_nn::VarMap;
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::calibrate::Calibration;
 use super::examples::{GradingExample, ScanKind};
 use super::fit::{Fitted, Run};
 use super::measure::{HeldOutPrediction, MeasuredRow, measure};
 use super::{GradingTrainingConfig, GradingTrainingError};
-use crate::model::GradingNetwork;
-use crate::model::probabilities;
-use crate::spine::{Grading, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, PatchAugmentation, PerGrading};
+use crate::model::{GradingNetwork, Views, probabilities};
+use crate::spine::{Grading, PATCH_COLUMNS, PATCH_ROWS, PatchAugmentation, PerGrading};
 use crate::task::{CancelToken, Progress};
 use crate::training::labels::DiscLabels;
 use crate::training::spider::ScanCase;
 use crate::training::split::folds_by_patient;
-
-/// Discs graded at once.
-const PREDICTION_BATCH: usize = 8;
-/// A single slice is shown on all nine when measured.
-const REPEATED: usize = PATCH_SLICES / 2;
 
 /// What cross-validation measured, as written to `cross-validation.json` and into the metadata of the weights.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CrossValidation {
     /// Folds; patients of one fold are never in its training.
     pub folds: usize,
-    /// The 3-D network.
+    /// The network as it grades in use: calibrated on the other folds, 54 views.
     pub table: Vec<MeasuredRow>,
-    /// The flat network after the first stage, for comparison.
+    /// Before calibration, one view.
+    pub plain_table: Vec<MeasuredRow>,
+    /// The flat network after the first stage, one view.
     pub flat_table: Vec<MeasuredRow>,
 }
 
@@ -42,6 +38,8 @@ pub struct TrainingOutcome {
     pub cross_validation: Option<CrossValidation>,
     /// The network of all patients with its tensors, if asked for.
     pub network: Option<(GradingNetwork, VarMap)>,
+    /// Calibration of that network, fitted on all held-out discs and part of its tensors.
+    pub calibration: Option<Calibration>,
     /// Gradings that no label of a patient taught: known from phantoms only.
     pub phantom_only_gradings: Vec<Grading>,
     /// Gradings that nothing taught.
@@ -52,11 +50,12 @@ pub struct TrainingOutcome {
     pub discs: usize,
 }
 
-/// Held-out answers of one fold.
-#[derive(Serialize, Deserialize)]
-struct FoldPredictions {
-    config: GradingTrainingConfig,
-    deep: Vec<HeldOutPrediction>,
+/// A fold's network and its answers for the discs held out of its training.
+struct Fold {
+    fitted: Fitted,
+    /// One view, not calibrated.
+    plain: Vec<HeldOutPrediction>,
+    /// The flat network, one view.
     flat: Vec<HeldOutPrediction>,
 }
 
@@ -83,26 +82,46 @@ pub fn train(
     }
     // A fold is the same whether the final network is trained after it or not.
     let fold_config = GradingTrainingConfig { final_network: true, ..config.clone() };
-    let mut predictions = FoldPredictions { config: config.clone(), deep: Vec::new(), flat: Vec::new() };
+    let split = |held_out| Split { config: &fold_config, examples: &examples, held_out };
+    let mut done = Vec::new();
     for (fold, held_out) in folds.iter().enumerate().take(config.folds) {
-        let split = Split { config: &fold_config, examples: &examples, held_out };
-        let done = split.run_fold(fold, &out.join(format!("fold-{fold}")), resume, cancel, on_progress)?;
-        predictions.deep.extend(done.deep);
-        predictions.flat.extend(done.flat);
+        let folder = out.join(format!("fold-{fold}"));
+        done.push(split(held_out).run_fold(fold, &folder, resume, cancel, on_progress)?);
     }
-    let cross_validation = (config.folds > 0).then(|| {
-        let [table, flat_table] = [&predictions.deep, &predictions.flat].map(|answers| both_kinds(answers));
-        CrossValidation { folds: config.folds, table, flat_table }
-    });
-    if let Some(measured) = &cross_validation {
-        write_json(&out.join("cross-validation.json"), measured)?;
+    let mut cross_validation = None;
+    let mut calibration = None;
+    if !done.is_empty() {
+        let mut calibrated = Vec::new();
+        for (fold, held_out) in folds.iter().enumerate() {
+            on_progress(Progress { step: "Measuring", done: fold, total: folds.len() });
+            // Measured as it will be used, and calibrated as it will be: on discs that are not those measured.
+            let others = done.iter().enumerate().filter(|(other, _)| *other != fold || folds.len() == 1);
+            let others: Vec<_> = others.flat_map(|(_, done)| done.plain.iter().cloned()).collect();
+            let Fitted { network, variables } = &done[fold].fitted;
+            Calibration::fit(&others)?.fold_into(variables)?;
+            calibrated.extend(split(held_out).predict(fold, &mut |example| {
+                Ok(Views::FiftyFour.mean_probabilities(network, &example.frame, &example.volume, cancel)?)
+            })?);
+        }
+        write_json(&out.join("held-out.json"), &calibrated)?;
+        let plain: Vec<_> = done.iter().flat_map(|fold| fold.plain.iter().cloned()).collect();
+        let flat: Vec<_> = done.iter().flat_map(|fold| fold.flat.iter().cloned()).collect();
+        let [table, plain_table, flat_table] = [&calibrated, &plain, &flat].map(|answers| both_kinds(answers));
+        let measured = CrossValidation { folds: config.folds, table, plain_table, flat_table };
+        write_json(&out.join("cross-validation.json"), &measured)?;
+        cross_validation = Some(measured);
+        calibration = Some(Calibration::fit(&plain)?);
     }
+    drop(done);
     let network = if config.final_network {
-        // The network of all patients is the same whatever is cross-validated beside it.
+        // The network of all patients is the same whatever is cross-validated beside it, but for its calibration.
         let config = &GradingTrainingConfig { folds: 0, ..config.clone() };
         let split = Split { config, examples: &examples, held_out: &[] };
         let Fitted { network, variables } =
             split.run(config.seed, &out.join("final"), resume, cancel).fit(&mut |_| Ok(()), on_progress)?;
+        if let Some(calibration) = &calibration {
+            calibration.fold_into(&variables)?;
+        }
         Some((network, variables))
     } else {
         None
@@ -114,7 +133,15 @@ pub fn train(
     let uses_phantoms = config.flat.phantom + config.deep.phantom > 0;
     let (phantom_only_gradings, untrained_gradings) = untaught.into_iter().partition(|_| uses_phantoms);
     let discs = examples.len();
-    Ok(TrainingOutcome { cross_validation, network, phantom_only_gradings, untrained_gradings, patients, discs })
+    Ok(TrainingOutcome {
+        cross_validation,
+        network,
+        calibration,
+        phantom_only_gradings,
+        untrained_gradings,
+        patients,
+        discs,
+    })
 }
 
 /// Trains both stages on the phantoms of `config` alone and measures on every disc of `cases`: what phantoms teach about
@@ -134,7 +161,12 @@ pub fn train_on_phantoms(
     let everybody: Vec<u32> = examples.iter().map(|example| example.patient).collect();
     let split = Split { config, examples: &examples, held_out: &everybody };
     let done = split.run_fold(0, &out.join("phantoms"), resume, cancel, on_progress)?;
-    let measured = CrossValidation { folds: 1, table: both_kinds(&done.deep), flat_table: both_kinds(&done.flat) };
+    let network = &done.fitted.network;
+    let table = split.predict(0, &mut |example| {
+        Ok(Views::FiftyFour.mean_probabilities(network, &example.frame, &example.volume, cancel)?)
+    })?;
+    let [table, plain_table, flat_table] = [&table, &done.plain, &done.flat].map(|answers| both_kinds(answers));
+    let measured = CrossValidation { folds: 1, table, plain_table, flat_table };
     write_json(&out.join("measures.json"), &measured)?;
     Ok(measured)
 }
@@ -169,65 +201,46 @@ impl<'a> Split<'a> {
         resume: bool,
         cancel: &CancelToken,
         on_progress: &mut dyn FnMut(Progress),
-    ) -> Result<FoldPredictions, GradingTrainingError> {
-        let path = folder.join("predictions.json");
-        if resume && path.exists() {
-            let done: FoldPredictions = read_json(&path)?;
-            return if done.config == *self.config {
-                Ok(done)
-            } else {
-                Err(GradingTrainingError::OtherConfig { path })
-            };
-        }
-        let test: Vec<&GradingExample> =
-            self.examples.iter().filter(|example| self.held_out.contains(&example.patient)).collect();
+    ) -> Result<Fold, GradingTrainingError> {
         let seed = self.config.seed + 1 + fold as u64;
-        let run = Split { ..*self }.run(seed, folder, resume, cancel);
         let flat_path = folder.join("flat-predictions.json");
-        let fitted = run.fit(
+        let fitted = Split { ..*self }.run(seed, folder, resume, cancel).fit(
             &mut |flat| {
-                let predicted = predict(&test, fold, &|examples| {
-                    let patches: Vec<Vec<f32>> =
-                        examples.par_iter().map(|example| example.flat_patch(&PatchAugmentation::NONE)).collect();
-                    let shape = (examples.len(), 1, PATCH_ROWS, PATCH_COLUMNS);
-                    flat.forward(&Tensor::from_vec(patches.concat(), shape, &Device::Cpu)?, None)
+                let predicted = self.predict(fold, &mut |example| {
+                    let patch = example.flat_patch(&PatchAugmentation::NONE);
+                    let patch = Tensor::from_vec(patch, (1, 1, PATCH_ROWS, PATCH_COLUMNS), &Device::Cpu)?;
+                    Ok(probabilities(&flat.forward(&patch, None)?)?.remove(0))
                 })?;
                 write_json(&flat_path, &predicted)
             },
             on_progress,
         )?;
-        let deep = predict(&test, fold, &|examples| fitted.network.forward(&volumes(examples)?))?;
-        let done = FoldPredictions { config: self.config.clone(), deep, flat: read_json(&flat_path)? };
-        write_json(&path, &done)?;
-        Ok(done)
+        let plain = self.predict(fold, &mut |example| {
+            Ok(Views::One.mean_probabilities(&fitted.network, &example.frame, &example.volume, cancel)?)
+        })?;
+        Ok(Fold { fitted, plain, flat: read_json(&flat_path)? })
+    }
+
+    /// Answers for the discs held out.
+    fn predict(&self, fold: usize, answer: Answer) -> Result<Vec<HeldOutPrediction>, GradingTrainingError> {
+        let held_out = self.examples.iter().filter(|example| self.held_out.contains(&example.patient));
+        held_out
+            .map(|example| {
+                Ok(HeldOutPrediction {
+                    fold,
+                    patient: example.patient,
+                    kind: example.kind,
+                    level: example.level,
+                    labels: example.labels.clone(),
+                    probabilities: answer(example)?,
+                })
+            })
+            .collect()
     }
 }
 
-fn volumes(examples: &[&GradingExample]) -> candle_core::Result<Tensor> {
-    let patches: Vec<Vec<f32>> =
-        examples.par_iter().map(|example| example.disc_volume(&PatchAugmentation::NONE, REPEATED)).collect();
-    Tensor::from_vec(patches.concat(), (examples.len(), PATCH_SLICES, PATCH_ROWS, PATCH_COLUMNS), &Device::Cpu)
-}
-
-fn predict(
-    examples: &[&GradingExample],
-    fold: usize,
-    forward: &dyn Fn(&[&GradingExample]) -> candle_core::Result<PerGrading<Tensor>>,
-) -> Result<Vec<HeldOutPrediction>, GradingTrainingError> {
-    let mut predictions = Vec::with_capacity(examples.len());
-    for batch in examples.chunks(PREDICTION_BATCH) {
-        let batch_probabilities = probabilities(&forward(batch)?)?;
-        predictions.extend(batch.iter().zip(batch_probabilities).map(|(example, probabilities)| HeldOutPrediction {
-            fold,
-            patient: example.patient,
-            kind: example.kind,
-            level: example.level,
-            labels: example.labels.clone(),
-            probabilities,
-        }));
-    }
-    Ok(predictions)
-}
+/// What a network says of a disc.
+type Answer<'a> = &'a mut dyn FnMut(&GradingExample) -> Result<PerGrading<Vec<f32>>, GradingTrainingError>;
 
 fn write_json(path: &Path, value: &impl Serialize) -> Result<(), GradingTrainingError> {
     let failed = |source| GradingTrainingError::File { source, path: path.to_owned() };
