@@ -163,7 +163,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
 /// What was computed for the discs, from the thorax down.
 pub(super) fn predictions(state: &ViewerState) -> Vec<DiscPrediction> {
     let graded = state.grades.iter().filter_map(|(level, grades)| Some((*level, grades.ready()?)));
-    graded.map(|(level, grades)| DiscPrediction { level, probabilities: grades.as_ref().clone() }).collect()
+    graded.map(|(level, grades)| DiscPrediction { level, probabilities: grades.as_ref().clone(), is_familiar: true }).collect()
 }
 
 /// The disc and grading so many steps away that has a grade; at the edge of the table it stays.

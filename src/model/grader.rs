@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use super::weights::{WeightsError, WeightsFolder, WeightsInfo, find_weights};
 use super::{DiscPrediction, GradingConfig, GradingNetwork, Views};
-use crate::spine::{Disc, DiscFrame, DiscFrameError, Grading};
+use crate::spine::{Disc, DiscFrame, DiscFrameError};
 use crate::task::{CancelToken, Cancelled};
 use crate::volume::Volume;
 
@@ -40,7 +40,6 @@ pub enum GraderError {
 pub struct Grader {
     network: GradingNetwork,
     info: WeightsInfo,
-    unvalidated: Vec<Grading>,
 }
 
 impl Grader {
@@ -60,12 +59,7 @@ impl Grader {
         let loaded = folder.load::<GradingConfig>(device)?;
         let vb = VarBuilder::from_tensors(loaded.tensors, candle_core::DType::F32, device);
         let network = GradingNetwork::new(&loaded.config, vb)?;
-        // Weights that do not say so claim that patients taught every grading.
-        let listed = |key: &str| -> Vec<Grading> {
-            serde_json::from_value(folder.metadata.training.results[key].clone()).unwrap_or_default()
-        };
-        let unvalidated = [listed("phantom_only_gradings"), listed("untrained_gradings")].concat();
-        Ok(Self { network, info: loaded.info, unvalidated })
+        Ok(Self { network, info: loaded.info })
     }
 
     /// The network, for evidence maps.
@@ -80,13 +74,6 @@ impl Grader {
         &self.info
     }
 
-    /// Gradings that no labelled disc of a patient taught (phantoms at most): their answers have not been validated on
-    /// patients, and whoever shows them has to say so.
-    #[must_use]
-    pub fn unvalidated(&self) -> &[Grading] {
-        &self.unvalidated
-    }
-
     /// Class probabilities of a disc, the mean over `views`.
     ///
     /// # Errors
@@ -99,7 +86,9 @@ impl Grader {
         cancel: &CancelToken,
     ) -> Result<DiscPrediction, GraderError> {
         let frame = DiscFrame::of_disc(volume, disc)?;
-        let probabilities = views.mean_probabilities(&self.network, &frame, volume, cancel)?;
-        Ok(DiscPrediction { level: disc.level, probabilities })
+        let answer = views.answer(&self.network, &frame, volume, cancel)?;
+        let unfamiliarity = self.network.unfamiliarity(&answer.centered)?;
+        let is_familiar = unfamiliarity.is_none_or(|distance| distance <= 1.0);
+        Ok(DiscPrediction { level: disc.level, probabilities: answer.probabilities, is_familiar })
     }
 }

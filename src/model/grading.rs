@@ -6,6 +6,7 @@
 //! the nine slices up to Conv4, which reduces them to one; as the text has it the paper's size gives 448.5 M parameters,
 //! the paper's "434M" is what a Conv4 of three slices would give.
 
+mod familiarity;
 mod layers;
 
 use std::collections::HashMap;
@@ -22,6 +23,7 @@ use super::weights::Architecture;
 use crate::nn::{ConvWindow, relu};
 use crate::spine::{Grading, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, PerGrading};
 
+pub use familiarity::{Familiarity, channel_means};
 pub use layers::{ConvolutionLayer, Dropout, Head, HeadTrace, LinearLayer, TrunkStep, TrunkTrace};
 
 /// Name of the tensor with the mean voxel of the training set, subtracted from every input: `[1]`, or, in two dimensions,
@@ -136,6 +138,9 @@ pub struct GradingConfig {
     pub channels: [usize; 5],
     /// Units of FC6 and FC7 of each grading.
     pub fully_connected: usize,
+    /// Whether the weights know what the discs looked like that they were learned from: [`Familiarity`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub familiarity: bool,
 }
 
 impl GradingConfig {
@@ -143,13 +148,13 @@ impl GradingConfig {
     /// two.
     #[must_use]
     pub fn paper(dimensions: Dimensions) -> Self {
-        Self { dimensions, channels: [96, 256, 512, 512, 512], fully_connected: 1024 }
+        Self { dimensions, channels: [96, 256, 512, 512, 512], fully_connected: 1024, familiarity: false }
     }
 
     /// The network that ships: a sixth to an eighth of the paper's width, about 2 GFLOP a disc, trainable on a laptop.
     #[must_use]
     pub fn shipped() -> Self {
-        Self { dimensions: Dimensions::Three, channels: [16, 32, 64, 64, 64], fully_connected: 64 }
+        Self { dimensions: Dimensions::Three, channels: [16, 32, 64, 64, 64], fully_connected: 64, familiarity: false }
     }
 
     /// Names and shapes of all parameters, in the order of the layers; weights are `[out, in, ..]`, biases `[out]`.
@@ -175,11 +180,15 @@ impl GradingConfig {
         parameters
     }
 
-    /// Names and shapes of all tensors that weights of this size hold: the parameters and [`INPUT_MEAN`].
+    /// Names and shapes of all tensors that weights of this size hold: the parameters, [`INPUT_MEAN`] and those of
+    /// [`Familiarity`].
     #[must_use]
     pub fn tensors(&self) -> Vec<(String, Vec<usize>)> {
         let mut tensors = self.parameters();
         tensors.push((INPUT_MEAN.to_owned(), vec![self.dimensions.input_channels()]));
+        if self.familiarity {
+            tensors.extend(Familiarity::tensors(self.channels[4]));
+        }
         tensors
     }
 
@@ -240,6 +249,7 @@ pub struct GradingNetwork {
     input_mean: Tensor,
     trunk: Arc<[ConvolutionLayer; 5]>,
     heads: Arc<PerGrading<Head>>,
+    familiarity: Option<Familiarity>,
 }
 
 impl GradingNetwork {
@@ -259,7 +269,8 @@ impl GradingNetwork {
         }
         let heads = PerGrading::from_fn(|grading| heads[grading.index()].clone());
         let input_mean = vb.get_with_hints(inputs, INPUT_MEAN, Init::Const(0.0))?.detach();
-        Ok(Self { config: config.clone(), input_mean, trunk: Arc::new(trunk), heads: Arc::new(heads) })
+        let familiarity = config.familiarity.then(|| Familiarity::new(c5, &vb)).transpose()?;
+        Ok(Self { config: config.clone(), input_mean, trunk: Arc::new(trunk), heads: Arc::new(heads), familiarity })
     }
 
     /// Dimensions, and widths of the layers.
@@ -278,6 +289,18 @@ impl GradingNetwork {
     #[must_use]
     pub fn input_mean(&self) -> &Tensor {
         &self.input_mean
+    }
+
+    /// How far a disc is from those that the network learned from, in units of the limit beyond which its grades are
+    /// uncertain; from the pool5 of its centered view, `[1, channels · 7 · 14]`. `None` if the weights do not know.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn unfamiliarity(&self, features: &Tensor) -> Result<Option<f32>> {
+        let distance = |familiarity: &Familiarity| {
+            familiarity.distance(&channel_means(features, self.config.channels[4])?)
+        };
+        self.familiarity.as_ref().map(distance).transpose()
     }
 
     /// The convolutions in order.
@@ -307,6 +330,9 @@ impl GradingNetwork {
             for (name, layer) in [("fc6", fc6), ("fc7", fc7), ("fc8", fc8)] {
                 add(format!("{}.{name}", grading.key()), &layer.weight, &layer.bias);
             }
+        }
+        for (name, tensor) in self.familiarity.iter().flat_map(Familiarity::named) {
+            tensors.insert(name.to_owned(), tensor.clone());
         }
         tensors
     }

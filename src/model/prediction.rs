@@ -12,6 +12,9 @@ pub struct DiscPrediction {
     pub level: DiscLevel,
     /// For each grading the probability of each class; they sum to 1.
     pub probabilities: PerGrading<Vec<f32>>,
+    /// Whether the disc looks like those that the network learned from (see [`super::grading::Familiarity`]). Where it does
+    /// not, its grades are uncertain, however probable.
+    pub is_familiar: bool,
 }
 
 impl DiscPrediction {
@@ -71,7 +74,7 @@ mod tests {
             Tensor::new(&[[0_f32, 0., 0., 0.], [0., 2_f32.ln(), 5_f32.ln(), 0.]], &Device::Cpu)?;
         let all = probabilities(&logits)?;
         let predictions: Vec<DiscPrediction> =
-            all.into_iter().map(|probabilities| DiscPrediction { level: DiscLevel::L4L5, probabilities }).collect();
+            all.into_iter().map(|probabilities| DiscPrediction { level: DiscLevel::L4L5, probabilities, is_familiar: true }).collect();
         assert_eq!(predictions[0].class(Grading::DiscNarrowing), 0);
         assert_eq!(predictions[1].class(Grading::DiscNarrowing), 2);
         assert_eq!(predictions[1].grade(Grading::DiscNarrowing), 3);

@@ -67,20 +67,20 @@ impl Views {
         }
     }
 
-    /// Class probabilities of the disc in `frame`, the mean over the views.
+    /// What the network says of the disc in `frame`.
     ///
     /// # Errors
     /// If the device fails, or `cancel` was asked between shifts.
-    pub fn mean_probabilities(
+    pub fn answer(
         self,
         network: &GradingNetwork,
         frame: &DiscFrame,
         volume: &Volume,
         cancel: &CancelToken,
-    ) -> std::result::Result<PerGrading<Vec<f32>>, GraderError> {
+    ) -> std::result::Result<DiscAnswer, GraderError> {
         let mut sum = PerGrading::from_fn(|grading| vec![0.0_f64; grading.classes()]);
         let mut count = 0;
-        self.classify(network, frame, volume, cancel, &mut |view| {
+        let centered = self.classify(network, frame, volume, cancel, &mut |view| {
             count += 1;
             for (grading, probabilities) in view.iter() {
                 for (sum, probability) in sum[grading].iter_mut().zip(probabilities) {
@@ -88,10 +88,11 @@ impl Views {
                 }
             }
         })?;
-        Ok(sum.map(|_, sums| sums.iter().map(|sum| (sum / f64::from(count)) as f32).collect()))
+        let probabilities = sum.map(|_, sums| sums.iter().map(|sum| (sum / f64::from(count)) as f32).collect());
+        Ok(DiscAnswer { probabilities, centered })
     }
 
-    /// Class probabilities of each view of the disc in `frame`.
+    /// Gives class probabilities of each view of the disc in `frame` to `on_view` and returns the pool5 of the centered one.
     fn classify(
         self,
         network: &GradingNetwork,
@@ -99,19 +100,23 @@ impl Views {
         volume: &Volume,
         cancel: &CancelToken,
         on_view: &mut dyn FnMut(PerGrading<Vec<f32>>),
-    ) -> std::result::Result<(), GraderError> {
+    ) -> std::result::Result<Tensor, GraderError> {
         let classify = |features: &Tensor, on_view: &mut dyn FnMut(PerGrading<Vec<f32>>)| -> Result<()> {
             probabilities(&network.classify(features, None)?)?.into_iter().for_each(on_view);
             Ok(())
         };
+        let mut centered = None;
         if matches!(self, Self::One | Self::FiftyFourBare) {
             for shift in self.shifts() {
                 cancel.check()?;
                 let voxels = self.read(frame, volume, shift);
                 let input = disc_tensor(voxels.chunks_exact(PATCH_VOXELS), network.device())?;
-                classify(&network.pool5(&input)?.flatten_from(1)?, on_view)?;
+                let features = network.pool5(&input)?.flatten_from(1)?;
+                classify(&features, on_view)?;
+                // The centered view is the first of all.
+                centered.get_or_insert(features.narrow(0, 0, 1)?);
             }
-            return Ok(());
+            return Ok(found(centered)?);
         }
         cancel.check()?;
         let wide = with_reversed(&frame.sample_wide(volume));
@@ -121,14 +126,19 @@ impl Views {
             cancel.check()?;
             let places: Vec<Tensor> = Place::all().map(|place| place.features(&pool5)).collect::<Result<_>>()?;
             classify(&Tensor::cat(&places, 0)?, on_view)?;
+            centered = Some(Place::CENTER.features(&pool5.narrow(0, 0, 1)?)?);
         } else {
             for place in Place::all() {
                 cancel.check()?;
                 let (surrounded, inside) = place.surrounded(&wide)?;
-                classify(&inside.features(&network.pool5(&surrounded)?)?, on_view)?;
+                let features = inside.features(&network.pool5(&surrounded)?)?;
+                classify(&features, on_view)?;
+                if place == Place::CENTER {
+                    centered = Some(features.narrow(0, 0, 1)?);
+                }
             }
         }
-        Ok(())
+        Ok(found(centered)?)
     }
 
     /// In-plane shifts, patch pixels; the center first.
@@ -176,6 +186,19 @@ impl Views {
         }
         voxels
     }
+}
+
+fn found(centered: Option<Tensor>) -> Result<Tensor> {
+    centered.ok_or_else(|| candle_core::Error::Msg("no view is centered".to_owned()))
+}
+
+/// What the network says of a disc.
+#[derive(Debug, Clone)]
+pub struct DiscAnswer {
+    /// Class probabilities, the mean over the views.
+    pub probabilities: PerGrading<Vec<f32>>,
+    /// pool5 of the centered view, `[1, channels · 7 · 14]`.
+    pub centered: Tensor,
 }
 
 /// A wide disc volume followed by itself with reversed slices.
@@ -286,7 +309,7 @@ mod tests {
     }
 
     fn network() -> GradingNetwork {
-        let config = GradingConfig { dimensions: Dimensions::Three, channels: [3, 4, 5, 6, 7], fully_connected: 8 };
+        let config = GradingConfig { dimensions: Dimensions::Three, channels: [3, 4, 5, 6, 7], fully_connected: 8, ..GradingConfig::shipped() };
         let variables = config.initial_variables(3, &Device::Cpu).expect("small network");
         GradingNetwork::new(&config, VarBuilder::from_varmap(&variables, DType::F32, &Device::Cpu)).expect("shapes")
     }
@@ -326,7 +349,7 @@ mod tests {
         // A trunk whose filters see one voxel only has no border: then both ways agree exactly.
         let (volume, disc) = scan();
         let frame = DiscFrame::of_disc(&volume, &disc).expect("good outlines");
-        let config = GradingConfig { dimensions: Dimensions::Three, channels: [3, 4, 5, 6, 7], fully_connected: 8 };
+        let config = GradingConfig { dimensions: Dimensions::Three, channels: [3, 4, 5, 6, 7], fully_connected: 8, ..GradingConfig::shipped() };
         let variables = config.initial_variables(3, &Device::Cpu).expect("small network");
         for (name, variable) in variables.data().lock().expect("not poisoned").iter() {
             if let ([_, _, depth, height, width], true) = (variable.dims(), name.ends_with("weight")) {

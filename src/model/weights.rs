@@ -140,6 +140,9 @@ pub trait Architecture: Serialize + DeserializeOwned {
     fn tensors(&self) -> Vec<(String, Vec<usize>)>;
 }
 
+/// Key of [`Training::results`] under which grading weights say which gradings must not be relied on, and why.
+pub const EXPERIMENTAL_GRADINGS: &str = "experimental_gradings";
+
 /// How weights were made.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Training {

@@ -7,7 +7,7 @@ use candle_core::Device;
 use super::{DeviceChoice, DeviceError, PipelineError, WeightsUsed, device_name};
 use crate::detection::Detector;
 use crate::model::grader::GRADING_WEIGHTS;
-use crate::model::weights::{Architecture, WeightsMetadata};
+use crate::model::weights::{Architecture, EXPERIMENTAL_GRADINGS, WeightsMetadata};
 use crate::model::{DetectorConfig, Grader, GradingConfig, WeightsError, WeightsFolder, find_weights};
 use crate::spine::{Grading, PerGrading};
 
@@ -130,19 +130,11 @@ impl Models {
     }
 }
 
-/// Why gradings must not be relied on, after what the weights say of their training.
+/// Why gradings must not be relied on, after what the weights say of their training; weights that say nothing claim that
+/// all of them were taught and measured.
 fn experimental_gradings(metadata: &WeightsMetadata) -> PerGrading<Option<String>> {
-    let named = |key: &str| -> Vec<Grading> {
-        serde_json::from_value(metadata.training.results[key].clone()).unwrap_or_default()
-    };
-    let (phantom_only, untrained) = (named("phantom_only_gradings"), named("untrained_gradings"));
-    PerGrading::from_fn(|grading| {
-        if untrained.contains(&grading) {
-            Some("not trained: no labels".to_owned())
-        } else {
-            phantom_only.contains(&grading).then(|| "trained on synthetic studies only, not on patients".to_owned())
-        }
-    })
+    let reasons = &metadata.training.results[EXPERIMENTAL_GRADINGS];
+    PerGrading::from_fn(|grading| reasons[grading.key()].as_str().map(str::to_owned))
 }
 
 /// Checks size, SHA-256 and every tensor of weights whose architecture this program knows.

@@ -156,6 +156,9 @@ pub struct DiscEntry {
     /// Grades; absent where the disc was only detected or could not be graded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gradings: Option<PerGrading<GradeEntry>>,
+    /// The disc looks unlike those that the network learned from: its grades are uncertain, however probable.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unlike_training_data: bool,
     /// The reader's words about this disc.
     #[serde(default)]
     pub comment: Option<String>,
@@ -259,7 +262,7 @@ impl Report {
         let mut discs: Vec<&Disc> = parts.discs.iter().collect();
         discs.sort_by_key(|disc| disc.level);
         let prediction = |level| parts.predictions.iter().find(|prediction| prediction.level == level);
-        Self {
+        let mut report = Self {
             schema: REPORT_SCHEMA.to_owned(),
             software: Software::this(),
             weights: parts.models.weights.clone(),
@@ -280,7 +283,18 @@ impl Report {
             measurements: Vec::new(),
             sign_off: None,
             seconds: parts.seconds.map(Seconds::rounded),
+        };
+        let unlike: Vec<String> =
+            report.discs.iter().filter(|disc| disc.unlike_training_data).map(|disc| disc.level.to_string()).collect();
+        if !unlike.is_empty() {
+            let message = format!(
+                "{} looks unlike the discs that the network learned from: the grades are uncertain; check the sequence, \
+                 the image quality and the outlines",
+                unlike.join(", ")
+            );
+            report.warn("unlike_training_data", message);
         }
+        report
     }
 
     /// Notes a reader's grade beside the computed one; `None` takes the edit back. `false` if the report has no such
@@ -344,6 +358,7 @@ impl DiscEntry {
                     edited: None,
                 })
             }),
+            unlike_training_data: prediction.is_some_and(|prediction| !prediction.is_familiar),
             comment: None,
         }
     }
@@ -353,7 +368,8 @@ impl DiscEntry {
     pub fn prediction(&self) -> Option<DiscPrediction> {
         let gradings = self.gradings.as_ref()?;
         let of = |grading: Grading| gradings[grading].probabilities.iter().map(|value| *value as f32).collect();
-        Some(DiscPrediction { level: self.level, probabilities: PerGrading::from_fn(of) })
+        let is_familiar = !self.unlike_training_data;
+        Some(DiscPrediction { level: self.level, probabilities: PerGrading::from_fn(of), is_familiar })
     }
 }
 

@@ -11,6 +11,7 @@ use glam::{DVec2, DVec3};
 use serde::Deserialize;
 use thiserror::Error;
 
+use super::canal::{canal_width_mm, stenosis_label};
 use super::labels::{ClassSet, DiscLabels};
 use crate::spine::{
     Corners, Disc, DiscLevel, Grading, PerGrading, Vertebra, VertebraLabel, VertebraOutline, discs_between,
@@ -110,7 +111,9 @@ pub fn load_cases(folder: &Path) -> Result<Vec<ScanCase>, SpiderError> {
     let files = stack_files(&folder.join("t2_SPACE/images"))?;
     for (patient, landmarks) in stacks {
         let slices = files.get(&patient).map(Vec::as_slice).unwrap_or_default();
-        cases.push(stack_case(patient, slices, &landmarks, &grades)?);
+        let mut case = stack_case(patient, slices, &landmarks, &grades)?;
+        label_stenosis(&mut case, &folder.join("t2_SPACE/masks"), &landmarks)?;
+        cases.push(case);
     }
     cases.sort_by(|a, b| (a.patient, &a.name).cmp(&(b.patient, &b.name)));
     Ok(cases)
@@ -304,6 +307,41 @@ fn stack_case(
     let discs = labelled_discs(patient, &vertebrae, grades);
     let name = format!("{patient}_t2_SPACE");
     Ok(ScanCase { patient, name, volume, vertebrae, top_is_extrapolated, discs })
+}
+
+/// Labels stenosis by the width of the canal on the masks, where no reader graded it.
+fn label_stenosis(
+    case: &mut ScanCase,
+    masks: &Path,
+    landmarks: &[(String, ImageLandmarks)],
+) -> Result<(), SpiderError> {
+    let mut widths: BTreeMap<DiscLevel, Vec<f64>> = BTreeMap::new();
+    for (image, landmarks) in landmarks {
+        let path = masks.join(format!("{image}.png"));
+        if !path.exists() {
+            continue;
+        }
+        let mask = read_image(&path)?;
+        for LabelledDisc { disc, .. } in &case.discs {
+            let [upper, lower] = [&disc.upper, &disc.lower].map(|body| landmarks.outline(body.label, 0));
+            if let (Some((upper, _)), Some((lower, _))) = (upper, lower) {
+                let pixel = landmarks.pixel_size_mm;
+                widths.entry(disc.level).or_default().extend(canal_width_mm(
+                    &mask,
+                    &upper.corners,
+                    &lower.corners,
+                    pixel,
+                ));
+            }
+        }
+    }
+    for LabelledDisc { disc, labels } in &mut case.discs {
+        let stenosis = &mut labels.gradings[Grading::CentralCanalStenosis];
+        if stenosis.is_unknown() {
+            *stenosis = stenosis_label(widths.remove(&disc.level).unwrap_or_default());
+        }
+    }
+    Ok(())
 }
 
 /// The slices of each stack, by patient, in their sagittal order.

@@ -7,7 +7,7 @@ fn tiny() -> GradingConfig {
 }
 
 fn tiny_of(dimensions: Dimensions) -> GradingConfig {
-    GradingConfig { dimensions, channels: [2, 3, 4, 4, 5], fully_connected: 6 }
+    GradingConfig { dimensions, channels: [2, 3, 4, 4, 5], fully_connected: 6, ..GradingConfig::shipped() }
 }
 
 fn network(config: &GradingConfig, seed: u64) -> Result<(VarMap, GradingNetwork)> {

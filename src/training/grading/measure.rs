@@ -40,17 +40,20 @@ pub enum MeasuredGrading {
     EitherMarrowChange,
     /// Present or absent.
     Spondylolisthesis,
+    /// Present or absent.
+    CentralCanalStenosis,
 }
 
 impl MeasuredGrading {
     /// All of them in the order of [`Grading::ALL`].
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Pfirrmann,
         Self::DiscNarrowingPresent,
         Self::UpperEndplateDefect,
         Self::LowerEndplateDefect,
         Self::EitherMarrowChange,
         Self::Spondylolisthesis,
+        Self::CentralCanalStenosis,
     ];
 
     /// Name in files.
@@ -63,6 +66,21 @@ impl MeasuredGrading {
             Self::LowerEndplateDefect => "lower_endplate_defect",
             Self::EitherMarrowChange => "either_marrow_change",
             Self::Spondylolisthesis => "spondylolisthesis",
+            Self::CentralCanalStenosis => "central_canal_stenosis",
+        }
+    }
+
+    /// The gradings of the network that it measures.
+    #[must_use]
+    pub fn gradings(self) -> &'static [Grading] {
+        match self {
+            Self::Pfirrmann => &[Grading::Pfirrmann],
+            Self::DiscNarrowingPresent => &[Grading::DiscNarrowing],
+            Self::UpperEndplateDefect => &[Grading::UpperEndplateDefect],
+            Self::LowerEndplateDefect => &[Grading::LowerEndplateDefect],
+            Self::EitherMarrowChange => &[Grading::UpperMarrowChange, Grading::LowerMarrowChange],
+            Self::Spondylolisthesis => &[Grading::Spondylolisthesis],
+            Self::CentralCanalStenosis => &[Grading::CentralCanalStenosis],
         }
     }
 
@@ -83,6 +101,7 @@ impl MeasuredGrading {
             Self::LowerEndplateDefect => binary(Grading::LowerEndplateDefect),
             Self::EitherMarrowChange => labels.any_marrow_change().map(usize::from),
             Self::Spondylolisthesis => binary(Grading::Spondylolisthesis),
+            Self::CentralCanalStenosis => binary(Grading::CentralCanalStenosis),
         }
     }
 
@@ -97,6 +116,7 @@ impl MeasuredGrading {
             Self::LowerEndplateDefect => binary(all[Grading::LowerEndplateDefect][0]),
             Self::EitherMarrowChange => binary(all[Grading::UpperMarrowChange][0] * all[Grading::LowerMarrowChange][0]),
             Self::Spondylolisthesis => binary(all[Grading::Spondylolisthesis][0]),
+            Self::CentralCanalStenosis => binary(all[Grading::CentralCanalStenosis][0]),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod calibrate;
 mod examples;
+mod familiar;
 mod fit;
 mod flat;
 mod loss;
@@ -23,6 +24,7 @@ use crate::task::Cancelled;
 
 pub use calibrate::{Calibration, GradingCalibration};
 pub use examples::{Augmentation, GradingExample, ScanKind};
+pub use familiar::{FamiliarityMeasures, Spoiled};
 pub use measure::{HeldOutPrediction, MeasuredGrading, MeasuredRow, measure};
 pub use publish::publish;
 pub use run::{CrossValidation, TrainingOutcome, train, train_on_phantoms};

@@ -6,11 +6,12 @@ use std::path::Path;
 use candle_core::Tensor;
 use serde_json::json;
 
-use super::measure::MeasuredRow;
+use super::measure::{MeasuredGrading, MeasuredRow};
 use super::{GradingTrainingConfig, GradingTrainingError, TrainingOutcome};
 use crate::model::Dimensions;
 use crate::model::grader::{GRADING_2D_WEIGHTS, GRADING_WEIGHTS};
-use crate::model::weights::{Training, WeightsFolder, WeightsMetadata, save_weights};
+use crate::model::weights::{EXPERIMENTAL_GRADINGS, Training, WeightsFolder, WeightsMetadata, save_weights};
+use crate::spine::Grading;
 use crate::training::optimizer::sorted;
 use crate::training::spider::ATTRIBUTION;
 
@@ -54,8 +55,9 @@ fn metadata(config: &GradingTrainingConfig, outcome: &TrainingOutcome, command: 
         "patients": outcome.patients,
         "discs": outcome.discs,
         "synthetic_discs": config.flat.epochs * config.flat.phantom + config.deep.epochs * config.deep.phantom,
-        "phantom_only_gradings": outcome.phantom_only_gradings,
-        "untrained_gradings": outcome.untrained_gradings,
+        "calibration": outcome.calibration,
+        "familiarity": outcome.familiarity_measures,
+        EXPERIMENTAL_GRADINGS: experimental_gradings(outcome),
         "config": config,
     });
     let dimensions = config.network.dimensions;
@@ -99,6 +101,39 @@ fn metadata(config: &GradingTrainingConfig, outcome: &TrainingOutcome, command: 
         attribution: vec![ATTRIBUTION.to_owned()],
         ..WeightsMetadata::default()
     }
+}
+
+/// How far from chance (0) to perfect (1) the balanced accuracy on patients left out must be for a grading to be relied on:
+/// 70 % for two classes, 52 % for five.
+const RELIABLE: f64 = 0.4;
+
+/// Gradings that must not be relied on, and why; shown wherever their grades are.
+fn experimental_gradings(outcome: &TrainingOutcome) -> BTreeMap<&'static str, String> {
+    let mut reasons = BTreeMap::new();
+    let table: &[MeasuredRow] = outcome.cross_validation.as_ref().map_or(&[], |measured| &measured.table);
+    for measured in MeasuredGrading::ALL {
+        let chance = 1.0 / measured.classes() as f64;
+        let most_discs = table.iter().filter(|row| row.grading == measured).max_by_key(|row| row.discs);
+        if let Some(row) = most_discs {
+            let accuracy = row.balanced_accuracy / 100.0;
+            let bar = chance + RELIABLE * (1.0 - chance);
+            if accuracy < bar {
+                let (reached, bar) = (accuracy * 100.0, bar * 100.0);
+                let reason = format!("balanced accuracy on patients left out {reached:.0} %, below {bar:.0} %");
+                reasons.extend(measured.gradings().iter().map(|grading| (grading.key(), reason.clone())));
+            }
+        }
+    }
+    // What stands for readers' grades here is a width on masks.
+    let stenosis = "learned from canal widths and synthetic studies, not from readers' grades";
+    reasons.insert(Grading::CentralCanalStenosis.key(), stenosis.to_owned());
+    for grading in &outcome.phantom_only_gradings {
+        reasons.insert(grading.key(), "trained on synthetic studies only, not on patients".to_owned());
+    }
+    for grading in &outcome.untrained_gradings {
+        reasons.insert(grading.key(), "not trained: no labels".to_owned());
+    }
+    reasons
 }
 
 /// Such as `pfirrmann_balanced_accuracy_stack`.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::calibrate::Calibration;
 use super::examples::{GradingExample, ScanKind};
+use super::familiar::{self, Distances, FamiliarityMeasures};
 use super::fit::{Fitted, Run};
 use super::measure::{HeldOutPrediction, MeasuredRow, measure};
 use super::{GradingTrainingConfig, GradingTrainingError};
@@ -18,6 +19,9 @@ use crate::task::{CancelToken, Progress};
 use crate::training::labels::DiscLabels;
 use crate::training::spider::ScanCase;
 use crate::training::split::folds_by_patient;
+
+/// Limit of familiarity where no discs were held out: about what cross-validation finds for 64 channels.
+const UNMEASURED_LIMIT: f32 = 16.0;
 
 /// What cross-validation measured, as written to `cross-validation.json` and into the metadata of the weights.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -40,6 +44,8 @@ pub struct TrainingOutcome {
     pub network: Option<(GradingNetwork, VarMap)>,
     /// Calibration of that network, fitted on all held-out discs and part of its tensors.
     pub calibration: Option<Calibration>,
+    /// What its familiarity with discs catches.
+    pub familiarity_measures: Option<FamiliarityMeasures>,
     /// Gradings that no label of a patient taught: known from phantoms only.
     pub phantom_only_gradings: Vec<Grading>,
     /// Gradings that nothing taught.
@@ -90,8 +96,10 @@ pub fn train(
     }
     let mut cross_validation = None;
     let mut calibration = None;
+    let mut familiarity_measures = None;
     if !done.is_empty() {
         let mut calibrated = Vec::new();
+        let mut distances = Distances::default();
         for (fold, held_out) in folds.iter().enumerate() {
             on_progress(Progress { step: "Measuring", done: fold, total: folds.len() });
             // Measured as it will be used, and calibrated as it will be: on discs that are not those measured.
@@ -99,10 +107,16 @@ pub fn train(
             let others: Vec<_> = others.flat_map(|(_, done)| done.plain.iter().cloned()).collect();
             let Fitted { network, variables } = &done[fold].fitted;
             Calibration::fit(&others)?.fold_into(variables)?;
-            calibrated.extend(split(held_out).predict(fold, &mut |example| {
-                Ok(Views::FiftyFour.mean_probabilities(network, &example.frame, &example.volume, cancel)?)
+            let split = split(held_out);
+            calibrated.extend(split.predict(fold, &mut |example| {
+                Ok(Views::FiftyFour.answer(network, &example.frame, &example.volume, cancel)?.probabilities)
             })?);
+            if config.network.familiarity {
+                let (held_out, learned): (Vec<_>, Vec<_>) = examples.iter().partition(|example| split.holds_out(example));
+                distances.add(network, &familiar::familiarity(network, &learned, cancel)?, &held_out, cancel)?;
+            }
         }
+        familiarity_measures = distances.measure();
         write_json(&out.join("held-out.json"), &calibrated)?;
         let plain: Vec<_> = done.iter().flat_map(|fold| fold.plain.iter().cloned()).collect();
         let flat: Vec<_> = done.iter().flat_map(|fold| fold.flat.iter().cloned()).collect();
@@ -122,6 +136,12 @@ pub fn train(
         if let Some(calibration) = &calibration {
             calibration.fold_into(&variables)?;
         }
+        if config.network.familiarity {
+            let learned: Vec<&GradingExample> = examples.iter().collect();
+            let familiarity = familiar::familiarity(&network, &learned, cancel)?;
+            let limit = familiarity_measures.as_ref().map_or(UNMEASURED_LIMIT, |measures: &FamiliarityMeasures| measures.limit);
+            familiar::store(&familiarity.with_limit(limit)?, &variables)?;
+        }
         Some((network, variables))
     } else {
         None
@@ -137,6 +157,7 @@ pub fn train(
         cross_validation,
         network,
         calibration,
+        familiarity_measures,
         phantom_only_gradings,
         untrained_gradings,
         patients,
@@ -163,7 +184,7 @@ pub fn train_on_phantoms(
     let done = split.run_fold(0, &out.join("phantoms"), resume, cancel, on_progress)?;
     let network = &done.fitted.network;
     let table = split.predict(0, &mut |example| {
-        Ok(Views::FiftyFour.mean_probabilities(network, &example.frame, &example.volume, cancel)?)
+        Ok(Views::FiftyFour.answer(network, &example.frame, &example.volume, cancel)?.probabilities)
     })?;
     let [table, plain_table, flat_table] = [&table, &done.plain, &done.flat].map(|answers| both_kinds(answers));
     let measured = CrossValidation { folds: 1, table, plain_table, flat_table };
@@ -190,7 +211,7 @@ struct Split<'a> {
 
 impl<'a> Split<'a> {
     fn run(&self, seed: u64, folder: &'a Path, resume: bool, cancel: &'a CancelToken) -> Run<'a> {
-        let examples = self.examples.iter().filter(|example| !self.held_out.contains(&example.patient)).collect();
+        let examples = self.examples.iter().filter(|example| !self.holds_out(example)).collect();
         Run { config: self.config, examples, seed, folder, resume, cancel }
     }
 
@@ -216,14 +237,18 @@ impl<'a> Split<'a> {
             on_progress,
         )?;
         let plain = self.predict(fold, &mut |example| {
-            Ok(Views::One.mean_probabilities(&fitted.network, &example.frame, &example.volume, cancel)?)
+            Ok(Views::One.answer(&fitted.network, &example.frame, &example.volume, cancel)?.probabilities)
         })?;
         Ok(Fold { fitted, plain, flat: read_json(&flat_path)? })
     }
 
+    fn holds_out(&self, example: &GradingExample) -> bool {
+        self.held_out.contains(&example.patient)
+    }
+
     /// Answers for the discs held out.
     fn predict(&self, fold: usize, answer: Answer) -> Result<Vec<HeldOutPrediction>, GradingTrainingError> {
-        let held_out = self.examples.iter().filter(|example| self.held_out.contains(&example.patient));
+        let held_out = self.examples.iter().filter(|example| self.holds_out(example));
         held_out
             .map(|example| {
                 Ok(HeldOutPrediction {

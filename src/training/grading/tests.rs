@@ -6,7 +6,7 @@ use candle_core::Device;
 use glam::{DVec2, DVec3};
 
 use super::*;
-use crate::model::weights::{WeightsFolder, find_weights};
+use crate::model::weights::{EXPERIMENTAL_GRADINGS, WeightsFolder, find_weights};
 use crate::model::{Dimensions, Grader, Views};
 use crate::spine::{Corners, DiscLevel, Grading, Vertebra, VertebraLabel, VertebraOutline, discs_between};
 use crate::task::CancelToken;
@@ -75,7 +75,7 @@ fn config(flat: usize, deep: usize) -> GradingTrainingConfig {
         largest_gradient: 5.0,
         averaging: 0.5,
         context_share: 0.5,
-        network: GradingConfig { dimensions: Dimensions::Three, channels: [3, 4, 4, 4, 4], fully_connected: 8 },
+        network: GradingConfig { dimensions: Dimensions::Three, channels: [3, 4, 4, 4, 4], fully_connected: 8, ..GradingConfig::shipped() },
         augmentation: Augmentation {
             rotation_degrees: 5.0,
             // As far as the 54 views are shifted.
@@ -111,7 +111,8 @@ fn parameters(outcome: &TrainingOutcome) -> Vec<f32> {
 #[test]
 fn bright_and_dark_discs_are_told_apart_in_patients_left_out() {
     let folder = tempfile::tempdir().expect("temporary folder");
-    let config = GradingTrainingConfig { folds: 2, final_network: false, ..config(40, 1) };
+    let mut config = GradingTrainingConfig { folds: 2, final_network: false, ..config(40, 1) };
+    config.network.familiarity = true;
     let outcome = run(&config, folder.path(), false, &CancelToken::default()).expect("training");
     let measured = outcome.cross_validation.expect("asked for");
     let scans: Vec<_> = measured.table.iter().map(|row| (row.grading, row.scans, row.discs)).collect();
@@ -120,6 +121,9 @@ fn bright_and_dark_discs_are_told_apart_in_patients_left_out() {
         assert_eq!(row.pooled_balanced_accuracy, 100.0, "{row:?}");
     }
     assert_eq!(outcome.untrained_gradings.len(), 7, "only Pfirrmann has labels");
+    let familiarity = outcome.familiarity_measures.expect("asked for");
+    assert_eq!((familiarity.discs, familiarity.flagged[&Spoiled::No]), (8, 0.0), "the limit is the farthest of eight");
+    assert!(familiarity.flagged[&Spoiled::Noise] > 0.5, "{familiarity:?}");
     assert_eq!(outcome.patients, 8);
 }
 
@@ -148,15 +152,17 @@ fn an_interrupted_training_ends_as_an_uninterrupted_one() {
 #[test]
 fn published_weights_load_and_grade() {
     let folder = tempfile::tempdir().expect("temporary folder");
-    let config = config(1, 1);
+    let mut config = config(1, 1);
+    config.network.familiarity = true;
     let outcome = run(&config, folder.path(), false, &CancelToken::default()).expect("training");
     let saved = publish(folder.path(), &config, &outcome, "train again").expect("written").expect("a network");
     assert_eq!(saved.path, folder.path().join("grading-0.2.0"));
     assert!(saved.metadata.attribution[0].contains("CC BY 4.0"));
     assert_eq!(find_weights("grading", Some(folder.path())).expect("found").metadata, saved.metadata);
     let grader = Grader::load(Some(folder.path()), &Device::Cpu).expect("whole weights");
-    assert!(grader.unvalidated().contains(&Grading::CentralCanalStenosis));
-    assert!(!grader.unvalidated().contains(&Grading::Pfirrmann));
+    let experimental = &saved.metadata.training.results[EXPERIMENTAL_GRADINGS];
+    assert_eq!(experimental["central_canal_stenosis"], "not trained: no labels");
+    assert!(experimental["pfirrmann"].is_null());
 
     let case = scan_case(1, 5);
     let disc = &case.discs[0].disc;
@@ -164,6 +170,7 @@ fn published_weights_load_and_grade() {
     let one = grader.grade(&case.volume, disc, Views::One, &token).expect("graded");
     let all = grader.grade(&case.volume, disc, Views::FiftyFour, &token).expect("graded");
     assert_eq!(one.level, DiscLevel::L4L5);
+    assert!(one.is_familiar, "it was learned from");
     for (grading, probabilities) in all.probabilities.iter() {
         assert!((probabilities.iter().sum::<f32>() - 1.0).abs() < 1e-5, "{grading}");
     }
@@ -178,7 +185,7 @@ fn the_shipped_weights_are_whole_and_of_the_shipped_configuration() {
     let folder = WeightsFolder::open(&source.join("weights/grading-0.2.0")).expect("shipped");
     let grader = Grader::from_folder(&folder, &Device::Cpu).expect("whole");
     assert_eq!(grader.network().config(), &GradingConfig::shipped());
-    assert_eq!(grader.unvalidated(), [Grading::CentralCanalStenosis]);
+    assert!(folder.metadata.training.results[EXPERIMENTAL_GRADINGS]["central_canal_stenosis"].is_string());
     let text = std::fs::read_to_string(source.join("assets/training/grading.toml")).expect("shipped");
     let config: GradingTrainingConfig = toml::from_str(&text).expect("valid");
     assert_eq!(config.network, GradingConfig::shipped());
