@@ -9,7 +9,7 @@ use super::{Command, Event, Viewer};
 use crate::model::{DiscPrediction, Views};
 use crate::pipeline::{ModelsInfo, Report, ReportParts, ReportWarning, ScanSource, SignOff, StudySummary};
 use crate::spine::{ClassIndex, DiscLevel, Grading, Measurement};
-use crate::ui::state::{BannerKind, PathPurpose, Selection, Tool, ViewerState};
+use crate::ui::state::{BannerKind, DiscGrades, PathPurpose, Selection, Tool, ViewerState};
 use crate::worker::Work;
 
 impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
@@ -163,7 +163,12 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
 /// What was computed for the discs, from the thorax down.
 pub(super) fn predictions(state: &ViewerState) -> Vec<DiscPrediction> {
     let graded = state.grades.iter().filter_map(|(level, grades)| Some((*level, grades.ready()?)));
-    graded.map(|(level, grades)| DiscPrediction { level, probabilities: grades.as_ref().clone(), is_familiar: true }).collect()
+    graded
+        .map(|(level, grades)| {
+            let DiscGrades { probabilities, is_familiar } = grades.as_ref().clone();
+            DiscPrediction { level, probabilities, is_familiar }
+        })
+        .collect()
 }
 
 /// The disc and grading so many steps away that has a grade; at the edge of the table it stays.

@@ -90,6 +90,9 @@ fn heading(grading: Grading) -> &'static str {
     }
 }
 
+/// What a disc is called that looks unlike those the network learned from.
+const UNFAMILIAR: &str = "Looks unlike the discs that the network learned from; the grades are uncertain.";
+
 fn header_ui(ui: &Ui, state: &ViewerState, top: f32, columns: &[f32; 10]) {
     let painter = ui.painter();
     let font = theme::image_font(11.0);
@@ -142,6 +145,9 @@ fn scale_ui(ui: &mut Ui, state: &ViewerState, grading: Grading, grades: Option<(
         ui.label(RichText::new(text).color(theme::of(ui).accent));
     }
     ui.label(RichText::new(criteria::source(grading)).small().color(theme::of(ui).text_weak));
+    if grades.is_some_and(|(grades, _)| !grades.is_familiar) {
+        ui.label(RichText::new(UNFAMILIAR).color(theme::of(ui).warning));
+    }
     if let Some(reason) = &state.experimental[grading] {
         ui.label(RichText::new(format!("Experimental: {reason}")).color(theme::of(ui).warning));
     }
@@ -160,7 +166,10 @@ fn level_ui(ui: &Ui, state: &ViewerState, level: DiscLevel, rect: Rect, actions:
     } else {
         colors.text_weak
     };
-    ui.painter().text(rect.left_center(), Align2::LEFT_CENTER, level, theme::image_font(13.0), color);
+    let unfamiliar = state.is_unfamiliar(level);
+    let name = if unfamiliar { format!("{level}?") } else { level.to_string() };
+    ui.painter().text(rect.left_center(), Align2::LEFT_CENTER, name, theme::image_font(13.0), color);
+    let response = if unfamiliar { response.on_hover_text(UNFAMILIAR) } else { response };
     let comment = state.findings.review.comment_of(level);
     let response = if comment.is_empty() {
         response
@@ -211,7 +220,8 @@ fn cell_ui(ui: &Ui, state: &ViewerState, selection: Selection, rect: Rect, actio
             painter.text(rect.center(), Align2::CENTER_CENTER, "!", theme::image_font(14.0), colors.error);
         }
         Cell::Grade(grade) => {
-            let dimmed = state.experimental[grading].is_some() && grade.edited.is_none();
+            let uncertain = state.experimental[grading].is_some() || state.is_unfamiliar(level);
+            let dimmed = uncertain && grade.edited.is_none();
             grade_ui(painter, colors, rect, grading, grade, dimmed);
         }
     }
@@ -290,6 +300,9 @@ fn cell_tooltip(response: Response, state: &ViewerState, selection: Selection, c
 }
 
 fn footnote_ui(ui: &mut Ui, state: &ViewerState) {
+    if state.discs.iter().any(|disc| state.is_unfamiliar(disc.level)) {
+        ui.label(RichText::new(format!("? {UNFAMILIAR}")).small().color(theme::of(ui).warning));
+    }
     if state.experimental.iter().any(|(_, reason)| reason.is_some()) {
         let text = "* experimental: not trained or not measured on real scans; do not rely on it.";
         ui.label(RichText::new(text).small().color(theme::of(ui).warning));
@@ -314,6 +327,7 @@ mod tests {
             probabilities[1] = 0.6;
             probabilities
         });
+        let grades = DiscGrades { probabilities: grades, is_familiar: true };
         state.grades.insert(DiscLevel::L4L5, Loadable::Ready(Arc::new(grades)));
         let cell = cell_of(&state, selection);
         assert_eq!(cell_label(selection, &cell), "L4-L5 Pfirrmann grade: II, 60 %");

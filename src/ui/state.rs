@@ -1,6 +1,7 @@
 //! What the window shows; panels read it, only the app changes it.
 
 use std::collections::BTreeMap;
+use std::ops::Index;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -8,6 +9,7 @@ use eframe::egui::TextureHandle;
 
 use crate::detection::LevelDoubt;
 use crate::evaluation::iou_of_pairs;
+use crate::model::DiscPrediction;
 use crate::pipeline::{DiscClasses, Review, StudySummary};
 use crate::spine::{ClassIndex, Disc, DiscFrame, DiscLevel, Grading, PerGrading, PixelBox, SliceBox, Vertebra};
 use crate::task::Progress;
@@ -24,8 +26,28 @@ pub use super::path::{PathEntry, PathPurpose};
 pub use super::view::{AnnotationLevel, Cine, Pane, Tool, ViewLayout, ViewState, WindowPreset};
 pub use crate::picture::ColorMap;
 
-/// Probability of each class of each grading of one disc.
-pub type DiscGrades = PerGrading<Vec<f32>>;
+/// What was computed for one disc, whatever it is called.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DiscGrades {
+    /// Probability of each class of each grading.
+    pub probabilities: PerGrading<Vec<f32>>,
+    /// Whether the disc looks like those that the network learned from; its grades are uncertain otherwise.
+    pub is_familiar: bool,
+}
+
+impl From<&DiscPrediction> for DiscGrades {
+    fn from(prediction: &DiscPrediction) -> Self {
+        Self { probabilities: prediction.probabilities.clone(), is_familiar: prediction.is_familiar }
+    }
+}
+
+impl Index<Grading> for DiscGrades {
+    type Output = Vec<f32>;
+
+    fn index(&self, grading: Grading) -> &Vec<f32> {
+        &self.probabilities[grading]
+    }
+}
 
 /// The most probable class, the milder one where two are equal.
 #[must_use]
@@ -247,6 +269,12 @@ impl ViewerState {
     #[must_use]
     pub fn grades_of(&self, level: DiscLevel) -> Option<&DiscGrades> {
         self.grades.get(&level)?.ready().map(AsRef::as_ref)
+    }
+
+    /// Whether the grades of a disc are uncertain because it looks unlike those that the network learned from.
+    #[must_use]
+    pub fn is_unfamiliar(&self, level: DiscLevel) -> bool {
+        self.grades_of(level).is_some_and(|grades| !grades.is_familiar)
     }
 
     /// A grade with the reader's change, once it is there.
