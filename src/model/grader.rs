@@ -86,7 +86,8 @@ impl Grader {
         cancel: &CancelToken,
     ) -> Result<DiscPrediction, GraderError> {
         let frame = DiscFrame::of_disc(volume, disc)?;
-        let answer = views.answer(&self.network, &frame, volume, cancel)?;
+        let network = self.network.at_level(disc.level)?;
+        let answer = views.answer(&network, &frame, volume, cancel)?;
         let unfamiliarity = self.network.unfamiliarity(&answer.centered)?;
         let is_familiar = unfamiliarity.is_none_or(|distance| distance <= 1.0);
         Ok(DiscPrediction { level: disc.level, probabilities: answer.probabilities, is_familiar })

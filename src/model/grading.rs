@@ -8,6 +8,7 @@
 
 mod familiarity;
 mod layers;
+mod levels;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -21,9 +22,11 @@ use serde::{Deserialize, Serialize};
 
 use super::weights::Architecture;
 use crate::nn::{ConvWindow, relu};
-use crate::spine::{Grading, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, PerGrading};
+use crate::spine::{DiscLevel, Grading, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, PerGrading};
 
 pub use familiarity::{Familiarity, channel_means};
+use levels::LevelLayers;
+
 pub use layers::{ConvolutionLayer, Dropout, Head, HeadTrace, LinearLayer, TrunkStep, TrunkTrace};
 
 /// Name of the tensor with the mean voxel of the training set, subtracted from every input: `[1]`, or, in two dimensions,
@@ -138,6 +141,9 @@ pub struct GradingConfig {
     pub channels: [usize; 5],
     /// Units of FC6 and FC7 of each grading.
     pub fully_connected: usize,
+    /// Units that the level of a disc is told through, beside FC6; 0: the network does not know the level.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub level_units: usize,
     /// Whether the weights know what the discs looked like that they were learned from: [`Familiarity`].
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub familiarity: bool,
@@ -148,13 +154,13 @@ impl GradingConfig {
     /// two.
     #[must_use]
     pub fn paper(dimensions: Dimensions) -> Self {
-        Self { dimensions, channels: [96, 256, 512, 512, 512], fully_connected: 1024, familiarity: false }
+        Self { dimensions, channels: [96, 256, 512, 512, 512], fully_connected: 1024, level_units: 0, familiarity: false }
     }
 
     /// The network that ships: a sixth to an eighth of the paper's width, about 2 GFLOP a disc, trainable on a laptop.
     #[must_use]
     pub fn shipped() -> Self {
-        Self { dimensions: Dimensions::Three, channels: [16, 32, 64, 64, 64], fully_connected: 64, familiarity: false }
+        Self { dimensions: Dimensions::Three, channels: [16, 32, 64, 64, 64], fully_connected: 64, level_units: 0, familiarity: false }
     }
 
     /// Names and shapes of all parameters, in the order of the layers; weights are `[out, in, ..]`, biases `[out]`.
@@ -176,6 +182,9 @@ impl GradingConfig {
             add(&format!("{key}.fc6"), vec![self.fully_connected, self.channels[4] * POOLED_PIXELS]);
             add(&format!("{key}.fc7"), vec![self.fully_connected, self.fully_connected]);
             add(&format!("{key}.fc8"), vec![grading.classes(), self.fully_connected]);
+        }
+        if self.level_units > 0 {
+            parameters.extend(LevelLayers::parameters(self));
         }
         parameters
     }
@@ -231,6 +240,11 @@ impl GradingConfig {
     }
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+fn is_zero(units: &usize) -> bool {
+    *units == 0
+}
+
 /// √(6 / (fan in + fan out)) for weights `[out, in, taps..]`, 0 for biases.
 fn glorot_bound(shape: &[usize]) -> f32 {
     match shape {
@@ -249,6 +263,7 @@ pub struct GradingNetwork {
     input_mean: Tensor,
     trunk: Arc<[ConvolutionLayer; 5]>,
     heads: Arc<PerGrading<Head>>,
+    levels: Option<LevelLayers>,
     familiarity: Option<Familiarity>,
 }
 
@@ -269,8 +284,26 @@ impl GradingNetwork {
         }
         let heads = PerGrading::from_fn(|grading| heads[grading.index()].clone());
         let input_mean = vb.get_with_hints(inputs, INPUT_MEAN, Init::Const(0.0))?.detach();
+        let levels = (config.level_units > 0).then(|| LevelLayers::new(config, &vb)).transpose()?;
         let familiarity = config.familiarity.then(|| Familiarity::new(c5, &vb)).transpose()?;
-        Ok(Self { config: config.clone(), input_mean, trunk: Arc::new(trunk), heads: Arc::new(heads), familiarity })
+        let config = config.clone();
+        Ok(Self { config, input_mean, trunk: Arc::new(trunk), heads: Arc::new(heads), levels, familiarity })
+    }
+
+    /// The network for discs of one level: what the level adds is part of its biases. The same network where it does not
+    /// ask for the level.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn at_level(&self, level: DiscLevel) -> Result<Self> {
+        let Some(levels) = &self.levels else { return Ok(self.clone()) };
+        let biases = levels.biases(&[level], self.device())?;
+        let mut heads = self.heads.as_ref().clone();
+        for grading in Grading::ALL {
+            heads[grading].fc7.bias = (&heads[grading].fc7.bias + biases[grading].squeeze(0)?)?;
+        }
+        let config = GradingConfig { level_units: 0, ..self.config.clone() };
+        Ok(Self { config, heads: Arc::new(heads), levels: None, ..self.clone() })
     }
 
     /// Dimensions, and widths of the layers.
@@ -331,6 +364,7 @@ impl GradingNetwork {
                 add(format!("{}.{name}", grading.key()), &layer.weight, &layer.bias);
             }
         }
+        tensors.extend(self.levels.iter().flat_map(LevelLayers::tensors));
         for (name, tensor) in self.familiarity.iter().flat_map(Familiarity::named) {
             tensors.insert(name.to_owned(), tensor.clone());
         }
@@ -342,15 +376,7 @@ impl GradingNetwork {
     /// # Errors
     /// If `discs` has another shape or the device fails.
     pub fn forward(&self, discs: &Tensor) -> Result<PerGrading<Tensor>> {
-        self.classify(&self.features(discs)?, None)
-    }
-
-    /// As [`Self::forward`], with units of FC6 and FC7 dropped by chance.
-    ///
-    /// # Errors
-    /// As [`Self::forward`].
-    pub fn forward_training(&self, discs: &Tensor, mut dropout: Dropout) -> Result<PerGrading<Tensor>> {
-        self.classify(&self.features(discs)?, Some(&mut dropout))
+        self.classify(&self.features(discs)?, None, None)
     }
 
     /// The trunk with every activation on the way.
@@ -375,37 +401,57 @@ impl GradingNetwork {
     /// # Errors
     /// If the device fails.
     pub fn trace_head(&self, grading: Grading, features: &Tensor) -> Result<HeadTrace> {
-        self.trace_head_dropping(grading, features, None)
+        self.trace_head_dropping(grading, features, None, None)
     }
 
     fn trace_head_dropping(
         &self,
         grading: Grading,
         features: &Tensor,
+        level_bias: Option<&Tensor>,
         mut dropout: Option<&mut Dropout>,
     ) -> Result<HeadTrace> {
+        if self.levels.is_some() && level_bias.is_none() {
+            bail!("the network has to be told the levels of the discs");
+        }
         let Head { fc6, fc7, fc8 } = &self.heads[grading];
-        let mut hidden = |layer: &LinearLayer, input: &Tensor| {
-            let units = relu(&layer.forward(input)?)?;
+        let mut hidden = |sums: &Tensor| {
+            let units = relu(sums)?;
             match &mut dropout {
                 Some(dropout) => dropout.apply(&units),
                 None => Ok(units),
             }
         };
-        let fc6 = hidden(fc6, features)?;
-        let fc7 = hidden(fc7, &fc6)?;
+        let fc6 = hidden(&fc6.forward(features)?)?;
+        let fc7 = fc7.forward(&fc6)?;
+        let fc7 = hidden(&match level_bias {
+            Some(bias) => (fc7 + bias)?,
+            None => fc7,
+        })?;
         let logits = fc8.forward(&fc7)?;
         Ok(HeadTrace { fc6, fc7, logits })
     }
 
-    /// Logits of all branches from pool5 `[n, channels · 7 · 14]`, with units of FC6 and FC7 dropped by chance if asked.
+    /// Logits of all branches from pool5 `[n, channels · 7 · 14]`, with units of FC6 and FC7 dropped by chance if asked. A
+    /// network with [`GradingConfig::level_units`] needs the level of each disc, or to be that of one level
+    /// ([`Self::at_level`]); any other ignores them.
     ///
     /// # Errors
-    /// If the device fails.
-    pub fn classify(&self, features: &Tensor, mut dropout: Option<&mut Dropout>) -> Result<PerGrading<Tensor>> {
+    /// If levels are missing or the device fails.
+    pub fn classify(
+        &self,
+        features: &Tensor,
+        levels: Option<&[DiscLevel]>,
+        mut dropout: Option<&mut Dropout>,
+    ) -> Result<PerGrading<Tensor>> {
+        let biases = match (&self.levels, levels) {
+            (Some(layers), Some(levels)) => Some(layers.biases(levels, features.device())?),
+            _ => None,
+        };
         let mut logits = PerGrading::from_fn(|_| features.clone());
         for grading in Grading::ALL {
-            logits[grading] = self.trace_head_dropping(grading, features, dropout.as_deref_mut())?.logits;
+            let bias = biases.as_ref().map(|biases| &biases[grading]);
+            logits[grading] = self.trace_head_dropping(grading, features, bias, dropout.as_deref_mut())?.logits;
         }
         Ok(logits)
     }

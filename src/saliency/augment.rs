@@ -81,7 +81,8 @@ pub fn explain_all(
         return Err(SaliencyError::Class { grading: *grading, class: *class });
     }
     let frame = DiscFrame::of_disc(volume, disc)?;
-    let tracer = Tracer::new(network, plan.method, plan.layer)?;
+    let network = network.at_level(disc.level)?;
+    let tracer = Tracer::new(&network, plan.method, plan.layer)?;
     let mut random = ChaCha8Rng::seed_from_u64(plan.seed);
     let wanted = plan.augmentations.max(1);
     let mut open: Vec<_> = targets.iter().map(|target| (*target, RunningMean::new(frame.clone()))).collect();

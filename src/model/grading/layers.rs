@@ -60,7 +60,7 @@ pub struct LinearLayer {
 }
 
 impl LinearLayer {
-    fn new(inputs: usize, outputs: usize, vb: &VarBuilder) -> Result<Self> {
+    pub(super) fn new(inputs: usize, outputs: usize, vb: &VarBuilder) -> Result<Self> {
         let (weight, bias) = layer_tensors(vb, &[outputs, inputs])?;
         Ok(Self { weight, bias })
     }

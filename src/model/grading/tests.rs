@@ -7,7 +7,7 @@ fn tiny() -> GradingConfig {
 }
 
 fn tiny_of(dimensions: Dimensions) -> GradingConfig {
-    GradingConfig { dimensions, channels: [2, 3, 4, 4, 5], fully_connected: 6, ..GradingConfig::shipped() }
+    GradingConfig { dimensions, channels: [2, 3, 4, 4, 5], fully_connected: 6, ..GradingConfig::paper(Dimensions::Three) }
 }
 
 fn network(config: &GradingConfig, seed: u64) -> Result<(VarMap, GradingNetwork)> {
@@ -171,11 +171,36 @@ fn the_mean_is_subtracted_and_dropout_repeats_with_its_seed() -> Result<()> {
     }
     let drop = |seed: u64, rate: f32| {
         let mut random = ChaCha8Rng::seed_from_u64(seed);
-        pfirrmann(&network.forward_training(&discs, Dropout { rate, random: &mut random })?)
+        let features = network.pool5(&discs)?.flatten_from(1)?;
+        pfirrmann(&network.classify(&features, None, Some(&mut Dropout { rate, random: &mut random }))?)
     };
     assert_eq!(drop(1, 0.5)?, drop(1, 0.5)?);
     assert_ne!(drop(1, 0.5)?, drop(2, 0.5)?);
     assert_eq!(drop(1, 0.0)?, pfirrmann(&after)?);
+    Ok(())
+}
+
+#[test]
+fn the_level_is_a_bias_of_each_branch() -> Result<()> {
+    let config = GradingConfig { level_units: 3, ..tiny() };
+    let (_, network) = network(&config, 5)?;
+    assert_eq!(config.parameter_count(), tiny().parameter_count() + (6 + 1) * 3 + 8 * 3 * 6);
+    let discs = discs(2)?;
+    let features = network.pool5(&discs)?.flatten_from(1)?;
+    assert!(network.classify(&features, None, None).is_err(), "it has to be told the levels");
+    let levels = [DiscLevel::L1L2, DiscLevel::L5S1];
+    let together = network.classify(&features, Some(&levels), None)?;
+    for (row, level) in levels.into_iter().enumerate() {
+        let alone = network.at_level(level)?;
+        assert_eq!(alone.tensors().len(), tiny().tensors().len(), "an ordinary network");
+        for (grading, logits) in alone.forward(&discs.narrow(0, row, 1)?)?.iter() {
+            let difference = (logits - together[grading].narrow(0, row, 1)?)?.abs()?.max_all()?.to_scalar::<f32>()?;
+            assert!(difference < 1e-5, "{grading} at {level}: {difference}");
+        }
+    }
+    let logits = |level| network.at_level(level)?.forward(&discs)?[Grading::DiscNarrowing].to_vec2::<f32>();
+    assert_ne!(logits(DiscLevel::L1L2)?, logits(DiscLevel::L5S1)?);
+    assert_eq!(logits(DiscLevel::L6S1)?, logits(DiscLevel::L5S1)?);
     Ok(())
 }
 

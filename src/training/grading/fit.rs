@@ -22,7 +22,7 @@ use super::{GradingTrainingConfig, GradingTrainingError, Stage};
 use crate::model::grading::{Dropout, INPUT_MEAN};
 use crate::model::{GradingNetwork, Place};
 use crate::spine::{
-    Grading, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, PatchAugmentation, PerGrading, WIDE_COLUMNS, WIDE_ROWS,
+    DiscLevel, Grading, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, PatchAugmentation, PerGrading, WIDE_COLUMNS, WIDE_ROWS,
     WIDE_SLICE_MARGIN, WIDE_SLICES,
 };
 use crate::task::{CancelToken, Progress};
@@ -90,7 +90,7 @@ fn file_error(source: std::io::Error, path: &Path) -> GradingTrainingError {
 /// From discs to pool5.
 type Trunk<'a> = &'a dyn Fn(&Tensor) -> candle_core::Result<Tensor>;
 /// From what the branches read to logits.
-type Heads<'a> = &'a dyn Fn(&Tensor, &mut Dropout) -> candle_core::Result<PerGrading<Tensor>>;
+type Heads<'a> = &'a dyn Fn(&Tensor, &[DiscLevel], &mut Dropout) -> candle_core::Result<PerGrading<Tensor>>;
 
 /// What the branches read of pool5: all of it, or of each sample of wide volumes its place.
 fn features(pool5: &Tensor, places: Option<&[Place]>) -> candle_core::Result<Tensor> {
@@ -119,13 +119,17 @@ impl Run<'_> {
         let mut here = checkpoint;
         if at != Some(StageName::Deep) {
             let trunk = |input: &Tensor| flat.pool5(input);
-            let heads = |features: &Tensor, dropout: &mut Dropout| flat.classify(features, dropout);
+            let heads = |features: &Tensor, levels: &[DiscLevel], dropout: &mut Dropout| {
+                flat.classify(features, levels, dropout)
+            };
             self.run_stage(StageName::Flat, flat.variables(), here.take(), on_progress, (&trunk, &heads))?;
             after_flat(&flat)?;
             flat.inflate_into(&variables)?;
         }
         let trunk = |input: &Tensor| network.pool5(input);
-        let heads = |features: &Tensor, dropout: &mut Dropout| network.classify(features, Some(dropout));
+        let heads = |features: &Tensor, levels: &[DiscLevel], dropout: &mut Dropout| {
+            network.classify(features, Some(levels), Some(dropout))
+        };
         self.run_stage(StageName::Deep, &variables, here, on_progress, (&trunk, &heads))?;
         Ok(Fitted { network, variables })
     }
@@ -187,7 +191,8 @@ impl Run<'_> {
                 let targets = self.targets(&discs, &weights)?;
                 let features = features(&trunk(&input)?, places.as_deref())?;
                 let mut dropout = Dropout { rate: self.config.dropout, random: &mut random };
-                let losses = targets.loss(&heads(&features, &mut dropout)?)?;
+                let levels: Vec<DiscLevel> = discs.iter().map(|disc| disc.level).collect();
+                let losses = targets.loss(&heads(&features, &levels, &mut dropout)?)?;
                 let mut total = losses[Grading::Pfirrmann].clone();
                 for (grading, loss) in losses.iter() {
                     sums[grading] += f64::from(loss.to_scalar::<f32>()?) / batches as f64;

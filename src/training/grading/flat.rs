@@ -13,7 +13,7 @@ use candle_nn::VarMap;
 use crate::model::GradingNetwork;
 use crate::model::grading::{ConvolutionLayer, Dropout};
 use crate::nn::ConvWindow;
-use crate::spine::{PATCH_SLICES, PerGrading};
+use crate::spine::{DiscLevel, PATCH_SLICES, PerGrading};
 use crate::training::optimizer::sorted;
 
 /// Share of each slice in the layer that joins them, after inflation: most evidence of most gradings is near the middle.
@@ -52,7 +52,8 @@ impl FlatNetwork {
             insert(&variables, format!("{name}.bias"), bias)?;
         }
         for (name, variable) in sorted(deep) {
-            if name.contains(".fc") {
+            // The heads, and what the level is told through.
+            if name.contains(".fc") || name.starts_with("level.") {
                 insert(&variables, name, variable)?;
             }
         }
@@ -64,9 +65,9 @@ impl FlatNetwork {
         &self.variables
     }
 
-    /// Logits for slices `[n, 1, 112, 224]`.
-    pub(super) fn forward(&self, slices: &Tensor, dropout: Option<&mut Dropout>) -> Result<PerGrading<Tensor>> {
-        self.network.classify(&self.pool5(slices)?.flatten_from(1)?, dropout)
+    /// Logits for slices `[n, 1, 112, 224]` of discs of these levels.
+    pub(super) fn forward(&self, slices: &Tensor, levels: &[DiscLevel]) -> Result<PerGrading<Tensor>> {
+        self.network.classify(&self.pool5(slices)?.flatten_from(1)?, Some(levels), None)
     }
 
     /// pool5 `[n, channels, 1, rows / 16, columns / 16]` of slices `[n, 1, rows, columns]`.
@@ -81,8 +82,13 @@ impl FlatNetwork {
     }
 
     /// The branches, from pool5.
-    pub(super) fn classify(&self, features: &Tensor, dropout: &mut Dropout) -> Result<PerGrading<Tensor>> {
-        self.network.classify(features, Some(dropout))
+    pub(super) fn classify(
+        &self,
+        features: &Tensor,
+        levels: &[DiscLevel],
+        dropout: &mut Dropout,
+    ) -> Result<PerGrading<Tensor>> {
+        self.network.classify(features, Some(levels), Some(dropout))
     }
 
     /// Writes the flat filters into the variables of the deep network.
@@ -137,7 +143,7 @@ mod tests {
     }
 
     fn nine_equal_slices(dimensions: Dimensions) -> Result<()> {
-        let config = GradingConfig { dimensions, channels: [2, 3, 4, 4, 3], fully_connected: 5, ..GradingConfig::shipped() };
+        let config = GradingConfig { dimensions, channels: [2, 3, 4, 4, 3], fully_connected: 5, ..GradingConfig::paper(Dimensions::Three) };
         let deep = config.initial_variables(3, &Device::Cpu)?;
         let network = GradingNetwork::new(&config, VarBuilder::from_varmap(&deep, DType::F32, &Device::Cpu))?;
         let flat = FlatNetwork::new(&network, &deep)?;
@@ -145,7 +151,7 @@ mod tests {
         flat.inflate_into(&deep)?;
         let values: Vec<f32> = (0..PATCH_ROWS * PATCH_COLUMNS).map(|i| (i as f32 * 0.37).sin().abs()).collect();
         let slice = Tensor::from_vec(values, (1, 1, PATCH_ROWS, PATCH_COLUMNS), &Device::Cpu)?;
-        let one = flat.forward(&slice, None)?;
+        let one = flat.forward(&slice, &[DiscLevel::L4L5])?;
         let nine = network.forward(&slice.repeat((1, PATCH_SLICES, 1, 1))?)?;
         for (grading, logits) in one.iter() {
             let difference = (logits - &nine[grading])?.abs()?.max_all()?.to_scalar::<f32>()?;

@@ -109,7 +109,7 @@ pub fn train(
             Calibration::fit(&others)?.fold_into(variables)?;
             let split = split(held_out);
             calibrated.extend(split.predict(fold, &mut |example| {
-                Ok(Views::FiftyFour.answer(network, &example.frame, &example.volume, cancel)?.probabilities)
+                answer(network, Views::FiftyFour, example, cancel)
             })?);
             if config.network.familiarity {
                 let (held_out, learned): (Vec<_>, Vec<_>) = examples.iter().partition(|example| split.holds_out(example));
@@ -184,7 +184,7 @@ pub fn train_on_phantoms(
     let done = split.run_fold(0, &out.join("phantoms"), resume, cancel, on_progress)?;
     let network = &done.fitted.network;
     let table = split.predict(0, &mut |example| {
-        Ok(Views::FiftyFour.answer(network, &example.frame, &example.volume, cancel)?.probabilities)
+        answer(network, Views::FiftyFour, example, cancel)
     })?;
     let [table, plain_table, flat_table] = [&table, &done.plain, &done.flat].map(|answers| both_kinds(answers));
     let measured = CrossValidation { folds: 1, table, plain_table, flat_table };
@@ -230,14 +230,14 @@ impl<'a> Split<'a> {
                 let predicted = self.predict(fold, &mut |example| {
                     let patch = example.flat_patch(&PatchAugmentation::NONE);
                     let patch = Tensor::from_vec(patch, (1, 1, PATCH_ROWS, PATCH_COLUMNS), &Device::Cpu)?;
-                    Ok(probabilities(&flat.forward(&patch, None)?)?.remove(0))
+                    Ok(probabilities(&flat.forward(&patch, &[example.level])?)?.remove(0))
                 })?;
                 write_json(&flat_path, &predicted)
             },
             on_progress,
         )?;
         let plain = self.predict(fold, &mut |example| {
-            Ok(Views::One.answer(&fitted.network, &example.frame, &example.volume, cancel)?.probabilities)
+            answer(&fitted.network, Views::One, example, cancel)
         })?;
         Ok(Fold { fitted, plain, flat: read_json(&flat_path)? })
     }
@@ -262,6 +262,17 @@ impl<'a> Split<'a> {
             })
             .collect()
     }
+}
+
+/// What a network says of a disc, as when it is used.
+fn answer(
+    network: &GradingNetwork,
+    views: Views,
+    example: &GradingExample,
+    cancel: &CancelToken,
+) -> Result<PerGrading<Vec<f32>>, GradingTrainingError> {
+    let network = network.at_level(example.level)?;
+    Ok(views.answer(&network, &example.frame, &example.volume, cancel)?.probabilities)
 }
 
 /// What a network says of a disc.

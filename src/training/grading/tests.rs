@@ -75,7 +75,7 @@ fn config(flat: usize, deep: usize) -> GradingTrainingConfig {
         largest_gradient: 5.0,
         averaging: 0.5,
         context_share: 0.5,
-        network: GradingConfig { dimensions: Dimensions::Three, channels: [3, 4, 4, 4, 4], fully_connected: 8, ..GradingConfig::shipped() },
+        network: GradingConfig { dimensions: Dimensions::Three, channels: [3, 4, 4, 4, 4], fully_connected: 8, ..GradingConfig::paper(Dimensions::Three) },
         augmentation: Augmentation {
             rotation_degrees: 5.0,
             // As far as the 54 views are shifted.
@@ -153,7 +153,7 @@ fn an_interrupted_training_ends_as_an_uninterrupted_one() {
 fn published_weights_load_and_grade() {
     let folder = tempfile::tempdir().expect("temporary folder");
     let mut config = config(1, 1);
-    config.network.familiarity = true;
+    (config.network.familiarity, config.network.level_units) = (true, 2);
     let outcome = run(&config, folder.path(), false, &CancelToken::default()).expect("training");
     let saved = publish(folder.path(), &config, &outcome, "train again").expect("written").expect("a network");
     assert_eq!(saved.path, folder.path().join("grading-0.2.0"));
