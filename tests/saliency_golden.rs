@@ -48,7 +48,12 @@ fn numbers(count: usize, mut state: u32) -> Vec<f64> {
 
 /// The network of seeded weights: tensor by tensor in the order of their names.
 fn seeded(dimensions: Dimensions) -> Result<GradingNetwork> {
-    let config = GradingConfig { dimensions, channels: [3, 4, 5, 6, 7], fully_connected: 16, ..GradingConfig::paper(Dimensions::Three) };
+    let config = GradingConfig {
+        dimensions,
+        channels: [3, 4, 5, 6, 7],
+        fully_connected: 16,
+        ..GradingConfig::paper(Dimensions::Three)
+    };
     let shapes: BTreeMap<String, Vec<usize>> = config.parameters().into_iter().collect();
     let mut tensors = HashMap::new();
     for (index, (name, shape)) in shapes.into_iter().enumerate() {

@@ -154,13 +154,25 @@ impl GradingConfig {
     /// two.
     #[must_use]
     pub fn paper(dimensions: Dimensions) -> Self {
-        Self { dimensions, channels: [96, 256, 512, 512, 512], fully_connected: 1024, level_units: 0, familiarity: false }
+        Self {
+            dimensions,
+            channels: [96, 256, 512, 512, 512],
+            fully_connected: 1024,
+            level_units: 0,
+            familiarity: false,
+        }
     }
 
     /// The network that ships: a sixth to an eighth of the paper's width, about 2 GFLOP a disc, trainable on a laptop.
     #[must_use]
     pub fn shipped() -> Self {
-        Self { dimensions: Dimensions::Three, channels: [16, 32, 64, 64, 64], fully_connected: 64, level_units: 0, familiarity: false }
+        Self {
+            dimensions: Dimensions::Three,
+            channels: [16, 32, 64, 64, 64],
+            fully_connected: 64,
+            level_units: 0,
+            familiarity: false,
+        }
     }
 
     /// Names and shapes of all parameters, in the order of the layers; weights are `[out, in, ..]`, biases `[out]`.
@@ -330,9 +342,8 @@ impl GradingNetwork {
     /// # Errors
     /// If the device fails.
     pub fn unfamiliarity(&self, features: &Tensor) -> Result<Option<f32>> {
-        let distance = |familiarity: &Familiarity| {
-            familiarity.distance(&channel_means(features, self.config.channels[4])?)
-        };
+        let distance =
+            |familiarity: &Familiarity| familiarity.distance(&channel_means(features, self.config.channels[4])?);
         self.familiarity.as_ref().map(distance).transpose()
     }
 

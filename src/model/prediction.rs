@@ -73,8 +73,10 @@ mod tests {
         logits[Grading::DiscNarrowing] =
             Tensor::new(&[[0_f32, 0., 0., 0.], [0., 2_f32.ln(), 5_f32.ln(), 0.]], &Device::Cpu)?;
         let all = probabilities(&logits)?;
-        let predictions: Vec<DiscPrediction> =
-            all.into_iter().map(|probabilities| DiscPrediction { level: DiscLevel::L4L5, probabilities, is_familiar: true }).collect();
+        let predictions: Vec<DiscPrediction> = all
+            .into_iter()
+            .map(|probabilities| DiscPrediction { level: DiscLevel::L4L5, probabilities, is_familiar: true })
+            .collect();
         assert_eq!(predictions[0].class(Grading::DiscNarrowing), 0);
         assert_eq!(predictions[1].class(Grading::DiscNarrowing), 2);
         assert_eq!(predictions[1].grade(Grading::DiscNarrowing), 3);

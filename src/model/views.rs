@@ -309,7 +309,12 @@ mod tests {
     }
 
     fn network() -> GradingNetwork {
-        let config = GradingConfig { dimensions: Dimensions::Three, channels: [3, 4, 5, 6, 7], fully_connected: 8, ..GradingConfig::paper(Dimensions::Three) };
+        let config = GradingConfig {
+            dimensions: Dimensions::Three,
+            channels: [3, 4, 5, 6, 7],
+            fully_connected: 8,
+            ..GradingConfig::paper(Dimensions::Three)
+        };
         let variables = config.initial_variables(3, &Device::Cpu).expect("small network");
         GradingNetwork::new(&config, VarBuilder::from_varmap(&variables, DType::F32, &Device::Cpu)).expect("shapes")
     }
@@ -349,7 +354,12 @@ mod tests {
         // A trunk whose filters see one voxel only has no border: then both ways agree exactly.
         let (volume, disc) = scan();
         let frame = DiscFrame::of_disc(&volume, &disc).expect("good outlines");
-        let config = GradingConfig { dimensions: Dimensions::Three, channels: [3, 4, 5, 6, 7], fully_connected: 8, ..GradingConfig::paper(Dimensions::Three) };
+        let config = GradingConfig {
+            dimensions: Dimensions::Three,
+            channels: [3, 4, 5, 6, 7],
+            fully_connected: 8,
+            ..GradingConfig::paper(Dimensions::Three)
+        };
         let variables = config.initial_variables(3, &Device::Cpu).expect("small network");
         for (name, variable) in variables.data().lock().expect("not poisoned").iter() {
             if let ([_, _, depth, height, width], true) = (variable.dims(), name.ends_with("weight")) {

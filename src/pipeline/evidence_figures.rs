@@ -349,7 +349,12 @@ mod tests {
     fn a_grade_has_four_figures_and_maps_change_as_layers_unlearn() {
         let patient = PhantomPatient::draw(&PhantomSettings::new(930_000));
         let PhantomDisc { volume, disc, .. } = patient.disc(DiscLevel::L4L5, 5).expect("in the image");
-        let config = GradingConfig { dimensions: Dimensions::Two, channels: [3, 4, 5, 6, 7], fully_connected: 8, ..GradingConfig::paper(Dimensions::Three) };
+        let config = GradingConfig {
+            dimensions: Dimensions::Two,
+            channels: [3, 4, 5, 6, 7],
+            fully_connected: 8,
+            ..GradingConfig::paper(Dimensions::Three)
+        };
         let variables = config.initial_variables(3, &Device::Cpu).expect("small network");
         let vb = VarBuilder::from_varmap(&variables, DType::F32, &Device::Cpu);
         let network = GradingNetwork::new(&config, vb).expect("small network");

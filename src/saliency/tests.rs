@@ -43,7 +43,12 @@ fn network_with(
     seed: u64,
     change: impl Fn(Tensor) -> Result<Tensor>,
 ) -> Result<GradingNetwork> {
-    let config = GradingConfig { dimensions, channels: [3, 4, 5, 6, 7], fully_connected: 16, ..GradingConfig::paper(Dimensions::Three) };
+    let config = GradingConfig {
+        dimensions,
+        channels: [3, 4, 5, 6, 7],
+        fully_connected: 16,
+        ..GradingConfig::paper(Dimensions::Three)
+    };
     let variables = config.initial_variables(seed, &Device::Cpu)?;
     let data = variables.data().lock().expect("not poisoned");
     let changed = data.iter().map(|(name, variable)| Ok((name.clone(), change(variable.as_detached_tensor())?)));

@@ -26,12 +26,7 @@ const STEP_MM: f64 = 0.25;
 
 /// The narrowest front-to-back width of the canal at the disc between two bodies on one sagittal slice, in mm; `None` if
 /// the mask shows no canal there. `pixel_size_mm` is (x, y).
-pub(super) fn canal_width_mm(
-    mask: &GrayImage,
-    upper: &Corners,
-    lower: &Corners,
-    pixel_size_mm: DVec2,
-) -> Option<f64> {
+pub(super) fn canal_width_mm(mask: &GrayImage, upper: &Corners, lower: &Corners, pixel_size_mm: DVec2) -> Option<f64> {
     let posterior = (upper.ip + lower.sp) * 0.5 * pixel_size_mm;
     let anterior = (upper.ia + lower.sa) * 0.5 * pixel_size_mm;
     let backward = (posterior - anterior).try_normalize()?;
@@ -41,7 +36,8 @@ pub(super) fn canal_width_mm(
         let inside = pixel.cmpge(DVec2::ZERO).all();
         inside && mask.get_pixel_checked(pixel.x as u32, pixel.y as u32).is_some_and(|value| value.0[0] == CANAL)
     };
-    let steps = |from: f64, to: f64| (0..=((to - from) / STEP_MM) as usize).map(move |step| from + step as f64 * STEP_MM);
+    let steps =
+        |from: f64, to: f64| (0..=((to - from) / STEP_MM) as usize).map(move |step| from + step as f64 * STEP_MM);
     let width = |offset: f64| {
         let on_line = steps(-BEFORE_MM, BEHIND_MM).filter(|t| is_canal(posterior + along * offset + backward * *t));
         on_line.count() as f64 * STEP_MM

@@ -32,8 +32,14 @@ impl Familiarity {
     }
 
     pub(super) fn new(channels: usize, vb: &VarBuilder) -> Result<Self> {
-        let get = |shape: &[usize], name| Ok::<_, candle_core::Error>(vb.get_with_hints(shape, name, Init::Const(0.0))?.detach());
-        Ok(Self { mean: get(&[channels], MEAN)?, whitening: get(&[channels, channels], WHITENING)?, limit: get(&[1], LIMIT)? })
+        let get = |shape: &[usize], name| {
+            Ok::<_, candle_core::Error>(vb.get_with_hints(shape, name, Init::Const(0.0))?.detach())
+        };
+        Ok(Self {
+            mean: get(&[channels], MEAN)?,
+            whitening: get(&[channels, channels], WHITENING)?,
+            limit: get(&[1], LIMIT)?,
+        })
     }
 
     /// The distribution of `features`, one row a disc, all of the same length; the limit is to be set.

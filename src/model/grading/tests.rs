@@ -7,7 +7,12 @@ fn tiny() -> GradingConfig {
 }
 
 fn tiny_of(dimensions: Dimensions) -> GradingConfig {
-    GradingConfig { dimensions, channels: [2, 3, 4, 4, 5], fully_connected: 6, ..GradingConfig::paper(Dimensions::Three) }
+    GradingConfig {
+        dimensions,
+        channels: [2, 3, 4, 4, 5],
+        fully_connected: 6,
+        ..GradingConfig::paper(Dimensions::Three)
+    }
 }
 
 fn network(config: &GradingConfig, seed: u64) -> Result<(VarMap, GradingNetwork)> {

@@ -123,7 +123,8 @@ mod tests {
 
     fn calibrated(calibration: &Calibration, grading: Grading, probabilities: &[f32]) -> Vec<f32> {
         let GradingCalibration { scale, shift } = &calibration.0[grading];
-        let powers: Vec<f32> = probabilities.iter().zip(shift).map(|(p, shift)| (p.ln() * scale + shift).exp()).collect();
+        let powers: Vec<f32> =
+            probabilities.iter().zip(shift).map(|(p, shift)| (p.ln() * scale + shift).exp()).collect();
         powers.iter().map(|power| power / powers.iter().sum::<f32>()).collect()
     }
 
@@ -163,7 +164,12 @@ mod tests {
 
     #[test]
     fn the_last_layer_takes_the_calibration_in() -> Result<()> {
-        let config = GradingConfig { dimensions: Dimensions::Two, channels: [2; 5], fully_connected: 3, ..GradingConfig::paper(Dimensions::Three) };
+        let config = GradingConfig {
+            dimensions: Dimensions::Two,
+            channels: [2; 5],
+            fully_connected: 3,
+            ..GradingConfig::paper(Dimensions::Three)
+        };
         let variables = config.initial_variables(1, &Device::Cpu)?;
         let network = GradingNetwork::new(&config, VarBuilder::from_varmap(&variables, DType::F32, &Device::Cpu))?;
         let values = (0..PATCH_SLICES * PATCH_ROWS * PATCH_COLUMNS).map(|i| (i as f32 * 0.1).sin().abs()).collect();

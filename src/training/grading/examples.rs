@@ -8,8 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::Place;
 use crate::spine::{
-    Disc, DiscFrame, DiscFrameError, DiscLevel, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES,
-    PatchAugmentation,
+    Disc, DiscFrame, DiscFrameError, DiscLevel, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, PatchAugmentation,
 };
 use crate::training::labels::DiscLabels;
 use crate::training::spider::{LabelledDisc, ScanCase};

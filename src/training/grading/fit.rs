@@ -22,8 +22,8 @@ use super::{GradingTrainingConfig, GradingTrainingError, Stage};
 use crate::model::grading::{Dropout, INPUT_MEAN};
 use crate::model::{GradingNetwork, Place};
 use crate::spine::{
-    DiscLevel, Grading, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, PatchAugmentation, PerGrading, WIDE_COLUMNS, WIDE_ROWS,
-    WIDE_SLICE_MARGIN, WIDE_SLICES,
+    DiscLevel, Grading, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, PatchAugmentation, PerGrading, WIDE_COLUMNS,
+    WIDE_ROWS, WIDE_SLICE_MARGIN, WIDE_SLICES,
 };
 use crate::task::{CancelToken, Progress};
 use crate::training::optimizer::{AdamW, WeightAverage, initialize, sorted};

@@ -143,7 +143,12 @@ mod tests {
     }
 
     fn nine_equal_slices(dimensions: Dimensions) -> Result<()> {
-        let config = GradingConfig { dimensions, channels: [2, 3, 4, 4, 3], fully_connected: 5, ..GradingConfig::paper(Dimensions::Three) };
+        let config = GradingConfig {
+            dimensions,
+            channels: [2, 3, 4, 4, 3],
+            fully_connected: 5,
+            ..GradingConfig::paper(Dimensions::Three)
+        };
         let deep = config.initial_variables(3, &Device::Cpu)?;
         let network = GradingNetwork::new(&config, VarBuilder::from_varmap(&deep, DType::F32, &Device::Cpu))?;
         let flat = FlatNetwork::new(&network, &deep)?;

@@ -108,11 +108,10 @@ pub fn train(
             let Fitted { network, variables } = &done[fold].fitted;
             Calibration::fit(&others)?.fold_into(variables)?;
             let split = split(held_out);
-            calibrated.extend(split.predict(fold, &mut |example| {
-                answer(network, Views::FiftyFour, example, cancel)
-            })?);
+            calibrated.extend(split.predict(fold, &mut |example| answer(network, Views::FiftyFour, example, cancel))?);
             if config.network.familiarity {
-                let (held_out, learned): (Vec<_>, Vec<_>) = examples.iter().partition(|example| split.holds_out(example));
+                let (held_out, learned): (Vec<_>, Vec<_>) =
+                    examples.iter().partition(|example| split.holds_out(example));
                 distances.add(network, &familiar::familiarity(network, &learned, cancel)?, &held_out, cancel)?;
             }
         }
@@ -139,7 +138,8 @@ pub fn train(
         if config.network.familiarity {
             let learned: Vec<&GradingExample> = examples.iter().collect();
             let familiarity = familiar::familiarity(&network, &learned, cancel)?;
-            let limit = familiarity_measures.as_ref().map_or(UNMEASURED_LIMIT, |measures: &FamiliarityMeasures| measures.limit);
+            let limit =
+                familiarity_measures.as_ref().map_or(UNMEASURED_LIMIT, |measures: &FamiliarityMeasures| measures.limit);
             familiar::store(&familiarity.with_limit(limit)?, &variables)?;
         }
         Some((network, variables))
@@ -183,9 +183,7 @@ pub fn train_on_phantoms(
     let split = Split { config, examples: &examples, held_out: &everybody };
     let done = split.run_fold(0, &out.join("phantoms"), resume, cancel, on_progress)?;
     let network = &done.fitted.network;
-    let table = split.predict(0, &mut |example| {
-        answer(network, Views::FiftyFour, example, cancel)
-    })?;
+    let table = split.predict(0, &mut |example| answer(network, Views::FiftyFour, example, cancel))?;
     let [table, plain_table, flat_table] = [&table, &done.plain, &done.flat].map(|answers| both_kinds(answers));
     let measured = CrossValidation { folds: 1, table, plain_table, flat_table };
     write_json(&out.join("measures.json"), &measured)?;
@@ -236,9 +234,7 @@ impl<'a> Split<'a> {
             },
             on_progress,
         )?;
-        let plain = self.predict(fold, &mut |example| {
-            answer(&fitted.network, Views::One, example, cancel)
-        })?;
+        let plain = self.predict(fold, &mut |example| answer(&fitted.network, Views::One, example, cancel))?;
         Ok(Fold { fitted, plain, flat: read_json(&flat_path)? })
     }
 

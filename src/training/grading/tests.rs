@@ -75,7 +75,12 @@ fn config(flat: usize, deep: usize) -> GradingTrainingConfig {
         largest_gradient: 5.0,
         averaging: 0.5,
         context_share: 0.5,
-        network: GradingConfig { dimensions: Dimensions::Three, channels: [3, 4, 4, 4, 4], fully_connected: 8, ..GradingConfig::paper(Dimensions::Three) },
+        network: GradingConfig {
+            dimensions: Dimensions::Three,
+            channels: [3, 4, 4, 4, 4],
+            fully_connected: 8,
+            ..GradingConfig::paper(Dimensions::Three)
+        },
         augmentation: Augmentation {
             rotation_degrees: 5.0,
             // As far as the 54 views are shifted.
