@@ -12,7 +12,9 @@ use serde::Serialize;
 use super::Outcome;
 use super::console::Console;
 use super::grade_table::aligned;
-use crate::pipeline::{TruthTable, measure_grades, read_reports, write_whole};
+use crate::pipeline::{
+    GradingMeasures, TruthTable, grade_measures_csv, measure_grades, read_reports, reliability_charts, write_whole,
+};
 
 /// Arguments of `spinenet evaluate`.
 #[derive(Debug, Args)]
@@ -39,9 +41,18 @@ struct Files {
     /// What was computed.
     #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
     predictions: Vec<PathBuf>,
+    /// Grades of a second reader, as the truth: how well readers agree.
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    second_rater: Vec<PathBuf>,
     /// Write the measures as JSON too.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Write the measures as a table too, with a row for every level.
+    #[arg(long, value_name = "FILE")]
+    csv: Option<PathBuf>,
+    /// Draw how often grades are right against their probability: .png, .svg or .pdf.
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    plot: Vec<PathBuf>,
 }
 
 /// Runs `spinenet evaluate`.
@@ -54,36 +65,77 @@ pub fn run(arguments: &EvaluateArguments, console: Console) -> anyhow::Result<Ou
 }
 
 fn grades(files: &Files, console: Console) -> anyhow::Result<Outcome> {
-    let mut truth = TruthTable::default();
-    for file in &files.truth {
-        truth.grades.extend(TruthTable::read(file)?.grades);
-    }
+    let read = |files: &[PathBuf]| -> anyhow::Result<TruthTable> {
+        let mut table = TruthTable::default();
+        for file in files {
+            table.grades.extend(TruthTable::read(file)?.grades);
+        }
+        Ok(table)
+    };
+    let truth = read(&files.truth)?;
+    let second_rater = if files.second_rater.is_empty() { None } else { Some(read(&files.second_rater)?) };
     let mut reports = Vec::new();
     for file in &files.predictions {
         reports.extend(read_reports(file)?);
     }
-    let measures = measure_grades(&truth, &reports);
+    let measures = measure_grades(&truth, &reports, second_rater.as_ref());
     anyhow::ensure!(!measures.gradings.is_empty(), "no disc has both a true and a computed grade");
-    let heads = ["Grading", "Discs", "Balanced accuracy", "Accuracy", "Within one", "Kappa (quadratic)"];
-    let mut rows = vec![heads.map(str::to_owned).to_vec()];
-    rows.extend(measures.gradings.iter().map(|measured| {
-        vec![
-            measured.grading.name().to_owned(),
-            measured.discs.to_string(),
-            number(measured.balanced_accuracy),
-            number(measured.accuracy),
-            number(measured.accuracy_within_one),
-            number(measured.kappa_quadratic),
-        ]
-    }));
-    print(&rows, console);
+    print(&agreement(&measures.gradings), console);
+    if !measures.second_rater.is_empty() {
+        console.say("Second rater against the truth:");
+        print(&agreement(&measures.second_rater), console);
+    }
     if measures.discs_without_prediction > 0 {
         console.say(&format!("{} discs with truth have no computed grade", measures.discs_without_prediction));
     }
     if let Some(file) = &files.out {
         save_json(file, &measures)?;
     }
+    if let Some(file) = &files.csv {
+        save(file, &grade_measures_csv(&measures))?;
+    }
+    for file in &files.plot {
+        reliability_charts(&measures).write(file)?;
+    }
     Ok(Outcome::Done)
+}
+
+/// One row a grading.
+fn agreement(measures: &[GradingMeasures]) -> Vec<Vec<String>> {
+    let heads = [
+        "Grading",
+        "Discs",
+        "Balanced accuracy",
+        "Accuracy",
+        "Within one",
+        "Kappa",
+        "(quadratic)",
+        "Sensitivity",
+        "Specificity",
+        "AUC",
+        "Calibration error",
+    ];
+    let mut rows = vec![heads.map(str::to_owned).to_vec()];
+    rows.extend(measures.iter().map(|measured| {
+        let balanced = match (measured.balanced_accuracy, measured.balanced_accuracy_interval) {
+            (Some(mean), Some(interval)) => with_interval(mean, interval),
+            (mean, _) => number(mean),
+        };
+        vec![
+            measured.grading.name().to_owned(),
+            measured.discs.to_string(),
+            balanced,
+            number(measured.accuracy),
+            number(measured.accuracy_within_one),
+            number(measured.kappa),
+            number(measured.kappa_quadratic),
+            number(measured.sensitivity),
+            number(measured.specificity),
+            number(measured.area_under_curve),
+            number(measured.calibration.as_ref().map(|calibration| calibration.expected_error)),
+        ]
+    }));
+    rows
 }
 
 fn number(value: Option<f64>) -> String {

@@ -4,6 +4,7 @@
 //! (no items, one class only) is `None`, never a made-up number.
 
 mod boxes;
+mod calibration;
 mod grades;
 mod rank;
 
@@ -11,6 +12,7 @@ pub use boxes::{
     BoxedFinding, BoxesBySlice, CONFIDENCE, Estimate, FindingScores, OverlapSummary, SeenSlices, best_percentile,
     iou_of_pairs, overlap_curve, summarize_overlap,
 };
+pub use calibration::{ReliabilityBin, brier_score, expected_calibration_error, reliability};
 pub use grades::{
     BinaryMeasures, ConfusionMatrix, Interval, KappaWeights, area_under_curve, binary_measures, bootstrap_by_patient,
 };

@@ -1,7 +1,7 @@
-//! Measures of boxes as tables and curves.
+//! Measures of grades and boxes as tables and curves.
 
 use super::box_measures::{BoxMeasures, GradingOverlap};
-use super::{EvidenceMeasures, EvidenceRow, method_in_words};
+use super::{EvidenceMeasures, EvidenceRow, GradeMeasures, GradingMeasures, method_in_words};
 use crate::picture::{Curve, Drawing, LineChart, chart_sheet};
 use crate::saliency::BoxRule;
 
@@ -76,6 +76,87 @@ pub fn box_measures_csv(measures: &BoxMeasures) -> String {
 pub fn box_measures_chart(measures: &BoxMeasures) -> Drawing {
     let curves = measures.gradings.iter().map(|overlap| curve(overlap.grading.name().to_owned(), overlap)).collect();
     overlap_chart("Overlap of predicted and true boxes".to_owned(), curves).drawing()
+}
+
+/// Agreement of grades: one row a grading, below it one a level; a second reader's grades after the computed ones.
+#[must_use]
+pub fn grade_measures_csv(measures: &GradeMeasures) -> String {
+    const HEAD: [&str; 17] = [
+        "rater",
+        "grading",
+        "level",
+        "discs",
+        "balanced_accuracy",
+        "balanced_accuracy_low",
+        "balanced_accuracy_high",
+        "accuracy",
+        "accuracy_within_one",
+        "kappa",
+        "kappa_linear",
+        "kappa_quadratic",
+        "sensitivity",
+        "specificity",
+        "area_under_curve",
+        "expected_calibration_error",
+        "brier_score",
+    ];
+    let mut rows = vec![HEAD.map(str::to_owned).to_vec()];
+    for (rater, gradings) in [("computed", &measures.gradings), ("second", &measures.second_rater)] {
+        for row in gradings {
+            let named = |level: String, discs: u64| {
+                vec![rater.to_owned(), row.grading.key().to_owned(), level, discs.to_string()]
+            };
+            let [low, high] = row.balanced_accuracy_interval.map_or([None; 2], |ends| ends.map(Some));
+            let calibration = row.calibration.as_ref();
+            let values = [
+                row.balanced_accuracy,
+                low,
+                high,
+                row.accuracy,
+                row.accuracy_within_one,
+                row.kappa,
+                row.kappa_linear,
+                row.kappa_quadratic,
+                row.sensitivity,
+                row.specificity,
+                row.area_under_curve,
+                calibration.map(|calibration| calibration.expected_error),
+                calibration.map(|calibration| calibration.brier_score),
+            ];
+            let mut cells = named(String::new(), row.discs);
+            cells.extend(values.map(cell));
+            rows.push(cells);
+            for level in &row.levels {
+                let mut cells = named(level.level.to_string(), level.discs);
+                cells.extend([level.balanced_accuracy, None, None, level.accuracy].map(cell));
+                cells.resize(HEAD.len(), String::new());
+                rows.push(cells);
+            }
+        }
+    }
+    csv(rows.into_iter())
+}
+
+/// How often computed grades are right against how probable they were called, a chart for each grading.
+#[must_use]
+pub fn reliability_charts(measures: &GradeMeasures) -> Drawing {
+    let chart = |row: &GradingMeasures| {
+        let calibration = row.calibration.as_ref()?;
+        let points = calibration.reliability.iter().map(|(_, confidence, accuracy)| (*confidence, *accuracy)).collect();
+        Some(LineChart {
+            title: format!("{}: calibration error {:.3}", row.grading.name(), calibration.expected_error),
+            x_name: "Probability of the computed grade".to_owned(),
+            y_name: "Share that is right".to_owned(),
+            x_ticks: [0.0, 0.2, 0.4, 0.6, 0.8, 1.0].map(|tick| (tick, tick.to_string())).to_vec(),
+            y_range: (0.0, 1.0),
+            curves: vec![
+                Curve { name: format!("{} discs", row.discs), points, stressed: None },
+                Curve { name: "as promised".to_owned(), points: vec![(0.0, 0.0), (1.0, 1.0)], stressed: None },
+            ],
+        })
+    };
+    let charts: Vec<LineChart> = measures.gradings.iter().filter_map(chart).collect();
+    chart_sheet("Reliability of the probabilities", &charts, CHARTS_ACROSS, &[])
 }
 
 fn curve(name: String, overlap: &GradingOverlap) -> Curve {

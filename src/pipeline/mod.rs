@@ -51,9 +51,14 @@ pub use findings::{
     DiscClasses, DiscSummary, Finding, StudySummary, disc_notes, is_abnormal, method_in_words, most_abnormal,
     reported_sentence, sentence,
 };
-pub use measure_tables::{box_measures_chart, box_measures_csv, evidence_measures_charts, evidence_measures_csv};
+pub use measure_tables::{
+    box_measures_chart, box_measures_csv, evidence_measures_charts, evidence_measures_csv, grade_measures_csv,
+    reliability_charts,
+};
 pub use measured::MeasurementEntry;
-pub use measures::{GradeMeasures, GradingMeasures, MEASURES_SCHEMA, measure_grades};
+pub use measures::{
+    CalibrationMeasures, GradeMeasures, GradingMeasures, LevelMeasures, MEASURES_SCHEMA, measure_grades,
+};
 pub use models::{Models, ModelsInfo, verify_weights};
 pub use output::{FailedScan, OutputFormat, ReportEntry, read_reports, write_reports};
 pub use phantom_evidence::{BOXED_GRADINGS, EvidenceMeasures, EvidenceRow, EvidenceStudy, SeedRange};
