@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read, Seek, SeekFrom};
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use dicom_core::{Tag, VR};
 use dicom_dictionary_std::{tags, uids};
@@ -36,7 +37,11 @@ pub(super) struct DicomFile {
 }
 
 enum Source {
-    File(File),
+    File {
+        file: File,
+        /// Frames are decoded by several threads, and all of them share the file's one position.
+        turn: Mutex<()>,
+    },
     Inflated(Vec<u8>),
 }
 
@@ -46,7 +51,7 @@ impl<T: Read + Seek> ReadSeek for T {}
 impl Source {
     fn reader(&self) -> Box<dyn ReadSeek + '_> {
         match self {
-            Self::File(file) => Box::new(BufReader::with_capacity(1 << 14, file)),
+            Self::File { file, .. } => Box::new(BufReader::with_capacity(1 << 14, file)),
             Self::Inflated(bytes) => Box::new(Cursor::new(bytes.as_slice())),
         }
     }
@@ -54,7 +59,8 @@ impl Source {
     fn read(&self, start: u64, end: u64) -> io::Result<Vec<u8>> {
         let mut bytes = vec![0; (end - start) as usize];
         match self {
-            Self::File(file) => {
+            Self::File { file, turn } => {
+                let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
                 let mut file: &File = file;
                 file.seek(SeekFrom::Start(start))?;
                 file.read_exact(&mut bytes)?;
@@ -102,7 +108,9 @@ impl DicomFile {
                 (Source::Inflated(inflated), 0, end)
             }
             Codec::Dataset(None) => return Err(unsupported(syntax)),
-            Codec::None | Codec::EncapsulatedPixelData(..) => (Source::File(file), start.dataset, file_end),
+            Codec::None | Codec::EncapsulatedPixelData(..) => {
+                (Source::File { file, turn: Mutex::new(()) }, start.dataset, file_end)
+            }
         };
         let layout = Walker::new(source.reader(), encoding, dataset, end)?.layout()?;
         let header = decode_header(&source, &layout, encoding)?;
@@ -283,4 +291,28 @@ pub(super) fn number(object: &InMemDicomObject, tag: Tag) -> Option<f64> {
 /// First whole number of an attribute.
 pub(super) fn integer(object: &InMemDicomObject, tag: Tag) -> Option<i64> {
     object.get(tag).and_then(|element| element.to_int().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rayon::prelude::*;
+
+    #[test]
+    fn threads_that_read_at_once_get_their_own_bytes() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("numbers");
+        let bytes: Vec<u8> = (0..1_u32 << 16).flat_map(u32::to_le_bytes).collect();
+        std::fs::write(&path, &bytes).expect("written");
+        let source = Source::File { file: File::open(&path).expect("opens"), turn: Mutex::new(()) };
+        let wrong = (0..20_000_usize)
+            .into_par_iter()
+            .filter(|number| {
+                let start = number * 7919 % (bytes.len() - 4096);
+                let read = source.read(start as u64, start as u64 + 4096).expect("inside");
+                read != bytes[start..start + 4096]
+            })
+            .count();
+        assert_eq!(wrong, 0);
+    }
 }
