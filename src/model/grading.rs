@@ -170,8 +170,8 @@ impl GradingConfig {
             dimensions: Dimensions::Three,
             channels: [16, 32, 64, 64, 64],
             fully_connected: 64,
-            level_units: 0,
-            familiarity: false,
+            level_units: 8,
+            familiarity: true,
         }
     }
 

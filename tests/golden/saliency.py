@@ -118,8 +118,15 @@ class Network:
             x = self.pool(rectified) if plan[4] else rectified
         features = x.flatten(1)
         fc6 = relu(F.linear(features, w[f"{grading}.fc6.weight"], w[f"{grading}.fc6.bias"]))
-        fc7 = relu(F.linear(fc6, w[f"{grading}.fc7.weight"], w[f"{grading}.fc7.bias"]))
+        fc7 = relu(F.linear(fc6, w[f"{grading}.fc7.weight"], w[f"{grading}.fc7.bias"] + self.of_level(grading)))
         return F.linear(fc7, w[f"{grading}.fc8.weight"], w[f"{grading}.fc8.bias"]), trunk, x, (features, fc6, fc7)
+
+    def of_level(self, grading):
+        """What a disc of level L4-L5, the fifth of six, adds to FC7, where the network asks for the level."""
+        w = self.weights
+        if "level.weight" not in w:
+            return 0
+        return w[f"{grading}.fc7_level.weight"] @ torch.relu(w["level.weight"][:, 4] + w["level.bias"])
 
     def gradient(self, voxels, grading, target, layer, guided):
         voxels = voxels.clone().requires_grad_()
@@ -181,12 +188,12 @@ def to_voxels(map_, layer):
 
 def main():
     folder = Path(__file__).parent
-    shipped = load_file(folder.parents[1] / "weights/grading-0.2.0/model.safetensors")
+    shipped = load_file(folder.parents[1] / "weights/grading-0.3.0/model.safetensors")
     small = ([3, 4, 5, 6, 7], 16)
     networks = [
         ("seeded-3d", Network(3, seeded_weights(3, *small)), "pfirrmann", 2),
         ("seeded-2d", Network(2, seeded_weights(2, *small)), "pfirrmann", 2),
-        ("grading-0.2.0", Network(3, shipped), "upper_endplate_defect", 1),
+        ("grading-0.3.0", Network(3, shipped), "upper_endplate_defect", 1),
     ]
     voxels = torch.from_numpy(disc().astype(np.float64))
     cases = []

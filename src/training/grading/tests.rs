@@ -161,7 +161,7 @@ fn published_weights_load_and_grade() {
     (config.network.familiarity, config.network.level_units) = (true, 2);
     let outcome = run(&config, folder.path(), false, &CancelToken::default()).expect("training");
     let saved = publish(folder.path(), &config, &outcome, "train again").expect("written").expect("a network");
-    assert_eq!(saved.path, folder.path().join("grading-0.2.0"));
+    assert_eq!(saved.path, folder.path().join("grading-0.3.0"));
     assert!(saved.metadata.attribution[0].contains("CC BY 4.0"));
     assert_eq!(find_weights("grading", Some(folder.path())).expect("found").metadata, saved.metadata);
     let grader = Grader::load(Some(folder.path()), &Device::Cpu).expect("whole weights");
@@ -187,7 +187,7 @@ fn published_weights_load_and_grade() {
 #[test]
 fn the_shipped_weights_are_whole_and_of_the_shipped_configuration() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let folder = WeightsFolder::open(&source.join("weights/grading-0.2.0")).expect("shipped");
+    let folder = WeightsFolder::open(&source.join("weights/grading-0.3.0")).expect("shipped");
     let grader = Grader::from_folder(&folder, &Device::Cpu).expect("whole");
     assert_eq!(grader.network().config(), &GradingConfig::shipped());
     assert!(folder.metadata.training.results[EXPERIMENTAL_GRADINGS]["central_canal_stenosis"].is_string());

@@ -1,0 +1,79 @@
+//! What the documents claim of the source tree is true of it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use spinenet_viewer::training::detector::DetectorTrainingConfig;
+use spinenet_viewer::training::grading::GradingTrainingConfig;
+use spinenet_viewer::training::manifest::DataManifest;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn files_below(folder: &Path, ending: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).expect("readable").flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            found.extend(files_below(&path, ending));
+        } else if path.extension().is_some_and(|extension| extension == ending) {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// The words in backticks of the last column of a table.
+fn last_column(text: &str) -> Vec<&str> {
+    let rows = text.lines().filter(|line| line.starts_with('|') && line.ends_with('|'));
+    let cells = rows.filter_map(|row| row.trim_end_matches('|').rsplit('|').next());
+    cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect()
+}
+
+#[test]
+fn every_test_that_a_risk_relies_on_exists() {
+    let text = fs::read_to_string(root().join("docs/safety.md")).expect("the document");
+    let named = last_column(&text);
+    assert!(named.len() > 15, "{named:?}");
+    let sources: String = ["src", "tests"]
+        .iter()
+        .flat_map(|folder| files_below(&root().join(folder), "rs"))
+        .map(|path| fs::read_to_string(path).expect("readable"))
+        .collect();
+    let missing: Vec<_> = named.into_iter().filter(|name| !sources.contains(&format!("fn {name}("))).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+#[test]
+fn links_between_documents_lead_somewhere() {
+    let mut documents = files_below(&root().join("docs"), "md");
+    documents.extend(["README.md", "ARCHITECTURE.md", "CHANGELOG.md"].map(|name| root().join(name)));
+    for document in documents {
+        let text = fs::read_to_string(&document).expect("readable");
+        for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let file = target.split('#').next().unwrap_or_default();
+            if file.is_empty() || file.contains("://") {
+                continue;
+            }
+            let path = document.parent().expect("a folder").join(file);
+            assert!(path.exists(), "{} links to {target}", document.display());
+        }
+    }
+}
+
+#[test]
+fn every_training_configuration_is_valid() {
+    for path in files_below(&root().join("assets/training"), "toml") {
+        let text = fs::read_to_string(&path).expect("readable");
+        let name = path.file_name().expect("a file").to_string_lossy().into_owned();
+        let problem = if name.contains("grading") {
+            toml::from_str::<GradingTrainingConfig>(&text).err().map(|error| error.to_string())
+        } else if name.contains("detector") {
+            toml::from_str::<DetectorTrainingConfig>(&text).err().map(|error| error.to_string())
+        } else {
+            DataManifest::read(&path).err().map(|error| error.to_string())
+        };
+        assert_eq!(problem, None, "{name}");
+    }
+}
