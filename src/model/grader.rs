@@ -6,6 +6,7 @@ use candle_core::Device;
 use candle_nn::VarBuilder;
 use thiserror::Error;
 
+use super::grading::appearance;
 use super::weights::{WeightsError, WeightsFolder, WeightsInfo, find_weights};
 use super::{DiscPrediction, GradingConfig, GradingNetwork, Views};
 use crate::spine::{Disc, DiscFrame, DiscFrameError};
@@ -87,9 +88,11 @@ impl Grader {
     ) -> Result<DiscPrediction, GraderError> {
         let frame = DiscFrame::of_disc(volume, disc)?;
         let network = self.network.at_level(disc.level)?;
-        let answer = views.answer(&network, &frame, volume, cancel)?;
-        let unfamiliarity = self.network.unfamiliarity(&answer.centered)?;
-        let is_familiar = unfamiliarity.is_none_or(|distance| distance <= 1.0);
-        Ok(DiscPrediction { level: disc.level, probabilities: answer.probabilities, is_familiar })
+        let probabilities = views.mean_probabilities(&network, &frame, volume, cancel)?;
+        let is_familiar = match self.network.familiarity() {
+            Some(familiarity) => familiarity.distance(&appearance(&frame.sample(volume).voxels))? <= 1.0,
+            None => true,
+        };
+        Ok(DiscPrediction { level: disc.level, probabilities, is_familiar })
     }
 }

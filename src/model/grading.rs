@@ -24,7 +24,7 @@ use super::weights::Architecture;
 use crate::nn::{ConvWindow, relu};
 use crate::spine::{DiscLevel, Grading, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, PerGrading};
 
-pub use familiarity::{Familiarity, channel_means};
+pub use familiarity::{Familiarity, appearance};
 use levels::LevelLayers;
 
 pub use layers::{ConvolutionLayer, Dropout, Head, HeadTrace, LinearLayer, TrunkStep, TrunkTrace};
@@ -208,7 +208,7 @@ impl GradingConfig {
         let mut tensors = self.parameters();
         tensors.push((INPUT_MEAN.to_owned(), vec![self.dimensions.input_channels()]));
         if self.familiarity {
-            tensors.extend(Familiarity::tensors(self.channels[4]));
+            tensors.extend(Familiarity::tensors());
         }
         tensors
     }
@@ -297,7 +297,7 @@ impl GradingNetwork {
         let heads = PerGrading::from_fn(|grading| heads[grading.index()].clone());
         let input_mean = vb.get_with_hints(inputs, INPUT_MEAN, Init::Const(0.0))?.detach();
         let levels = (config.level_units > 0).then(|| LevelLayers::new(config, &vb)).transpose()?;
-        let familiarity = config.familiarity.then(|| Familiarity::new(c5, &vb)).transpose()?;
+        let familiarity = config.familiarity.then(|| Familiarity::new(&vb)).transpose()?;
         let config = config.clone();
         Ok(Self { config, input_mean, trunk: Arc::new(trunk), heads: Arc::new(heads), levels, familiarity })
     }
@@ -336,15 +336,10 @@ impl GradingNetwork {
         &self.input_mean
     }
 
-    /// How far a disc is from those that the network learned from, in units of the limit beyond which its grades are
-    /// uncertain; from the pool5 of its centered view, `[1, channels · 7 · 14]`. `None` if the weights do not know.
-    ///
-    /// # Errors
-    /// If the device fails.
-    pub fn unfamiliarity(&self, features: &Tensor) -> Result<Option<f32>> {
-        let distance =
-            |familiarity: &Familiarity| familiarity.distance(&channel_means(features, self.config.channels[4])?);
-        self.familiarity.as_ref().map(distance).transpose()
+    /// What the discs that the network learned from looked like, if the weights know.
+    #[must_use]
+    pub fn familiarity(&self) -> Option<&Familiarity> {
+        self.familiarity.as_ref()
     }
 
     /// The convolutions in order.

@@ -67,20 +67,20 @@ impl Views {
         }
     }
 
-    /// What the network says of the disc in `frame`.
+    /// Class probabilities of the disc in `frame`, the mean over the views.
     ///
     /// # Errors
     /// If the device fails, or `cancel` was asked between shifts.
-    pub fn answer(
+    pub fn mean_probabilities(
         self,
         network: &GradingNetwork,
         frame: &DiscFrame,
         volume: &Volume,
         cancel: &CancelToken,
-    ) -> std::result::Result<DiscAnswer, GraderError> {
+    ) -> std::result::Result<PerGrading<Vec<f32>>, GraderError> {
         let mut sum = PerGrading::from_fn(|grading| vec![0.0_f64; grading.classes()]);
         let mut count = 0;
-        let centered = self.classify(network, frame, volume, cancel, &mut |view| {
+        self.classify(network, frame, volume, cancel, &mut |view| {
             count += 1;
             for (grading, probabilities) in view.iter() {
                 for (sum, probability) in sum[grading].iter_mut().zip(probabilities) {
@@ -88,11 +88,10 @@ impl Views {
                 }
             }
         })?;
-        let probabilities = sum.map(|_, sums| sums.iter().map(|sum| (sum / f64::from(count)) as f32).collect());
-        Ok(DiscAnswer { probabilities, centered })
+        Ok(sum.map(|_, sums| sums.iter().map(|sum| (sum / f64::from(count)) as f32).collect()))
     }
 
-    /// Gives class probabilities of each view of the disc in `frame` to `on_view` and returns the pool5 of the centered one.
+    /// Gives class probabilities of each view of the disc in `frame` to `on_view`.
     fn classify(
         self,
         network: &GradingNetwork,
@@ -100,23 +99,19 @@ impl Views {
         volume: &Volume,
         cancel: &CancelToken,
         on_view: &mut dyn FnMut(PerGrading<Vec<f32>>),
-    ) -> std::result::Result<Tensor, GraderError> {
+    ) -> std::result::Result<(), GraderError> {
         let classify = |features: &Tensor, on_view: &mut dyn FnMut(PerGrading<Vec<f32>>)| -> Result<()> {
             probabilities(&network.classify(features, None, None)?)?.into_iter().for_each(on_view);
             Ok(())
         };
-        let mut centered = None;
         if matches!(self, Self::One | Self::FiftyFourBare) {
             for shift in self.shifts() {
                 cancel.check()?;
                 let voxels = self.read(frame, volume, shift);
                 let input = disc_tensor(voxels.chunks_exact(PATCH_VOXELS), network.device())?;
-                let features = network.pool5(&input)?.flatten_from(1)?;
-                classify(&features, on_view)?;
-                // The centered view is the first of all.
-                centered.get_or_insert(features.narrow(0, 0, 1)?);
+                classify(&network.pool5(&input)?.flatten_from(1)?, on_view)?;
             }
-            return Ok(found(centered)?);
+            return Ok(());
         }
         cancel.check()?;
         let wide = with_reversed(&frame.sample_wide(volume));
@@ -126,19 +121,14 @@ impl Views {
             cancel.check()?;
             let places: Vec<Tensor> = Place::all().map(|place| place.features(&pool5)).collect::<Result<_>>()?;
             classify(&Tensor::cat(&places, 0)?, on_view)?;
-            centered = Some(Place::CENTER.features(&pool5.narrow(0, 0, 1)?)?);
         } else {
             for place in Place::all() {
                 cancel.check()?;
                 let (surrounded, inside) = place.surrounded(&wide)?;
-                let features = inside.features(&network.pool5(&surrounded)?)?;
-                classify(&features, on_view)?;
-                if place == Place::CENTER {
-                    centered = Some(features.narrow(0, 0, 1)?);
-                }
+                classify(&inside.features(&network.pool5(&surrounded)?)?, on_view)?;
             }
         }
-        Ok(found(centered)?)
+        Ok(())
     }
 
     /// In-plane shifts, patch pixels; the center first.
@@ -186,19 +176,6 @@ impl Views {
         }
         voxels
     }
-}
-
-fn found(centered: Option<Tensor>) -> Result<Tensor> {
-    centered.ok_or_else(|| candle_core::Error::Msg("no view is centered".to_owned()))
-}
-
-/// What the network says of a disc.
-#[derive(Debug, Clone)]
-pub struct DiscAnswer {
-    /// Class probabilities, the mean over the views.
-    pub probabilities: PerGrading<Vec<f32>>,
-    /// pool5 of the centered view, `[1, channels · 7 · 14]`.
-    pub centered: Tensor,
 }
 
 /// A wide disc volume followed by itself with reversed slices.

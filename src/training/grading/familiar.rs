@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use candle_core::{Device, Tensor};
 use candle_nn::VarMap;
 use glam::DVec2;
 use rand::{Rng, SeedableRng};
@@ -11,9 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::GradingTrainingError;
 use super::examples::GradingExample;
-use crate::model::GradingNetwork;
-use crate::model::grading::{Familiarity, channel_means};
-use crate::spine::{PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, PatchAugmentation};
+use crate::model::grading::{Familiarity, appearance};
+use crate::spine::{PATCH_ROWS, PatchAugmentation};
 use crate::task::CancelToken;
 use crate::training::optimizer::sorted;
 
@@ -74,16 +72,15 @@ pub struct FamiliarityMeasures {
 pub(super) struct Distances(BTreeMap<Spoiled, Vec<f32>>);
 
 impl Distances {
-    /// Adds the distances of `held_out` from the discs that `network` learned from.
+    /// Adds the distances of `held_out` from the discs that are familiar.
     pub(super) fn add(
         &mut self,
-        network: &GradingNetwork,
         familiarity: &Familiarity,
         held_out: &[&GradingExample],
         cancel: &CancelToken,
     ) -> Result<(), GradingTrainingError> {
         for spoiled in Spoiled::ALL {
-            for features in features(network, held_out, spoiled, cancel)? {
+            for features in appearances(held_out, spoiled, cancel)? {
                 self.0.entry(spoiled).or_default().push(familiarity.distance(&features)?);
             }
         }
@@ -104,13 +101,12 @@ impl Distances {
     }
 }
 
-/// What the discs that `network` learned from look like to it.
+/// What the discs that a network learned from look like.
 pub(super) fn familiarity(
-    network: &GradingNetwork,
     learned: &[&GradingExample],
     cancel: &CancelToken,
 ) -> Result<Familiarity, GradingTrainingError> {
-    Ok(Familiarity::fit(&features(network, learned, Spoiled::No, cancel)?)?)
+    Ok(Familiarity::fit(&appearances(learned, Spoiled::No, cancel)?)?)
 }
 
 /// Writes the distribution into the variables of a network that holds one.
@@ -124,8 +120,7 @@ pub(super) fn store(familiarity: &Familiarity, variables: &VarMap) -> candle_cor
     Ok(())
 }
 
-fn features(
-    network: &GradingNetwork,
+fn appearances(
     examples: &[&GradingExample],
     spoiled: Spoiled,
     cancel: &CancelToken,
@@ -135,9 +130,7 @@ fn features(
         .iter()
         .map(|example| {
             cancel.check()?;
-            let voxels = spoiled.disc_volume(example, &mut random);
-            let input = Tensor::from_vec(voxels, (1, PATCH_SLICES, PATCH_ROWS, PATCH_COLUMNS), &Device::Cpu)?;
-            Ok(channel_means(&network.pool5(&input)?.flatten_from(1)?, network.config().channels[4])?)
+            Ok(appearance(&spoiled.disc_volume(example, &mut random)))
         })
         .collect()
 }

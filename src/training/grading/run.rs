@@ -20,8 +20,8 @@ use crate::training::labels::DiscLabels;
 use crate::training::spider::ScanCase;
 use crate::training::split::folds_by_patient;
 
-/// Limit of familiarity where no discs were held out: about what cross-validation finds for 64 channels.
-const UNMEASURED_LIMIT: f32 = 16.0;
+/// Limit of familiarity where no discs were held out: about what cross-validation finds.
+const UNMEASURED_LIMIT: f32 = 15.0;
 
 /// What cross-validation measured, as written to `cross-validation.json` and into the metadata of the weights.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -112,7 +112,7 @@ pub fn train(
             if config.network.familiarity {
                 let (held_out, learned): (Vec<_>, Vec<_>) =
                     examples.iter().partition(|example| split.holds_out(example));
-                distances.add(network, &familiar::familiarity(network, &learned, cancel)?, &held_out, cancel)?;
+                distances.add(&familiar::familiarity(&learned, cancel)?, &held_out, cancel)?;
             }
         }
         familiarity_measures = distances.measure();
@@ -137,7 +137,7 @@ pub fn train(
         }
         if config.network.familiarity {
             let learned: Vec<&GradingExample> = examples.iter().collect();
-            let familiarity = familiar::familiarity(&network, &learned, cancel)?;
+            let familiarity = familiar::familiarity(&learned, cancel)?;
             let limit =
                 familiarity_measures.as_ref().map_or(UNMEASURED_LIMIT, |measures: &FamiliarityMeasures| measures.limit);
             familiar::store(&familiarity.with_limit(limit)?, &variables)?;
@@ -268,7 +268,7 @@ fn answer(
     cancel: &CancelToken,
 ) -> Result<PerGrading<Vec<f32>>, GradingTrainingError> {
     let network = network.at_level(example.level)?;
-    Ok(views.answer(&network, &example.frame, &example.volume, cancel)?.probabilities)
+    Ok(views.mean_probabilities(&network, &example.frame, &example.volume, cancel)?)
 }
 
 /// What a network says of a disc.
