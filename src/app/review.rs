@@ -160,6 +160,12 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     }
 }
 
+impl From<&DiscPrediction> for DiscGrades {
+    fn from(prediction: &DiscPrediction) -> Self {
+        Self { probabilities: prediction.probabilities.clone(), is_familiar: prediction.is_familiar }
+    }
+}
+
 /// What was computed for the discs, from the thorax down.
 pub(super) fn predictions(state: &ViewerState) -> Vec<DiscPrediction> {
     let graded = state.grades.iter().filter_map(|(level, grades)| Some((*level, grades.ready()?)));

@@ -9,7 +9,6 @@ use eframe::egui::TextureHandle;
 
 use crate::detection::LevelDoubt;
 use crate::evaluation::iou_of_pairs;
-use crate::model::DiscPrediction;
 use crate::pipeline::{DiscClasses, Review, StudySummary};
 use crate::spine::{ClassIndex, Disc, DiscFrame, DiscLevel, Grading, PerGrading, PixelBox, SliceBox, Vertebra};
 use crate::task::Progress;
@@ -33,12 +32,6 @@ pub struct DiscGrades {
     pub probabilities: PerGrading<Vec<f32>>,
     /// Whether the disc looks like those that the network learned from; its grades are uncertain otherwise.
     pub is_familiar: bool,
-}
-
-impl From<&DiscPrediction> for DiscGrades {
-    fn from(prediction: &DiscPrediction) -> Self {
-        Self { probabilities: prediction.probabilities.clone(), is_familiar: prediction.is_familiar }
-    }
 }
 
 impl Index<Grading> for DiscGrades {

@@ -220,7 +220,7 @@ fn damaged_weights() {
         fs::copy(saved.path.join("model.safetensors"), copy.path().join("model.safetensors")).expect("copied");
         if name == "model.safetensors" {
             // With the length and the hash of the damaged file, so that its tensors are looked at.
-            let sha256 = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+            let sha256 = format!("{:x}", Sha256::digest(&bytes));
             let metadata = WeightsMetadata { sha256, bytes: bytes.len() as u64, ..saved.metadata.clone() };
             let text = serde_json::to_vec(&metadata).expect("JSON");
             fs::write(copy.path().join("metadata.json"), text).expect("written");
