@@ -64,7 +64,8 @@ pub fn run(arguments: &PhantomArguments, console: Console) -> anyhow::Result<Out
         show("Imaging synthetic patients", index);
         studies.push((seed, Phantom::generate(seed)));
     }
-    let patients = arguments.compare.as_deref().map(|manifest| DataManifest::read(manifest)?.load()).transpose()?;
+    let read = |manifest| DataManifest::read(manifest)?.load(&CancelToken::default(), &mut |_| ());
+    let patients = arguments.compare.as_deref().map(read).transpose()?.map(|data| data.cases);
     drop(line);
     if let Some(sheet) = &arguments.sheet {
         write_sheet(sheet, &studies, patients.as_deref().unwrap_or_default())?;

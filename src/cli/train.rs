@@ -12,9 +12,10 @@ use super::Outcome;
 use super::console::Console;
 use crate::picture::study_overview;
 use crate::task::{CancelToken, Progress};
-use crate::training::manifest::{DataManifest, DataUse};
+use crate::training::located::LeftOut;
+use crate::training::manifest::{DataManifest, DataSet, DataUse, TrainingData};
 use crate::training::spider::load_cases;
-use crate::training::{detector, grading};
+use crate::training::{ScanCase, detector, grading};
 
 /// Arguments of `spinenet train`.
 #[derive(Debug, Args)]
@@ -72,7 +73,7 @@ pub fn run(arguments: &TrainArguments, console: Console) -> anyhow::Result<Outco
     let weights = match &arguments.network {
         Network::Detector(files) if manifest.purpose == DataUse::Measure => {
             let config = files.config()?;
-            let (folder, out) = (&manifest.folder, &files.out);
+            let (folder, out) = (manifest.landmarks()?, &files.out);
             let outcome = detector::train_on_phantoms(&config, folder, out, files.resume, &cancel, &mut show)?;
             detector::write_measures(&files.out, &outcome.measured)?;
             draw_failures(folder, &outcome.measured.failures, out)?;
@@ -80,26 +81,35 @@ pub fn run(arguments: &TrainArguments, console: Console) -> anyhow::Result<Outco
         }
         Network::Grading(files) if manifest.purpose == DataUse::Measure => {
             let config = files.config()?;
-            grading::train_on_phantoms(&config, manifest.load()?, &files.out, files.resume, &cancel, &mut show)?;
-            None
-        }
-        Network::Detector(files) => {
-            let config = files.config()?;
-            let outcome = detector::cross_validate_and_train(
+            grading::train_on_phantoms(
                 &config,
-                &manifest.folder,
+                read_data(&manifest, &files.out, console, &cancel, &mut show)?,
                 &files.out,
                 files.resume,
                 &cancel,
                 &mut show,
             )?;
-            draw_failures(&manifest.folder, &outcome.measured.failures, &files.out)?;
+            None
+        }
+        Network::Detector(files) => {
+            let (config, folder) = (files.config()?, manifest.landmarks()?);
+            let outcome =
+                detector::cross_validate_and_train(&config, folder, &files.out, files.resume, &cancel, &mut show)?;
+            draw_failures(folder, &outcome.measured.failures, &files.out)?;
             Some(detector::publish(&files.out, &config, &outcome, &files.command("detector"))?)
         }
         Network::Grading(files) => {
             let config = files.config()?;
-            let outcome = grading::train(&config, manifest.load()?, &files.out, files.resume, &cancel, &mut show)?;
-            grading::publish(&files.out, &config, &outcome, &files.command("grading"))?
+            let outcome = grading::train(
+                &config,
+                read_data(&manifest, &files.out, console, &cancel, &mut show)?,
+                &files.out,
+                files.resume,
+                &cancel,
+                &mut show,
+            )?;
+            let sources: Vec<_> = manifest.data.iter().map(DataSet::source).collect();
+            grading::publish(&files.out, &config, &outcome, &files.command("grading"), &sources)?
         }
     };
     drop(line);
@@ -108,6 +118,32 @@ pub fn run(arguments: &TrainArguments, console: Console) -> anyhow::Result<Outco
         None => console.say(&format!("measures in {}", files.out.display())),
     }
     Ok(Outcome::Done)
+}
+
+/// Reads the scans of a manifest; those that cannot be used are told, and listed in `left-out.csv`.
+pub(super) fn read_data(
+    manifest: &DataManifest,
+    out: &Path,
+    console: Console,
+    cancel: &CancelToken,
+    on_progress: &mut dyn FnMut(Progress),
+) -> anyhow::Result<Vec<ScanCase>> {
+    let TrainingData { cases, left_out } = manifest.load(cancel, on_progress)?;
+    let file = out.join("left-out.csv");
+    if left_out.is_empty() {
+        // A list of an earlier try would not be true any more.
+        let _ = fs::remove_file(&file);
+        return Ok(cases);
+    }
+    let mut table = csv::Writer::from_path(&file).with_context(|| format!("cannot write: {}", file.display()))?;
+    table.write_record(["scan", "reason"])?;
+    for LeftOut { path, error } in &left_out {
+        table.write_record([path.display().to_string(), error.to_string()])?;
+    }
+    table.flush().with_context(|| format!("cannot write: {}", file.display()))?;
+    let (count, file) = (left_out.len(), file.display());
+    console.note(&format!("{count} of {} scans are left out: {file} says why", count + cases.len()));
+    Ok(cases)
 }
 
 /// Draws each held-out patient's scan with discs that were not found to `failures/<scan>.png`: the labels on the left, what

@@ -1,11 +1,36 @@
 //! Which data a training reads: a small TOML file, so that the configuration does not depend on where data lie.
+//!
+//! ```toml
+//! use = "learn"             # or "measure": learn from phantoms alone, measure on these patients
+//! detector = "my-weights"   # finds the discs of sets without marked vertebrae; the shipped detector if left out
+//!
+//! [[data]]                  # as many as there are
+//! kind = "spider"
+//! folder = "SPIDER"
+//! ```
+//!
+//! | kind | folder |
+//! |---|---|
+//! | `table` | `grades.csv` and scans of any format: [`super::table`] |
+//! | `spider` | SPIDER as published: [`super::spider_release`] |
+//! | `rsna-2024` | the RSNA 2024 challenge as published: [`super::rsna`] |
+//! | `phantom` | none: `studies = 40` and `seed = 1`, [`super::synthetic`] |
+//! | `spider-dev` | the part of SPIDER prepared for development, with marked vertebrae: [`super::spider`] |
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::spider::{ScanCase, SpiderError, load_cases};
+use super::located::{DiscFinder, LeftOut, ScanError};
+use super::spider::{ATTRIBUTION, ScanCase, SpiderError, load_cases};
+use super::{rsna, spider_release, synthetic, table};
+use crate::detection::DetectionError;
+use crate::task::{CancelToken, Cancelled, Progress};
+
+/// Patients of sets that do not number them as SPIDER does get numbers from here on.
+const FIRST_NUMBER: u32 = 1_000_000;
 
 /// Why the data cannot be read.
 #[derive(Debug, Error)]
@@ -26,20 +51,53 @@ pub enum ManifestError {
         /// The manifest.
         path: PathBuf,
     },
-    /// The data set cannot be read.
+    /// The manifest names no data.
+    #[error("the data manifest names no data; add [[data]] with kind and folder: {}", path.display())]
+    Empty {
+        /// The manifest.
+        path: PathBuf,
+    },
+    /// A data set as prepared for development cannot be read, or a table or folder of SPIDER.
     #[error(transparent)]
     Spider(#[from] SpiderError),
+    /// A table is missing or malformed.
+    #[error("cannot read the table ({source}): {}", path.display())]
+    Csv {
+        /// What went wrong.
+        source: csv::Error,
+        /// The table.
+        path: PathBuf,
+    },
+    /// A row of a table says something impossible.
+    #[error("row {row}: {what}: {}", path.display())]
+    Row {
+        /// Row, the header is 1.
+        row: usize,
+        /// What is wrong.
+        what: String,
+        /// The table.
+        path: PathBuf,
+    },
+    /// The detector that finds discs cannot be loaded.
+    #[error("discs without marked vertebrae need a detector: {0}")]
+    Detector(DetectionError),
+    /// The detector learns from marked vertebrae.
+    #[error("the detector learns from one set of marked vertebrae, of kind spider-dev")]
+    NeedsLandmarks,
+    /// No scan could be used.
+    #[error("none of the {left_out} scans can be used; the first: {reason}")]
+    NothingLeft {
+        /// Scans left out.
+        left_out: usize,
+        /// Why the first was.
+        reason: String,
+    },
+    /// Asked to stop.
+    #[error(transparent)]
+    Cancelled(#[from] Cancelled),
 }
 
-/// How a data set is laid out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum DataKind {
-    /// The part of SPIDER prepared for development: see [`super::spider`].
-    SpiderDev,
-}
-
-/// What the scans of a data set are for.
+/// What the scans are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DataUse {
@@ -50,41 +108,214 @@ pub enum DataUse {
     Measure,
 }
 
-/// A data set: `kind = "spider-dev"` and `folder = "…"`.
+/// A data set by its layout; folders are in the file relative to the manifest's own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum DataSet {
+    /// A table of grades beside scans.
+    Table {
+        /// With `grades.csv`.
+        folder: PathBuf,
+    },
+    /// SPIDER as published.
+    Spider {
+        /// With `images`, `masks` and `radiological_gradings.csv`.
+        folder: PathBuf,
+    },
+    /// The RSNA 2024 lumbar spine challenge as published.
+    #[serde(rename = "rsna-2024")]
+    Rsna2024 {
+        /// With `train.csv` and `train_images`.
+        folder: PathBuf,
+    },
+    /// The part of SPIDER prepared for development.
+    SpiderDev {
+        /// With `landmarks`, `midsag_t2` and `t2_SPACE`.
+        folder: PathBuf,
+    },
+    /// Synthetic patients with every grade known, as if they were real ones.
+    Phantom {
+        /// How many.
+        studies: usize,
+        /// Seed of the first; the others follow.
+        seed: u64,
+    },
+}
+
+/// Where scans come from, as weights trained on them say it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DataSource {
+    /// In the middle of a sentence.
+    pub name: &'static str,
+    /// How it must be cited.
+    pub attribution: Option<&'static str>,
+    /// Whether the weights that ship were trained on just this.
+    pub is_shipped: bool,
+}
+
+impl DataSet {
+    /// Where its scans come from.
+    #[must_use]
+    pub fn source(&self) -> DataSource {
+        let (name, attribution) = match self {
+            Self::Table { .. } => ("data of one's own", None),
+            Self::Spider { .. } | Self::SpiderDev { .. } => ("SPIDER", Some(ATTRIBUTION)),
+            Self::Rsna2024 { .. } => ("the RSNA 2024 lumbar spine challenge", Some(rsna::ATTRIBUTION)),
+            Self::Phantom { .. } => ("synthetic studies", None),
+        };
+        DataSource { name, attribution, is_shipped: matches!(self, Self::SpiderDev { .. }) }
+    }
+
+    fn folder_mut(&mut self) -> Option<&mut PathBuf> {
+        match self {
+            Self::Table { folder }
+            | Self::Spider { folder }
+            | Self::Rsna2024 { folder }
+            | Self::SpiderDev { folder } => Some(folder),
+            Self::Phantom { .. } => None,
+        }
+    }
+}
+
+/// The data of a training.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataManifest {
-    /// Layout.
-    pub kind: DataKind,
-    /// Whether the network learns from it.
+    /// Whether the network learns from them.
     #[serde(default, rename = "use")]
     pub purpose: DataUse,
-    /// Its folder; in the file relative to the manifest's own.
-    pub folder: PathBuf,
+    /// Folder with weights of the detector that finds discs; the shipped ones if none. In the file relative to the manifest's own.
+    #[serde(default)]
+    pub detector: Option<PathBuf>,
+    /// The sets. Patients of different sets are taken for different people, except in two of kind `spider-dev`.
+    #[serde(default)]
+    pub data: Vec<DataSet>,
+}
+
+/// Scans with labelled discs.
+#[derive(Debug)]
+pub struct TrainingData {
+    /// In the order of the sets.
+    pub cases: Vec<ScanCase>,
+    /// Scans that cannot be learned from.
+    pub left_out: Vec<LeftOut>,
 }
 
 impl DataManifest {
-    /// Reads a manifest and resolves its folder.
+    /// Reads a manifest and resolves its folders.
     ///
     /// # Errors
-    /// If it cannot be read or does not parse.
+    /// If it cannot be read, does not parse, or names no data.
     pub fn read(path: &Path) -> Result<Self, ManifestError> {
         let text =
             std::fs::read_to_string(path).map_err(|source| ManifestError::File { source, path: path.to_owned() })?;
-        let manifest: Self = toml::from_str(&text)
+        let mut manifest: Self = toml::from_str(&text)
             .map_err(|source| ManifestError::Format { source: Box::new(source), path: path.to_owned() })?;
-        let folder = path.parent().unwrap_or(Path::new("")).join(&manifest.folder);
-        Ok(Self { folder, ..manifest })
+        if manifest.data.is_empty() {
+            return Err(ManifestError::Empty { path: path.to_owned() });
+        }
+        let beside = path.parent().unwrap_or(Path::new(""));
+        for folder in manifest.data.iter_mut().filter_map(DataSet::folder_mut).chain(&mut manifest.detector) {
+            *folder = beside.join(&folder);
+        }
+        Ok(manifest)
     }
 
-    /// Reads all scans.
+    /// The folder that the detector learns from.
     ///
     /// # Errors
-    /// If the data set is not whole.
-    pub fn load(&self) -> Result<Vec<ScanCase>, ManifestError> {
-        match self.kind {
-            DataKind::SpiderDev => Ok(load_cases(&self.folder)?),
+    /// If the manifest names anything but one set with marked vertebrae.
+    pub fn landmarks(&self) -> Result<&Path, ManifestError> {
+        match self.data.as_slice() {
+            [DataSet::SpiderDev { folder }] => Ok(folder),
+            _ => Err(ManifestError::NeedsLandmarks),
         }
+    }
+
+    /// Reads all scans; those that cannot be used are left out and told.
+    ///
+    /// # Errors
+    /// If a table or folder of a set is missing or malformed, no scan can be used, or `cancel` was asked.
+    pub fn load(
+        &self,
+        cancel: &CancelToken,
+        on_progress: &mut dyn FnMut(Progress),
+    ) -> Result<TrainingData, ManifestError> {
+        let mut reading =
+            Reading { cases: Vec::new(), left_out: Vec::new(), patients: HashMap::new(), set: 0, cancel, on_progress };
+        let mut finder = None;
+        for (index, set) in self.data.iter().enumerate() {
+            reading.set = index;
+            match set {
+                DataSet::Table { folder } => {
+                    table::load(&folder.join("grades.csv"), self.finder(&mut finder, cancel)?, &mut reading)?;
+                }
+                DataSet::Spider { folder } => {
+                    spider_release::load(folder, self.finder(&mut finder, cancel)?, &mut reading)?;
+                }
+                DataSet::Rsna2024 { folder } => rsna::load(folder, self.finder(&mut finder, cancel)?, &mut reading)?,
+                DataSet::SpiderDev { folder } => reading.cases.extend(load_cases(folder)?),
+                DataSet::Phantom { studies, seed } => synthetic::load(*studies, *seed, &mut reading)?,
+            }
+        }
+        let Reading { cases, left_out, .. } = reading;
+        match left_out.first().filter(|_| cases.is_empty()) {
+            Some(first) => {
+                Err(ManifestError::NothingLeft { left_out: left_out.len(), reason: first.error.to_string() })
+            }
+            None => Ok(TrainingData { cases, left_out }),
+        }
+    }
+
+    /// The finder of discs, loaded when the first set needs it.
+    fn finder<'f, 'c>(
+        &self,
+        loaded: &'f mut Option<DiscFinder<'c>>,
+        cancel: &'c CancelToken,
+    ) -> Result<&'f DiscFinder<'c>, ManifestError> {
+        match loaded {
+            Some(finder) => Ok(finder),
+            none => {
+                let finder = DiscFinder::new(self.detector.as_deref(), cancel).map_err(ManifestError::Detector)?;
+                Ok(none.insert(finder))
+            }
+        }
+    }
+}
+
+/// What has been read so far.
+pub(super) struct Reading<'a> {
+    cases: Vec<ScanCase>,
+    left_out: Vec<LeftOut>,
+    /// Numbers of patients by set and name.
+    patients: HashMap<(usize, String), u32>,
+    set: usize,
+    cancel: &'a CancelToken,
+    on_progress: &'a mut dyn FnMut(Progress),
+}
+
+impl Reading<'_> {
+    /// The number of a patient of this set, the same at every call.
+    pub(super) fn patient(&mut self, name: &str) -> u32 {
+        let next = FIRST_NUMBER + self.patients.len() as u32;
+        *self.patients.entry((self.set, name.to_owned())).or_insert(next)
+    }
+
+    /// Adds the scan at `path` that `read` reads, or leaves it out.
+    pub(super) fn add(
+        &mut self,
+        path: &Path,
+        read: impl FnOnce() -> Result<ScanCase, ScanError>,
+    ) -> Result<(), ManifestError> {
+        self.cancel.check()?;
+        let done = self.cases.len() + self.left_out.len();
+        (self.on_progress)(Progress { step: "Reading scans", done, total: 0 });
+        let read = read().and_then(|case| if case.discs.is_empty() { Err(ScanError::NoGradedDisc) } else { Ok(case) });
+        match read {
+            Ok(case) => self.cases.push(case),
+            Err(error) => self.left_out.push(LeftOut { path: path.to_owned(), error: error.unless_cancelled()? }),
+        }
+        Ok(())
     }
 }
 
@@ -97,17 +328,24 @@ mod tests {
         let folder = tempfile::tempdir().expect("temporary folder");
         let path = folder.path().join("data.toml");
         let write = |text: &str| std::fs::write(&path, text).expect("writable");
-        write("kind = \"spider-dev\"\nfolder = \"scans\"");
+        let load = || DataManifest::read(&path).expect("valid").load(&CancelToken::default(), &mut |_| {});
+        write("[[data]]\nkind = \"spider-dev\"\nfolder = \"scans\"");
+        let manifest = DataManifest::read(&path).expect("valid");
+        let set = DataSet::SpiderDev { folder: folder.path().join("scans") };
+        assert_eq!(manifest, DataManifest { purpose: DataUse::Learn, detector: None, data: vec![set] });
+        assert_eq!(manifest.landmarks().expect("one set"), folder.path().join("scans"));
+        assert!(matches!(load(), Err(ManifestError::Spider(_))), "no such folder");
+        write("use = \"measure\"\ndetector = \"mine\"\n[[data]]\nkind = \"rsna-2024\"\nfolder = \"scans\"");
         let manifest = DataManifest::read(&path).expect("valid");
         assert_eq!(
-            manifest,
-            DataManifest { kind: DataKind::SpiderDev, purpose: DataUse::Learn, folder: folder.path().join("scans") }
+            (manifest.purpose, manifest.detector.as_deref()),
+            (DataUse::Measure, Some(&*folder.path().join("mine")))
         );
-        assert!(matches!(manifest.load(), Err(ManifestError::Spider(_))), "no such folder");
-        write("kind = \"spider-dev\"\nuse = \"measure\"\nfolder = \"scans\"");
-        assert_eq!(DataManifest::read(&path).expect("valid").purpose, DataUse::Measure);
-        write("kind = \"spider-dev\"\nfolder = \"scans\"\nsize = 3");
+        assert!(matches!(manifest.landmarks(), Err(ManifestError::NeedsLandmarks)));
+        write("[[data]]\nkind = \"spider-dev\"\nfolder = \"scans\"\nsize = 3");
         assert!(matches!(DataManifest::read(&path), Err(ManifestError::Format { .. })));
+        write("use = \"learn\"");
+        assert!(matches!(DataManifest::read(&path), Err(ManifestError::Empty { .. })));
         assert!(matches!(DataManifest::read(folder.path()), Err(ManifestError::File { .. })));
     }
 }

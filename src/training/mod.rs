@@ -4,11 +4,16 @@ mod canal;
 pub mod detector;
 pub mod grading;
 pub mod labels;
+pub mod located;
 pub mod manifest;
 pub mod optimizer;
 pub mod realism;
+pub mod rsna;
 pub mod spider;
+pub mod spider_release;
 pub mod split;
+pub mod synthetic;
+pub mod table;
 
 pub use labels::{ClassSet, DiscLabels};
 pub use spider::{LabelledDisc, ScanCase, SpiderError};

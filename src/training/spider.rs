@@ -120,7 +120,7 @@ pub fn load_cases(folder: &Path) -> Result<Vec<ScanCase>, SpiderError> {
 }
 
 /// Labels by patient and level.
-type Grades = HashMap<(u32, DiscLevel), DiscLabels>;
+pub(super) type Grades = HashMap<(u32, DiscLevel), DiscLabels>;
 
 #[derive(Deserialize)]
 struct GradeRow {
@@ -143,11 +143,6 @@ struct GradeRow {
 }
 
 impl GradeRow {
-    /// The level, counted upward from L5-S1; `None` for discs outside the six graded ones.
-    fn level(&self) -> Option<DiscLevel> {
-        DiscLevel::ALL.into_iter().rev().nth(self.disc.checked_sub(1)?)
-    }
-
     fn labels(&self) -> DiscLabels {
         let binary = |value: u8| match value {
             0 | 1 => ClassSet::exactly(usize::from(value)),
@@ -169,9 +164,14 @@ impl GradeRow {
     }
 }
 
-fn read_grades(path: &Path) -> Result<Grades, SpiderError> {
+pub(super) fn read_grades(path: &Path) -> Result<Grades, SpiderError> {
     let rows: Vec<GradeRow> = read_table(path)?;
-    Ok(rows.iter().filter_map(|row| Some(((row.patient, row.level()?), row.labels()))).collect())
+    Ok(rows.iter().filter_map(|row| Some(((row.patient, level_counted_upward(row.disc)?), row.labels()))).collect())
+}
+
+/// The level of a disc as SPIDER counts them, upward from L5-S1 (1); `None` for discs outside the six graded ones.
+pub(super) fn level_counted_upward(disc: usize) -> Option<DiscLevel> {
+    DiscLevel::ALL.into_iter().rev().nth(disc.checked_sub(1)?)
 }
 
 fn read_table<Row: for<'de> Deserialize<'de>>(path: &Path) -> Result<Vec<Row>, SpiderError> {

@@ -12,13 +12,15 @@ use crate::model::Dimensions;
 use crate::model::grader::{GRADING_2D_WEIGHTS, GRADING_WEIGHTS};
 use crate::model::weights::{EXPERIMENTAL_GRADINGS, Training, WeightsFolder, WeightsMetadata, save_weights};
 use crate::spine::Grading;
+use crate::training::manifest::DataSource;
 use crate::training::optimizer::sorted;
-use crate::training::spider::ATTRIBUTION;
 
 /// Version of the weights that this code trains in three dimensions.
 const VERSION: &str = "0.3.0";
 /// The same in two dimensions.
 const VERSION_2D: &str = "0.1.0";
+/// Version of weights trained on other data than those that ship.
+const OWN_VERSION: &str = "0.0.1";
 /// What came with each version of the 3-D weights.
 const CHANGES: [(&str, &str); 3] = [
     ("0.1.0", "First training."),
@@ -32,7 +34,8 @@ const CHANGES: [(&str, &str); 3] = [
 /// What came with each version of the 2-D weights.
 const CHANGES_2D: [(&str, &str); 1] = [(VERSION_2D, "First training, as that of the 3-D weights 0.3.0.")];
 
-/// Writes `<folder>/grading-<version>/` (or `grading-2d-<version>/`) with the network of all patients as f16; `command` is how to train it again.
+/// Writes `<folder>/grading-<version>/` (or `grading-2d-<version>/`) with the network of all patients as f16; `command` is how to train it again,
+/// `sources` where the scans come from.
 /// `None` if there is no such network.
 ///
 /// # Errors
@@ -42,14 +45,20 @@ pub fn publish(
     config: &GradingTrainingConfig,
     outcome: &TrainingOutcome,
     command: &str,
+    sources: &[DataSource],
 ) -> Result<Option<WeightsFolder>, GradingTrainingError> {
     let Some((_, variables)) = &outcome.network else { return Ok(None) };
     let tensors: HashMap<String, Tensor> =
         sorted(variables).into_iter().map(|(name, variable)| (name, variable.as_tensor().clone())).collect();
-    Ok(Some(save_weights(folder, &config.network, metadata(config, outcome, command), &tensors, true)?))
+    Ok(Some(save_weights(folder, &config.network, metadata(config, outcome, command, sources), &tensors, true)?))
 }
 
-fn metadata(config: &GradingTrainingConfig, outcome: &TrainingOutcome, command: &str) -> WeightsMetadata {
+fn metadata(
+    config: &GradingTrainingConfig,
+    outcome: &TrainingOutcome,
+    command: &str,
+    sources: &[DataSource],
+) -> WeightsMetadata {
     let table: &[MeasuredRow] = outcome.cross_validation.as_ref().map_or(&[], |measured| &measured.table);
     let eval_metrics: BTreeMap<String, f64> =
         table.iter().map(|row| (metric_name(row), (row.balanced_accuracy * 10.0).round() / 10.0)).collect();
@@ -70,6 +79,22 @@ fn metadata(config: &GradingTrainingConfig, outcome: &TrainingOutcome, command: 
         Dimensions::Three => (GRADING_WEIGHTS, VERSION, &CHANGES),
         Dimensions::Two => (GRADING_2D_WEIGHTS, VERSION_2D, &CHANGES_2D),
     };
+    let mut names: Vec<_> = sources.iter().map(|source| source.name).collect();
+    names.dedup();
+    let names = names.join(", ");
+    // Only weights of the same data carry the history of those that ship.
+    let is_shipped = !sources.is_empty() && sources.iter().all(|source| source.is_shipped);
+    let own_change = format!("Trained on {names}.");
+    let own_changes = [(OWN_VERSION, own_change.as_str())];
+    let (version, changes) = if is_shipped { (version, changes) } else { (OWN_VERSION, &own_changes[..]) };
+    let mut attribution: Vec<String> =
+        sources.iter().filter_map(|source| source.attribution).map(str::to_owned).collect();
+    attribution.dedup();
+    let copyright = match attribution.as_slice() {
+        _ if is_shipped => "Weights under the MIT License; trained on data under CC BY 4.0 (see attribution).",
+        [] => "Whose data these weights were trained on decides.",
+        _ => "Whose data these weights were trained on decides (see attribution).",
+    };
     WeightsMetadata {
         version: version.to_owned(),
         changelog: changes.iter().map(|(version, change)| ((*version).to_owned(), (*change).to_owned())).collect(),
@@ -81,10 +106,10 @@ fn metadata(config: &GradingTrainingConfig, outcome: &TrainingOutcome, command: 
              grades and those listed as phantom-only come from synthetic studies.",
             dimensions.name()
         ),
-        authors: "spinenet-viewer contributors".to_owned(),
-        copyright: "Weights under the MIT License; trained on data under CC BY 4.0 (see attribution).".to_owned(),
+        authors: if is_shipped { "spinenet-viewer contributors" } else { "" }.to_owned(),
+        copyright: copyright.to_owned(),
         intended_use: "Research only; not a medical device.".to_owned(),
-        data_source: ATTRIBUTION.to_owned(),
+        data_source: attribution.first().map_or_else(|| names.clone(), Clone::clone),
         references: vec![
             "Jamaludin A., Kadir T., Zisserman A., SpineNet: Automated classification and evidence visualization in \
              spinal MRIs, Medical Image Analysis 41 (2017) 63-73"
@@ -98,12 +123,12 @@ fn metadata(config: &GradingTrainingConfig, outcome: &TrainingOutcome, command: 
             "outputs": {"gradings": {"type": "probabilities", "format": "classification"}},
         }),
         training: Training {
-            data: format!("{} labelled discs of {} patients of SPIDER", outcome.discs, outcome.patients),
+            data: format!("{} labelled discs of {} patients of {names}", outcome.discs, outcome.patients),
             seed: config.seed,
             command: command.to_owned(),
             results,
         },
-        attribution: vec![ATTRIBUTION.to_owned()],
+        attribution,
         ..WeightsMetadata::default()
     }
 }

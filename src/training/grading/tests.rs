@@ -11,6 +11,7 @@ use crate::model::{Dimensions, Grader, Views};
 use crate::spine::{Corners, DiscLevel, Grading, Vertebra, VertebraLabel, VertebraOutline, discs_between};
 use crate::task::CancelToken;
 use crate::training::labels::{ClassSet, DiscLabels};
+use crate::training::manifest::DataSet;
 use crate::training::spider::{LabelledDisc, ScanCase};
 use crate::volume::{Volume, VolumeGeometry};
 
@@ -160,7 +161,9 @@ fn published_weights_load_and_grade() {
     let mut config = config(1, 1);
     (config.network.familiarity, config.network.level_units) = (true, 2);
     let outcome = run(&config, folder.path(), false, &CancelToken::default()).expect("training");
-    let saved = publish(folder.path(), &config, &outcome, "train again").expect("written").expect("a network");
+    let sources = [DataSet::SpiderDev { folder: folder.path().to_owned() }.source()];
+    let saved =
+        publish(folder.path(), &config, &outcome, "train again", &sources).expect("written").expect("a network");
     assert_eq!(saved.path, folder.path().join("grading-0.3.0"));
     assert!(saved.metadata.attribution[0].contains("CC BY 4.0"));
     assert_eq!(find_weights("grading", Some(folder.path())).expect("found").metadata, saved.metadata);
