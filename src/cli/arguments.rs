@@ -66,6 +66,8 @@ pub enum Command {
     Evaluate(evaluate::EvaluateArguments),
     /// Train a network.
     Train(train::TrainArguments),
+    /// Repeat an experiment of the paper on your data: one ingredient changed, the paper's figures beside yours.
+    Experiment(train::ExperimentArguments),
     /// Write synthetic studies with their truth.
     Phantom(phantom::PhantomArguments),
     /// What weights there are and whether they are whole.
@@ -139,6 +141,8 @@ mod tests {
             "spinenet evaluate evidence --networks grading grading-2d --test 4 --validation 2 --out m",
             "spinenet train detector --data M.toml --config C.toml --out D --resume",
             "spinenet train grading --data M.toml --config C.toml --out D",
+            "spinenet train log --out D",
+            "spinenet experiment dimensions --data M.toml --config C.toml --out D --resume",
             "spinenet phantom --out d --count 3 --seed 5",
             "spinenet weights list",
             "spinenet weights verify weights",

@@ -44,10 +44,19 @@ impl Console {
 
     /// A progress bar named `name`: drawn on a terminal, nothing on a pipe.
     pub fn progress(self, name: &str) -> ProgressLine {
+        self.progress_with("{prefix} {msg} {wide_bar} {pos}/{len}", name)
+    }
+
+    /// The same with the time that is left, for work that goes on for minutes or hours.
+    pub fn long_progress(self, name: &str) -> ProgressLine {
+        self.progress_with("{prefix} {msg} {wide_bar} {pos}/{len}, {eta} left", name)
+    }
+
+    fn progress_with(self, template: &str, name: &str) -> ProgressLine {
         let shown = !self.quiet && std::io::stderr().is_terminal();
         let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(Some(0), target);
-        let style = ProgressStyle::with_template("{prefix} {msg} {wide_bar} {pos}/{len}").expect("a valid template");
+        let style = ProgressStyle::with_template(template).expect("a valid template");
         bar.set_style(style);
         bar.set_prefix(name.to_owned());
         ProgressLine { bar }

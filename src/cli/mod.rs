@@ -16,6 +16,7 @@ mod grade_table;
 mod pacs;
 mod phantom;
 mod train;
+mod training_log;
 mod weights;
 
 use std::path::PathBuf;
@@ -74,6 +75,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
         Some(Command::Anonymize(anonymize)) => anonymize::run(&anonymize, console),
         Some(Command::Evaluate(evaluate)) => evaluate::run(&evaluate, console),
         Some(Command::Train(train)) => train::run(&train, console),
+        Some(Command::Experiment(experiment)) => train::run_experiment(&experiment, console),
         Some(Command::Pacs(pacs)) => pacs::run(&pacs, console),
         Some(Command::Phantom(phantom)) => phantom::run(&phantom, console),
         Some(Command::Weights(weights)) => weights::run(&weights, console),

@@ -1,17 +1,19 @@
-//! `spinenet train`.
+//! `spinenet train` and `spinenet experiment`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use image::RgbImage;
 use serde::de::DeserializeOwned;
 
 use super::Outcome;
 use super::console::Console;
+use super::training_log::draw_logs;
 use crate::picture::study_overview;
 use crate::task::{CancelToken, Progress};
+use crate::training::grading::Experiment;
 use crate::training::located::LeftOut;
 use crate::training::manifest::{DataManifest, DataSet, DataUse, TrainingData};
 use crate::training::spider::load_cases;
@@ -30,6 +32,30 @@ enum Network {
     Detector(Files),
     /// Train the network that grades discs.
     Grading(Files),
+    /// Draw the logs of a training, also while it runs: log.png beside each log.csv.
+    Log {
+        /// The folder of the training.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
+}
+
+/// Arguments of `spinenet experiment`.
+#[derive(Debug, Args)]
+pub struct ExperimentArguments {
+    /// What is changed: gradings learned together, dimensions, whether the level is told, or views.
+    #[arg(value_enum)]
+    experiment: ExperimentName,
+    #[command(flatten)]
+    files: Files,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ExperimentName {
+    Tasks,
+    Dimensions,
+    Levels,
+    Views,
 }
 
 #[derive(Debug, Args)]
@@ -64,9 +90,19 @@ impl Files {
 
 /// Runs `spinenet train`.
 pub fn run(arguments: &TrainArguments, console: Console) -> anyhow::Result<Outcome> {
-    let (Network::Detector(files) | Network::Grading(files)) = &arguments.network;
+    let files = match &arguments.network {
+        Network::Detector(files) | Network::Grading(files) => files,
+        Network::Log { out } => {
+            let pictures = draw_logs(out)?;
+            anyhow::ensure!(!pictures.is_empty(), "there is no log.csv in {} or below", out.display());
+            for picture in &pictures {
+                console.say(&picture.display().to_string());
+            }
+            return Ok(Outcome::Done);
+        }
+    };
     fs::create_dir_all(&files.out).with_context(|| format!("cannot make the folder: {}", files.out.display()))?;
-    let line = console.progress("");
+    let line = console.long_progress("");
     let mut show = |progress: Progress| line.show(progress);
     let manifest = DataManifest::read(&files.data)?;
     let cancel = CancelToken::default();
@@ -100,19 +136,16 @@ pub fn run(arguments: &TrainArguments, console: Console) -> anyhow::Result<Outco
         }
         Network::Grading(files) => {
             let config = files.config()?;
-            let outcome = grading::train(
-                &config,
-                read_data(&manifest, &files.out, console, &cancel, &mut show)?,
-                &files.out,
-                files.resume,
-                &cancel,
-                &mut show,
-            )?;
+            let cases = read_data(&manifest, &files.out, console, &cancel, &mut show)?;
+            let examples = grading::GradingExample::of_cases(cases)?;
+            let outcome = grading::train(&config, &examples, &files.out, files.resume, &cancel, &mut show)?;
             let sources: Vec<_> = manifest.data.iter().map(DataSet::source).collect();
             grading::publish(&files.out, &config, &outcome, &files.command("grading"), &sources)?
         }
+        Network::Log { .. } => None,
     };
     drop(line);
+    draw_logs(&files.out)?;
     match weights {
         Some(weights) => console.say(&format!("weights in {}", weights.path.display())),
         None => console.say(&format!("measures in {}", files.out.display())),
@@ -120,8 +153,36 @@ pub fn run(arguments: &TrainArguments, console: Console) -> anyhow::Result<Outco
     Ok(Outcome::Done)
 }
 
+/// Runs `spinenet experiment`.
+pub fn run_experiment(arguments: &ExperimentArguments, console: Console) -> anyhow::Result<Outcome> {
+    let files = &arguments.files;
+    let experiment = match arguments.experiment {
+        ExperimentName::Tasks => Experiment::Tasks,
+        ExperimentName::Dimensions => Experiment::Dimensions,
+        ExperimentName::Levels => Experiment::Levels,
+        ExperimentName::Views => Experiment::Views,
+    };
+    fs::create_dir_all(&files.out).with_context(|| format!("cannot make the folder: {}", files.out.display()))?;
+    let line = console.long_progress("");
+    let mut show = |progress: Progress| line.show(progress);
+    let cancel = CancelToken::default();
+    let (manifest, config) = (DataManifest::read(&files.data)?, files.config()?);
+    let cases = read_data(&manifest, &files.out, console, &cancel, &mut show)?;
+    let examples = grading::GradingExample::of_cases(cases)?;
+    let result = experiment.run(&config, &examples, &files.out, files.resume, &cancel, &mut show)?;
+    drop(line);
+    let file = files.out.join("experiment.json");
+    fs::write(&file, serde_json::to_vec_pretty(&result)?)
+        .with_context(|| format!("cannot write: {}", file.display()))?;
+    let text = result.markdown();
+    let file = files.out.join("experiment.md");
+    fs::write(&file, &text).with_context(|| format!("cannot write: {}", file.display()))?;
+    console.say(text.trim_end());
+    Ok(Outcome::Done)
+}
+
 /// Reads the scans of a manifest; those that cannot be used are told, and listed in `left-out.csv`.
-pub(super) fn read_data(
+fn read_data(
     manifest: &DataManifest,
     out: &Path,
     console: Console,

@@ -97,6 +97,14 @@ impl DiscLabels {
         Some(upper + lower > 0)
     }
 
+    /// What is known of some gradings alone. A marrow change on either side stays known with either of the two.
+    #[must_use]
+    pub fn only(&self, keep: impl Fn(Grading) -> bool) -> Self {
+        let gradings = self.gradings.map(|grading, classes| if keep(grading) { *classes } else { ClassSet::UNKNOWN });
+        let marrow = keep(Grading::UpperMarrowChange) || keep(Grading::LowerMarrowChange);
+        Self { gradings, either_marrow_changed: self.either_marrow_changed && marrow }
+    }
+
     /// Whether nothing is known of any grading.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -128,6 +136,8 @@ mod tests {
         assert_eq!(labels.gradings[Grading::Pfirrmann].single(), Some(4));
         assert_eq!(labels.gradings[Grading::DiscNarrowing].single(), Some(0));
         assert_eq!(labels.any_marrow_change(), Some(true));
+        let some = labels.only(|grading| grading == Grading::Pfirrmann);
+        assert_eq!((some.gradings[Grading::Pfirrmann].single(), some.any_marrow_change()), (Some(4), None));
         assert!(DiscLabels::default().is_empty() && DiscLabels::default().any_marrow_change().is_none());
     }
 }

@@ -27,6 +27,7 @@ use super::located::{DiscFinder, LeftOut, ScanError};
 use super::spider::{ATTRIBUTION, ScanCase, SpiderError, load_cases};
 use super::{rsna, spider_release, synthetic, table};
 use crate::detection::DetectionError;
+use crate::spine::DiscFrame;
 use crate::task::{CancelToken, Cancelled, Progress};
 
 /// Patients of sets that do not number them as SPIDER does get numbers from here on.
@@ -310,9 +311,16 @@ impl Reading<'_> {
         self.cancel.check()?;
         let done = self.cases.len() + self.left_out.len();
         (self.on_progress)(Progress { step: "Reading scans", done, total: 0 });
-        let read = read().and_then(|case| if case.discs.is_empty() { Err(ScanError::NoGradedDisc) } else { Ok(case) });
-        match read {
-            Ok(case) => self.cases.push(case),
+        match read() {
+            Ok(mut case) => {
+                // A disc at the border may be found and still not span a disc volume.
+                case.discs.retain(|labelled| DiscFrame::of_disc(&case.volume, &labelled.disc).is_ok());
+                if case.discs.is_empty() {
+                    self.left_out.push(LeftOut { path: path.to_owned(), error: ScanError::NoGradedDisc });
+                } else {
+                    self.cases.push(case);
+                }
+            }
             Err(error) => self.left_out.push(LeftOut { path: path.to_owned(), error: error.unless_cancelled()? }),
         }
         Ok(())

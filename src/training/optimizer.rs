@@ -1,4 +1,4 @@
-//! `AdamW` with a cosine schedule, seeded initialization, and a state that can be saved.
+//! `AdamW` and SGD with momentum, learning rates by cosine or by plateau, seeded initialization, and a state that can be saved.
 
 use std::collections::HashMap;
 use std::f64::consts::PI;
@@ -38,8 +38,56 @@ impl CosineSchedule {
     }
 }
 
-/// `AdamW` (Loshchilov & Hutter 2019): decoupled weight decay on matrices and kernels, none on vectors (biases, norms).
-pub struct AdamW {
+/// Lowers the learning rate where the error no longer falls.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plateau {
+    /// Epochs without a new lowest error before the rate is lowered, and again before each further time.
+    pub patience: usize,
+    /// What the rate is multiplied by, such as 0.1.
+    pub factor: f64,
+}
+
+/// An error counts as lower if it is so by this share.
+const LEAST_GAIN: f64 = 1e-3;
+
+impl Plateau {
+    /// What the rate is multiplied by after epochs with these errors.
+    #[must_use]
+    pub fn multiplier(&self, errors: &[f64]) -> f64 {
+        let (mut lowest, mut waited, mut lowered) = (f64::INFINITY, 0, 0);
+        for error in errors {
+            waited += 1;
+            if *error < lowest * (1.0 - LEAST_GAIN) {
+                (lowest, waited) = (*error, 0);
+            } else if waited >= self.patience.max(1) {
+                (lowered, waited) = (lowered + 1, 0);
+            }
+        }
+        self.factor.powi(lowered)
+    }
+}
+
+/// The epoch with the lowest error; `None` without epochs.
+#[must_use]
+pub fn best_epoch(errors: &[f64]) -> Option<usize> {
+    (0..errors.len()).min_by(|a, b| errors[*a].total_cmp(&errors[*b]))
+}
+
+/// How gradients change the variables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum UpdateRule {
+    /// Loshchilov & Hutter 2019.
+    #[default]
+    AdamW,
+    /// Stochastic gradient descent with momentum 0.9, as in the paper.
+    Sgd,
+}
+
+/// An optimizer with decoupled weight decay on matrices and kernels, none on vectors (biases, norms).
+pub struct Optimizer {
+    rule: UpdateRule,
     parameters: Vec<Parameter>,
     weight_decay: f64,
     largest_gradient: f64,
@@ -53,13 +101,13 @@ struct Parameter {
     second: Var,
 }
 
-impl AdamW {
+impl Optimizer {
     /// An optimizer of all variables of the map, in the order of their names. Gradients are scaled down to a total
     /// Euclidean norm of `largest_gradient`.
     ///
     /// # Errors
     /// If a tensor cannot be allocated.
-    pub fn new(variables: &VarMap, weight_decay: f64, largest_gradient: f64) -> Result<Self> {
+    pub fn new(rule: UpdateRule, variables: &VarMap, weight_decay: f64, largest_gradient: f64) -> Result<Self> {
         let parameters = sorted(variables)
             .into_iter()
             .map(|(name, value)| {
@@ -67,7 +115,7 @@ impl AdamW {
                 Ok(Parameter { first: zeros()?, second: zeros()?, name, value })
             })
             .collect::<Result<_>>()?;
-        Ok(Self { parameters, weight_decay, largest_gradient, steps: 0 })
+        Ok(Self { rule, parameters, weight_decay, largest_gradient, steps: 0 })
     }
 
     /// Steps taken.
@@ -105,6 +153,12 @@ impl AdamW {
             let Some(gradient) = gradients.get(value) else { continue };
             let gradient = gradient.contiguous()?;
             let decay = if value.rank() > 1 { 1.0 - learning_rate * self.weight_decay } else { 1.0 };
+            if self.rule == UpdateRule::Sgd {
+                let next = ((first.as_tensor() * FIRST_DECAY)? + (gradient * shrink)?)?;
+                value.set(&((value.as_tensor() * decay)? - (&next * learning_rate)?)?)?;
+                first.set(&next)?;
+                continue;
+            }
             if value.device().is_cpu() && value.dtype() == DType::F32 {
                 // In place: composed of tensor operations, these few lines took half of a training step.
                 first.inplace_op2(
@@ -369,7 +423,7 @@ mod tests {
     #[test]
     fn five_steps_equal_those_of_pytorch() {
         let variables = variables();
-        let mut optimizer = AdamW::new(&variables, 0.1, f64::INFINITY).expect("optimizer");
+        let mut optimizer = Optimizer::new(UpdateRule::AdamW, &variables, 0.1, f64::INFINITY).expect("optimizer");
         for _ in 0..5 {
             let gradients = loss(&variables).backward().expect("backward");
             optimizer.step(&gradients, 0.01).expect("step");
@@ -382,18 +436,18 @@ mod tests {
 
     #[test]
     fn a_restored_optimizer_goes_on_where_it_was() {
-        let run = |variables: &VarMap, optimizer: &mut AdamW, steps: usize| {
+        let run = |variables: &VarMap, optimizer: &mut Optimizer, steps: usize| {
             for _ in 0..steps {
                 let gradients = loss(variables).backward().expect("backward");
                 optimizer.step(&gradients, 0.02).expect("step");
             }
         };
         let (straight, broken) = (variables(), variables());
-        let mut optimizer = AdamW::new(&straight, 0.1, 1.0).expect("optimizer");
+        let mut optimizer = Optimizer::new(UpdateRule::AdamW, &straight, 0.1, 1.0).expect("optimizer");
         run(&straight, &mut optimizer, 3);
         let state = optimizer.state().expect("copies");
         run(&straight, &mut optimizer, 3);
-        let mut resumed = AdamW::new(&broken, 0.1, 1.0).expect("optimizer");
+        let mut resumed = Optimizer::new(UpdateRule::AdamW, &broken, 0.1, 1.0).expect("optimizer");
         resumed.restore(&state, 3).expect("complete state");
         run(&broken, &mut resumed, 3);
         assert_eq!(resumed.steps(), 6);
@@ -448,5 +502,36 @@ mod tests {
         assert_eq!(values(&a), values(&b));
         initialize(&b, 8).expect("set");
         assert_ne!(values(&a), values(&b));
+    }
+
+    #[test]
+    fn the_rate_falls_where_the_error_no_longer_does() {
+        let plateau = Plateau { patience: 2, factor: 0.1 };
+        for (errors, expected) in [
+            (&[][..], 1.0),
+            (&[3.0, 2.0, 2.5], 1.0),
+            (&[3.0, 2.0, 2.5, 2.0], 0.1),
+            (&[3.0, 2.0, 2.5, 2.1, 1.0, 0.9], 0.1),
+            (&[3.0, 4.0, 4.0, 4.0, 4.0], 0.01),
+        ] {
+            let multiplier = plateau.multiplier(errors);
+            assert!((multiplier - expected).abs() < 1e-12, "{errors:?}: {multiplier}");
+        }
+        assert_eq!((best_epoch(&[3.0, 1.0, 2.0]), best_epoch(&[])), (Some(1), None));
+    }
+
+    /// v ← 0.9 v + g, w ← w − rate · v: two steps on w² from 1.
+    #[test]
+    fn momentum_is_that_of_the_paper() {
+        let variables = VarMap::new();
+        let w = Var::new(&[1.0_f32], &Device::Cpu).expect("a number");
+        variables.data().lock().expect("ours alone").insert("w".to_owned(), w.clone());
+        let mut optimizer = Optimizer::new(UpdateRule::Sgd, &variables, 0.0, f64::INFINITY).expect("one variable");
+        for expected in [0.8, 0.46] {
+            let loss = w.sqr().and_then(|square| square.sum_all()).expect("a number");
+            optimizer.step(&loss.backward().expect("a gradient"), 0.1).expect("a step");
+            let value = w.to_vec1::<f32>().expect("a number")[0];
+            assert!((value - expected).abs() < 1e-6, "{value}");
+        }
     }
 }

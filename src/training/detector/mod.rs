@@ -31,7 +31,7 @@ pub use targets::{CanvasBody, Targets};
 pub use validation::{DiscOutcome, ScanOutcome, Summary, evaluate_scan, stack_disc_centers, summarize};
 
 use super::SpiderError;
-use super::optimizer::{AdamW, CosineSchedule, initialize, sorted};
+use super::optimizer::{CosineSchedule, Optimizer, UpdateRule, initialize, sorted};
 use crate::model::WeightsError;
 use crate::model::detector::{DetectorConfig, DetectorNetwork, Head};
 use crate::phantom::{PhantomPatient, PhantomSettings};
@@ -207,7 +207,7 @@ pub fn train(
     for ((_, variable), (_, start)) in sorted(&variables).iter().zip(start.map(sorted).unwrap_or_default()) {
         variable.set(&start)?;
     }
-    let mut optimizer = AdamW::new(&variables, config.weight_decay, config.largest_gradient)?;
+    let mut optimizer = Optimizer::new(UpdateRule::AdamW, &variables, config.weight_decay, config.largest_gradient)?;
     let checkpoint = Checkpoint { folder: folder.to_owned() };
     fs::create_dir_all(folder).map_err(|source| DetectorTrainingError::Write { source, path: folder.to_owned() })?;
     if resume && checkpoint.exists() {
@@ -297,7 +297,7 @@ impl Checkpoint {
         self.info().is_file()
     }
 
-    fn save(&self, config: &DetectorTrainingConfig, optimizer: &AdamW) -> Result<(), DetectorTrainingError> {
+    fn save(&self, config: &DetectorTrainingConfig, optimizer: &Optimizer) -> Result<(), DetectorTrainingError> {
         let temporary = self.folder.join("checkpoint.safetensors.new");
         candle_core::safetensors::save(&optimizer.state()?, &temporary)?;
         let failed = |path: &Path| {

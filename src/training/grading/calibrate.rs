@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::loss::{BatchTargets, LabelWeights};
 use super::measure::HeldOutPrediction;
 use crate::spine::{Grading, PerGrading};
-use crate::training::optimizer::{AdamW, sorted};
+use crate::training::optimizer::{Optimizer, UpdateRule, sorted};
 
 const STEPS: usize = 400;
 const LEARNING_RATE: f64 = 0.02;
@@ -58,7 +58,7 @@ impl Calibration {
             let log_scale = vb.get_with_hints(1, "log_scale", Init::Const(0.0))?;
             parameters.push((log_scale, vb.get_with_hints(grading.classes(), "shift", Init::Const(0.0))?));
         }
-        let mut optimizer = AdamW::new(&variables, 0.0, f64::INFINITY)?;
+        let mut optimizer = Optimizer::new(UpdateRule::AdamW, &variables, 0.0, f64::INFINITY)?;
         for _ in 0..STEPS {
             let mut calibrated = Vec::new();
             let mut total = Tensor::zeros((), DType::F32, device)?;

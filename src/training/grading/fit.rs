@@ -18,15 +18,17 @@ use serde::{Deserialize, Serialize};
 use super::examples::{GradingExample, ScanKind, blank_outer_slices};
 use super::flat::FlatNetwork;
 use super::loss::{BatchTargets, LabelWeights};
+use super::measure::{HeldOutPrediction, MeasuredGrading, balanced_accuracies};
 use super::{GradingTrainingConfig, GradingTrainingError, Stage};
 use crate::model::grading::{Dropout, INPUT_MEAN};
-use crate::model::{GradingNetwork, Place};
+use crate::model::{GradingNetwork, Place, probabilities};
 use crate::spine::{
-    DiscLevel, Grading, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, PatchAugmentation, PerGrading, WIDE_COLUMNS,
-    WIDE_ROWS, WIDE_SLICE_MARGIN, WIDE_SLICES,
+    DiscLevel, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, PatchAugmentation, PerGrading, WIDE_COLUMNS, WIDE_ROWS,
+    WIDE_SLICE_MARGIN, WIDE_SLICES,
 };
 use crate::task::{CancelToken, Progress};
-use crate::training::optimizer::{AdamW, WeightAverage, initialize, sorted};
+use crate::training::labels::DiscLabels;
+use crate::training::optimizer::{Optimizer, WeightAverage, best_epoch, initialize, sorted};
 
 /// Discs of patients and of phantoms that the mean voxel is computed from.
 const MEAN_SAMPLE: usize = 200;
@@ -56,6 +58,9 @@ struct Checkpoint {
     epochs_done: usize,
     steps: usize,
     tensors: String,
+    /// The watched error of each epoch of the stage.
+    #[serde(default)]
+    errors: Vec<f64>,
     /// What the run was started with; a checkpoint of another configuration is refused.
     config: GradingTrainingConfig,
 }
@@ -65,6 +70,8 @@ pub(super) struct Run<'a> {
     pub(super) config: &'a GradingTrainingConfig,
     /// Discs of patients to learn from.
     pub(super) examples: Vec<&'a GradingExample>,
+    /// Discs of patients set aside to watch training on.
+    pub(super) validation: Vec<&'a GradingExample>,
     /// Distinguishes runs of one configuration.
     pub(super) seed: u64,
     /// Where log and checkpoint go.
@@ -78,6 +85,36 @@ pub(super) struct Run<'a> {
 pub(super) struct Fitted {
     pub(super) network: GradingNetwork,
     pub(super) variables: VarMap,
+}
+
+/// Loss and balanced accuracy in percent of an epoch.
+struct Watched {
+    loss: f64,
+    accuracies: [Option<f64>; MeasuredGrading::ALL.len()],
+}
+
+/// A line of the log.
+struct Logged<'a> {
+    /// On the discs learned from, as they were changed.
+    losses: &'a PerGrading<f64>,
+    learned: Watched,
+    /// On the patients set aside.
+    watched: Option<Watched>,
+    steps: usize,
+    seconds: f64,
+}
+
+/// What the network says of discs beside what is known of them.
+fn told(discs: &[Cow<'_, GradingExample>], logits: &PerGrading<Tensor>) -> candle_core::Result<Vec<HeldOutPrediction>> {
+    let answers = discs.iter().zip(probabilities(logits)?).map(|(example, probabilities)| HeldOutPrediction {
+        fold: 0,
+        patient: example.patient,
+        kind: example.kind,
+        level: example.level,
+        labels: example.labels.clone(),
+        probabilities,
+    });
+    Ok(answers.collect())
 }
 
 /// A checkpoint with the tensors that it points to.
@@ -164,50 +201,122 @@ impl Run<'_> {
         (trunk, heads): (Trunk, Heads),
     ) -> Result<(), GradingTrainingError> {
         let stage = self.stage(name);
-        let mut optimizer = AdamW::new(variables, self.config.weight_decay, self.config.largest_gradient)?;
+        let mut optimizer =
+            Optimizer::new(self.config.optimizer, variables, self.config.weight_decay, self.config.largest_gradient)?;
         let mut average = WeightAverage::new(variables, self.config.averaging)?;
         let mut first_epoch = 0;
+        let mut errors = Vec::new();
         if let Some((checkpoint, tensors)) = resumed {
             optimizer.restore(&tensors, checkpoint.steps)?;
             average.restore(&tensors, checkpoint.steps)?;
             first_epoch = checkpoint.epochs_done;
+            errors = checkpoint.errors;
         }
         let weights = [
             LabelWeights::of(self.examples.iter().map(|example| &example.labels)),
-            LabelWeights::of(&self.config.phantoms.usual_labels()),
+            LabelWeights::of(&self.phantom_labels()),
         ];
         let steps = stage.epochs * self.epoch_order(name, 0, &mut self.random(name, 0)).len().div_ceil(stage.batch);
         for epoch in first_epoch..stage.epochs {
+            let since_best = best_epoch(&errors).map_or(0, |best| errors.len() - 1 - best);
+            if stage.patience.is_some_and(|patience| since_best >= patience) {
+                break;
+            }
             let start = Instant::now();
             let mut random = self.random(name, epoch);
             let order = self.epoch_order(name, epoch, &mut random);
             let mut sums = PerGrading::from_fn(|_| 0.0);
+            let mut answers = Vec::new();
+            let multiplier = stage.plateau.as_ref().map(|plateau| plateau.multiplier(&errors));
             let batches = order.chunks(stage.batch).count();
             for batch in order.chunks(stage.batch) {
                 self.cancel.check()?;
-                let rate = stage.schedule.rate(optimizer.steps(), steps);
+                let rate = match multiplier {
+                    // Far from the end the cosine is its warm-up and its peak.
+                    Some(multiplier) => multiplier * stage.schedule.rate(optimizer.steps(), usize::MAX),
+                    None => stage.schedule.rate(optimizer.steps(), steps),
+                };
                 let discs = self.discs(name, batch)?;
                 let (input, places) = self.input(name, &discs, &mut random)?;
                 let targets = self.targets(&discs, &weights)?;
                 let features = features(&trunk(&input)?, places.as_deref())?;
                 let mut dropout = Dropout { rate: self.config.dropout, random: &mut random };
                 let levels: Vec<DiscLevel> = discs.iter().map(|disc| disc.level).collect();
-                let losses = targets.loss(&heads(&features, &levels, &mut dropout)?)?;
-                let mut total = losses[Grading::Pfirrmann].clone();
+                let logits = heads(&features, &levels, &mut dropout)?;
+                let losses = targets.loss(&logits)?;
+                let mut total: Option<Tensor> = None;
                 for (grading, loss) in losses.iter() {
                     sums[grading] += f64::from(loss.to_scalar::<f32>()?) / batches as f64;
-                    if grading != Grading::Pfirrmann {
-                        total = (total + loss)?;
-                    }
+                    let loss = (loss * self.config.task_weight(grading))?;
+                    total = Some(match total {
+                        Some(total) => (total + loss)?,
+                        None => loss,
+                    });
                 }
-                optimizer.step(&total.backward()?, rate)?;
+                if let Some(total) = total {
+                    optimizer.step(&total.backward()?, rate)?;
+                }
                 average.update()?;
+                answers.extend(told(&discs, &logits)?);
             }
-            self.log(name, epoch, &sums, optimizer.steps(), start.elapsed().as_secs_f64())?;
-            self.write_checkpoint(name, epoch + 1, &optimizer, &average)?;
+            let watched = self.watch(name, (trunk, heads))?;
+            errors.push(watched.as_ref().map_or_else(|| self.total(&sums), |watched| watched.loss));
+            let learned = Watched { loss: self.total(&sums), accuracies: balanced_accuracies(&answers) };
+            let seconds = start.elapsed().as_secs_f64();
+            self.log(name, epoch, &Logged { losses: &sums, learned, watched, steps: optimizer.steps(), seconds })?;
+            if stage.patience.is_some() && best_epoch(&errors) == Some(epoch) {
+                candle_core::safetensors::save(&average.state()?, self.best_path(name))?;
+            }
+            self.write_checkpoint(name, epoch + 1, &optimizer, &average, &errors)?;
             on_progress(Progress { step: "Training", done: epoch + 1, total: stage.epochs });
         }
+        if stage.patience.is_some() && stage.epochs > 0 {
+            let best = candle_core::safetensors::load(self.best_path(name), &Device::Cpu)?;
+            average.restore(&best, optimizer.steps())?;
+        }
         Ok(average.apply()?)
+    }
+
+    /// Loss and accuracy on the patients set aside, of the weights as they are: one view, nothing changed or dropped.
+    fn watch(&self, name: StageName, (trunk, heads): (Trunk, Heads)) -> Result<Option<Watched>, GradingTrainingError> {
+        if self.validation.is_empty() {
+            return Ok(None);
+        }
+        let weights = [LabelWeights::of(self.examples.iter().map(|example| &example.labels)), LabelWeights::of([])];
+        let (mut loss, mut answers) = (0.0, Vec::new());
+        for batch in self.validation.chunks(self.stage(name).batch) {
+            self.cancel.check()?;
+            let discs: Vec<Cow<'_, GradingExample>> = batch.iter().map(|example| Cow::Borrowed(*example)).collect();
+            let voxels: Vec<Vec<f32>> = discs
+                .par_iter()
+                .map(|example| match name {
+                    StageName::Flat => example.flat_patch(&PatchAugmentation::NONE),
+                    StageName::Deep => example.disc_volume(&PatchAugmentation::NONE),
+                })
+                .collect();
+            let slices = if name == StageName::Flat { 1 } else { PATCH_SLICES };
+            let input =
+                Tensor::from_vec(voxels.concat(), (discs.len(), slices, PATCH_ROWS, PATCH_COLUMNS), &Device::Cpu)?;
+            let levels: Vec<DiscLevel> = discs.iter().map(|disc| disc.level).collect();
+            let mut unused = self.random(name, 0);
+            let mut dropout = Dropout { rate: 0.0, random: &mut unused };
+            let logits = heads(&features(&trunk(&input)?, None)?, &levels, &mut dropout)?;
+            let share = discs.len() as f64 / self.validation.len() as f64;
+            let losses = self.targets(&discs, &weights)?.loss(&logits)?;
+            for (grading, of_grading) in losses.iter() {
+                loss += share * self.config.task_weight(grading) * f64::from(of_grading.to_scalar::<f32>()?);
+            }
+            answers.extend(told(&discs, &logits)?);
+        }
+        Ok(Some(Watched { loss, accuracies: balanced_accuracies(&answers) }))
+    }
+
+    fn total(&self, losses: &PerGrading<f64>) -> f64 {
+        losses.iter().map(|(grading, loss)| self.config.task_weight(grading) * loss).sum()
+    }
+
+    fn phantom_labels(&self) -> Vec<DiscLabels> {
+        self.config.phantoms.usual_labels().iter().map(|labels| self.config.learned(labels)).collect()
     }
 
     /// Chance of an epoch: the same whether the run was interrupted before it or not.
@@ -247,7 +356,11 @@ impl Run<'_> {
     fn disc(&self, source: Source, beside: usize) -> Result<Cow<'_, GradingExample>, GradingTrainingError> {
         match source {
             Source::Patient(index) => Ok(Cow::Borrowed(self.examples[index])),
-            Source::Phantom(number) => self.config.phantoms.disc(number, beside).map(Cow::Owned),
+            Source::Phantom(number) => {
+                let mut disc = self.config.phantoms.disc(number, beside)?;
+                disc.labels = self.config.learned(&disc.labels);
+                Ok(Cow::Owned(disc))
+            }
         }
     }
 
@@ -321,27 +434,37 @@ impl Run<'_> {
         BatchTargets::new(&discs, &Device::Cpu)
     }
 
-    fn log(
-        &self,
-        name: StageName,
-        epoch: usize,
-        losses: &PerGrading<f64>,
-        steps: usize,
-        seconds: f64,
-    ) -> Result<(), GradingTrainingError> {
+    fn log(&self, name: StageName, epoch: usize, logged: &Logged) -> Result<(), GradingTrainingError> {
         let path = self.folder.join("log.csv");
         let failed = |source| file_error(source, &path);
         let fresh = !path.exists();
         let mut file = fs::OpenOptions::new().create(true).append(true).open(&path).map_err(failed)?;
-        let row = |cells: Vec<String>| cells.join(",");
         if fresh {
-            let names: Vec<String> = losses.iter().map(|(grading, _)| grading.key().to_owned()).collect();
-            writeln!(file, "stage,epoch,steps,seconds,loss,{}", row(names)).map_err(failed)?;
+            let losses = logged.losses.iter().map(|(grading, _)| grading.key().to_owned());
+            let accuracies = |of: &str| MeasuredGrading::ALL.map(|grading| format!("{of}_{}", grading.key()));
+            let first = ["stage", "epoch", "steps", "seconds", "loss"].map(str::to_owned).into_iter();
+            let columns = first.chain(losses).chain(accuracies("accuracy"));
+            let columns = columns.chain(["validation_loss".to_owned()]).chain(accuracies("validation"));
+            writeln!(file, "{}", columns.collect::<Vec<_>>().join(",")).map_err(failed)?;
         }
+        let accuracies = |measured: Option<&Watched>| {
+            let accuracies = measured.map_or([None; MeasuredGrading::ALL.len()], |measured| measured.accuracies);
+            accuracies.map(|accuracy| accuracy.map_or_else(String::new, |percent| format!("{percent:.1}")))
+        };
+        let Logged { losses, learned, watched, steps, seconds } = logged;
         let stage = if name == StageName::Flat { "flat" } else { "deep" };
-        let total: f64 = losses.iter().map(|(_, loss)| loss).sum();
-        let parts = row(losses.iter().map(|(_, loss)| format!("{loss:.4}")).collect());
-        writeln!(file, "{stage},{},{steps},{seconds:.1},{total:.4},{parts}", epoch + 1).map_err(failed)
+        let mut cells = vec![stage.to_owned(), (epoch + 1).to_string(), steps.to_string(), format!("{seconds:.1}")];
+        cells.push(format!("{:.4}", learned.loss));
+        cells.extend(losses.iter().map(|(_, loss)| format!("{loss:.4}")));
+        cells.extend(accuracies(Some(learned)));
+        cells.push(watched.as_ref().map_or_else(String::new, |watched| format!("{:.4}", watched.loss)));
+        cells.extend(accuracies(watched.as_ref()));
+        writeln!(file, "{}", cells.join(",")).map_err(failed)
+    }
+
+    /// Where the weights of the best epoch of a stage are kept.
+    fn best_path(&self, stage: StageName) -> PathBuf {
+        self.folder.join(if stage == StageName::Flat { "best-flat.safetensors" } else { "best-deep.safetensors" })
     }
 
     fn checkpoint_path(&self) -> PathBuf {
@@ -354,8 +477,9 @@ impl Run<'_> {
         &self,
         stage: StageName,
         epochs_done: usize,
-        optimizer: &AdamW,
+        optimizer: &Optimizer,
         average: &WeightAverage,
+        errors: &[f64],
     ) -> Result<(), GradingTrainingError> {
         let tensors =
             format!("checkpoint-{}-{epochs_done}.safetensors", if stage == StageName::Flat { "flat" } else { "deep" });
@@ -364,7 +488,8 @@ impl Run<'_> {
         candle_core::safetensors::save(&state, self.folder.join(&tensors))?;
         let old = fs::read(self.checkpoint_path()).ok().and_then(|old| serde_json::from_slice::<Checkpoint>(&old).ok());
         let config = self.config.clone();
-        let checkpoint = Checkpoint { stage, epochs_done, steps: optimizer.steps(), tensors, config };
+        let errors = errors.to_vec();
+        let checkpoint = Checkpoint { stage, epochs_done, steps: optimizer.steps(), tensors, errors, config };
         let text = serde_json::to_vec_pretty(&checkpoint).map_err(std::io::Error::from);
         let temporary = self.checkpoint_path().with_extension("json.new");
         text.and_then(|text| fs::write(&temporary, text))

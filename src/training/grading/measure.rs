@@ -70,6 +70,20 @@ impl MeasuredGrading {
         }
     }
 
+    /// Name for readers.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pfirrmann => "Pfirrmann",
+            Self::DiscNarrowingPresent => "narrowing, yes or no",
+            Self::UpperEndplateDefect => "upper endplate defect",
+            Self::LowerEndplateDefect => "lower endplate defect",
+            Self::EitherMarrowChange => "marrow change, either side",
+            Self::Spondylolisthesis => "spondylolisthesis",
+            Self::CentralCanalStenosis => "central canal stenosis",
+        }
+    }
+
     /// The gradings of the network that it measures.
     #[must_use]
     pub fn gradings(self) -> &'static [Grading] {
@@ -144,6 +158,13 @@ pub struct MeasuredRow {
     pub within_one_grade: Option<f64>,
     /// Area under the ROC curve of all held-out discs together; for two classes.
     pub area_under_curve: Option<f64>,
+}
+
+/// Balanced accuracy of each measured grading over all scans together, percent; `None` where nothing is labelled.
+pub(super) fn balanced_accuracies(predictions: &[HeldOutPrediction]) -> [Option<f64>; MeasuredGrading::ALL.len()] {
+    let all: Vec<_> = predictions.iter().collect();
+    MeasuredGrading::ALL
+        .map(|grading| row(&all, ScanKind::MidSagittal, grading).map(|row| row.pooled_balanced_accuracy))
 }
 
 /// The table of a scan kind; gradings without labels are left out.

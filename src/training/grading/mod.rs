@@ -2,6 +2,7 @@
 
 mod calibrate;
 mod examples;
+mod experiments;
 mod familiar;
 mod fit;
 mod flat;
@@ -11,19 +12,23 @@ mod phantoms;
 mod publish;
 mod run;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::optimizer::CosineSchedule;
+use super::labels::DiscLabels;
+use super::optimizer::{CosineSchedule, Plateau, UpdateRule};
 use super::spider::SpiderError;
+use super::split::SplitKind;
 use crate::model::{GraderError, GradingConfig, WeightsError};
-use crate::spine::DiscFrameError;
+use crate::spine::{DiscFrameError, Grading};
 use crate::task::Cancelled;
 
 pub use calibrate::{Calibration, GradingCalibration};
 pub use examples::{Augmentation, GradingExample, ScanKind};
+pub use experiments::{Experiment, ExperimentColumn, ExperimentResult, published};
 pub use familiar::{FamiliarityMeasures, Spoiled};
 pub use measure::{HeldOutPrediction, MeasuredGrading, MeasuredRow, measure};
 pub use publish::publish;
@@ -37,6 +42,18 @@ pub struct GradingTrainingConfig {
     pub seed: u64,
     /// Folds of the cross-validation; 0 skips it.
     pub folds: usize,
+    /// How patients are divided; with the paper's 80:10:10 the number of folds only says whether to measure.
+    #[serde(default)]
+    pub split: SplitKind,
+    /// Of folds, the share of the patients learned from that is set aside to watch training on; it then calibrates, too.
+    #[serde(default)]
+    pub validation_share: f64,
+    /// Gradings that are learned, and how much the loss of each counts; all of them, equally, if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tasks: Option<BTreeMap<Grading, f64>>,
+    /// How gradients change the weights.
+    #[serde(default)]
+    pub optimizer: UpdateRule,
     /// Whether to train on all patients after cross-validation and write weights.
     pub final_network: bool,
     /// Share of hidden units dropped while training.
@@ -62,6 +79,19 @@ pub struct GradingTrainingConfig {
     pub phantoms: PhantomMix,
 }
 
+impl GradingTrainingConfig {
+    /// How much the loss of a grading counts; 0 where it is not learned.
+    #[must_use]
+    pub fn task_weight(&self, grading: Grading) -> f64 {
+        self.tasks.as_ref().map_or(1.0, |tasks| tasks.get(&grading).copied().unwrap_or(0.0))
+    }
+
+    /// Labels of the gradings that are learned.
+    fn learned(&self, labels: &DiscLabels) -> DiscLabels {
+        labels.only(|grading| self.task_weight(grading) > 0.0)
+    }
+}
+
 /// One stage of training.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -76,8 +106,15 @@ pub struct Stage {
     pub stack: usize,
     /// Discs of phantoms per pass; no two passes show the same.
     pub phantom: usize,
-    /// Learning rate.
+    /// Learning rate: a cosine from its peak down.
     pub schedule: CosineSchedule,
+    /// Instead of the cosine: the peak, lowered where the error no longer falls.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plateau: Option<Plateau>,
+    /// Ends the stage after that many epochs without a new lowest error, with the weights of the epoch that had it. The error is
+    /// the loss on patients set aside, or on those learned from if there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub patience: Option<usize>,
 }
 
 /// Synthetic discs mixed into training, fresh ones in every epoch; they are never measured on. How many is said by each
@@ -123,6 +160,9 @@ pub enum GradingTrainingError {
         /// Folds asked for.
         folds: usize,
     },
+    /// An experiment needs patients left out.
+    #[error("an experiment measures on patients left out: set folds in the configuration")]
+    NoFolds,
     /// Held-out discs could not be graded.
     #[error(transparent)]
     Grader(GraderError),

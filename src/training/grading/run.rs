@@ -18,7 +18,10 @@ use crate::spine::{Grading, PATCH_COLUMNS, PATCH_ROWS, PatchAugmentation, PerGra
 use crate::task::{CancelToken, Progress};
 use crate::training::labels::DiscLabels;
 use crate::training::spider::ScanCase;
-use crate::training::split::folds_by_patient;
+use crate::training::split::{Division, SplitKind, divisions};
+
+/// Held-out answers, in the folder of a training.
+pub(super) const HELD_OUT: &str = "held-out.json";
 
 /// Limit of familiarity where no discs were held out: about what cross-validation finds.
 const UNMEASURED_LIMIT: f32 = 15.0;
@@ -30,6 +33,9 @@ pub struct CrossValidation {
     pub folds: usize,
     /// The network as it grades in use: calibrated on the other folds, 54 views.
     pub table: Vec<MeasuredRow>,
+    /// The same with one view.
+    #[serde(default)]
+    pub one_view_table: Vec<MeasuredRow>,
     /// Before calibration, one view.
     pub plain_table: Vec<MeasuredRow>,
     /// The flat network after the first stage, one view.
@@ -61,66 +67,79 @@ struct Fold {
     fitted: Fitted,
     /// One view, not calibrated.
     plain: Vec<HeldOutPrediction>,
+    /// The same for the patients set aside.
+    validation: Vec<HeldOutPrediction>,
     /// The flat network, one view.
     flat: Vec<HeldOutPrediction>,
 }
 
-/// Trains as `config` says on `cases`; logs, checkpoints and tables go into `out`. With `resume`, parts already done are
+/// Trains as `config` says on `examples`; logs, checkpoints and tables go into `out`. With `resume`, parts already done are
 /// kept and the interrupted one goes on from its last whole epoch, with the same result as without the interruption.
 ///
 /// # Errors
 /// If there are fewer patients than folds, a disc has no frame, a file cannot be written, or `cancel` was asked.
 pub fn train(
     config: &GradingTrainingConfig,
-    cases: Vec<ScanCase>,
+    examples: &[GradingExample],
     out: &Path,
     resume: bool,
     cancel: &CancelToken,
     on_progress: &mut dyn FnMut(Progress),
 ) -> Result<TrainingOutcome, GradingTrainingError> {
-    let examples = GradingExample::of_cases(cases)?;
+    let learned =
+        |example: &GradingExample| GradingExample { labels: config.learned(&example.labels), ..example.clone() };
+    let examples: Vec<_> = examples.iter().map(learned).collect();
     let slipped = |example: &GradingExample| example.labels.gradings[Grading::Spondylolisthesis].single() == Some(1);
     let strata = examples.iter().map(|example| (example.patient, usize::from(slipped(example))));
-    let folds = folds_by_patient(strata, config.folds, config.seed);
-    let patients = folds.iter().map(Vec::len).sum();
-    if patients < config.folds.max(1) {
-        return Err(GradingTrainingError::TooFewPatients { patients, folds: config.folds });
+    let mut patients: Vec<u32> = examples.iter().map(|example| example.patient).collect();
+    patients.sort_unstable();
+    patients.dedup();
+    let patients = patients.len();
+    let least = if config.split == SplitKind::EightyTenTen && config.folds > 0 { 10 } else { config.folds.max(1) };
+    if patients < least {
+        return Err(GradingTrainingError::TooFewPatients { patients, folds: least });
     }
+    let runs = divisions(config.split, strata, config.folds, config.validation_share, config.seed);
     // A fold is the same whether the final network is trained after it or not.
     let fold_config = GradingTrainingConfig { final_network: true, ..config.clone() };
-    let split = |held_out| Split { config: &fold_config, examples: &examples, held_out };
+    let split = |division| Split { config: &fold_config, examples: &examples, division };
     let mut done = Vec::new();
-    for (fold, held_out) in folds.iter().enumerate().take(config.folds) {
+    for (fold, division) in runs.iter().enumerate() {
         let folder = out.join(format!("fold-{fold}"));
-        done.push(split(held_out).run_fold(fold, &folder, resume, cancel, on_progress)?);
+        done.push(split(division).run_fold(fold, &folder, resume, cancel, on_progress)?);
     }
     let mut cross_validation = None;
     let mut calibration = None;
     let mut familiarity_measures = None;
     if !done.is_empty() {
-        let mut calibrated = Vec::new();
+        let (mut calibrated, mut one_view) = (Vec::new(), Vec::new());
         let mut distances = Distances::default();
-        for (fold, held_out) in folds.iter().enumerate() {
-            on_progress(Progress { step: "Measuring", done: fold, total: folds.len() });
+        for (fold, division) in runs.iter().enumerate() {
+            on_progress(Progress { step: "Measuring", done: fold, total: runs.len() });
             // Measured as it will be used, and calibrated as it will be: on discs that are not those measured.
-            let others = done.iter().enumerate().filter(|(other, _)| *other != fold || folds.len() == 1);
-            let others: Vec<_> = others.flat_map(|(_, done)| done.plain.iter().cloned()).collect();
-            let Fitted { network, variables } = &done[fold].fitted;
-            Calibration::fit(&others)?.fold_into(variables)?;
-            let split = split(held_out);
-            calibrated.extend(split.predict(fold, &mut |example| answer(network, Views::FiftyFour, example, cancel))?);
+            let Fold { fitted: Fitted { network, variables }, validation, .. } = &done[fold];
+            let others = done.iter().enumerate().filter(|(other, _)| *other != fold || runs.len() == 1);
+            let others = others.flat_map(|(_, done)| &done.plain);
+            let known: Vec<_> = if validation.is_empty() { others.cloned().collect() } else { validation.clone() };
+            Calibration::fit(&known)?.fold_into(variables)?;
+            let split = split(division);
+            let predict =
+                |views| split.predict(fold, &division.test, &mut |example| answer(network, views, example, cancel));
+            calibrated.extend(predict(Views::FiftyFour)?);
+            one_view.extend(predict(Views::One)?);
             if config.network.familiarity {
                 let (held_out, learned): (Vec<_>, Vec<_>) =
-                    examples.iter().partition(|example| split.holds_out(example));
+                    examples.iter().partition(|example| division.holds_out(example.patient));
                 distances.add(&familiar::familiarity(&learned, cancel)?, &held_out, cancel)?;
             }
         }
         familiarity_measures = distances.measure();
-        write_json(&out.join("held-out.json"), &calibrated)?;
+        write_json(&out.join(HELD_OUT), &calibrated)?;
         let plain: Vec<_> = done.iter().flat_map(|fold| fold.plain.iter().cloned()).collect();
         let flat: Vec<_> = done.iter().flat_map(|fold| fold.flat.iter().cloned()).collect();
-        let [table, plain_table, flat_table] = [&calibrated, &plain, &flat].map(|answers| both_kinds(answers));
-        let measured = CrossValidation { folds: config.folds, table, plain_table, flat_table };
+        let [table, one_view_table, plain_table, flat_table] =
+            [&calibrated, &one_view, &plain, &flat].map(|answers| both_kinds(answers));
+        let measured = CrossValidation { folds: runs.len(), table, one_view_table, plain_table, flat_table };
         write_json(&out.join("cross-validation.json"), &measured)?;
         cross_validation = Some(measured);
         calibration = Some(Calibration::fit(&plain)?);
@@ -129,7 +148,8 @@ pub fn train(
     let network = if config.final_network {
         // The network of all patients is the same whatever is cross-validated beside it, but for its calibration.
         let config = &GradingTrainingConfig { folds: 0, ..config.clone() };
-        let split = Split { config, examples: &examples, held_out: &[] };
+        let nobody = Division::default();
+        let split = Split { config, examples: &examples, division: &nobody };
         let Fitted { network, variables } =
             split.run(config.seed, &out.join("final"), resume, cancel).fit(&mut |_| Ok(()), on_progress)?;
         if let Some(calibration) = &calibration {
@@ -151,7 +171,8 @@ pub fn train(
     let (untaught, _): (Vec<_>, Vec<_>) = Grading::ALL.into_iter().partition(|grading| !taught(&examples, *grading));
     // Of phantoms everything is known.
     let uses_phantoms = config.flat.phantom + config.deep.phantom > 0;
-    let (phantom_only_gradings, untrained_gradings) = untaught.into_iter().partition(|_| uses_phantoms);
+    let phantoms_teach = |grading: &Grading| uses_phantoms && config.task_weight(*grading) > 0.0;
+    let (phantom_only_gradings, untrained_gradings) = untaught.into_iter().partition(phantoms_teach);
     let discs = examples.len();
     Ok(TrainingOutcome {
         cross_validation,
@@ -179,13 +200,14 @@ pub fn train_on_phantoms(
     on_progress: &mut dyn FnMut(Progress),
 ) -> Result<CrossValidation, GradingTrainingError> {
     let examples = GradingExample::of_cases(cases)?;
-    let everybody: Vec<u32> = examples.iter().map(|example| example.patient).collect();
-    let split = Split { config, examples: &examples, held_out: &everybody };
+    let everybody = Division { test: examples.iter().map(|example| example.patient).collect(), ..Division::default() };
+    let split = Split { config, examples: &examples, division: &everybody };
     let done = split.run_fold(0, &out.join("phantoms"), resume, cancel, on_progress)?;
     let network = &done.fitted.network;
-    let table = split.predict(0, &mut |example| answer(network, Views::FiftyFour, example, cancel))?;
+    let table = split.predict(0, &everybody.test, &mut |example| answer(network, Views::FiftyFour, example, cancel))?;
     let [table, plain_table, flat_table] = [&table, &done.plain, &done.flat].map(|answers| both_kinds(answers));
-    let measured = CrossValidation { folds: 1, table, plain_table, flat_table };
+    // Nothing is calibrated without patients.
+    let measured = CrossValidation { folds: 1, table, one_view_table: plain_table.clone(), plain_table, flat_table };
     write_json(&out.join("measures.json"), &measured)?;
     Ok(measured)
 }
@@ -204,13 +226,15 @@ fn teaches(labels: &DiscLabels, grading: Grading) -> bool {
 struct Split<'a> {
     config: &'a GradingTrainingConfig,
     examples: &'a [GradingExample],
-    held_out: &'a [u32],
+    division: &'a Division,
 }
 
 impl<'a> Split<'a> {
     fn run(&self, seed: u64, folder: &'a Path, resume: bool, cancel: &'a CancelToken) -> Run<'a> {
-        let examples = self.examples.iter().filter(|example| !self.holds_out(example)).collect();
-        Run { config: self.config, examples, seed, folder, resume, cancel }
+        let examples = self.examples.iter().filter(|example| !self.division.holds_out(example.patient)).collect();
+        let aside = |example: &&GradingExample| self.division.validation.contains(&example.patient);
+        let validation = self.examples.iter().filter(aside).collect();
+        Run { config: self.config, examples, validation, seed, folder, resume, cancel }
     }
 
     fn run_fold(
@@ -225,7 +249,7 @@ impl<'a> Split<'a> {
         let flat_path = folder.join("flat-predictions.json");
         let fitted = Split { ..*self }.run(seed, folder, resume, cancel).fit(
             &mut |flat| {
-                let predicted = self.predict(fold, &mut |example| {
+                let predicted = self.predict(fold, &self.division.test, &mut |example| {
                     let patch = example.flat_patch(&PatchAugmentation::NONE);
                     let patch = Tensor::from_vec(patch, (1, 1, PATCH_ROWS, PATCH_COLUMNS), &Device::Cpu)?;
                     Ok(probabilities(&flat.forward(&patch, &[example.level])?)?.remove(0))
@@ -234,17 +258,21 @@ impl<'a> Split<'a> {
             },
             on_progress,
         )?;
-        let plain = self.predict(fold, &mut |example| answer(&fitted.network, Views::One, example, cancel))?;
-        Ok(Fold { fitted, plain, flat: read_json(&flat_path)? })
+        let one_view = |patients: &[u32]| {
+            self.predict(fold, patients, &mut |example| answer(&fitted.network, Views::One, example, cancel))
+        };
+        let (plain, validation) = (one_view(&self.division.test)?, one_view(&self.division.validation)?);
+        Ok(Fold { fitted, plain, validation, flat: read_json(&flat_path)? })
     }
 
-    fn holds_out(&self, example: &GradingExample) -> bool {
-        self.held_out.contains(&example.patient)
-    }
-
-    /// Answers for the discs held out.
-    fn predict(&self, fold: usize, answer: Answer) -> Result<Vec<HeldOutPrediction>, GradingTrainingError> {
-        let held_out = self.examples.iter().filter(|example| self.holds_out(example));
+    /// Answers for the discs of patients.
+    fn predict(
+        &self,
+        fold: usize,
+        patients: &[u32],
+        answer: Answer,
+    ) -> Result<Vec<HeldOutPrediction>, GradingTrainingError> {
+        let held_out = self.examples.iter().filter(|example| patients.contains(&example.patient));
         held_out
             .map(|example| {
                 Ok(HeldOutPrediction {
@@ -280,7 +308,7 @@ fn write_json(path: &Path, value: &impl Serialize) -> Result<(), GradingTraining
     fs::write(path, text).map_err(failed)
 }
 
-fn read_json<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T, GradingTrainingError> {
+pub(super) fn read_json<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T, GradingTrainingError> {
     let failed = |source| GradingTrainingError::File { source, path: path.to_owned() };
     let text = fs::read(path).map_err(failed)?;
     serde_json::from_slice(&text).map_err(|error| failed(error.into()))

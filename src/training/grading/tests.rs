@@ -61,15 +61,23 @@ fn cases() -> Vec<ScanCase> {
     (0..8).map(|patient| scan_case(patient, 1 + 4 * usize::from(patient > 3))).collect()
 }
 
+fn examples() -> Vec<GradingExample> {
+    GradingExample::of_cases(cases()).expect("discs have frames")
+}
+
 fn stage(epochs: usize, peak: f64) -> Stage {
     let schedule = CosineSchedule { peak, warm_up_steps: 2 };
-    Stage { epochs, batch: 4, mid_sagittal: 99, stack: 99, phantom: 0, schedule }
+    Stage { epochs, batch: 4, mid_sagittal: 99, stack: 99, phantom: 0, schedule, plateau: None, patience: None }
 }
 
 fn config(flat: usize, deep: usize) -> GradingTrainingConfig {
     GradingTrainingConfig {
         seed: 3,
         folds: 0,
+        split: SplitKind::Folds,
+        validation_share: 0.0,
+        tasks: None,
+        optimizer: UpdateRule::AdamW,
         final_network: true,
         dropout: 0.1,
         weight_decay: 0.01,
@@ -105,7 +113,7 @@ fn run(
     resume: bool,
     cancel: &CancelToken,
 ) -> Result<TrainingOutcome, GradingTrainingError> {
-    train(config, cases(), out, resume, cancel, &mut |_| {})
+    train(config, &examples(), out, resume, cancel, &mut |_| {})
 }
 
 fn parameters(outcome: &TrainingOutcome) -> Vec<f32> {
@@ -143,7 +151,7 @@ fn an_interrupted_training_ends_as_an_uninterrupted_one() {
     for stop_after in 1..=3 {
         // Each attempt goes on from the last checkpoint and stops after one more epoch.
         let cancel = CancelToken::default();
-        let stopped = train(&config, cases(), broken.path(), true, &cancel, &mut |_| cancel.cancel());
+        let stopped = train(&config, &examples(), broken.path(), true, &cancel, &mut |_| cancel.cancel());
         assert!(matches!(stopped, Err(GradingTrainingError::Cancelled(_))), "stopped after epoch {stop_after}");
     }
     let other = GradingTrainingConfig { dropout: 0.2, ..config.clone() };
@@ -217,4 +225,33 @@ fn more_folds_than_patients_are_refused() {
     let config = GradingTrainingConfig { folds: 9, ..config(1, 0) };
     let refused = run(&config, folder.path(), false, &CancelToken::default());
     assert!(matches!(refused, Err(GradingTrainingError::TooFewPatients { patients: 8, folds: 9 })));
+}
+
+/// Patients set aside decide when a stage ends, and its best epoch stays; the log tells their accuracy.
+#[test]
+fn a_stage_ends_when_the_patients_set_aside_gain_no_more() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let mut config = GradingTrainingConfig {
+        folds: 2,
+        validation_share: 0.5,
+        final_network: false,
+        optimizer: UpdateRule::Sgd,
+        tasks: Some([(Grading::Pfirrmann, 2.0)].into()),
+        ..config(6, 0)
+    };
+    // Nothing is learned, so the first epoch stays the best.
+    config.flat.schedule.peak = 0.0;
+    config.flat.patience = Some(1);
+    let outcome = run(&config, folder.path(), false, &CancelToken::default()).expect("training");
+    assert_eq!(outcome.untrained_gradings.len(), 7);
+    let log = std::fs::read_to_string(folder.path().join("fold-0/log.csv")).expect("a log");
+    let mut rows = csv::Reader::from_reader(log.as_bytes());
+    let names = rows.headers().expect("a header").clone();
+    let column = |name: &str| names.iter().position(|other| other == name).expect("a column");
+    let rows: Vec<csv::StringRecord> = rows.records().map(|row| row.expect("a row")).collect();
+    let losses: Vec<f64> = rows.iter().map(|row| row[column("validation_loss")].parse().expect("a number")).collect();
+    assert!(rows.iter().all(|row| !row[column("validation_pfirrmann")].is_empty()));
+    assert!(rows.iter().all(|row| !row[column("accuracy_pfirrmann")].is_empty()));
+    assert_eq!((losses.len(), losses[0].to_bits()), (2, losses[1].to_bits()), "one epoch without gain ends it");
+    assert!(folder.path().join("fold-0/best-flat.safetensors").is_file());
 }
