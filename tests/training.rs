@@ -25,7 +25,7 @@ fn write_mha(file: &Path, volume: &Volume, voxels: &[f32]) {
     let geometry = volume.geometry();
     let [slices, rows, columns] = volume.shape();
     let vector = |v: glam::DVec3| format!("{} {} {}", v.x, v.y, v.z);
-    let (x, y, z) = (geometry.row_direction(), geometry.column_direction(), geometry.normal());
+    let (x, y, z) = (geometry.column_direction(), geometry.row_direction(), geometry.normal());
     let mut bytes = format!(
         "ObjectType = Image\nNDims = 3\nBinaryData = True\nBinaryDataByteOrderMSB = False\nCompressedData = False\n\
          TransformMatrix = {} {} {}\nOffset = {}\nElementSpacing = {} {} {}\nDimSize = {columns} {rows} {slices}\n\
@@ -128,7 +128,7 @@ fn the_rsna_challenge_is_read_and_named_by_its_points() {
         prepare_demo(Some(&folder.path().join("study")), 4, &CancelToken::default(), &mut |_| ()).expect("made");
     let phantom = Phantom::generate(4);
     // The series with as many files as the T2 volume has slices is it, among localizers and T1 of other counts.
-    let series = fs::read_dir(study.folder().join("dicom")).expect("made").map(|entry| entry.expect("readable").path());
+    let series = fs::read_dir(study.folder()).expect("made").map(|entry| entry.expect("readable").path());
     let t2 = series.filter(|path| fs::read_dir(path).expect("folder").count() == phantom.volume.slices()).max();
     let target = folder.path().join("train_images/100/200");
     fs::create_dir_all(&target).expect("writable");
