@@ -211,6 +211,8 @@ pub fn evidence_measures_charts(measures: &EvidenceMeasures, rule: BoxRule) -> D
     let shown: Vec<&EvidenceRow> =
         measures.rows.iter().filter(|row| row.box_rule == rule && row.augmentations == most).collect();
     let mut gradings: Vec<_> = shown.iter().map(|row| row.validation.grading).collect();
+    // Every network has all of them.
+    gradings.sort();
     gradings.dedup();
     let charts: Vec<LineChart> = gradings
         .into_iter()
