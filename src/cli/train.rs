@@ -9,15 +9,16 @@ use image::RgbImage;
 use serde::de::DeserializeOwned;
 
 use super::Outcome;
-use super::console::Console;
+use super::console::{Console, ProgressLine};
 use super::training_log::draw_logs;
+use crate::model::weights::WeightsFolder;
 use crate::picture::study_overview;
 use crate::task::{CancelToken, Progress};
-use crate::training::grading::Experiment;
+use crate::training::grading::{Experiment, GradingExample};
 use crate::training::located::LeftOut;
 use crate::training::manifest::{DataManifest, DataSet, DataUse, TrainingData};
 use crate::training::spider::load_cases;
-use crate::training::{ScanCase, detector, grading};
+use crate::training::{detector, grading};
 
 /// Arguments of `spinenet train`.
 #[derive(Debug, Args)]
@@ -88,67 +89,89 @@ impl Files {
     }
 }
 
+/// A training that is about to start.
+struct Job<'a> {
+    files: &'a Files,
+    manifest: DataManifest,
+    console: Console,
+    cancel: CancelToken,
+    line: ProgressLine,
+}
+
+impl<'a> Job<'a> {
+    fn new(files: &'a Files, console: Console) -> anyhow::Result<Self> {
+        fs::create_dir_all(&files.out).with_context(|| format!("cannot make the folder: {}", files.out.display()))?;
+        let manifest = DataManifest::read(&files.data)?;
+        Ok(Self { files, manifest, console, cancel: CancelToken::default(), line: console.long_progress("") })
+    }
+
+    /// Trains the detector; `None` where it is only measured.
+    fn detector(&self) -> anyhow::Result<Option<WeightsFolder>> {
+        let Self { files, cancel, line, .. } = self;
+        let show = &mut |progress: Progress| line.show(progress);
+        let (config, folder, out) = (files.config()?, self.manifest.landmarks()?, &files.out);
+        if self.manifest.purpose == DataUse::Measure {
+            let outcome = detector::train_on_phantoms(&config, folder, out, files.resume, cancel, show)?;
+            detector::write_measures(out, &outcome.measured)?;
+            draw_failures(folder, &outcome.measured.failures, out)?;
+            return Ok(None);
+        }
+        let outcome = detector::cross_validate_and_train(&config, folder, out, files.resume, cancel, show)?;
+        draw_failures(folder, &outcome.measured.failures, out)?;
+        Ok(Some(detector::publish(out, &config, &outcome, &files.command("detector"))?))
+    }
+
+    /// Trains the grading network; `None` where it is only measured.
+    fn grading(&self) -> anyhow::Result<Option<WeightsFolder>> {
+        let Self { files, cancel, line, .. } = self;
+        let show = &mut |progress: Progress| line.show(progress);
+        let (config, examples, out) = (files.config()?, self.examples()?, &files.out);
+        if self.manifest.purpose == DataUse::Measure {
+            grading::train_on_phantoms(&config, &examples, out, files.resume, cancel, show)?;
+            return Ok(None);
+        }
+        let outcome = grading::train(&config, &examples, out, files.resume, cancel, show)?;
+        let sources: Vec<_> = self.manifest.data.iter().map(DataSet::source).collect();
+        Ok(grading::publish(out, &config, &outcome, &files.command("grading"), &sources)?)
+    }
+
+    /// The discs of the manifest; scans that cannot be used are told, and listed in `left-out.csv`.
+    fn examples(&self) -> anyhow::Result<Vec<GradingExample>> {
+        let TrainingData { cases, left_out } =
+            self.manifest.load(&self.cancel, &mut |progress| self.line.show(progress))?;
+        let file = self.files.out.join("left-out.csv");
+        if left_out.is_empty() {
+            // A list of an earlier try would not be true any more.
+            let _ = fs::remove_file(&file);
+        } else {
+            write_left_out(&file, &left_out).with_context(|| format!("cannot write: {}", file.display()))?;
+            let (count, file) = (left_out.len(), file.display());
+            self.console.note(&format!("{count} of {} scans are left out: {file} says why", count + cases.len()));
+        }
+        Ok(GradingExample::of_cases(cases)?)
+    }
+}
+
 /// Runs `spinenet train`.
 pub fn run(arguments: &TrainArguments, console: Console) -> anyhow::Result<Outcome> {
-    let files = match &arguments.network {
-        Network::Detector(files) | Network::Grading(files) => files,
-        Network::Log { out } => {
-            let pictures = draw_logs(out)?;
-            anyhow::ensure!(!pictures.is_empty(), "there is no log.csv in {} or below", out.display());
-            for picture in &pictures {
-                console.say(&picture.display().to_string());
-            }
-            return Ok(Outcome::Done);
-        }
+    let (files, weights) = match &arguments.network {
+        Network::Detector(files) => (files, Job::new(files, console)?.detector()?),
+        Network::Grading(files) => (files, Job::new(files, console)?.grading()?),
+        Network::Log { out } => return show_logs(out, console),
     };
-    fs::create_dir_all(&files.out).with_context(|| format!("cannot make the folder: {}", files.out.display()))?;
-    let line = console.long_progress("");
-    let mut show = |progress: Progress| line.show(progress);
-    let manifest = DataManifest::read(&files.data)?;
-    let cancel = CancelToken::default();
-    let weights = match &arguments.network {
-        Network::Detector(files) if manifest.purpose == DataUse::Measure => {
-            let config = files.config()?;
-            let (folder, out) = (manifest.landmarks()?, &files.out);
-            let outcome = detector::train_on_phantoms(&config, folder, out, files.resume, &cancel, &mut show)?;
-            detector::write_measures(&files.out, &outcome.measured)?;
-            draw_failures(folder, &outcome.measured.failures, out)?;
-            None
-        }
-        Network::Grading(files) if manifest.purpose == DataUse::Measure => {
-            let config = files.config()?;
-            grading::train_on_phantoms(
-                &config,
-                read_data(&manifest, &files.out, console, &cancel, &mut show)?,
-                &files.out,
-                files.resume,
-                &cancel,
-                &mut show,
-            )?;
-            None
-        }
-        Network::Detector(files) => {
-            let (config, folder) = (files.config()?, manifest.landmarks()?);
-            let outcome =
-                detector::cross_validate_and_train(&config, folder, &files.out, files.resume, &cancel, &mut show)?;
-            draw_failures(folder, &outcome.measured.failures, &files.out)?;
-            Some(detector::publish(&files.out, &config, &outcome, &files.command("detector"))?)
-        }
-        Network::Grading(files) => {
-            let config = files.config()?;
-            let cases = read_data(&manifest, &files.out, console, &cancel, &mut show)?;
-            let examples = grading::GradingExample::of_cases(cases)?;
-            let outcome = grading::train(&config, &examples, &files.out, files.resume, &cancel, &mut show)?;
-            let sources: Vec<_> = manifest.data.iter().map(DataSet::source).collect();
-            grading::publish(&files.out, &config, &outcome, &files.command("grading"), &sources)?
-        }
-        Network::Log { .. } => None,
-    };
-    drop(line);
     draw_logs(&files.out)?;
     match weights {
         Some(weights) => console.say(&format!("weights in {}", weights.path.display())),
         None => console.say(&format!("measures in {}", files.out.display())),
+    }
+    Ok(Outcome::Done)
+}
+
+fn show_logs(out: &Path, console: Console) -> anyhow::Result<Outcome> {
+    let pictures = draw_logs(out)?;
+    anyhow::ensure!(!pictures.is_empty(), "there is no log.csv in {} or below", out.display());
+    for picture in &pictures {
+        console.say(&picture.display().to_string());
     }
     Ok(Outcome::Done)
 }
@@ -162,49 +185,29 @@ pub fn run_experiment(arguments: &ExperimentArguments, console: Console) -> anyh
         ExperimentName::Levels => Experiment::Levels,
         ExperimentName::Views => Experiment::Views,
     };
-    fs::create_dir_all(&files.out).with_context(|| format!("cannot make the folder: {}", files.out.display()))?;
-    let line = console.long_progress("");
-    let mut show = |progress: Progress| line.show(progress);
-    let cancel = CancelToken::default();
-    let (manifest, config) = (DataManifest::read(&files.data)?, files.config()?);
-    let cases = read_data(&manifest, &files.out, console, &cancel, &mut show)?;
-    let examples = grading::GradingExample::of_cases(cases)?;
-    let result = experiment.run(&config, &examples, &files.out, files.resume, &cancel, &mut show)?;
-    drop(line);
-    let file = files.out.join("experiment.json");
-    fs::write(&file, serde_json::to_vec_pretty(&result)?)
-        .with_context(|| format!("cannot write: {}", file.display()))?;
+    let job = Job::new(files, console)?;
+    let (config, examples) = (files.config()?, job.examples()?);
+    let show = &mut |progress: Progress| job.line.show(progress);
+    let result = experiment.run(&config, &examples, &files.out, files.resume, &job.cancel, show)?;
+    drop(job);
     let text = result.markdown();
-    let file = files.out.join("experiment.md");
-    fs::write(&file, &text).with_context(|| format!("cannot write: {}", file.display()))?;
+    for (name, bytes) in
+        [("experiment.json", serde_json::to_vec_pretty(&result)?), ("experiment.md", text.clone().into())]
+    {
+        let file = files.out.join(name);
+        fs::write(&file, bytes).with_context(|| format!("cannot write: {}", file.display()))?;
+    }
     console.say(text.trim_end());
     Ok(Outcome::Done)
 }
 
-/// Reads the scans of a manifest; those that cannot be used are told, and listed in `left-out.csv`.
-fn read_data(
-    manifest: &DataManifest,
-    out: &Path,
-    console: Console,
-    cancel: &CancelToken,
-    on_progress: &mut dyn FnMut(Progress),
-) -> anyhow::Result<Vec<ScanCase>> {
-    let TrainingData { cases, left_out } = manifest.load(cancel, on_progress)?;
-    let file = out.join("left-out.csv");
-    if left_out.is_empty() {
-        // A list of an earlier try would not be true any more.
-        let _ = fs::remove_file(&file);
-        return Ok(cases);
-    }
-    let mut table = csv::Writer::from_path(&file).with_context(|| format!("cannot write: {}", file.display()))?;
+fn write_left_out(file: &Path, left_out: &[LeftOut]) -> anyhow::Result<()> {
+    let mut table = csv::Writer::from_path(file)?;
     table.write_record(["scan", "reason"])?;
-    for LeftOut { path, error } in &left_out {
+    for LeftOut { path, error } in left_out {
         table.write_record([path.display().to_string(), error.to_string()])?;
     }
-    table.flush().with_context(|| format!("cannot write: {}", file.display()))?;
-    let (count, file) = (left_out.len(), file.display());
-    console.note(&format!("{count} of {} scans are left out: {file} says why", count + cases.len()));
-    Ok(cases)
+    Ok(table.flush()?)
 }
 
 /// Draws each held-out patient's scan with discs that were not found to `failures/<scan>.png`: the labels on the left, what

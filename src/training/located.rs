@@ -6,7 +6,7 @@ use candle_core::Device;
 use thiserror::Error;
 
 use crate::detection::{DetectionError, Detector};
-use crate::dicom::{DicomError, FolderScan, load_series, scan_folder};
+use crate::dicom::{DicomError, load_series, scan_folder};
 use crate::research::{ResearchError, is_volume_file, read_volume};
 use crate::spine::{Disc, DiscLevel, Vertebra, VertebraLabel};
 use crate::task::{CancelToken, Cancelled};
@@ -71,7 +71,7 @@ impl<'a> DiscFinder<'a> {
         if is_volume_file(path) {
             return Ok(read_volume(path)?);
         }
-        let scan: FolderScan = scan_folder(path, self.cancel, &mut |_| {})?;
+        let scan = scan_folder(path, self.cancel, &mut |_| {})?;
         let sagittal = scan.series.iter().filter(|series| series.plane == Some(PlaneOrientation::Sagittal));
         let chosen = scan.t2_sagittal().or_else(|| sagittal.max_by_key(|series| series.slices));
         let series = chosen.ok_or(ScanError::NoSagittalSeries)?;

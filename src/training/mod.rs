@@ -9,6 +9,7 @@ pub mod manifest;
 pub mod optimizer;
 pub mod realism;
 pub mod rsna;
+pub mod schedule;
 pub mod spider;
 pub mod spider_release;
 pub mod split;

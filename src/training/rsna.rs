@@ -13,7 +13,7 @@ use serde::Deserialize;
 use super::labels::{ClassSet, DiscLabels};
 use super::located::{DiscFinder, discs_named};
 use super::manifest::{ManifestError, Reading};
-use super::spider::{LabelledDisc, ScanCase};
+use super::spider::{LabelledDisc, ScanCase, read_table};
 use crate::spine::{Disc, DiscLevel, Grading};
 use crate::volume::Volume;
 
@@ -50,12 +50,12 @@ type Points = BTreeMap<DiscLevel, DVec2>;
 pub(super) fn load(folder: &Path, finder: &DiscFinder, reading: &mut Reading) -> Result<(), ManifestError> {
     let stenoses = read_stenoses(&folder.join("train.csv"))?;
     let mut points: HashMap<(String, String), Points> = HashMap::new();
-    for row in read_rows::<PointRow>(&folder.join("train_label_coordinates.csv"))? {
+    for row in read_table::<PointRow>(&folder.join("train_label_coordinates.csv"))? {
         if let (CONDITION, Ok(level)) = (row.condition.as_str(), row.level.parse::<DiscLevel>()) {
             points.entry((row.study_id, row.series_id)).or_default().insert(level, DVec2::new(row.x, row.y));
         }
     }
-    for row in read_rows::<SeriesRow>(&folder.join("train_series_descriptions.csv"))? {
+    for row in read_table::<SeriesRow>(&folder.join("train_series_descriptions.csv"))? {
         let key = (row.study_id.clone(), row.series_id.clone());
         let (Some(points), Some(grades)) = (points.get(&key), stenoses.get(&row.study_id)) else { continue };
         if row.series_description != SERIES {
@@ -93,7 +93,7 @@ fn nearest_level(points: &Points, volume: &Volume, disc: &Disc) -> Option<DiscLe
 fn read_stenoses(path: &Path) -> Result<HashMap<String, BTreeMap<DiscLevel, ClassSet>>, ManifestError> {
     let wrong = |what: String| ManifestError::Row { row: 1, what, path: path.to_owned() };
     let mut stenoses = HashMap::new();
-    for row in read_rows::<BTreeMap<String, String>>(path)? {
+    for row in read_table::<BTreeMap<String, String>>(path)? {
         let study = row.get("study_id").cloned().ok_or_else(|| wrong("there is no column study_id".to_owned()))?;
         let mut grades = BTreeMap::new();
         for (column, severity) in &row {
@@ -110,9 +110,4 @@ fn read_stenoses(path: &Path) -> Result<HashMap<String, BTreeMap<DiscLevel, Clas
         stenoses.insert(study, grades);
     }
     Ok(stenoses)
-}
-
-fn read_rows<Row: for<'de> Deserialize<'de>>(path: &Path) -> Result<Vec<Row>, ManifestError> {
-    let failed = |source| ManifestError::Csv { source, path: path.to_owned() };
-    csv::Reader::from_path(path).map_err(failed)?.deserialize().collect::<Result<_, _>>().map_err(failed)
 }

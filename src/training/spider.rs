@@ -174,7 +174,8 @@ pub(super) fn level_counted_upward(disc: usize) -> Option<DiscLevel> {
     DiscLevel::ALL.into_iter().rev().nth(disc.checked_sub(1)?)
 }
 
-fn read_table<Row: for<'de> Deserialize<'de>>(path: &Path) -> Result<Vec<Row>, SpiderError> {
+/// The rows of a table with a header.
+pub(super) fn read_table<Row: for<'de> Deserialize<'de>>(path: &Path) -> Result<Vec<Row>, SpiderError> {
     let failed = |source| SpiderError::Table { source, path: path.to_owned() };
     csv::Reader::from_path(path).map_err(failed)?.deserialize().collect::<Result<_, _>>().map_err(failed)
 }

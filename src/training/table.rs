@@ -17,7 +17,7 @@ use super::labels::{ClassSet, DiscLabels};
 use super::located::DiscFinder;
 use super::manifest::{ManifestError, Reading};
 use super::spider::{LabelledDisc, ScanCase};
-use crate::spine::{DiscLevel, Grading, discs_between};
+use crate::spine::{DiscLevel, Grading, UnknownLevel, discs_between};
 
 /// What a marrow label for both endplates together is called.
 const EITHER_MARROW: &str = "either_marrow_change";
@@ -49,61 +49,104 @@ pub(super) fn load(table: &Path, finder: &DiscFinder, reading: &mut Reading) -> 
     Ok(())
 }
 
-/// The rows by scan; the error names row and column.
+/// What a column holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Column {
+    Patient,
+    Scan,
+    Level,
+    EitherMarrow,
+    Grade(Grading),
+}
+
+impl Column {
+    fn of(name: &str) -> Result<Self, String> {
+        match name {
+            "patient" => Ok(Self::Patient),
+            "scan" => Ok(Self::Scan),
+            "level" => Ok(Self::Level),
+            EITHER_MARROW => Ok(Self::EitherMarrow),
+            other => other.parse().map(Self::Grade).map_err(|_| format!("there is no grading {other}")),
+        }
+    }
+}
+
+/// One disc.
+#[derive(Default)]
+struct Row {
+    patient: String,
+    scan: PathBuf,
+    level: Option<DiscLevel>,
+    labels: DiscLabels,
+}
+
+impl Row {
+    fn take(&mut self, column: Column, cell: &str) -> Result<(), String> {
+        match column {
+            Column::Patient => cell.clone_into(&mut self.patient),
+            Column::Scan => self.scan = PathBuf::from(cell),
+            Column::Level => self.level = Some(cell.parse().map_err(|error: UnknownLevel| error.to_string())?),
+            Column::EitherMarrow => match cell {
+                "" => {}
+                "0" => {
+                    for grading in [Grading::UpperMarrowChange, Grading::LowerMarrowChange] {
+                        self.labels.gradings[grading] = ClassSet::exactly(0);
+                    }
+                }
+                "1" => self.labels.either_marrow_changed = true,
+                other => return Err(format!("{EITHER_MARROW} is {other}, not 0 or 1")),
+            },
+            Column::Grade(grading) => {
+                let key = grading.key();
+                let set =
+                    admissible(grading, cell).ok_or_else(|| format!("{key} is {cell}, which is no grade of it"))?;
+                // A marrow known by itself is not overwritten by what is known of both.
+                if !set.is_unknown() {
+                    self.labels.gradings[grading] = set;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn add_to(self, scans: &mut BTreeMap<PathBuf, ScanRows>) -> Result<(), String> {
+        let Self { patient, scan, level, labels } = self;
+        let level = level.ok_or("there is no level")?;
+        if patient.is_empty() || scan.as_os_str().is_empty() {
+            return Err("patient or scan is empty".to_owned());
+        }
+        let known = scans.entry(scan).or_insert_with(|| ScanRows { patient: patient.clone(), ..ScanRows::default() });
+        if known.patient != patient {
+            return Err("the scan has another patient in an earlier row".to_owned());
+        }
+        match known.discs.insert(level, labels) {
+            Some(_) => Err(format!("{level} of this scan has a row already")),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The rows by scan; the error names the row.
 fn read_table(path: &Path) -> Result<BTreeMap<PathBuf, ScanRows>, ManifestError> {
     let csv_error = |source| ManifestError::Csv { source, path: path.to_owned() };
     let wrong = |row: usize, what: String| ManifestError::Row { row, what, path: path.to_owned() };
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_path(path).map_err(csv_error)?;
-    let columns: Vec<String> = reader.headers().map_err(csv_error)?.iter().map(str::to_owned).collect();
+    let header = reader.headers().map_err(csv_error)?;
     for needed in ["patient", "scan", "level"] {
-        if !columns.iter().any(|column| column == needed) {
+        if !header.iter().any(|column| column == needed) {
             return Err(wrong(1, format!("there is no column {needed}")));
         }
     }
-    let mut scans: BTreeMap<PathBuf, ScanRows> = BTreeMap::new();
+    let columns = header.iter().map(Column::of).collect::<Result<Vec<_>, _>>().map_err(|what| wrong(1, what))?;
+    let mut scans = BTreeMap::new();
     for (index, record) in reader.records().enumerate() {
-        let row = index + 2;
         let record = record.map_err(csv_error)?;
-        let (mut patient, mut scan, mut level) = (String::new(), PathBuf::new(), None);
-        let mut labels = DiscLabels::default();
-        for (column, cell) in columns.iter().zip(&record) {
-            match column.as_str() {
-                "patient" => cell.clone_into(&mut patient),
-                "scan" => scan = PathBuf::from(cell),
-                "level" => level = Some(cell.parse::<DiscLevel>().map_err(|error| wrong(row, error.to_string()))?),
-                EITHER_MARROW => match cell {
-                    "" => {}
-                    "0" => {
-                        for grading in [Grading::UpperMarrowChange, Grading::LowerMarrowChange] {
-                            labels.gradings[grading] = ClassSet::exactly(0);
-                        }
-                    }
-                    "1" => labels.either_marrow_changed = true,
-                    other => return Err(wrong(row, format!("{EITHER_MARROW} is {other}, not 0 or 1"))),
-                },
-                other => {
-                    let grading: Grading =
-                        other.parse().map_err(|_| wrong(1, format!("there is no grading {other}")))?;
-                    let set = admissible(grading, cell)
-                        .ok_or_else(|| wrong(row, format!("{other} is {cell}, which is no grade of it")))?;
-                    // A marrow known by itself is not overwritten by what is known of both.
-                    if !set.is_unknown() {
-                        labels.gradings[grading] = set;
-                    }
-                }
-            }
-        }
-        let level = level.ok_or_else(|| wrong(row, "there is no level".to_owned()))?;
-        if patient.is_empty() || scan.as_os_str().is_empty() {
-            return Err(wrong(row, "patient or scan is empty".to_owned()));
-        }
-        let known = scans.entry(scan).or_insert_with(|| ScanRows { patient: patient.clone(), ..ScanRows::default() });
-        if known.patient != patient {
-            return Err(wrong(row, "the scan has another patient in an earlier row".to_owned()));
-        }
-        if known.discs.insert(level, labels).is_some() {
-            return Err(wrong(row, format!("{level} of this scan has a row already")));
-        }
+        let mut row = Row::default();
+        let mut cells = columns.iter().zip(&record);
+        cells
+            .try_for_each(|(column, cell)| row.take(*column, cell))
+            .and_then(|()| row.add_to(&mut scans))
+            .map_err(|what| wrong(index + 2, what))?;
     }
     Ok(scans)
 }

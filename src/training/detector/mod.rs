@@ -31,7 +31,8 @@ pub use targets::{CanvasBody, Targets};
 pub use validation::{DiscOutcome, ScanOutcome, Summary, evaluate_scan, stack_disc_centers, summarize};
 
 use super::SpiderError;
-use super::optimizer::{CosineSchedule, Optimizer, UpdateRule, initialize, sorted};
+use super::optimizer::{Optimizer, UpdateRule, initialize, sorted};
+use super::schedule::CosineSchedule;
 use crate::model::WeightsError;
 use crate::model::detector::{DetectorConfig, DetectorNetwork, Head};
 use crate::phantom::{PhantomPatient, PhantomSettings};

@@ -9,7 +9,7 @@ use super::examples::{GradingExample, ScanKind};
 use super::measure::{HeldOutPrediction, MeasuredGrading, MeasuredRow, measure};
 use super::run::{HELD_OUT, read_json};
 use super::{CrossValidation, GradingTrainingConfig, GradingTrainingError, train};
-use crate::model::Dimensions;
+use crate::model::{Dimensions, GradingConfig};
 use crate::spine::{DiscLevel, Grading};
 use crate::task::{CancelToken, Progress};
 
@@ -78,11 +78,10 @@ impl Experiment {
     /// Names, folders and configurations of the trainings.
     fn variants(self, config: &GradingTrainingConfig) -> Vec<(String, String, GradingTrainingConfig)> {
         let base = GradingTrainingConfig { final_network: false, ..config.clone() };
-        let network = |change: &dyn Fn(&mut GradingTrainingConfig)| {
-            let mut changed = base.clone();
-            change(&mut changed);
-            changed
+        let with_network = |name: &str, folder: &str, network: GradingConfig| {
+            (name.to_owned(), folder.to_owned(), GradingTrainingConfig { network, ..base.clone() })
         };
+        let network = &base.network;
         match self {
             Self::Tasks => (1..=Grading::ALL.len())
                 .map(|count| {
@@ -93,20 +92,17 @@ impl Experiment {
                     (name, format!("tasks-{count}"), GradingTrainingConfig { tasks, ..base.clone() })
                 })
                 .collect(),
-            Self::Dimensions => [("2-D", "2d", Dimensions::Two), ("3-D", "3d", Dimensions::Three)]
-                .map(|(name, folder, dimensions)| {
-                    let changed = network(&|config| config.network.dimensions = dimensions);
-                    (name.to_owned(), folder.to_owned(), changed)
-                })
-                .to_vec(),
+            Self::Dimensions => {
+                let of = |dimensions| GradingConfig { dimensions, ..network.clone() };
+                vec![with_network("2-D", "2d", of(Dimensions::Two)), with_network("3-D", "3d", of(Dimensions::Three))]
+            }
             Self::Levels => {
-                let units = if base.network.level_units > 0 { base.network.level_units } else { LEVEL_UNITS };
-                [("without level", "levels-untold", 0), ("with level", "levels-told", units)]
-                    .map(|(name, folder, units)| {
-                        let changed = network(&|config| config.network.level_units = units);
-                        (name.to_owned(), folder.to_owned(), changed)
-                    })
-                    .to_vec()
+                let told = if network.level_units > 0 { network.level_units } else { LEVEL_UNITS };
+                let of = |level_units| GradingConfig { level_units, ..network.clone() };
+                vec![
+                    with_network("without level", "levels-untold", of(0)),
+                    with_network("with level", "levels-told", of(told)),
+                ]
             }
             Self::Views => vec![("54 views".to_owned(), "views".to_owned(), base)],
         }

@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -17,8 +16,9 @@ use serde::{Deserialize, Serialize};
 
 use super::examples::{GradingExample, ScanKind, blank_outer_slices};
 use super::flat::FlatNetwork;
+use super::log::{LogLine, Watched};
 use super::loss::{BatchTargets, LabelWeights};
-use super::measure::{HeldOutPrediction, MeasuredGrading, balanced_accuracies};
+use super::measure::{HeldOutPrediction, balanced_accuracies};
 use super::{GradingTrainingConfig, GradingTrainingError, Stage};
 use crate::model::grading::{Dropout, INPUT_MEAN};
 use crate::model::{GradingNetwork, Place, probabilities};
@@ -28,7 +28,8 @@ use crate::spine::{
 };
 use crate::task::{CancelToken, Progress};
 use crate::training::labels::DiscLabels;
-use crate::training::optimizer::{Optimizer, WeightAverage, best_epoch, initialize, sorted};
+use crate::training::optimizer::{Optimizer, WeightAverage, initialize, sorted};
+use crate::training::schedule::best_epoch;
 
 /// Discs of patients and of phantoms that the mean voxel is computed from.
 const MEAN_SAMPLE: usize = 200;
@@ -49,6 +50,16 @@ enum Source {
 enum StageName {
     Flat,
     Deep,
+}
+
+impl StageName {
+    /// Name in files.
+    fn key(self) -> &'static str {
+        match self {
+            Self::Flat => "flat",
+            Self::Deep => "deep",
+        }
+    }
 }
 
 /// Where a run stands; written after each epoch, the tensors beside it.
@@ -87,34 +98,10 @@ pub(super) struct Fitted {
     pub(super) variables: VarMap,
 }
 
-/// Loss and balanced accuracy in percent of an epoch.
-struct Watched {
-    loss: f64,
-    accuracies: [Option<f64>; MeasuredGrading::ALL.len()],
-}
-
-/// A line of the log.
-struct Logged<'a> {
-    /// On the discs learned from, as they were changed.
-    losses: &'a PerGrading<f64>,
-    learned: Watched,
-    /// On the patients set aside.
-    watched: Option<Watched>,
-    steps: usize,
-    seconds: f64,
-}
-
 /// What the network says of discs beside what is known of them.
 fn told(discs: &[Cow<'_, GradingExample>], logits: &PerGrading<Tensor>) -> candle_core::Result<Vec<HeldOutPrediction>> {
-    let answers = discs.iter().zip(probabilities(logits)?).map(|(example, probabilities)| HeldOutPrediction {
-        fold: 0,
-        patient: example.patient,
-        kind: example.kind,
-        level: example.level,
-        labels: example.labels.clone(),
-        probabilities,
-    });
-    Ok(answers.collect())
+    let answers = discs.iter().zip(probabilities(logits)?);
+    Ok(answers.map(|(example, probabilities)| HeldOutPrediction::of(example, 0, probabilities)).collect())
 }
 
 /// A checkpoint with the tensors that it points to.
@@ -259,11 +246,13 @@ impl Run<'_> {
                 average.update()?;
                 answers.extend(told(&discs, &logits)?);
             }
-            let watched = self.watch(name, (trunk, heads))?;
+            let watched = self.watch(name, &weights, (trunk, heads))?;
             errors.push(watched.as_ref().map_or_else(|| self.total(&sums), |watched| watched.loss));
             let learned = Watched { loss: self.total(&sums), accuracies: balanced_accuracies(&answers) };
             let seconds = start.elapsed().as_secs_f64();
-            self.log(name, epoch, &Logged { losses: &sums, learned, watched, steps: optimizer.steps(), seconds })?;
+            let steps = optimizer.steps();
+            let line = LogLine { stage: name.key(), epoch, steps, seconds, losses: &sums, learned, watched };
+            line.append_to(&self.folder.join("log.csv"))?;
             if stage.patience.is_some() && best_epoch(&errors) == Some(epoch) {
                 candle_core::safetensors::save(&average.state()?, self.best_path(name))?;
             }
@@ -278,11 +267,15 @@ impl Run<'_> {
     }
 
     /// Loss and accuracy on the patients set aside, of the weights as they are: one view, nothing changed or dropped.
-    fn watch(&self, name: StageName, (trunk, heads): (Trunk, Heads)) -> Result<Option<Watched>, GradingTrainingError> {
+    fn watch(
+        &self,
+        name: StageName,
+        weights: &[LabelWeights; 2],
+        (trunk, heads): (Trunk, Heads),
+    ) -> Result<Option<Watched>, GradingTrainingError> {
         if self.validation.is_empty() {
             return Ok(None);
         }
-        let weights = [LabelWeights::of(self.examples.iter().map(|example| &example.labels)), LabelWeights::of([])];
         let (mut loss, mut answers) = (0.0, Vec::new());
         for batch in self.validation.chunks(self.stage(name).batch) {
             self.cancel.check()?;
@@ -302,7 +295,7 @@ impl Run<'_> {
             let mut dropout = Dropout { rate: 0.0, random: &mut unused };
             let logits = heads(&features(&trunk(&input)?, None)?, &levels, &mut dropout)?;
             let share = discs.len() as f64 / self.validation.len() as f64;
-            let losses = self.targets(&discs, &weights)?.loss(&logits)?;
+            let losses = self.targets(&discs, weights)?.loss(&logits)?;
             for (grading, of_grading) in losses.iter() {
                 loss += share * self.config.task_weight(grading) * f64::from(of_grading.to_scalar::<f32>()?);
             }
@@ -434,37 +427,9 @@ impl Run<'_> {
         BatchTargets::new(&discs, &Device::Cpu)
     }
 
-    fn log(&self, name: StageName, epoch: usize, logged: &Logged) -> Result<(), GradingTrainingError> {
-        let path = self.folder.join("log.csv");
-        let failed = |source| file_error(source, &path);
-        let fresh = !path.exists();
-        let mut file = fs::OpenOptions::new().create(true).append(true).open(&path).map_err(failed)?;
-        if fresh {
-            let losses = logged.losses.iter().map(|(grading, _)| grading.key().to_owned());
-            let accuracies = |of: &str| MeasuredGrading::ALL.map(|grading| format!("{of}_{}", grading.key()));
-            let first = ["stage", "epoch", "steps", "seconds", "loss"].map(str::to_owned).into_iter();
-            let columns = first.chain(losses).chain(accuracies("accuracy"));
-            let columns = columns.chain(["validation_loss".to_owned()]).chain(accuracies("validation"));
-            writeln!(file, "{}", columns.collect::<Vec<_>>().join(",")).map_err(failed)?;
-        }
-        let accuracies = |measured: Option<&Watched>| {
-            let accuracies = measured.map_or([None; MeasuredGrading::ALL.len()], |measured| measured.accuracies);
-            accuracies.map(|accuracy| accuracy.map_or_else(String::new, |percent| format!("{percent:.1}")))
-        };
-        let Logged { losses, learned, watched, steps, seconds } = logged;
-        let stage = if name == StageName::Flat { "flat" } else { "deep" };
-        let mut cells = vec![stage.to_owned(), (epoch + 1).to_string(), steps.to_string(), format!("{seconds:.1}")];
-        cells.push(format!("{:.4}", learned.loss));
-        cells.extend(losses.iter().map(|(_, loss)| format!("{loss:.4}")));
-        cells.extend(accuracies(Some(learned)));
-        cells.push(watched.as_ref().map_or_else(String::new, |watched| format!("{:.4}", watched.loss)));
-        cells.extend(accuracies(watched.as_ref()));
-        writeln!(file, "{}", cells.join(",")).map_err(failed)
-    }
-
     /// Where the weights of the best epoch of a stage are kept.
     fn best_path(&self, stage: StageName) -> PathBuf {
-        self.folder.join(if stage == StageName::Flat { "best-flat.safetensors" } else { "best-deep.safetensors" })
+        self.folder.join(format!("best-{}.safetensors", stage.key()))
     }
 
     fn checkpoint_path(&self) -> PathBuf {
@@ -481,8 +446,7 @@ impl Run<'_> {
         average: &WeightAverage,
         errors: &[f64],
     ) -> Result<(), GradingTrainingError> {
-        let tensors =
-            format!("checkpoint-{}-{epochs_done}.safetensors", if stage == StageName::Flat { "flat" } else { "deep" });
+        let tensors = format!("checkpoint-{}-{epochs_done}.safetensors", stage.key());
         let mut state = optimizer.state()?;
         state.extend(average.state()?);
         candle_core::safetensors::save(&state, self.folder.join(&tensors))?;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::examples::ScanKind;
+use super::examples::{GradingExample, ScanKind};
 use crate::evaluation::{ConfusionMatrix, area_under_curve};
 use crate::spine::{DiscLevel, Grading, PerGrading};
 use crate::training::labels::DiscLabels;
@@ -158,6 +158,14 @@ pub struct MeasuredRow {
     pub within_one_grade: Option<f64>,
     /// Area under the ROC curve of all held-out discs together; for two classes.
     pub area_under_curve: Option<f64>,
+}
+
+impl HeldOutPrediction {
+    /// What was said of a disc, beside what is known of it.
+    pub(super) fn of(example: &GradingExample, fold: usize, probabilities: PerGrading<Vec<f32>>) -> Self {
+        let GradingExample { patient, kind, level, ref labels, .. } = *example;
+        Self { fold, patient, kind, level, labels: labels.clone(), probabilities }
+    }
 }
 
 /// Balanced accuracy of each measured grading over all scans together, percent; `None` where nothing is labelled.

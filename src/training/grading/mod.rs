@@ -6,6 +6,7 @@ mod experiments;
 mod familiar;
 mod fit;
 mod flat;
+mod log;
 mod loss;
 mod measure;
 mod phantoms;
@@ -19,7 +20,8 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::labels::DiscLabels;
-use super::optimizer::{CosineSchedule, Plateau, UpdateRule};
+use super::optimizer::UpdateRule;
+use super::schedule::{CosineSchedule, Plateau};
 use super::spider::SpiderError;
 use super::split::SplitKind;
 use crate::model::{GraderError, GradingConfig, WeightsError};

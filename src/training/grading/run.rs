@@ -17,7 +17,6 @@ use crate::model::{GradingNetwork, Views, probabilities};
 use crate::spine::{Grading, PATCH_COLUMNS, PATCH_ROWS, PatchAugmentation, PerGrading};
 use crate::task::{CancelToken, Progress};
 use crate::training::labels::DiscLabels;
-use crate::training::spider::ScanCase;
 use crate::training::split::{Division, SplitKind, divisions};
 
 /// Held-out answers, in the folder of a training.
@@ -86,9 +85,7 @@ pub fn train(
     cancel: &CancelToken,
     on_progress: &mut dyn FnMut(Progress),
 ) -> Result<TrainingOutcome, GradingTrainingError> {
-    let learned =
-        |example: &GradingExample| GradingExample { labels: config.learned(&example.labels), ..example.clone() };
-    let examples: Vec<_> = examples.iter().map(learned).collect();
+    let examples = taught_by(config, examples);
     let slipped = |example: &GradingExample| example.labels.gradings[Grading::Spondylolisthesis].single() == Some(1);
     let strata = examples.iter().map(|example| (example.patient, usize::from(slipped(example))));
     let mut patients: Vec<u32> = examples.iter().map(|example| example.patient).collect();
@@ -186,20 +183,20 @@ pub fn train(
     })
 }
 
-/// Trains both stages on the phantoms of `config` alone and measures on every disc of `cases`: what phantoms teach about
+/// Trains both stages on the phantoms of `config` alone and measures on every disc of `examples`: what phantoms teach about
 /// patients. The table goes into `out` as `measures.json`.
 ///
 /// # Errors
 /// As [`train`].
 pub fn train_on_phantoms(
     config: &GradingTrainingConfig,
-    cases: Vec<ScanCase>,
+    examples: &[GradingExample],
     out: &Path,
     resume: bool,
     cancel: &CancelToken,
     on_progress: &mut dyn FnMut(Progress),
 ) -> Result<CrossValidation, GradingTrainingError> {
-    let examples = GradingExample::of_cases(cases)?;
+    let examples = taught_by(config, examples);
     let everybody = Division { test: examples.iter().map(|example| example.patient).collect(), ..Division::default() };
     let split = Split { config, examples: &examples, division: &everybody };
     let done = split.run_fold(0, &out.join("phantoms"), resume, cancel, on_progress)?;
@@ -210,6 +207,15 @@ pub fn train_on_phantoms(
     let measured = CrossValidation { folds: 1, table, one_view_table: plain_table.clone(), plain_table, flat_table };
     write_json(&out.join("measures.json"), &measured)?;
     Ok(measured)
+}
+
+/// The examples with the labels that `config` learns from.
+fn taught_by(config: &GradingTrainingConfig, examples: &[GradingExample]) -> Vec<GradingExample> {
+    let learned = |example: &GradingExample| {
+        let labels = config.learned(&example.labels);
+        GradingExample { labels, ..example.clone() }
+    };
+    examples.iter().map(learned).collect()
 }
 
 /// The table of single slices, then that of stacks.
@@ -273,18 +279,7 @@ impl<'a> Split<'a> {
         answer: Answer,
     ) -> Result<Vec<HeldOutPrediction>, GradingTrainingError> {
         let held_out = self.examples.iter().filter(|example| patients.contains(&example.patient));
-        held_out
-            .map(|example| {
-                Ok(HeldOutPrediction {
-                    fold,
-                    patient: example.patient,
-                    kind: example.kind,
-                    level: example.level,
-                    labels: example.labels.clone(),
-                    probabilities: answer(example)?,
-                })
-            })
-            .collect()
+        held_out.map(|example| Ok(HeldOutPrediction::of(example, fold, answer(example)?))).collect()
     }
 }
 

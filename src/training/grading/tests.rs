@@ -213,7 +213,8 @@ fn phantoms_alone_are_measured_on_every_patient() {
     let mut config = GradingTrainingConfig { folds: 0, final_network: false, ..config(1, 1) };
     (config.flat.phantom, config.deep.phantom) = (6, 2);
     let cancel = CancelToken::default();
-    let measured = train_on_phantoms(&config, cases(), folder.path(), false, &cancel, &mut |_| {}).expect("training");
+    let measured =
+        train_on_phantoms(&config, &examples(), folder.path(), false, &cancel, &mut |_| {}).expect("training");
     let discs: usize = measured.table.iter().map(|row| row.discs).sum();
     assert_eq!(discs, 8, "every labelled disc, of both kinds of scans");
     assert!(folder.path().join("measures.json").is_file());

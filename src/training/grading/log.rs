@@ -1,0 +1,65 @@
+//! The log of a training: a table with one line an epoch.
+
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::path::Path;
+
+use super::GradingTrainingError;
+use super::measure::MeasuredGrading;
+use crate::spine::PerGrading;
+
+/// Loss and balanced accuracy in percent of an epoch.
+pub(super) struct Watched {
+    pub(super) loss: f64,
+    pub(super) accuracies: [Option<f64>; MeasuredGrading::ALL.len()],
+}
+
+/// A line of the log.
+pub(super) struct LogLine<'a> {
+    pub(super) stage: &'static str,
+    /// From 0 on.
+    pub(super) epoch: usize,
+    pub(super) steps: usize,
+    pub(super) seconds: f64,
+    /// On the discs learned from, as they were changed.
+    pub(super) losses: &'a PerGrading<f64>,
+    pub(super) learned: Watched,
+    /// On the patients set aside.
+    pub(super) watched: Option<Watched>,
+}
+
+impl LogLine<'_> {
+    /// Appends the line, after a header if the file is new.
+    pub(super) fn append_to(&self, path: &Path) -> Result<(), GradingTrainingError> {
+        let failed = |source| GradingTrainingError::File { source, path: path.to_owned() };
+        let fresh = !path.exists();
+        let mut file = OpenOptions::new().create(true).append(true).open(path).map_err(failed)?;
+        if fresh {
+            writeln!(file, "{}", self.columns().join(",")).map_err(failed)?;
+        }
+        writeln!(file, "{}", self.cells().join(",")).map_err(failed)
+    }
+
+    fn columns(&self) -> Vec<String> {
+        let losses = self.losses.iter().map(|(grading, _)| grading.key().to_owned());
+        let accuracies = |of: &str| MeasuredGrading::ALL.map(|grading| format!("{of}_{}", grading.key()));
+        let first = ["stage", "epoch", "steps", "seconds", "loss"].map(str::to_owned).into_iter();
+        let columns = first.chain(losses).chain(accuracies("accuracy"));
+        columns.chain(["validation_loss".to_owned()]).chain(accuracies("validation")).collect()
+    }
+
+    fn cells(&self) -> Vec<String> {
+        let accuracies = |measured: Option<&Watched>| {
+            let accuracies = measured.map_or([None; MeasuredGrading::ALL.len()], |measured| measured.accuracies);
+            accuracies.map(|accuracy| accuracy.map_or_else(String::new, |percent| format!("{percent:.1}")))
+        };
+        let Self { stage, epoch, steps, seconds, losses, learned, watched } = self;
+        let mut cells = vec![(*stage).to_owned(), (epoch + 1).to_string(), steps.to_string(), format!("{seconds:.1}")];
+        cells.push(format!("{:.4}", learned.loss));
+        cells.extend(losses.iter().map(|(_, loss)| format!("{loss:.4}")));
+        cells.extend(accuracies(Some(learned)));
+        cells.push(watched.as_ref().map_or_else(String::new, |watched| format!("{:.4}", watched.loss)));
+        cells.extend(accuracies(watched.as_ref()));
+        cells
+    }
+}
