@@ -59,7 +59,8 @@ fn charts(columns: &BTreeMap<String, Vec<(f64, f64)>>) -> Vec<LineChart> {
         let names = columns.keys().filter_map(|column| column.strip_prefix(prefix)).filter(|name| *name != "loss");
         names.filter_map(|name| curve(&format!("{prefix}{name}"), name)).collect()
     };
-    let known = ["stage", "epoch", "step", "steps", "seconds", "rate", "learning_rate", "loss", "validation_loss"];
+    let known =
+        ["stage", "epoch", "step", "steps", "seconds", "learning_rate", "gradient_norm", "loss", "validation_loss"];
     let is_part = |column: &&String| {
         !known.contains(&column.as_str()) && !column.starts_with("accuracy_") && !column.starts_with("validation_")
     };
