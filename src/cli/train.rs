@@ -13,7 +13,9 @@ use super::console::{Console, ProgressLine};
 use super::training_log::draw_logs;
 use crate::model::weights::WeightsFolder;
 use crate::picture::study_overview;
-use crate::task::{CancelToken, Progress};
+use crate::pipeline::DeviceChoice;
+use crate::task::Progress;
+use crate::training::TrainingJob;
 use crate::training::grading::{Experiment, GradingExample};
 use crate::training::located::LeftOut;
 use crate::training::manifest::{DataManifest, DataSet, DataUse, TrainingData};
@@ -73,6 +75,9 @@ struct Files {
     /// Go on from the checkpoints in the folder, to the same result as without the interruption.
     #[arg(long)]
     resume: bool,
+    /// Where the networks learn: auto, cpu, cuda or metal.
+    #[arg(long, default_value_t = DeviceChoice::Cpu, value_name = "DEVICE")]
+    device: DeviceChoice,
 }
 
 impl Files {
@@ -93,8 +98,8 @@ impl Files {
 struct Job<'a> {
     files: &'a Files,
     manifest: DataManifest,
+    training: TrainingJob,
     console: Console,
-    cancel: CancelToken,
     line: ProgressLine,
 }
 
@@ -102,35 +107,37 @@ impl<'a> Job<'a> {
     fn new(files: &'a Files, console: Console) -> anyhow::Result<Self> {
         fs::create_dir_all(&files.out).with_context(|| format!("cannot make the folder: {}", files.out.display()))?;
         let manifest = DataManifest::read(&files.data)?;
-        Ok(Self { files, manifest, console, cancel: CancelToken::default(), line: console.long_progress("") })
+        let (resume, device) = (files.resume, files.device.open()?);
+        let training = TrainingJob { resume, device, ..TrainingJob::new(&files.out) };
+        Ok(Self { files, manifest, training, console, line: console.long_progress("") })
     }
 
     /// Trains the detector; `None` where it is only measured.
     fn detector(&self) -> anyhow::Result<Option<WeightsFolder>> {
-        let Self { files, cancel, line, .. } = self;
+        let Self { files, training, line, .. } = self;
         let show = &mut |progress: Progress| line.show(progress);
         let (config, folder, out) = (files.config()?, self.manifest.landmarks()?, &files.out);
         if self.manifest.purpose == DataUse::Measure {
-            let outcome = detector::train_on_phantoms(&config, folder, out, files.resume, cancel, show)?;
+            let outcome = detector::train_on_phantoms(&config, folder, training, show)?;
             detector::write_measures(out, &outcome.measured)?;
             draw_failures(folder, &outcome.measured.failures, out)?;
             return Ok(None);
         }
-        let outcome = detector::cross_validate_and_train(&config, folder, out, files.resume, cancel, show)?;
+        let outcome = detector::cross_validate_and_train(&config, folder, training, show)?;
         draw_failures(folder, &outcome.measured.failures, out)?;
         Ok(Some(detector::publish(out, &config, &outcome, &files.command("detector"))?))
     }
 
     /// Trains the grading network; `None` where it is only measured.
     fn grading(&self) -> anyhow::Result<Option<WeightsFolder>> {
-        let Self { files, cancel, line, .. } = self;
+        let Self { files, training, line, .. } = self;
         let show = &mut |progress: Progress| line.show(progress);
         let (config, examples, out) = (files.config()?, self.examples()?, &files.out);
         if self.manifest.purpose == DataUse::Measure {
-            grading::train_on_phantoms(&config, &examples, out, files.resume, cancel, show)?;
+            grading::train_on_phantoms(&config, &examples, training, show)?;
             return Ok(None);
         }
-        let outcome = grading::train(&config, &examples, out, files.resume, cancel, show)?;
+        let outcome = grading::train(&config, &examples, training, show)?;
         let sources: Vec<_> = self.manifest.data.iter().map(DataSet::source).collect();
         Ok(grading::publish(out, &config, &outcome, &files.command("grading"), &sources)?)
     }
@@ -138,7 +145,7 @@ impl<'a> Job<'a> {
     /// The discs of the manifest; scans that cannot be used are told, and listed in `left-out.csv`.
     fn examples(&self) -> anyhow::Result<Vec<GradingExample>> {
         let TrainingData { cases, left_out } =
-            self.manifest.load(&self.cancel, &mut |progress| self.line.show(progress))?;
+            self.manifest.load(&self.training.cancel, &mut |progress| self.line.show(progress))?;
         let file = self.files.out.join("left-out.csv");
         if left_out.is_empty() {
             // A list of an earlier try would not be true any more.
@@ -188,7 +195,7 @@ pub fn run_experiment(arguments: &ExperimentArguments, console: Console) -> anyh
     let job = Job::new(files, console)?;
     let (config, examples) = (files.config()?, job.examples()?);
     let show = &mut |progress: Progress| job.line.show(progress);
-    let result = experiment.run(&config, &examples, &files.out, files.resume, &job.cancel, show)?;
+    let result = experiment.run(&config, &examples, &job.training, show)?;
     drop(job);
     let text = result.markdown();
     for (name, bytes) in

@@ -4,7 +4,8 @@
 //! a branch of three fully connected layers per grading after pool5. The 2-D network takes the nine slices as channels of
 //! Conv1; the paper's size gives the paper's 426.0 M parameters. The 3-D network has filters three slices thick that keep
 //! the nine slices up to Conv4, which reduces them to one; as the text has it the paper's size gives 448.5 M parameters,
-//! the paper's "434M" is what a Conv4 of three slices would give.
+//! the paper's "434M" is what a Conv4 of three slices would give. Without that reduction, as the paper tried too, all
+//! nine slices reach FC6.
 
 mod familiarity;
 mod layers;
@@ -43,15 +44,31 @@ pub enum Dimensions {
     #[default]
     #[serde(rename = "3d")]
     Three,
+    /// As a third dimension up to the branches: Conv4 sees three slices and keeps all nine.
+    #[serde(rename = "3d-unreduced")]
+    ThreeUnreduced,
 }
 
 impl Dimensions {
-    /// "2-D" or "3-D".
+    /// All ways.
+    pub const ALL: [Self; 3] = [Self::Two, Self::Three, Self::ThreeUnreduced];
+
+    /// "2-D", "3-D" or "3-D unreduced".
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Two => "2-D",
             Self::Three => "3-D",
+            Self::ThreeUnreduced => "3-D unreduced",
+        }
+    }
+
+    /// Slices of a patch's pool5, which the branches read.
+    #[must_use]
+    pub fn pooled_slices(self) -> usize {
+        match self {
+            Self::Two | Self::Three => 1,
+            Self::ThreeUnreduced => PATCH_SLICES,
         }
     }
 
@@ -65,15 +82,19 @@ impl Dimensions {
     fn input_channels(self) -> usize {
         match self {
             Self::Two => PATCH_SLICES,
-            Self::Three => 1,
+            Self::Three | Self::ThreeUnreduced => 1,
         }
     }
 
-    /// The convolutions: those of [`TRUNK`], flattened in two dimensions.
+    /// The convolutions: those of [`TRUNK`], flattened in two dimensions, or with a Conv4 that keeps the slices.
     fn trunk(self) -> [ConvolutionPlan; 5] {
         TRUNK.map(|mut plan| {
-            if self == Self::Two {
-                (plan.kernel[0], plan.window.padding[0]) = (1, 0);
+            match self {
+                Self::Two => (plan.kernel[0], plan.window.padding[0]) = (1, 0),
+                Self::ThreeUnreduced if plan.kernel[0] == PATCH_SLICES => {
+                    (plan.kernel[0], plan.window.padding[0]) = (3, 1);
+                }
+                Self::Three | Self::ThreeUnreduced => {}
             }
             plan
         })
@@ -191,7 +212,7 @@ impl GradingConfig {
         }
         for grading in Grading::ALL {
             let key = grading.key();
-            add(&format!("{key}.fc6"), vec![self.fully_connected, self.channels[4] * POOLED_PIXELS]);
+            add(&format!("{key}.fc6"), vec![self.fully_connected, self.pooled_units()]);
             add(&format!("{key}.fc7"), vec![self.fully_connected, self.fully_connected]);
             add(&format!("{key}.fc8"), vec![grading.classes(), self.fully_connected]);
         }
@@ -199,6 +220,11 @@ impl GradingConfig {
             parameters.extend(LevelLayers::parameters(self));
         }
         parameters
+    }
+
+    /// Units of pool5 that a branch reads.
+    fn pooled_units(&self) -> usize {
+        self.channels[4] * self.dimensions.pooled_slices() * POOLED_PIXELS
     }
 
     /// Names and shapes of all tensors that weights of this size hold: the parameters, [`INPUT_MEAN`] and those of
@@ -223,8 +249,9 @@ impl GradingConfig {
     #[must_use]
     pub fn flops(&self) -> usize {
         // Output pixels of each convolution, over all slices.
-        let slices = if self.dimensions == Dimensions::Three { PATCH_SLICES } else { 1 };
-        let pixels = [slices * 56 * 112, slices * 28 * 56, slices * 14 * 28, 14 * 28, 14 * 28];
+        let slices = if self.dimensions == Dimensions::Two { 1 } else { PATCH_SLICES };
+        let kept = self.dimensions.pooled_slices();
+        let pixels = [slices * 56 * 112, slices * 28 * 56, slices * 14 * 28, kept * 14 * 28, kept * 14 * 28];
         let weights = self.parameters().into_iter().filter(|(_, shape)| shape.len() > 1);
         weights
             .enumerate()
@@ -438,7 +465,7 @@ impl GradingNetwork {
         Ok(HeadTrace { fc6, fc7, logits })
     }
 
-    /// Logits of all branches from pool5 `[n, channels · 7 · 14]`, with units of FC6 and FC7 dropped by chance if asked. A
+    /// Logits of all branches from pool5 `[n, channels · slices · 7 · 14]`, with units of FC6 and FC7 dropped by chance if asked. A
     /// network with [`GradingConfig::level_units`] needs the level of each disc, or to be that of one level
     /// ([`Self::at_level`]); any other ignores them.
     ///
@@ -462,14 +489,14 @@ impl GradingNetwork {
         Ok(logits)
     }
 
-    /// pool5 `[n, channels · 7 · 14]`.
+    /// pool5 `[n, channels · slices · 7 · 14]`, of [`Dimensions::pooled_slices`].
     fn features(&self, discs: &Tensor) -> Result<Tensor> {
         check_patch(discs)?;
         self.pool5(discs)?.flatten_from(1)
     }
 
-    /// pool5 `[n, channels, slices − 8, rows / 16, columns / 16]` of disc volumes that may be larger than a patch,
-    /// `[n, slices, rows, columns]`. Each place of it that has the size of a patch's pool5 is what the trunk sees of that
+    /// pool5 `[n, channels, slices − 8, rows / 16, columns / 16]`, or with all slices where Conv4 keeps them, of disc
+    /// volumes that may be larger than a patch, `[n, slices, rows, columns]`. Each place of it that has the size of a patch's pool5 is what the trunk sees of that
     /// part of the volume. Nine slices are one pass in two dimensions, each further one takes another.
     ///
     /// # Errors
@@ -484,7 +511,7 @@ impl GradingNetwork {
             Ok(units)
         };
         match self.config.dimensions {
-            Dimensions::Three => trunk(discs),
+            Dimensions::Three | Dimensions::ThreeUnreduced => trunk(discs),
             Dimensions::Two if slices < PATCH_SLICES => bail!("{PATCH_SLICES} slices are needed, got {slices}"),
             Dimensions::Two => {
                 let windows = (0..=slices - PATCH_SLICES).map(|first| trunk(&discs.narrow(1, first, PATCH_SLICES)?));
@@ -501,7 +528,7 @@ impl GradingNetwork {
     pub fn conv1_input(&self, discs: &Tensor) -> Result<Tensor> {
         match self.config.dimensions {
             Dimensions::Two => discs.unsqueeze(2),
-            Dimensions::Three => discs.unsqueeze(1),
+            Dimensions::Three | Dimensions::ThreeUnreduced => discs.unsqueeze(1),
         }
     }
 
@@ -519,12 +546,13 @@ fn check_patch(discs: &Tensor) -> Result<()> {
 }
 
 impl Architecture for GradingConfig {
-    const NAMES: &'static [&'static str] = &["spinenet-3d/1", "spinenet-2d/1"];
+    const NAMES: &'static [&'static str] = &["spinenet-3d/1", "spinenet-2d/1", "spinenet-3d-unreduced/1"];
 
     fn name(&self) -> &'static str {
         match self.dimensions {
             Dimensions::Three => Self::NAMES[0],
             Dimensions::Two => Self::NAMES[1],
+            Dimensions::ThreeUnreduced => Self::NAMES[2],
         }
     }
 

@@ -116,16 +116,18 @@ impl Views {
         cancel.check()?;
         let wide = with_reversed(&frame.sample_wide(volume));
         let wide = Tensor::from_vec(wide, (2, WIDE_SLICES, WIDE_ROWS, WIDE_COLUMNS), network.device())?;
+        let slices = network.config().dimensions.pooled_slices();
         if self == Self::FiftyFour {
             let pool5 = network.pool5(&wide)?;
             cancel.check()?;
-            let places: Vec<Tensor> = Place::all().map(|place| place.features(&pool5)).collect::<Result<_>>()?;
+            let places: Vec<Tensor> =
+                Place::all().map(|place| place.features(&pool5, slices)).collect::<Result<_>>()?;
             classify(&Tensor::cat(&places, 0)?, on_view)?;
         } else {
             for place in Place::all() {
                 cancel.check()?;
                 let (surrounded, inside) = place.surrounded(&wide)?;
-                classify(&inside.features(&network.pool5(&surrounded)?)?, on_view)?;
+                classify(&inside.features(&network.pool5(&surrounded)?, slices)?, on_view)?;
             }
         }
         Ok(())
@@ -205,16 +207,17 @@ impl Place {
         DVec2::new(column, row)
     }
 
-    /// What the branches read of `pool5` `[n, channels, places.., rows, columns]` at this place:
-    /// `[n, channels · 7 · 14]`. A pool5 of one slice has one place along slices, which every place then means.
+    /// What branches that take `slices` of pool5 read of `pool5` `[n, channels, slices.., rows, columns]` at this place:
+    /// `[n, channels · slices · 7 · 14]`. A pool5 of no more slices has one place along them, which every place then
+    /// means.
     ///
     /// # Errors
     /// If `pool5` is not that of a wide volume or the device fails.
-    pub fn features(self, pool5: &Tensor) -> Result<Tensor> {
+    pub fn features(self, pool5: &Tensor, slices: usize) -> Result<Tensor> {
         let [slice, row, column] = self.0;
-        let slice = slice.min(pool5.dim(2)? - 1);
+        let slice = slice.min(pool5.dim(2)?.saturating_sub(slices));
         let [rows, columns] = POOLED;
-        pool5.narrow(2, slice, 1)?.narrow(3, row, rows)?.narrow(4, column, columns)?.flatten_from(1)
+        pool5.narrow(2, slice, slices)?.narrow(3, row, rows)?.narrow(4, column, columns)?.flatten_from(1)
     }
 
     /// The part of wide volumes `[n, slices, rows, columns]` that holds the view at this place and one step around it,
@@ -285,9 +288,9 @@ mod tests {
         assert_eq!(Views::One.read(&frame, &volume, DVec2::ZERO), frame.sample(&volume).voxels);
     }
 
-    fn network() -> GradingNetwork {
+    fn network(dimensions: Dimensions) -> GradingNetwork {
         let config = GradingConfig {
-            dimensions: Dimensions::Three,
+            dimensions,
             channels: [3, 4, 5, 6, 7],
             fully_connected: 8,
             ..GradingConfig::paper(Dimensions::Three)
@@ -296,10 +299,10 @@ mod tests {
         GradingNetwork::new(&config, VarBuilder::from_varmap(&variables, DType::F32, &Device::Cpu)).expect("shapes")
     }
 
-    fn views(views: Views, volume: &Volume, frame: &DiscFrame) -> Vec<PerGrading<Vec<f32>>> {
+    fn views_of(dimensions: Dimensions, views: Views, volume: &Volume, frame: &DiscFrame) -> Vec<PerGrading<Vec<f32>>> {
         let mut seen = Vec::new();
         views
-            .classify(&network(), frame, volume, &CancelToken::default(), &mut |view| seen.push(view))
+            .classify(&network(dimensions), frame, volume, &CancelToken::default(), &mut |view| seen.push(view))
             .expect("classified");
         seen
     }
@@ -377,21 +380,24 @@ mod tests {
     fn a_separate_view_differs_from_a_shared_one_only_beyond_a_step_around_it() {
         let (volume, disc) = scan();
         let frame = DiscFrame::of_disc(&volume, &disc).expect("good outlines");
-        let (shared, separate) =
-            (views(Views::FiftyFour, &volume, &frame), views(Views::FiftyFourSeparate, &volume, &frame));
-        // Places come in the same order, the scan and its reflection by turns.
-        let largest = |a: &[PerGrading<Vec<f32>>], b: &[PerGrading<Vec<f32>>]| {
-            let pairs = a.iter().zip(b).flat_map(|(a, b)| a.iter().map(|(grading, p)| (p.clone(), b[grading].clone())));
-            let differences = pairs.flat_map(|(a, b)| a.into_iter().zip(b).map(|(a, b)| (a - b).abs()));
-            differences.fold(0.0_f32, f32::max)
-        };
-        let order = |seen: &[PerGrading<Vec<f32>>], place: usize| seen[2 * place..2 * place + 2].to_vec();
-        // The centered view reaches one step to every side of the wide volume: both ways are the same pass.
-        let center = Place::all().position(|place| place == Place::CENTER).expect("a place");
-        assert!(largest(&order(&shared, center), &order(&separate, center)) < 1e-6);
-        assert!(largest(&shared, &separate) < 0.02);
-        let bare = views(Views::FiftyFourBare, &volume, &frame);
-        assert_eq!(bare.len(), 54);
+        for dimensions in [Dimensions::Three, Dimensions::ThreeUnreduced] {
+            let views = |views| views_of(dimensions, views, &volume, &frame);
+            let (shared, separate) = (views(Views::FiftyFour), views(Views::FiftyFourSeparate));
+            // Places come in the same order, the scan and its reflection by turns.
+            let largest = |a: &[PerGrading<Vec<f32>>], b: &[PerGrading<Vec<f32>>]| {
+                let pairs =
+                    a.iter().zip(b).flat_map(|(a, b)| a.iter().map(|(grading, p)| (p.clone(), b[grading].clone())));
+                let differences = pairs.flat_map(|(a, b)| a.into_iter().zip(b).map(|(a, b)| (a - b).abs()));
+                differences.fold(0.0_f32, f32::max)
+            };
+            let order = |seen: &[PerGrading<Vec<f32>>], place: usize| seen[2 * place..2 * place + 2].to_vec();
+            // The centered view reaches one step to every side of the wide volume: both ways are the same pass.
+            let center = Place::all().position(|place| place == Place::CENTER).expect("a place");
+            assert!(largest(&order(&shared, center), &order(&separate, center)) < 1e-6);
+            assert!(largest(&shared, &separate) < 0.02);
+            let bare = views(Views::FiftyFourBare);
+            assert_eq!(bare.len(), 54);
+        }
     }
 
     #[test]
@@ -403,6 +409,6 @@ mod tests {
         assert!(papers.iter().all(|shift| shifts.contains(shift)));
         let (volume, disc) = scan();
         let frame = DiscFrame::of_disc(&volume, &disc).expect("good outlines");
-        assert_eq!(views(Views::One, &volume, &frame).len(), 1);
+        assert_eq!(views_of(Dimensions::Three, Views::One, &volume, &frame).len(), 1);
     }
 }

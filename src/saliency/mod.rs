@@ -90,9 +90,9 @@ pub enum SaliencyLayer {
     Conv2,
     /// Output of Conv3: every eighth voxel; the last with slices in three dimensions.
     Conv3,
-    /// Output of Conv4: every eighth voxel, without slices.
+    /// Output of Conv4: every eighth voxel, without slices unless it keeps them.
     Conv4,
-    /// Output of Conv5: every eighth voxel, without slices.
+    /// Output of Conv5: every eighth voxel, without slices unless Conv4 keeps them.
     Conv5,
 }
 
@@ -106,7 +106,7 @@ impl SaliencyLayer {
     pub fn usual(method: SaliencyMethod, dimensions: Dimensions) -> Self {
         match (method, dimensions) {
             (SaliencyMethod::Gradient | SaliencyMethod::Guided, _) | (_, Dimensions::Two) => Self::Input,
-            (_, Dimensions::Three) => Self::Conv1,
+            (_, Dimensions::Three | Dimensions::ThreeUnreduced) => Self::Conv1,
         }
     }
 

@@ -181,7 +181,7 @@ fn layers(
 #[test]
 fn probabilities_keep_their_sum_at_every_layer_and_contrastive_ones_sum_to_zero() -> Result<()> {
     for (seed, dimensions) in
-        [(0, Dimensions::Three), (1, Dimensions::Three), (2, Dimensions::Two), (3, Dimensions::Two)]
+        [(0, Dimensions::Three), (1, Dimensions::Three), (2, Dimensions::Two), (3, Dimensions::ThreeUnreduced)]
     {
         let (network, discs) = (network_with(dimensions, seed, Ok)?, discs(2)?);
         for grading in Grading::ALL {
@@ -235,7 +235,7 @@ fn maps_are_per_sample_not_negative_and_change_with_the_weights() -> Result<()> 
 
 #[test]
 fn the_gradient_is_that_of_autograd_and_guided_differs_only_by_negative_signals() -> Result<()> {
-    for dimensions in [Dimensions::Two, Dimensions::Three] {
+    for dimensions in Dimensions::ALL {
         gradient_is_that_of_autograd(dimensions)?;
     }
     Ok(())
@@ -264,7 +264,7 @@ fn gradient_is_that_of_autograd(dimensions: Dimensions) -> Result<()> {
 
 #[test]
 fn the_gradient_is_that_of_numerical_differences() -> Result<()> {
-    for dimensions in [Dimensions::Two, Dimensions::Three] {
+    for dimensions in Dimensions::ALL {
         // Large weights, so that differences stand out of the rounding.
         let network = network_with(dimensions, 4, |tensor| tensor * 3.0)?;
         let voxels = values(&discs(1)?);
@@ -304,7 +304,7 @@ fn the_gradient_is_that_of_numerical_differences() -> Result<()> {
 
 #[test]
 fn evidence_is_read_off_at_every_layer_and_a_layer_without_slices_shows_the_same_on_all() -> Result<()> {
-    for dimensions in [Dimensions::Two, Dimensions::Three] {
+    for dimensions in Dimensions::ALL {
         let (network, discs) = (network_with(dimensions, 5, Ok)?, discs(1)?);
         for method in SaliencyMethod::ALL {
             let usual = SaliencyLayer::usual(method, dimensions);
@@ -318,6 +318,7 @@ fn evidence_is_read_off_at_every_layer_and_a_layer_without_slices_shows_the_same
                 let has_slices = match dimensions {
                     Dimensions::Two => layer == SaliencyLayer::Input,
                     Dimensions::Three => layer <= SaliencyLayer::Conv3,
+                    Dimensions::ThreeUnreduced => true,
                 };
                 assert_eq!(slices[3] != slices[4], has_slices, "{method} at {layer}");
                 if layer == usual {

@@ -3,6 +3,7 @@
 mod canal;
 pub mod detector;
 pub mod grading;
+mod job;
 pub mod labels;
 pub mod located;
 pub mod manifest;
@@ -16,5 +17,6 @@ pub mod split;
 pub mod synthetic;
 pub mod table;
 
+pub use job::TrainingJob;
 pub use labels::{ClassSet, DiscLabels};
 pub use spider::{LabelledDisc, ScanCase, SpiderError};

@@ -148,7 +148,7 @@ impl Optimizer {
         for Parameter { name, value, first, second } in &self.parameters {
             for (kind, variable) in [("parameter", value), ("first", first), ("second", second)] {
                 match state.get(&format!("{kind}.{name}")) {
-                    Some(tensor) => variable.set(tensor)?,
+                    Some(tensor) => variable.set(&tensor.to_device(variable.device())?)?,
                     None => bail!("the checkpoint has no tensor {kind}.{name}"),
                 }
             }
@@ -223,7 +223,7 @@ impl WeightAverage {
     pub fn restore(&mut self, state: &HashMap<String, Tensor>, updates: usize) -> Result<()> {
         for (name, _, mean) in &self.means {
             match state.get(&format!("mean.{name}")) {
-                Some(tensor) => mean.set(tensor)?,
+                Some(tensor) => mean.set(&tensor.to_device(mean.device())?)?,
                 None => bail!("the checkpoint has no tensor mean.{name}"),
             }
         }

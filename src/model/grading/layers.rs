@@ -5,7 +5,7 @@ use candle_nn::{Init, VarBuilder};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-use super::{ConvolutionPlan, POOLED_PIXELS, glorot_bound};
+use super::{ConvolutionPlan, glorot_bound};
 use crate::model::GradingConfig;
 use crate::nn::{ConvWindow, conv3d, max_pool_2x2, relu};
 
@@ -92,7 +92,7 @@ impl Head {
     pub(super) fn new(config: &GradingConfig, classes: usize, vb: &VarBuilder) -> Result<Self> {
         let hidden = config.fully_connected;
         Ok(Self {
-            fc6: LinearLayer::new(config.channels[4] * POOLED_PIXELS, hidden, &vb.pp("fc6"))?,
+            fc6: LinearLayer::new(config.pooled_units(), hidden, &vb.pp("fc6"))?,
             fc7: LinearLayer::new(hidden, hidden, &vb.pp("fc7"))?,
             fc8: LinearLayer::new(hidden, classes, &vb.pp("fc8"))?,
         })
@@ -104,7 +104,7 @@ impl Head {
 pub struct TrunkTrace {
     /// Conv1 to Conv5 in order.
     pub steps: Vec<TrunkStep>,
-    /// pool5, flattened to `[n, channels · 7 · 14]`; what every head reads.
+    /// pool5, flattened to `[n, channels · slices · 7 · 14]`; what every head reads.
     pub features: Tensor,
 }
 

@@ -53,6 +53,25 @@ fn the_paper_size_in_two_dimensions_has_426_million_parameters() {
 }
 
 #[test]
+fn without_the_reduction_at_conv4_all_nine_slices_reach_the_branches() -> Result<()> {
+    // Conv4 of three slices, and nine times as many inputs of every FC6.
+    let paper = GradingConfig::paper(Dimensions::ThreeUnreduced);
+    let reduced = GradingConfig::paper(Dimensions::Three).parameter_count();
+    assert_eq!(paper.parameter_count(), reduced - 6 * 4608 * 512 + 8 * 8 * 50_176 * 1024);
+    let (_, network) = network(&tiny_of(Dimensions::ThreeUnreduced), 1)?;
+    let discs = discs(2)?;
+    let trace = network.trace_trunk(&discs)?;
+    let shapes: Vec<&[usize]> = trace.steps[3..].iter().map(|step| step.rectified.dims()).collect();
+    assert_eq!(shapes, [&[2, 4, 9, 14, 28], &[2, 5, 9, 14, 28]]);
+    assert_eq!(trace.features.dims(), [2, 5 * 9 * 7 * 14]);
+    let wide = Tensor::cat(&[&discs.narrow(1, 7, 2)?, &discs], 1)?;
+    assert_eq!(network.pool5(&wide)?.dims(), [2, 5, 11, 7, 14], "nine at each of three places");
+    let logits = network.forward(&discs)?;
+    assert!(logits.iter().all(|(grading, logits)| logits.dims() == [2, grading.classes()]));
+    Ok(())
+}
+
+#[test]
 fn slices_are_channels_in_two_dimensions_and_windows_of_a_wide_volume() -> Result<()> {
     let (_, network) = network(&tiny_of(Dimensions::Two), 1)?;
     let discs = discs(2)?;

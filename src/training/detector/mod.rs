@@ -30,13 +30,13 @@ pub use sample::{AugmentationConfig, LabelledSlice};
 pub use targets::{CanvasBody, Targets};
 pub use validation::{DiscOutcome, ScanOutcome, Summary, evaluate_scan, stack_disc_centers, summarize};
 
-use super::SpiderError;
 use super::optimizer::{Optimizer, UpdateRule, initialize, sorted};
 use super::schedule::CosineSchedule;
+use super::{SpiderError, TrainingJob};
 use crate::model::WeightsError;
 use crate::model::detector::{DetectorConfig, DetectorNetwork, Head};
 use crate::phantom::{PhantomPatient, PhantomSettings};
-use crate::task::{CancelToken, Cancelled, Progress};
+use crate::task::{Cancelled, Progress};
 
 /// Everything that decides a training run; `assets/training/detector.toml` holds the shipped one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -188,7 +188,7 @@ impl TrainingSet {
 }
 
 /// Trains a detector for `config.steps`, from random weights or those of `start`; the log (`log.csv`) and checkpoints go
-/// to `folder`. With `resume` it goes on from the checkpoint there, if there is one, to the same result as an uninterrupted run.
+/// to the job's folder. Where it resumes, it goes on from the checkpoint there, if there is one, to the same result as an uninterrupted run.
 ///
 /// # Errors
 /// If there is no scan, the checkpoint does not fit, a file cannot be written, or the work is cancelled.
@@ -196,22 +196,21 @@ pub fn train(
     config: &DetectorTrainingConfig,
     set: &TrainingSet,
     start: Option<&VarMap>,
-    folder: &Path,
-    resume: bool,
-    cancel: &CancelToken,
+    job: &TrainingJob,
     on_progress: &mut dyn FnMut(Progress),
 ) -> Result<VarMap, DetectorTrainingError> {
+    let TrainingJob { folder, resume, device, cancel } = job;
     let variables = VarMap::new();
-    let network = DetectorNetwork::new(&config.network, VarBuilder::from_varmap(&variables, DType::F32, &Device::Cpu))?;
+    let network = DetectorNetwork::new(&config.network, VarBuilder::from_varmap(&variables, DType::F32, device))?;
     initialize(&variables, config.seed)?;
     calm_heads(&variables)?;
     for ((_, variable), (_, start)) in sorted(&variables).iter().zip(start.map(sorted).unwrap_or_default()) {
-        variable.set(&start)?;
+        variable.set(&start.to_device(device)?)?;
     }
     let mut optimizer = Optimizer::new(UpdateRule::AdamW, &variables, config.weight_decay, config.largest_gradient)?;
     let checkpoint = Checkpoint { folder: folder.to_owned() };
     fs::create_dir_all(folder).map_err(|source| DetectorTrainingError::Write { source, path: folder.to_owned() })?;
-    if resume && checkpoint.exists() {
+    if *resume && checkpoint.exists() {
         let (state, steps) = checkpoint.load(config)?;
         optimizer.restore(&state, steps)?;
     }
@@ -225,10 +224,10 @@ pub fn train(
         let mut random = ChaCha8Rng::seed_from_u64(config.seed);
         random.set_stream(step as u64 + 1);
         let (input, targets) = draw_batch(config, set, step, &mut random)?;
-        let output = network.forward(&input)?;
+        let output = network.forward(&input.to_device(device)?)?;
         let (parts, gradient) = loss::loss_and_gradient(&output.flatten_all()?.to_vec1::<f32>()?, &targets);
         // The sum of outputs times their (constant) gradients has exactly those gradients.
-        let surrogate = (&output * Tensor::from_vec(gradient, output.shape(), &Device::Cpu)?)?.sum_all()?;
+        let surrogate = (&output * Tensor::from_vec(gradient, output.shape(), device)?)?.sum_all()?;
         let rate = config.schedule.rate(step, config.steps);
         let norm = optimizer.step(&surrogate.backward()?, rate)?;
         log.write(step, rate, parts, norm, start.elapsed().as_secs_f64())?;

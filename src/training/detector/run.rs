@@ -17,6 +17,7 @@ use crate::model::detector::{DETECTOR_WEIGHTS, DetectorNetwork};
 use crate::phantom::{Phantom, PhantomStudy};
 use crate::spine::{Disc, DiscLevel, Vertebra, discs_between};
 use crate::task::{CancelToken, Progress};
+use crate::training::TrainingJob;
 use crate::training::optimizer::sorted;
 use crate::training::spider::{ScanCase, load_cases};
 use crate::training::split::folds_by_patient;
@@ -80,23 +81,21 @@ pub struct DetectorOutcome {
 pub fn train_on_phantoms(
     config: &DetectorTrainingConfig,
     folder: &Path,
-    out: &Path,
-    resume: bool,
-    cancel: &CancelToken,
+    job: &TrainingJob,
     on_progress: &mut dyn FnMut(Progress),
 ) -> Result<DetectorOutcome, DetectorTrainingError> {
     let cases = load_cases(folder)?;
     let mask_centers = stack_disc_centers(folder)?;
     let set = training_set(config, &[]);
-    let variables = train(config, &set, None, &out.join("phantoms"), resume, cancel, on_progress)?;
+    let variables = train(config, &set, None, &job.part("phantoms"), on_progress)?;
     let detector = detector(config, &variables)?;
     let mut outcomes = Outcomes::default();
-    outcomes.add_cases(&detector, &cases, &mask_centers, cancel)?;
+    outcomes.add_cases(&detector, &cases, &mask_centers, &job.cancel)?;
     Ok(DetectorOutcome { measured: outcomes.measured([1, 1]), variables, patients: 0, scans: 0 })
 }
 
 /// Trains and measures `config.measured_folds` of `config.folds` patient-level folds on the SPIDER development set in
-/// `folder`, then the final network on all patients. Logs and checkpoints go to `out`; with `resume` finished parts are
+/// `folder`, then the final network on all patients. Logs and checkpoints go to the job's folder; where it resumes, finished parts are
 /// kept and an interrupted one goes on.
 ///
 /// # Errors
@@ -104,9 +103,7 @@ pub fn train_on_phantoms(
 pub fn cross_validate_and_train(
     config: &DetectorTrainingConfig,
     folder: &Path,
-    out: &Path,
-    resume: bool,
-    cancel: &CancelToken,
+    job: &TrainingJob,
     on_progress: &mut dyn FnMut(Progress),
 ) -> Result<DetectorOutcome, DetectorTrainingError> {
     let cases = load_cases(folder)?;
@@ -117,12 +114,12 @@ pub fn cross_validate_and_train(
     for (fold, held_out) in folds.iter().enumerate().take(config.measured_folds) {
         let (held, learned): (Vec<_>, Vec<_>) = cases.iter().partition(|case| held_out.contains(&case.patient));
         let set = training_set(config, &learned);
-        let out = out.join(format!("fold-{fold}"));
-        let variables = train(config, &set, None, &out, resume, cancel, on_progress)?;
+        let part = job.part(&format!("fold-{fold}"));
+        let variables = train(config, &set, None, &part, on_progress)?;
         let detector = detector(config, &variables)?;
-        outcomes.add_cases(&detector, held, &mask_centers, cancel)?;
+        outcomes.add_cases(&detector, held, &mask_centers, &job.cancel)?;
         let first_seed = FIRST_MEASURED_PHANTOM + (fold * config.measured_phantoms) as u64;
-        outcomes.add_phantoms(&detector, first_seed..first_seed + config.measured_phantoms as u64, cancel)?;
+        outcomes.add_phantoms(&detector, first_seed..first_seed + config.measured_phantoms as u64, &job.cancel)?;
         first.get_or_insert(variables);
     }
     let all: Vec<&ScanCase> = cases.iter().collect();
@@ -132,7 +129,7 @@ pub fn cross_validate_and_train(
         // A trained network is refined, not shaken up.
         config_all.schedule.peak *= 0.5;
     }
-    let variables = train(&config_all, &set, first.as_ref(), &out.join("final"), resume, cancel, on_progress)?;
+    let variables = train(&config_all, &set, first.as_ref(), &job.part("final"), on_progress)?;
     let measured = outcomes.measured([config.measured_folds.min(folds.len()), folds.len()]);
     let patients = folds.iter().map(Vec::len).sum();
     Ok(DetectorOutcome { measured, variables, patients, scans: cases.len() })
@@ -155,8 +152,10 @@ fn training_set(config: &DetectorTrainingConfig, cases: &[&ScanCase]) -> Trainin
 
 /// A detector of the network in its present state.
 fn detector(config: &DetectorTrainingConfig, variables: &VarMap) -> Result<Detector, DetectorTrainingError> {
-    let tensors: HashMap<String, Tensor> =
-        sorted(variables).into_iter().map(|(name, variable)| (name, variable.as_detached_tensor())).collect();
+    let tensors: HashMap<String, Tensor> = sorted(variables)
+        .into_iter()
+        .map(|(name, variable)| Ok((name, variable.as_detached_tensor().to_device(&Device::Cpu)?)))
+        .collect::<candle_core::Result<_>>()?;
     let vb = VarBuilder::from_tensors(tensors, DType::F32, &Device::Cpu);
     let network = DetectorNetwork::new(&config.network, vb)?;
     let info = WeightsInfo { name: DETECTOR_WEIGHTS.to_owned(), version: "0.0.0".to_owned(), sha256: String::new() };

@@ -51,32 +51,31 @@ fn a_resumed_training_ends_where_an_uninterrupted_one_does() {
     let config = tiny();
     let set = phantom_set(&config);
     let (straight, broken) = (tempfile::tempdir().expect("folder"), tempfile::tempdir().expect("folder"));
-    let go = CancelToken::default();
-    let whole = train(&config, &set, None, straight.path(), false, &go, &mut |_| {}).expect("trains");
+    let whole = train(&config, &set, None, &TrainingJob::new(straight.path()), &mut |_| {}).expect("trains");
 
-    let stop = CancelToken::default();
-    let interrupted = train(&config, &set, None, broken.path(), false, &stop, &mut |progress| {
+    let stopped = TrainingJob::new(broken.path());
+    let interrupted = train(&config, &set, None, &stopped, &mut |progress| {
         if progress.done == 4 {
-            stop.cancel();
+            stopped.cancel.cancel();
         }
     });
     assert!(matches!(interrupted, Err(DetectorTrainingError::Cancelled(_))));
-    let resumed = train(&config, &set, None, broken.path(), true, &go, &mut |_| {}).expect("goes on");
+    let again = TrainingJob { resume: true, ..TrainingJob::new(broken.path()) };
+    let resumed = train(&config, &set, None, &again, &mut |_| {}).expect("goes on");
     assert_eq!(values(&whole), values(&resumed));
 
     let lines = |folder: &Path| fs::read_to_string(folder.join("log.csv")).expect("log").lines().count();
     assert_eq!((lines(straight.path()), lines(broken.path())), (7, 7));
 
     let other = DetectorTrainingConfig { seed: 6, ..config };
-    let refused = train(&other, &set, None, broken.path(), true, &go, &mut |_| {});
+    let refused = train(&other, &set, None, &again, &mut |_| {});
     assert!(matches!(refused, Err(DetectorTrainingError::Checkpoint { .. })));
 }
 
 #[test]
 fn training_without_scans_says_so() {
     let folder = tempfile::tempdir().expect("folder");
-    let failed =
-        train(&tiny(), &TrainingSet::default(), None, folder.path(), false, &CancelToken::default(), &mut |_| {});
+    let failed = train(&tiny(), &TrainingSet::default(), None, &TrainingJob::new(folder.path()), &mut |_| {});
     assert!(matches!(failed, Err(DetectorTrainingError::NoScans)));
 }
 

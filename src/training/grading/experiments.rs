@@ -1,7 +1,6 @@
 //! The paper's experiments: one ingredient changed at a time, everything else as configured, measured on patients left out.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +10,8 @@ use super::run::{HELD_OUT, read_json};
 use super::{CrossValidation, GradingTrainingConfig, GradingTrainingError, train};
 use crate::model::{Dimensions, GradingConfig};
 use crate::spine::{DiscLevel, Grading};
-use crate::task::{CancelToken, Progress};
+use crate::task::Progress;
+use crate::training::TrainingJob;
 
 /// Units that tell the level, where the configuration has none.
 const LEVEL_UNITS: usize = 8;
@@ -94,7 +94,11 @@ impl Experiment {
                 .collect(),
             Self::Dimensions => {
                 let of = |dimensions| GradingConfig { dimensions, ..network.clone() };
-                vec![with_network("2-D", "2d", of(Dimensions::Two)), with_network("3-D", "3d", of(Dimensions::Three))]
+                vec![
+                    with_network("2-D", "2d", of(Dimensions::Two)),
+                    with_network("3-D", "3d", of(Dimensions::Three)),
+                    with_network("3-D, all slices", "3d-unreduced", of(Dimensions::ThreeUnreduced)),
+                ]
             }
             Self::Levels => {
                 let told = if network.level_units > 0 { network.level_units } else { LEVEL_UNITS };
@@ -108,7 +112,7 @@ impl Experiment {
         }
     }
 
-    /// Trains and measures every variant in a folder of its own below `out`; with `resume` what is done stays done.
+    /// Trains and measures every variant in a folder of its own below the job's; where it resumes, what is done stays done.
     ///
     /// # Errors
     /// As [`train`]; also if the configuration has no folds.
@@ -116,9 +120,7 @@ impl Experiment {
         self,
         config: &GradingTrainingConfig,
         examples: &[GradingExample],
-        out: &Path,
-        resume: bool,
-        cancel: &CancelToken,
+        job: &TrainingJob,
         on_progress: &mut dyn FnMut(Progress),
     ) -> Result<ExperimentResult, GradingTrainingError> {
         if config.folds == 0 {
@@ -126,10 +128,10 @@ impl Experiment {
         }
         let mut columns = Vec::new();
         for (name, folder, config) in self.variants(config) {
-            let path = out.join(&folder);
-            let outcome = train(&config, examples, &path, resume, cancel, on_progress)?;
+            let part = job.part(&folder);
+            let outcome = train(&config, examples, &part, on_progress)?;
             let measured: CrossValidation = outcome.cross_validation.ok_or(GradingTrainingError::NoFolds)?;
-            let answers: Vec<HeldOutPrediction> = read_json(&path.join(HELD_OUT))?;
+            let answers: Vec<HeldOutPrediction> = read_json(&part.folder.join(HELD_OUT))?;
             let stenosis_by_level = stenosis_by_level(&answers);
             if self == Self::Views {
                 let (name, table) = ("one view".to_owned(), measured.one_view_table);
@@ -150,7 +152,10 @@ fn stenosis_by_level(answers: &[HeldOutPrediction]) -> BTreeMap<DiscLevel, Vec<M
     let at = |level: DiscLevel| {
         let answers: Vec<_> = answers.iter().filter(|answer| answer.level == level).cloned().collect();
         let rows = [ScanKind::MidSagittal, ScanKind::Stack].into_iter().flat_map(|kind| measure(&answers, kind));
-        rows.filter(|row| row.grading == MeasuredGrading::CentralCanalStenosis).collect::<Vec<_>>()
+        // Where nobody is stenosed, or everybody, a balanced accuracy says nothing.
+        let says_something = |row: &MeasuredRow| row.class_counts.iter().all(|count| *count > 0);
+        rows.filter(|row| row.grading == MeasuredGrading::CentralCanalStenosis && says_something(row))
+            .collect::<Vec<_>>()
     };
     DiscLevel::ALL.into_iter().map(|level| (level, at(level))).filter(|(_, rows)| !rows.is_empty()).collect()
 }
@@ -209,6 +214,8 @@ impl ExperimentResult {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::spine::PerGrading;
+    use crate::training::{ClassSet, DiscLabels};
 
     #[test]
     fn variants_change_one_thing() {
@@ -228,5 +235,16 @@ mod tests {
         assert_eq!(same, config, "the shipped network is 3-D");
         let units: Vec<_> = variants(Experiment::Levels).iter().map(|(_, _, c)| c.network.level_units).collect();
         assert_eq!(units, [0, 8]);
+    }
+    #[test]
+    fn levels_without_both_classes_are_left_out() {
+        let answer = |level, stenosed: usize| {
+            let mut labels = DiscLabels::default();
+            labels.gradings[Grading::CentralCanalStenosis] = ClassSet::exactly(stenosed);
+            let probabilities = PerGrading::from_fn(|grading| vec![1.0 / grading.classes() as f32; grading.classes()]);
+            HeldOutPrediction { fold: 0, patient: 1, kind: ScanKind::Stack, level, labels, probabilities }
+        };
+        let answers = [answer(DiscLevel::L1L2, 0), answer(DiscLevel::L4L5, 0), answer(DiscLevel::L4L5, 1)];
+        assert_eq!(stenosis_by_level(&answers).into_keys().collect::<Vec<_>>(), [DiscLevel::L4L5]);
     }
 }

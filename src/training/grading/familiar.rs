@@ -114,7 +114,7 @@ pub(super) fn store(familiarity: &Familiarity, variables: &VarMap) -> candle_cor
     let variables = sorted(variables);
     for (name, tensor) in familiarity.named() {
         if let Some((_, variable)) = variables.iter().find(|(other, _)| other == name) {
-            variable.set(tensor)?;
+            variable.set(&tensor.to_device(variable.device())?)?;
         }
     }
     Ok(())

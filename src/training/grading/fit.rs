@@ -21,12 +21,13 @@ use super::loss::{BatchTargets, LabelWeights};
 use super::measure::{HeldOutPrediction, balanced_accuracies};
 use super::{GradingTrainingConfig, GradingTrainingError, Stage};
 use crate::model::grading::{Dropout, INPUT_MEAN};
-use crate::model::{GradingNetwork, Place, probabilities};
+use crate::model::{Dimensions, GradingNetwork, Place, probabilities};
 use crate::spine::{
     DiscLevel, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, PatchAugmentation, PerGrading, WIDE_COLUMNS, WIDE_ROWS,
     WIDE_SLICE_MARGIN, WIDE_SLICES,
 };
-use crate::task::{CancelToken, Progress};
+use crate::task::Progress;
+use crate::training::TrainingJob;
 use crate::training::labels::DiscLabels;
 use crate::training::optimizer::{Optimizer, WeightAverage, initialize, sorted};
 use crate::training::schedule::best_epoch;
@@ -85,11 +86,8 @@ pub(super) struct Run<'a> {
     pub(super) validation: Vec<&'a GradingExample>,
     /// Distinguishes runs of one configuration.
     pub(super) seed: u64,
-    /// Where log and checkpoint go.
-    pub(super) folder: &'a Path,
-    /// Whether to go on from the checkpoint, if there is one.
-    pub(super) resume: bool,
-    pub(super) cancel: &'a CancelToken,
+    /// Where and how.
+    pub(super) job: &'a TrainingJob,
 }
 
 /// A trained network and the tensors that it is made of.
@@ -117,9 +115,10 @@ type Trunk<'a> = &'a dyn Fn(&Tensor) -> candle_core::Result<Tensor>;
 type Heads<'a> = &'a dyn Fn(&Tensor, &[DiscLevel], &mut Dropout) -> candle_core::Result<PerGrading<Tensor>>;
 
 /// What the branches read of pool5: all of it, or of each sample of wide volumes its place.
-fn features(pool5: &Tensor, places: Option<&[Place]>) -> candle_core::Result<Tensor> {
+fn features(pool5: &Tensor, dimensions: Dimensions, places: Option<&[Place]>) -> candle_core::Result<Tensor> {
     let Some(places) = places else { return pool5.flatten_from(1) };
-    let views = places.iter().enumerate().map(|(sample, place)| place.features(&pool5.narrow(0, sample, 1)?));
+    let slices = dimensions.pooled_slices();
+    let views = places.iter().enumerate().map(|(sample, place)| place.features(&pool5.narrow(0, sample, 1)?, slices));
     Tensor::cat(&views.collect::<candle_core::Result<Vec<_>>>()?, 0)
 }
 
@@ -130,15 +129,15 @@ impl Run<'_> {
         after_flat: &mut dyn FnMut(&FlatNetwork) -> Result<(), GradingTrainingError>,
         on_progress: &mut dyn FnMut(Progress),
     ) -> Result<Fitted, GradingTrainingError> {
-        fs::create_dir_all(self.folder).map_err(|source| file_error(source, self.folder))?;
-        let device = Device::Cpu;
-        let variables = self.config.network.initial_variables(self.seed, &device)?;
-        let vb = VarBuilder::from_varmap(&variables, DType::F32, &device);
+        fs::create_dir_all(&self.job.folder).map_err(|source| file_error(source, &self.job.folder))?;
+        let device = &self.job.device;
+        let variables = self.config.network.initial_variables(self.seed, device)?;
+        let vb = VarBuilder::from_varmap(&variables, DType::F32, device);
         self.set_input_mean(&variables)?;
         let network = GradingNetwork::new(&self.config.network, vb)?;
         let flat = FlatNetwork::new(&network, &variables)?;
         initialize(flat.variables(), self.seed)?;
-        let checkpoint = if self.resume { self.read_checkpoint()? } else { None };
+        let checkpoint = if self.job.resume { self.read_checkpoint()? } else { None };
         let at = checkpoint.as_ref().map(|(checkpoint, _)| checkpoint.stage);
         let mut here = checkpoint;
         if at != Some(StageName::Deep) {
@@ -187,7 +186,7 @@ impl Run<'_> {
         on_progress: &mut dyn FnMut(Progress),
         (trunk, heads): (Trunk, Heads),
     ) -> Result<(), GradingTrainingError> {
-        let stage = self.stage(name);
+        let (stage, dimensions) = (self.stage(name), self.config.network.dimensions);
         let mut optimizer =
             Optimizer::new(self.config.optimizer, variables, self.config.weight_decay, self.config.largest_gradient)?;
         let mut average = WeightAverage::new(variables, self.config.averaging)?;
@@ -217,7 +216,7 @@ impl Run<'_> {
             let multiplier = stage.plateau.as_ref().map(|plateau| plateau.multiplier(&errors));
             let batches = order.chunks(stage.batch).count();
             for batch in order.chunks(stage.batch) {
-                self.cancel.check()?;
+                self.job.cancel.check()?;
                 let rate = match multiplier {
                     // Far from the end the cosine is its warm-up and its peak.
                     Some(multiplier) => multiplier * stage.schedule.rate(optimizer.steps(), usize::MAX),
@@ -226,7 +225,7 @@ impl Run<'_> {
                 let discs = self.discs(name, batch)?;
                 let (input, places) = self.input(name, &discs, &mut random)?;
                 let targets = self.targets(&discs, &weights)?;
-                let features = features(&trunk(&input)?, places.as_deref())?;
+                let features = features(&trunk(&input)?, dimensions, places.as_deref())?;
                 let mut dropout = Dropout { rate: self.config.dropout, random: &mut random };
                 let levels: Vec<DiscLevel> = discs.iter().map(|disc| disc.level).collect();
                 let logits = heads(&features, &levels, &mut dropout)?;
@@ -252,7 +251,7 @@ impl Run<'_> {
             let seconds = start.elapsed().as_secs_f64();
             let steps = optimizer.steps();
             let line = LogLine { stage: name.key(), epoch, steps, seconds, losses: &sums, learned, watched };
-            line.append_to(&self.folder.join("log.csv"))?;
+            line.append_to(&self.job.folder.join("log.csv"))?;
             if stage.patience.is_some() && best_epoch(&errors) == Some(epoch) {
                 candle_core::safetensors::save(&average.state()?, self.best_path(name))?;
             }
@@ -278,7 +277,7 @@ impl Run<'_> {
         }
         let (mut loss, mut answers) = (0.0, Vec::new());
         for batch in self.validation.chunks(self.stage(name).batch) {
-            self.cancel.check()?;
+            self.job.cancel.check()?;
             let discs: Vec<Cow<'_, GradingExample>> = batch.iter().map(|example| Cow::Borrowed(*example)).collect();
             let voxels: Vec<Vec<f32>> = discs
                 .par_iter()
@@ -289,11 +288,11 @@ impl Run<'_> {
                 .collect();
             let slices = if name == StageName::Flat { 1 } else { PATCH_SLICES };
             let input =
-                Tensor::from_vec(voxels.concat(), (discs.len(), slices, PATCH_ROWS, PATCH_COLUMNS), &Device::Cpu)?;
+                Tensor::from_vec(voxels.concat(), (discs.len(), slices, PATCH_ROWS, PATCH_COLUMNS), &self.job.device)?;
             let levels: Vec<DiscLevel> = discs.iter().map(|disc| disc.level).collect();
             let mut unused = self.random(name, 0);
             let mut dropout = Dropout { rate: 0.0, random: &mut unused };
-            let logits = heads(&features(&trunk(&input)?, None)?, &levels, &mut dropout)?;
+            let logits = heads(&trunk(&input)?.flatten_from(1)?, &levels, &mut dropout)?;
             let share = discs.len() as f64 / self.validation.len() as f64;
             let losses = self.targets(&discs, weights)?.loss(&logits)?;
             for (grading, of_grading) in losses.iter() {
@@ -407,7 +406,7 @@ impl Run<'_> {
             })
             .unzip();
         let [rows, columns] = if is_wide { [WIDE_ROWS, WIDE_COLUMNS] } else { [PATCH_ROWS, PATCH_COLUMNS] };
-        let input = Tensor::from_vec(patches.concat(), (discs.len(), slices, rows, columns), &Device::Cpu)?;
+        let input = Tensor::from_vec(patches.concat(), (discs.len(), slices, rows, columns), &self.job.device)?;
         Ok((input, is_wide.then_some(places)))
     }
 
@@ -424,16 +423,16 @@ impl Run<'_> {
                 (&example.labels, &weights[usize::from(phantom)], factor)
             })
             .collect();
-        BatchTargets::new(&discs, &Device::Cpu)
+        BatchTargets::new(&discs, &self.job.device)
     }
 
     /// Where the weights of the best epoch of a stage are kept.
     fn best_path(&self, stage: StageName) -> PathBuf {
-        self.folder.join(format!("best-{}.safetensors", stage.key()))
+        self.job.folder.join(format!("best-{}.safetensors", stage.key()))
     }
 
     fn checkpoint_path(&self) -> PathBuf {
-        self.folder.join("checkpoint.json")
+        self.job.folder.join("checkpoint.json")
     }
 
     /// Writes the tensors under a new name, then the small file that points to them, then drops the old tensors: a
@@ -449,7 +448,7 @@ impl Run<'_> {
         let tensors = format!("checkpoint-{}-{epochs_done}.safetensors", stage.key());
         let mut state = optimizer.state()?;
         state.extend(average.state()?);
-        candle_core::safetensors::save(&state, self.folder.join(&tensors))?;
+        candle_core::safetensors::save(&state, self.job.folder.join(&tensors))?;
         let old = fs::read(self.checkpoint_path()).ok().and_then(|old| serde_json::from_slice::<Checkpoint>(&old).ok());
         let config = self.config.clone();
         let errors = errors.to_vec();
@@ -460,7 +459,7 @@ impl Run<'_> {
             .and_then(|()| fs::rename(&temporary, self.checkpoint_path()))
             .map_err(|source| file_error(source, &self.checkpoint_path()))?;
         if let Some(old) = old.filter(|old| old.tensors != checkpoint.tensors) {
-            let path = self.folder.join(old.tensors);
+            let path = self.job.folder.join(old.tensors);
             fs::remove_file(&path).map_err(|source| file_error(source, &path))?;
         }
         Ok(())
@@ -477,7 +476,7 @@ impl Run<'_> {
         if checkpoint.config != *self.config {
             return Err(GradingTrainingError::OtherConfig { path });
         }
-        let tensors = candle_core::safetensors::load(self.folder.join(&checkpoint.tensors), &Device::Cpu)?;
+        let tensors = candle_core::safetensors::load(self.job.folder.join(&checkpoint.tensors), &Device::Cpu)?;
         Ok(Some((checkpoint, tensors)))
     }
 }

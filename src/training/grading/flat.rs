@@ -70,7 +70,8 @@ impl FlatNetwork {
         self.network.classify(&self.pool5(slices)?.flatten_from(1)?, Some(levels), None)
     }
 
-    /// pool5 `[n, channels, 1, rows / 16, columns / 16]` of slices `[n, 1, rows, columns]`.
+    /// pool5 `[n, channels, slices, rows / 16, columns / 16]` of slices `[n, 1, rows, columns]`: what the deep trunk gives
+    /// for equal slices.
     pub(super) fn pool5(&self, slices: &Tensor) -> Result<Tensor> {
         // In two dimensions the means of the slices are equal: `Run::fit` sets them from single ones.
         let mean = self.network.input_mean().narrow(0, 0, 1)?;
@@ -78,7 +79,7 @@ impl FlatNetwork {
         for layer in &self.trunk {
             units = layer.forward(&units)?;
         }
-        Ok(units)
+        units.repeat((1, 1, self.network.config().dimensions.pooled_slices(), 1, 1))
     }
 
     /// The branches, from pool5.
@@ -136,7 +137,7 @@ mod tests {
 
     #[test]
     fn nine_equal_slices_give_the_flat_logits() -> Result<()> {
-        for dimensions in [Dimensions::Two, Dimensions::Three] {
+        for dimensions in Dimensions::ALL {
             nine_equal_slices(dimensions)?;
         }
         Ok(())
@@ -146,7 +147,7 @@ mod tests {
         let config = GradingConfig {
             dimensions,
             channels: [2, 3, 4, 4, 3],
-            fully_connected: 5,
+            fully_connected: 16,
             ..GradingConfig::paper(Dimensions::Three)
         };
         let deep = config.initial_variables(3, &Device::Cpu)?;

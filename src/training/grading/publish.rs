@@ -76,14 +76,16 @@ fn metadata(
     });
     let dimensions = config.network.dimensions;
     let (name, version, changes): (_, _, &[(&str, &str)]) = match dimensions {
-        Dimensions::Three => (GRADING_WEIGHTS, VERSION, &CHANGES),
+        Dimensions::Three | Dimensions::ThreeUnreduced => (GRADING_WEIGHTS, VERSION, &CHANGES),
         Dimensions::Two => (GRADING_2D_WEIGHTS, VERSION_2D, &CHANGES_2D),
     };
     let mut names: Vec<_> = sources.iter().map(|source| source.name).collect();
     names.dedup();
     let names = names.join(", ");
-    // Only weights of the same data carry the history of those that ship.
-    let is_shipped = !sources.is_empty() && sources.iter().all(|source| source.is_shipped);
+    // Only weights of the same network and data carry the history of those that ship.
+    let is_shipped = dimensions != Dimensions::ThreeUnreduced
+        && !sources.is_empty()
+        && sources.iter().all(|source| source.is_shipped);
     let own_change = format!("Trained on {names}.");
     let own_changes = [(OWN_VERSION, own_change.as_str())];
     let (version, changes) = if is_shipped { (version, changes) } else { (OWN_VERSION, &own_changes[..]) };

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 use candle_nn::VarMap;
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +16,7 @@ use super::{GradingTrainingConfig, GradingTrainingError};
 use crate::model::{GradingNetwork, Views, probabilities};
 use crate::spine::{Grading, PATCH_COLUMNS, PATCH_ROWS, PatchAugmentation, PerGrading};
 use crate::task::{CancelToken, Progress};
+use crate::training::TrainingJob;
 use crate::training::labels::DiscLabels;
 use crate::training::split::{Division, SplitKind, divisions};
 
@@ -72,17 +73,15 @@ struct Fold {
     flat: Vec<HeldOutPrediction>,
 }
 
-/// Trains as `config` says on `examples`; logs, checkpoints and tables go into `out`. With `resume`, parts already done are
+/// Trains as `config` says on `examples`; logs, checkpoints and tables go into the job's folder. Where it resumes, parts already done are
 /// kept and the interrupted one goes on from its last whole epoch, with the same result as without the interruption.
 ///
 /// # Errors
-/// If there are fewer patients than folds, a disc has no frame, a file cannot be written, or `cancel` was asked.
+/// If there are fewer patients than folds, a disc has no frame, a file cannot be written, or it was cancelled.
 pub fn train(
     config: &GradingTrainingConfig,
     examples: &[GradingExample],
-    out: &Path,
-    resume: bool,
-    cancel: &CancelToken,
+    job: &TrainingJob,
     on_progress: &mut dyn FnMut(Progress),
 ) -> Result<TrainingOutcome, GradingTrainingError> {
     let examples = taught_by(config, examples);
@@ -102,8 +101,7 @@ pub fn train(
     let split = |division| Split { config: &fold_config, examples: &examples, division };
     let mut done = Vec::new();
     for (fold, division) in runs.iter().enumerate() {
-        let folder = out.join(format!("fold-{fold}"));
-        done.push(split(division).run_fold(fold, &folder, resume, cancel, on_progress)?);
+        done.push(split(division).run_fold(fold, &job.part(&format!("fold-{fold}")), on_progress)?);
     }
     let mut cross_validation = None;
     let mut calibration = None;
@@ -120,24 +118,25 @@ pub fn train(
             let known: Vec<_> = if validation.is_empty() { others.cloned().collect() } else { validation.clone() };
             Calibration::fit(&known)?.fold_into(variables)?;
             let split = split(division);
-            let predict =
-                |views| split.predict(fold, &division.test, &mut |example| answer(network, views, example, cancel));
+            let predict = |views| {
+                split.predict(fold, &division.test, &mut |example| answer(network, views, example, &job.cancel))
+            };
             calibrated.extend(predict(Views::FiftyFour)?);
             one_view.extend(predict(Views::One)?);
             if config.network.familiarity {
                 let (held_out, learned): (Vec<_>, Vec<_>) =
                     examples.iter().partition(|example| division.holds_out(example.patient));
-                distances.add(&familiar::familiarity(&learned, cancel)?, &held_out, cancel)?;
+                distances.add(&familiar::familiarity(&learned, &job.cancel)?, &held_out, &job.cancel)?;
             }
         }
         familiarity_measures = distances.measure();
-        write_json(&out.join(HELD_OUT), &calibrated)?;
+        write_json(&job.folder.join(HELD_OUT), &calibrated)?;
         let plain: Vec<_> = done.iter().flat_map(|fold| fold.plain.iter().cloned()).collect();
         let flat: Vec<_> = done.iter().flat_map(|fold| fold.flat.iter().cloned()).collect();
         let [table, one_view_table, plain_table, flat_table] =
             [&calibrated, &one_view, &plain, &flat].map(|answers| both_kinds(answers));
         let measured = CrossValidation { folds: runs.len(), table, one_view_table, plain_table, flat_table };
-        write_json(&out.join("cross-validation.json"), &measured)?;
+        write_json(&job.folder.join("cross-validation.json"), &measured)?;
         cross_validation = Some(measured);
         calibration = Some(Calibration::fit(&plain)?);
     }
@@ -148,13 +147,13 @@ pub fn train(
         let nobody = Division::default();
         let split = Split { config, examples: &examples, division: &nobody };
         let Fitted { network, variables } =
-            split.run(config.seed, &out.join("final"), resume, cancel).fit(&mut |_| Ok(()), on_progress)?;
+            split.run(config.seed, &job.part("final")).fit(&mut |_| Ok(()), on_progress)?;
         if let Some(calibration) = &calibration {
             calibration.fold_into(&variables)?;
         }
         if config.network.familiarity {
             let learned: Vec<&GradingExample> = examples.iter().collect();
-            let familiarity = familiar::familiarity(&learned, cancel)?;
+            let familiarity = familiar::familiarity(&learned, &job.cancel)?;
             let limit =
                 familiarity_measures.as_ref().map_or(UNMEASURED_LIMIT, |measures: &FamiliarityMeasures| measures.limit);
             familiar::store(&familiarity.with_limit(limit)?, &variables)?;
@@ -184,28 +183,27 @@ pub fn train(
 }
 
 /// Trains both stages on the phantoms of `config` alone and measures on every disc of `examples`: what phantoms teach about
-/// patients. The table goes into `out` as `measures.json`.
+/// patients. The table goes into the job's folder as `measures.json`.
 ///
 /// # Errors
 /// As [`train`].
 pub fn train_on_phantoms(
     config: &GradingTrainingConfig,
     examples: &[GradingExample],
-    out: &Path,
-    resume: bool,
-    cancel: &CancelToken,
+    job: &TrainingJob,
     on_progress: &mut dyn FnMut(Progress),
 ) -> Result<CrossValidation, GradingTrainingError> {
     let examples = taught_by(config, examples);
     let everybody = Division { test: examples.iter().map(|example| example.patient).collect(), ..Division::default() };
     let split = Split { config, examples: &examples, division: &everybody };
-    let done = split.run_fold(0, &out.join("phantoms"), resume, cancel, on_progress)?;
+    let done = split.run_fold(0, &job.part("phantoms"), on_progress)?;
     let network = &done.fitted.network;
-    let table = split.predict(0, &everybody.test, &mut |example| answer(network, Views::FiftyFour, example, cancel))?;
+    let table =
+        split.predict(0, &everybody.test, &mut |example| answer(network, Views::FiftyFour, example, &job.cancel))?;
     let [table, plain_table, flat_table] = [&table, &done.plain, &done.flat].map(|answers| both_kinds(answers));
     // Nothing is calibrated without patients.
     let measured = CrossValidation { folds: 1, table, one_view_table: plain_table.clone(), plain_table, flat_table };
-    write_json(&out.join("measures.json"), &measured)?;
+    write_json(&job.folder.join("measures.json"), &measured)?;
     Ok(measured)
 }
 
@@ -236,28 +234,26 @@ struct Split<'a> {
 }
 
 impl<'a> Split<'a> {
-    fn run(&self, seed: u64, folder: &'a Path, resume: bool, cancel: &'a CancelToken) -> Run<'a> {
+    fn run(&self, seed: u64, job: &'a TrainingJob) -> Run<'a> {
         let examples = self.examples.iter().filter(|example| !self.division.holds_out(example.patient)).collect();
         let aside = |example: &&GradingExample| self.division.validation.contains(&example.patient);
         let validation = self.examples.iter().filter(aside).collect();
-        Run { config: self.config, examples, validation, seed, folder, resume, cancel }
+        Run { config: self.config, examples, validation, seed, job }
     }
 
     fn run_fold(
         &self,
         fold: usize,
-        folder: &Path,
-        resume: bool,
-        cancel: &CancelToken,
+        job: &TrainingJob,
         on_progress: &mut dyn FnMut(Progress),
     ) -> Result<Fold, GradingTrainingError> {
         let seed = self.config.seed + 1 + fold as u64;
-        let flat_path = folder.join("flat-predictions.json");
-        let fitted = Split { ..*self }.run(seed, folder, resume, cancel).fit(
+        let flat_path = job.folder.join("flat-predictions.json");
+        let fitted = Split { ..*self }.run(seed, job).fit(
             &mut |flat| {
                 let predicted = self.predict(fold, &self.division.test, &mut |example| {
                     let patch = example.flat_patch(&PatchAugmentation::NONE);
-                    let patch = Tensor::from_vec(patch, (1, 1, PATCH_ROWS, PATCH_COLUMNS), &Device::Cpu)?;
+                    let patch = Tensor::from_vec(patch, (1, 1, PATCH_ROWS, PATCH_COLUMNS), &job.device)?;
                     Ok(probabilities(&flat.forward(&patch, &[example.level])?)?.remove(0))
                 })?;
                 write_json(&flat_path, &predicted)
@@ -265,7 +261,7 @@ impl<'a> Split<'a> {
             on_progress,
         )?;
         let one_view = |patients: &[u32]| {
-            self.predict(fold, patients, &mut |example| answer(&fitted.network, Views::One, example, cancel))
+            self.predict(fold, patients, &mut |example| answer(&fitted.network, Views::One, example, &job.cancel))
         };
         let (plain, validation) = (one_view(&self.division.test)?, one_view(&self.division.validation)?);
         Ok(Fold { fitted, plain, validation, flat: read_json(&flat_path)? })

@@ -10,6 +10,7 @@ use crate::model::weights::{EXPERIMENTAL_GRADINGS, WeightsFolder, find_weights};
 use crate::model::{Dimensions, Grader, Views};
 use crate::spine::{Corners, DiscLevel, Grading, Vertebra, VertebraLabel, VertebraOutline, discs_between};
 use crate::task::CancelToken;
+use crate::training::TrainingJob;
 use crate::training::labels::{ClassSet, DiscLabels};
 use crate::training::manifest::DataSet;
 use crate::training::spider::{LabelledDisc, ScanCase};
@@ -113,7 +114,8 @@ fn run(
     resume: bool,
     cancel: &CancelToken,
 ) -> Result<TrainingOutcome, GradingTrainingError> {
-    train(config, &examples(), out, resume, cancel, &mut |_| {})
+    let job = TrainingJob { resume, cancel: cancel.clone(), ..TrainingJob::new(out) };
+    train(config, &examples(), &job, &mut |_| {})
 }
 
 fn parameters(outcome: &TrainingOutcome) -> Vec<f32> {
@@ -150,8 +152,8 @@ fn an_interrupted_training_ends_as_an_uninterrupted_one() {
     let expected = parameters(&run(&config, straight.path(), false, &CancelToken::default()).expect("training"));
     for stop_after in 1..=3 {
         // Each attempt goes on from the last checkpoint and stops after one more epoch.
-        let cancel = CancelToken::default();
-        let stopped = train(&config, &examples(), broken.path(), true, &cancel, &mut |_| cancel.cancel());
+        let job = TrainingJob { resume: true, ..TrainingJob::new(broken.path()) };
+        let stopped = train(&config, &examples(), &job, &mut |_| job.cancel.cancel());
         assert!(matches!(stopped, Err(GradingTrainingError::Cancelled(_))), "stopped after epoch {stop_after}");
     }
     let other = GradingTrainingConfig { dropout: 0.2, ..config.clone() };
@@ -212,9 +214,8 @@ fn phantoms_alone_are_measured_on_every_patient() {
     let folder = tempfile::tempdir().expect("temporary folder");
     let mut config = GradingTrainingConfig { folds: 0, final_network: false, ..config(1, 1) };
     (config.flat.phantom, config.deep.phantom) = (6, 2);
-    let cancel = CancelToken::default();
-    let measured =
-        train_on_phantoms(&config, &examples(), folder.path(), false, &cancel, &mut |_| {}).expect("training");
+    let job = TrainingJob::new(folder.path());
+    let measured = train_on_phantoms(&config, &examples(), &job, &mut |_| {}).expect("training");
     let discs: usize = measured.table.iter().map(|row| row.discs).sum();
     assert_eq!(discs, 8, "every labelled disc, of both kinds of scans");
     assert!(folder.path().join("measures.json").is_file());
