@@ -1,11 +1,13 @@
-"""Evidence maps computed with PyTorch, independently of the program: makes saliency.json beside this file.
+"""Evidence maps and gradients of learning computed with PyTorch, independently of the program: makes saliency.json
+beside this file.
 
     python tests/golden/saliency.py            # needs torch, numpy, safetensors
 
 Networks of seeded weights in two and three dimensions, and the weights that ship. Everything is computed in double
 precision from the equations of Jamaludin et al. 2017, section 6, and Zhang et al. 2016; convolutions, pooling and their
 gradients are PyTorch's. The 2-D network is built of 2-D convolutions. Of each map every 997th voxel is kept, with its sum,
-its Euclidean norm and its greatest value.
+its Euclidean norm and its greatest value. Learning: the cross-entropy of the last class of every grading, summed, and its
+gradient to every parameter, of which every 97th number is kept.
 """
 
 import json
@@ -18,6 +20,7 @@ from safetensors.numpy import load_file
 
 SLICES, ROWS, COLUMNS = 9, 112, 224
 STRIDE = 997
+PARAMETER_STRIDE = 97
 CLASSES = {
     "pfirrmann": 5,
     "disc_narrowing": 4,
@@ -36,6 +39,10 @@ TRUNK = [
     ("conv4", (9, 3, 3), (1, 1, 1), (0, 1, 1), False),
     ("conv5", (1, 3, 3), (1, 1, 1), (0, 1, 1), True),
 ]
+# The same with a Conv4 that keeps the slices.
+UNREDUCED = [
+    (name, (3, 3, 3), (1, 1, 1), (1, 1, 1), False) if name == "conv4" else (name, *plan) for name, *plan in TRUNK
+]
 LAYERS = ["input", "conv1", "conv2", "conv3", "conv4", "conv5"]
 
 
@@ -48,15 +55,16 @@ def numbers(count, state):
     return values
 
 
-def seeded_weights(dimensions, channels, hidden):
+def seeded_weights(dimensions, channels, hidden, trunk=TRUNK):
     """Weights after Glorot, biases within 0.05, drawn tensor by tensor in the order of their names."""
     shapes, inputs = {}, SLICES if dimensions == 2 else 1
-    for (name, kernel, *_), filters in zip(TRUNK, channels):
+    for (name, kernel, *_), filters in zip(trunk, channels):
         depth = 1 if dimensions == 2 else kernel[0]
         shapes[f"{name}.weight"], shapes[f"{name}.bias"] = (filters, inputs, depth, *kernel[1:]), (filters,)
         inputs = filters
+    pooled = 98 if trunk is TRUNK else 98 * SLICES
     for grading, classes in CLASSES.items():
-        for layer, out, into in [("fc6", hidden, inputs * 98), ("fc7", hidden, hidden), ("fc8", classes, hidden)]:
+        for layer, out, into in [("fc6", hidden, inputs * pooled), ("fc7", hidden, hidden), ("fc8", classes, hidden)]:
             shapes[f"{grading}.{layer}.weight"], shapes[f"{grading}.{layer}.bias"] = (out, into), (out,)
     weights = {}
     for index, name in enumerate(sorted(shapes)):
@@ -90,8 +98,8 @@ class Guided(torch.autograd.Function):
 
 
 class Network:
-    def __init__(self, dimensions, weights):
-        self.dimensions = dimensions
+    def __init__(self, dimensions, weights, plans=TRUNK):
+        self.dimensions, self.plans = dimensions, plans
         self.weights = {name: torch.from_numpy(value.astype(np.float64)) for name, value in weights.items()}
 
     def convolve(self, plan, x, weight, bias=None):
@@ -112,7 +120,7 @@ class Network:
         w = self.weights
         mean = w["input_mean"].reshape(1, -1, 1, 1) if self.dimensions == 2 else w["input_mean"].reshape(1, -1, 1, 1, 1)
         x, trunk = self.shaped(voxels) - mean, []
-        for plan in TRUNK:
+        for plan in self.plans:
             rectified = relu(self.convolve(plan, x, w[f"{plan[0]}.weight"], w[f"{plan[0]}.bias"]))
             trunk.append((plan, x, rectified))
             x = self.pool(rectified) if plan[4] else rectified
@@ -127,6 +135,20 @@ class Network:
         if "level.weight" not in w:
             return 0
         return w[f"{grading}.fc7_level.weight"] @ torch.relu(w["level.weight"][:, 4] + w["level.bias"])
+
+    def learning(self, voxels):
+        """The cross-entropy of the last class of every grading, summed, and its gradient to every parameter."""
+        names = [name for name in self.weights if name != "input_mean"]
+        for name in names:
+            self.weights[name].requires_grad_()
+        loss = sum(
+            F.cross_entropy(self.forward(voxels, grading, torch.relu)[0], torch.tensor([classes - 1]))
+            for grading, classes in CLASSES.items()
+        )
+        gradients = torch.autograd.grad(loss, [self.weights[name] for name in names])
+        for name in names:
+            self.weights[name].requires_grad_(False)
+        return loss.item(), {name: gradient.numpy().reshape(-1) for name, gradient in zip(names, gradients)}
 
     def gradient(self, voxels, grading, target, layer, guided):
         voxels = voxels.clone().requires_grad_()
@@ -212,8 +234,23 @@ def main():
                     "norm": float(f"{np.linalg.norm(values):.8g}"), "greatest": float(f"{values.max():.8g}"),
                     "values": [float(f"{value:.6g}") for value in values[::STRIDE]],
                 })
-    lines = ",\n".join(json.dumps(case) for case in cases)
-    (folder / "saliency.json").write_text(f'{{"torch": "{torch.__version__}", "cases": [\n{lines}\n]}}\n')
+    unreduced = Network(3, seeded_weights(3, *small, UNREDUCED), UNREDUCED)
+    learning = []
+    for name, network in [(name, network) for name, network, *_ in networks[:2]] + [("seeded-3d-unreduced", unreduced)]:
+        loss, gradients = network.learning(voxels)
+        learning.append({
+            "network": name, "loss": float(f"{loss:.8g}"),
+            "gradients": {
+                parameter: {
+                    "norm": float(f"{np.linalg.norm(gradient):.8g}"),
+                    "values": [float(f"{value:.6g}") for value in gradient[::PARAMETER_STRIDE]],
+                }
+                for parameter, gradient in sorted(gradients.items())
+            },
+        })
+    cases, learning = [",\n".join(json.dumps(case) for case in cases) for cases in (cases, learning)]
+    text = f'{{"torch": "{torch.__version__}", "cases": [\n{cases}\n], "learning": [\n{learning}\n]}}\n'
+    (folder / "saliency.json").write_text(text)
 
 
 if __name__ == "__main__":
