@@ -309,15 +309,23 @@ fn the_demo_without_a_display_writes_everything() {
     for ending in ["overview.png", "_figure.png", "_boxes.json", "_evidence.nii.gz", "_evidence.json", "truth.json"] {
         assert!(names.iter().any(|name| name.ends_with(ending)), "{ending} in {names:?}");
     }
+    // The truth as a second rater agrees with itself.
+    let (truth, measures) = (out.join("truth-grades.csv"), out.join("measures.json"));
     let measured = succeed(&[
         "evaluate",
         "grades",
         "--truth",
-        path(&out.join("truth-grades.csv")),
+        path(&truth),
         "--predictions",
         path(&out.join("report.json")),
+        "--second-rater",
+        path(&truth),
+        "--out",
+        path(&measures),
     ]);
-    assert!(measured.contains("Pfirrmann grade"), "{measured}");
+    assert!(measured.contains("Pfirrmann grade") && measured.contains("Second rater"), "{measured}");
+    let second = &json(&measures)["second_rater"];
+    assert_eq!((second.as_array().map(Vec::len), &second[0]["accuracy"]), (Some(8), &Value::from(1.0)));
 }
 
 #[test]

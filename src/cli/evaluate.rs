@@ -68,7 +68,7 @@ fn grades(files: &Files, console: Console) -> anyhow::Result<Outcome> {
     let read = |files: &[PathBuf]| -> anyhow::Result<TruthTable> {
         let mut table = TruthTable::default();
         for file in files {
-            table.grades.extend(TruthTable::read(file)?.grades);
+            table.extend(TruthTable::read(file)?);
         }
         Ok(table)
     };

@@ -11,7 +11,7 @@ use crate::evaluation::{
 };
 use crate::spine::{DiscLevel, Grading};
 
-/// Samples of the series that an interval is drawn from.
+/// Samples of the patients that an interval is drawn from.
 const RESAMPLES: usize = 1000;
 /// Bars of the reliability diagram.
 const RELIABILITY_BINS: usize = 10;
@@ -42,7 +42,7 @@ pub struct GradingMeasures {
     pub discs: u64,
     /// Mean recall of the classes that occur.
     pub balanced_accuracy: Option<f64>,
-    /// 95 % of it over samples of the series, drawn whole.
+    /// 95 % of it over samples of the patients, drawn whole.
     #[serde(default)]
     pub balanced_accuracy_interval: Option<[f64; 2]>,
     /// Share of exact agreement.
@@ -102,8 +102,8 @@ pub struct LevelMeasures {
 
 /// A grade of a disc beside the true one.
 struct Answer {
-    /// Index of the series.
-    series: u32,
+    /// Index of the patient.
+    patient: u32,
     level: DiscLevel,
     truth: usize,
     grade: usize,
@@ -141,10 +141,10 @@ pub fn measure_grades(truth: &TruthTable, reports: &[ReportEntry], second_rater:
 type Graded = Option<(u8, Option<Vec<f64>>)>;
 
 fn measure_all(truth: &TruthTable, graded: &dyn Fn(&(String, DiscLevel), Grading) -> Graded) -> Vec<GradingMeasures> {
-    let mut series = BTreeMap::new();
-    for (uid, _) in truth.grades.keys() {
-        let next = series.len() as u32;
-        series.entry(uid).or_insert(next);
+    let mut patients = BTreeMap::new();
+    for (series, _) in truth.grades.keys() {
+        let next = patients.len() as u32;
+        patients.entry(truth.patient(series)).or_insert(next);
     }
     let of_grading = |grading: Grading| {
         let answers: Vec<Answer> = truth
@@ -153,7 +153,7 @@ fn measure_all(truth: &TruthTable, graded: &dyn Fn(&(String, DiscLevel), Grading
             .filter_map(|(key, grades)| {
                 let (grade, probabilities) = graded(key, grading)?;
                 Some(Answer {
-                    series: series[&key.0],
+                    patient: patients[truth.patient(&key.0)],
                     level: key.1,
                     truth: grading.class_from_grade(grades[grading]?)?,
                     grade: grading.class_from_grade(grade)?,
@@ -178,7 +178,7 @@ fn matrix<'a>(grading: Grading, answers: impl IntoIterator<Item = &'a Answer>) -
 fn grading_measures(grading: Grading, answers: &[Answer]) -> GradingMeasures {
     let all = matrix(grading, answers);
     let row = |truth| (0..grading.classes()).map(|predicted| all.count(truth, predicted)).collect();
-    let pairs: Vec<_> = answers.iter().map(|answer| (answer.series, (answer.truth, answer.grade))).collect();
+    let pairs: Vec<_> = answers.iter().map(|answer| (answer.patient, (answer.truth, answer.grade))).collect();
     let interval = bootstrap_by_patient(&pairs, CONFIDENCE, RESAMPLES, 0, |pairs| {
         ConfusionMatrix::from_pairs(pairs, grading.classes()).balanced_accuracy()
     });
@@ -245,10 +245,11 @@ fn level_measures(grading: Grading, answers: &[Answer]) -> Vec<LevelMeasures> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::spine::PerGrading;
 
-    fn answer(series: u32, level: DiscLevel, truth: usize, present: f64) -> Answer {
+    fn answer(patient: u32, level: DiscLevel, truth: usize, present: f64) -> Answer {
         let grade = usize::from(present > 0.5);
-        Answer { series, level, truth, grade, probabilities: Some(vec![1.0 - present, present]) }
+        Answer { patient, level, truth, grade, probabilities: Some(vec![1.0 - present, present]) }
     }
 
     #[test]
@@ -270,6 +271,29 @@ mod tests {
         assert_eq!(calibration.expected_error, 0.375);
         let [low, high] = measured.balanced_accuracy_interval.expect("series");
         assert!(low <= 0.5 && high >= 0.5);
+    }
+
+    #[test]
+    fn series_of_one_patient_are_drawn_together() {
+        // Ten series, half of those with each grade called right.
+        let mut truth = TruthTable::default();
+        for series in 0..10_u8 {
+            let mut grades = PerGrading::from_fn(|_| None);
+            grades[Grading::Spondylolisthesis] = Some(series % 2);
+            truth.grades.insert((series.to_string(), DiscLevel::L4L5), grades);
+        }
+        let interval = |truth: &TruthTable| {
+            let graded = |(series, _): &(String, DiscLevel)| u8::from(series.parse::<u8>().expect("a number") % 4 > 1);
+            let measured = measure_all(truth, &|key, _| Some((graded(key), None)));
+            measured[0].balanced_accuracy_interval.expect("patients")
+        };
+        let [low, high] = interval(&truth);
+        assert!(low < high, "ten patients differ: {low} to {high}");
+        for series in 0..10 {
+            truth.patients.insert(series.to_string(), "one".to_owned());
+        }
+        let [low, high] = interval(&truth);
+        assert!((low - high).abs() < 1e-9, "one patient is always drawn");
     }
 
     #[test]

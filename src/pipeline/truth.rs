@@ -68,6 +68,8 @@ impl TruthFile {
 pub struct TruthTable {
     /// Grades in a reader's counting.
     pub grades: BTreeMap<(String, DiscLevel), PerGrading<Option<u8>>>,
+    /// Whose a series is, where the table tells; intervals are drawn by patient.
+    pub patients: BTreeMap<String, String>,
 }
 
 impl TruthTable {
@@ -77,10 +79,23 @@ impl TruthTable {
             let key = (truth.series_instance_uid.clone(), disc.level);
             self.grades.insert(key, disc.gradings.map(|_, grade| Some(*grade)));
         }
+        self.patients.insert(truth.series_instance_uid.clone(), truth.seed.to_string());
+    }
+
+    /// Adds the rows of another table.
+    pub fn extend(&mut self, other: Self) {
+        self.grades.extend(other.grades);
+        self.patients.extend(other.patients);
+    }
+
+    /// Whose a series is: the patient that the table tells, else a patient of its own.
+    #[must_use]
+    pub fn patient<'a>(&'a self, series: &'a str) -> &'a str {
+        self.patients.get(series).map_or(series, String::as_str)
     }
 
     /// Reads CSV with the columns `series_instance_uid`, `level` and any of the gradings' names; an empty cell is a
-    /// missing label.
+    /// missing label. A column `patient` tells which series are of one patient.
     ///
     /// # Errors
     /// If the file cannot be read, a column is missing, or a cell holds no level or no such grade.
@@ -91,6 +106,7 @@ impl TruthTable {
         let column = |name: &str| head.iter().position(|column| column.trim() == name);
         let needed = |name: &str| column(name).ok_or_else(|| broken(format!("column {name} is missing")));
         let (series, level) = (needed("series_instance_uid")?, needed("level")?);
+        let patient = column("patient");
         let columns = PerGrading::from_fn(|grading| column(grading.key()));
         if columns.iter().all(|(_, column)| column.is_none()) {
             return Err(broken(format!("no column of a grading, such as {}", Grading::Pfirrmann)));
@@ -110,6 +126,9 @@ impl TruthTable {
                     grades[grading] = Some(grade.ok_or_else(no_such)?);
                 }
             }
+            if let Some(patient) = patient.map(cell).filter(|patient| !patient.is_empty()) {
+                table.patients.insert(cell(series).to_owned(), patient.to_owned());
+            }
             table.grades.insert((cell(series).to_owned(), level), grades);
         }
         Ok(table)
@@ -120,14 +139,15 @@ impl TruthTable {
     /// # Errors
     /// If the file cannot be written.
     pub fn write(&self, file: &Path) -> Result<(), PipelineError> {
-        let mut text = String::from("series_instance_uid,level");
+        let mut text = String::from("series_instance_uid,patient,level");
         for grading in Grading::ALL {
             text.push(',');
             text.push_str(grading.key());
         }
         text.push('\n');
         for ((series, level), grades) in &self.grades {
-            let mut cells = vec![series.clone(), level.to_string()];
+            let patient = self.patients.get(series).cloned().unwrap_or_default();
+            let mut cells = vec![series.clone(), patient, level.to_string()];
             cells.extend(grades.iter().map(|(_, grade)| grade.map(|grade| grade.to_string()).unwrap_or_default()));
             text.push_str(&cells.join(","));
             text.push('\n');
@@ -147,7 +167,10 @@ mod tests {
         let mut table = TruthTable::default();
         let mut grades = PerGrading::from_fn(|grading| Some(grading.grade_from_class(1)));
         grades[Grading::CentralCanalStenosis] = None;
-        table.grades.insert(("1.2.3".to_owned(), DiscLevel::L4L5), grades);
+        table.grades.insert(("1.2.3".to_owned(), DiscLevel::L4L5), grades.clone());
+        table.grades.insert(("1.2.4".to_owned(), DiscLevel::L4L5), grades);
+        table.patients.insert("1.2.3".to_owned(), "7".to_owned());
+        assert_eq!((table.patient("1.2.3"), table.patient("1.2.4")), ("7", "1.2.4"));
         table.write(&file).expect("written");
         assert_eq!(TruthTable::read(&file).expect("valid"), table);
     }
