@@ -90,6 +90,7 @@ pub(super) struct FrameHeader {
     pub pixel_spacing: Option<[f64; 2]>,
     pub echo_time_ms: Option<f64>,
     pub temporal_position: Option<i64>,
+    pub diffusion_b_value: Option<f64>,
     pub frame_type: String,
     pub rescale: Rescale,
     pub window: Option<WindowLevel>,
@@ -191,6 +192,11 @@ impl<'a> Places<'a> {
             temporal_position: content
                 .and_then(|content| integer(content, tags::TEMPORAL_POSITION_INDEX))
                 .or_else(|| integer(self.header, tags::TEMPORAL_POSITION_IDENTIFIER)),
+            diffusion_b_value: self.number(
+                tags::MR_DIFFUSION_SEQUENCE,
+                tags::DIFFUSION_B_VALUE,
+                tags::DIFFUSION_B_VALUE,
+            ),
             frame_type: frame_type.unwrap_or_default(),
             rescale: self.rescale(),
             window: self.window(),

@@ -11,6 +11,9 @@ use crate::volume::{GeometryError, VolumeGeometry};
 /// Slices nearer than this along the normal lie at one position, mm.
 const SAME_POSITION_MM: f64 = 0.01;
 
+/// Sizes of pixels that scans of patients have, mm.
+const PLAUSIBLE_SPACING_MM: std::ops::RangeInclusive<f64> = 0.05..=5.0;
+
 /// Parallel slices in order, at most one at each position.
 pub(super) struct Stack<'a> {
     pub frames: Vec<ImageFrame<'a>>,
@@ -33,14 +36,15 @@ fn duplicates(frames: &[ImageFrame]) -> usize {
     heights.windows(2).filter(|pair| pair[1] - pair[0] < SAME_POSITION_MM).count()
 }
 
-/// Parts frames that share positions by what tells repetitions apart: frame type, time, acquisition, order.
+/// Parts frames that share positions by what tells repetitions apart: frame type, time, diffusion weighting, acquisition.
 pub(super) fn split_repetitions(frames: Vec<ImageFrame>) -> Vec<Vec<ImageFrame>> {
     if duplicates(&frames) == 0 {
         return vec![frames];
     }
-    let tellers: [fn(ImageFrame) -> String; 3] = [
+    let tellers: [fn(ImageFrame) -> String; 4] = [
         |frame| frame.header().frame_type.clone(),
         |frame| frame.header().temporal_position.map_or_else(String::new, |time| format!("{time:08}")),
+        |frame| frame.header().diffusion_b_value.map_or_else(String::new, |b| format!("{b:09.1}")),
         |frame| frame.image.header.acquisition_number.map_or_else(String::new, |number| format!("{number:08}")),
     ];
     for tell in tellers {
@@ -89,6 +93,13 @@ impl<'a> Stack<'a> {
             warnings.push(SeriesWarning::new(WarningCode::MissingPixelSpacing, message));
             [1.0, 1.0]
         });
+        if spacing.iter().any(|spacing| !PLAUSIBLE_SPACING_MM.contains(spacing)) {
+            let message = format!(
+                "pixels of {:.3} x {:.3} mm are no size of a spine image; distances and boxes may be wrong",
+                spacing[0], spacing[1]
+            );
+            warnings.push(SeriesWarning::new(WarningCode::ImplausiblePixelSpacing, message));
+        }
         if (spacing[0] - spacing[1]).abs() > 1e-3 * spacing[0] {
             let message = format!("pixels are {:.4} mm high and {:.4} mm wide", spacing[0], spacing[1]);
             warnings.push(SeriesWarning::new(WarningCode::AnisotropicPixels, message));

@@ -44,6 +44,8 @@ pub enum WarningCode {
     MissingOrientation,
     /// No pixel spacing; 1 mm is assumed.
     MissingPixelSpacing,
+    /// Pixel spacing is far from that of any scan of a patient.
+    ImplausiblePixelSpacing,
     /// Orientation vectors were not quite orthogonal unit vectors and were corrected.
     OrientationCorrected,
     /// The pixels went through lossy compression.
@@ -71,6 +73,7 @@ impl WarningCode {
             Self::MissingPosition => "missing_position",
             Self::MissingOrientation => "missing_orientation",
             Self::MissingPixelSpacing => "missing_pixel_spacing",
+            Self::ImplausiblePixelSpacing => "implausible_pixel_spacing",
             Self::OrientationCorrected => "orientation_corrected",
             Self::LossyCompression => "lossy_compression",
             Self::AnisotropicPixels => "anisotropic_pixels",
