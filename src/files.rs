@@ -3,6 +3,12 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use sha2::{Digest, Sha256};
+
+/// Start of the names of files that are not yet whole.
+const UNFINISHED: &str = ".spinenet-";
 
 /// Writes `bytes` to a temporary file beside `path`, syncs it, renames it to `path` and syncs the folder.
 ///
@@ -26,7 +32,7 @@ fn write(path: &Path, bytes: &[u8], set_permissions: impl FnOnce(&File) -> io::R
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    let mut temporary = tempfile::Builder::new().prefix(".spinenet-").tempfile_in(folder)?;
+    let mut temporary = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(folder)?;
     temporary.write_all(bytes)?;
     temporary.as_file().sync_all()?;
     set_permissions(temporary.as_file())?;
@@ -56,6 +62,26 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
 #[cfg(not(unix))]
 fn sync_folder(_folder: &Path) -> io::Result<()> {
     Ok(())
+}
+
+/// Removes what a killed program left half written in `folder`; files younger than `least_age` may still be worked on.
+pub fn remove_unfinished(folder: &Path, least_age: Duration) {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    for file in entries.flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with(UNFINISHED)) {
+        let written = file.metadata().and_then(|data| data.modified());
+        let age = written.map(|time| SystemTime::now().duration_since(time).unwrap_or_default());
+        if age.is_ok_and(|age| age >= least_age) && std::fs::remove_file(file.path()).is_ok() {
+            tracing::info!("a file that was left half written is removed");
+        }
+    }
+}
+
+/// SHA-256 of bytes that come in parts, hexadecimal.
+#[must_use]
+pub fn sha256<B: AsRef<[u8]>>(parts: impl IntoIterator<Item = B>) -> String {
+    let mut digest = Sha256::new();
+    parts.into_iter().for_each(|part| digest.update(part));
+    format!("{:x}", digest.finalize())
 }
 
 /// Makes a folder and those above it, closed to other users: what is in it belongs to patients.

@@ -3,18 +3,21 @@
 
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use thiserror::Error;
 
 use super::settings::Settings;
-use crate::files::make_private_folder;
+use crate::files::{make_private_folder, remove_unfinished};
 use crate::pacs::{CONNECTIONS_FILE, Connection, Connections, PacsError};
 use crate::pipeline::{BoxesError, BoxesFile, ReviewError, ReviewFile};
 use crate::spine::SliceBox;
 
 /// Saves that may wait; each holds the whole file, so more than a few mean that the disk does not answer.
 const WAITING: usize = 32;
+/// A save takes less than a second; what is half written for longer was left by a program that was killed.
+const UNFINISHED_AGE: Duration = Duration::from_secs(600);
 /// Name of the file of settings.
 const SETTINGS: &str = "settings.json";
 
@@ -70,7 +73,12 @@ impl ReaderStore {
     pub fn start(folder: Option<PathBuf>, wake: impl Fn() + Send + 'static) -> std::io::Result<Self> {
         let (saves, waiting) = bounded::<Save>(WAITING);
         let (failed, errors) = bounded(WAITING);
+        let folders = folder.iter().flat_map(|folder| [folder.clone(), folder.join("boxes"), folder.join("reviews")]);
+        let folders: Vec<PathBuf> = folders.collect();
         let thread = std::thread::Builder::new().name("reader store".into()).spawn(move || {
+            for folder in folders {
+                remove_unfinished(&folder, UNFINISHED_AGE);
+            }
             while let Ok(work) = waiting.recv() {
                 if let Err(error) = save(&work) {
                     // A full queue of errors means that the user was told already.
