@@ -11,6 +11,7 @@ pub mod dicom;
 pub mod evaluation;
 pub mod export;
 pub mod files;
+pub mod memory;
 pub mod model;
 pub mod nn;
 pub mod pacs;

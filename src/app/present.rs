@@ -45,6 +45,7 @@ pub fn loaded_series(series: Series) -> LoadedSeries {
         ]),
         series_lines: series_lines(summary),
         warnings: series.warnings.iter().map(|warning| capitalized(&warning.message)).collect(),
+        voxel_sha256: series.voxel_sha256,
         volume: Arc::new(series.volume),
     }
 }

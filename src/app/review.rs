@@ -145,6 +145,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
                 study_instance_uid: &summary.study_instance_uid,
                 series_instance_uid: &summary.series_instance_uid,
                 sop_instance_uids: summary.instances.iter().map(|slice| slice.sop_instance_uid.clone()).collect(),
+                voxel_sha256: &series.voxel_sha256,
                 warnings,
                 geometry: series.volume.geometry(),
             },

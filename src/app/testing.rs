@@ -33,6 +33,7 @@ pub fn small_spine() -> Vec<Vertebra> {
 /// A loaded series around a volume, without header texts.
 pub fn series_of(volume: Volume) -> LoadedSeries {
     LoadedSeries {
+        voxel_sha256: "ab".repeat(32),
         default_window: WindowLevel::from_percentiles(volume.voxels()),
         volume: Arc::new(volume),
         series_instance_uid: "1.2.3".to_owned(),

@@ -13,6 +13,7 @@ use super::select::{Choice, Weighting};
 use super::series::SeriesSummary;
 use super::warning::{SeriesWarning, WarningCode};
 use super::write::uid_of;
+use crate::files::sha256;
 use crate::task::{CancelToken, Progress};
 use crate::volume::{Volume, WindowLevel};
 
@@ -32,9 +33,22 @@ pub struct Series {
     pub window: Option<WindowLevel>,
     /// Oddities of the scan and of the pixels.
     pub warnings: Vec<SeriesWarning>,
+    /// SHA-256 of the voxels as little-endian `f32` in their order, hexadecimal: what a result was computed from.
+    pub voxel_sha256: String,
 }
 
 impl Series {
+    /// A volume with what was found out about it.
+    #[must_use]
+    pub fn new(
+        summary: SeriesSummary,
+        volume: Volume,
+        window: Option<WindowLevel>,
+        warnings: Vec<SeriesWarning>,
+    ) -> Self {
+        Self { voxel_sha256: voxel_sha256(&volume), summary, volume, window, warnings }
+    }
+
     /// A volume from elsewhere as a series, with no instances and no texts; it is taken to be the T2 sagittal one, and a
     /// warning says so. Its UIDs follow from its voxels and their place.
     #[must_use]
@@ -68,8 +82,14 @@ impl Series {
             warnings: warnings.clone(),
             choice: Choice { is_chosen: true, reason: "chosen: the only volume of the file".to_owned() },
         };
-        Self { summary, volume, window: None, warnings }
+        Self::new(summary, volume, None, warnings)
     }
+}
+
+fn voxel_sha256(volume: &Volume) -> String {
+    const PART: usize = 1 << 14;
+    let bytes = |part: &[f32]| part.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>();
+    sha256(volume.voxels().chunks(PART).map(bytes))
 }
 
 /// The slices of a series that one file holds.
@@ -113,12 +133,9 @@ pub fn load_series(
         }
     }
     on_progress(Progress { step: "Reading slices", done, total: slices });
-    Ok(Series {
-        volume: Volume::new(rows, columns, voxels, series.geometry.clone())?,
-        window: series.window,
-        warnings: series.warnings.clone(),
-        summary: series.clone(),
-    })
+    let volume = Volume::new(rows, columns, voxels, series.geometry.clone())?;
+    tracing::info!(slices, rows, columns, warnings = series.warnings.len(), "a series is read");
+    Ok(Series::new(series.clone(), volume, series.window, series.warnings.clone()))
 }
 
 /// Groups slices by file, in runs of at most `size` slices, so that many-frame files also report progress.

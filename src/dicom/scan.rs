@@ -99,6 +99,16 @@ pub fn scan_folder(
         let message = format!("only {MAX_FILES} files, {MAX_DEPTH} folders deep, are searched; there are more");
         scan.warnings.push(SeriesWarning::new(WarningCode::FolderNotSearchedFully, message));
     }
+    let FolderScan { series, refused, passed_over, .. } = &scan;
+    let (series, refused) = (series.len(), refused.len());
+    tracing::info!(
+        files = files.paths.len(),
+        images = images.len(),
+        series,
+        refused,
+        passed_over,
+        "a folder is searched"
+    );
     Ok(scan)
 }
 

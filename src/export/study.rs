@@ -127,7 +127,7 @@ impl OpenStudy {
     pub fn join(self) -> Result<ReportedStudy, ExportError> {
         let Self { report, summary, volume, boxes, evidence } = self;
         let window = summary.window;
-        let series = Series { summary, volume: Arc::unwrap_or_clone(volume), window, warnings: Vec::new() };
+        let series = Series::new(summary, Arc::unwrap_or_clone(volume), window, Vec::new());
         Ok(ReportedStudy { boxes, evidence, ..ReportedStudy::join(report, series)? })
     }
 }

@@ -14,8 +14,10 @@ use candle_core::{DType, Device, Tensor};
 use safetensors::{Dtype, SafeTensors};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use thiserror::Error;
+
+use crate::files::sha256;
+use crate::memory::{self, NotEnoughMemory};
 
 const METADATA_FILE: &str = "metadata.json";
 const TENSOR_FILE: &str = "model.safetensors";
@@ -58,6 +60,15 @@ pub enum WeightsError {
         got: String,
         /// Of this network.
         expected: String,
+        /// Which folder.
+        path: PathBuf,
+    },
+    /// The network is larger than the free memory.
+    #[error("{source}; take a narrower network: {}", path.display())]
+    Memory {
+        /// Figures.
+        #[source]
+        source: NotEnoughMemory,
         /// Which folder.
         path: PathBuf,
     },
@@ -268,6 +279,7 @@ impl WeightsFolder {
     /// The first check that fails, in the order the module names.
     pub fn load<A: Architecture>(&self, device: &Device) -> Result<LoadedWeights<A>, WeightsError> {
         let config = self.config::<A>()?;
+        self.check_memory(&config)?;
         let bytes = self.tensor_bytes()?;
         let path = self.path.join(TENSOR_FILE);
         let format = |reason: String| WeightsError::Format { reason, path: path.clone() };
@@ -281,6 +293,13 @@ impl WeightsFolder {
             tensors.insert(name, tensor.to_dtype(DType::F32)?.to_device(device)?);
         }
         Ok(LoadedWeights { config, tensors, info: self.info() })
+    }
+
+    /// Refuses what would not fit before any of it is read: the file, and every tensor as `f32`.
+    fn check_memory<A: Architecture>(&self, config: &A) -> Result<(), WeightsError> {
+        let numbers = |(_, shape): &(String, Vec<usize>)| shape.iter().map(|size| *size as u64).product::<u64>();
+        let needed = self.metadata.bytes.saturating_add(4 * config.tensors().iter().map(numbers).sum::<u64>());
+        memory::check(needed).map_err(|source| WeightsError::Memory { source, path: self.path.clone() })
     }
 
     fn config<A: Architecture>(&self) -> Result<A, WeightsError> {
@@ -305,7 +324,7 @@ impl WeightsFolder {
             return Err(WeightsError::Length { expected, got, path });
         }
         let bytes = fs::read(&path).map_err(file_error(&path))?;
-        let got = sha256(&bytes);
+        let got = sha256([&bytes]);
         if got != self.metadata.sha256 {
             return Err(WeightsError::Hash { expected: self.metadata.sha256.clone(), got, path });
         }
@@ -362,7 +381,7 @@ pub fn save_weights<A: Architecture>(
     let metadata = WeightsMetadata {
         architecture: config.name().to_owned(),
         config: serde_json::to_value(config).map_err(|error| invalid(error.to_string()))?,
-        sha256: sha256(&bytes),
+        sha256: sha256([&bytes]),
         bytes: bytes.len() as u64,
         ..metadata
     };
@@ -441,15 +460,6 @@ fn version_numbers(version: &str) -> Option<[u64; 3]> {
     numbers.try_into().ok()
 }
 
-fn sha256(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
 fn file_error(path: &Path) -> impl Fn(std::io::Error) -> WeightsError {
     let path = path.to_owned();
     move |source| WeightsError::File { source, path: path.clone() }
@@ -504,7 +514,7 @@ mod tests {
         let path = folder.path.join(TENSOR_FILE);
         candle_core::safetensors::save(tensors, &path).expect("writable");
         let bytes = fs::read(path).expect("readable");
-        (folder.metadata.bytes, folder.metadata.sha256) = (bytes.len() as u64, sha256(&bytes));
+        (folder.metadata.bytes, folder.metadata.sha256) = (bytes.len() as u64, sha256([&bytes]));
     }
 
     #[test]
@@ -546,7 +556,7 @@ mod tests {
         assert!(matches!(load(&intact), WeightsError::Hash { .. }));
         fs::write(&path, b"no tensors").expect("writable");
         let mut weights = intact.clone();
-        (weights.metadata.bytes, weights.metadata.sha256) = (10, sha256(b"no tensors"));
+        (weights.metadata.bytes, weights.metadata.sha256) = (10, sha256([b"no tensors"]));
         assert!(matches!(load(&weights), WeightsError::Format { .. }));
 
         let mut fewer = tensors(2);
@@ -566,6 +576,24 @@ mod tests {
         assert!(matches!(load(&weights), WeightsError::Shape { .. }));
         fs::remove_file(&path).expect("there");
         assert!(matches!(load(&weights), WeightsError::File { .. }));
+    }
+
+    #[test]
+    fn a_network_larger_than_memory_is_refused_before_it_is_read() {
+        use crate::model::{Dimensions, GradingConfig};
+        let config = GradingConfig { fully_connected: 1 << 21, ..GradingConfig::paper(Dimensions::ThreeUnreduced) };
+        let metadata = WeightsMetadata {
+            name: "huge".to_owned(),
+            version: "1.0.0".to_owned(),
+            architecture: config.name().to_owned(),
+            config: serde_json::to_value(&config).expect("JSON"),
+            ..WeightsMetadata::default()
+        };
+        // There is no file of tensors; it is not even looked for.
+        let folder = WeightsFolder { path: PathBuf::from("huge-1.0.0"), metadata };
+        let refused = folder.load::<GradingConfig>(&Device::Cpu).map(|_| ()).expect_err("terabytes");
+        assert!(matches!(refused, WeightsError::Memory { .. }), "{refused}");
+        assert!(refused.to_string().contains("GiB of memory are needed"), "{refused}");
     }
 
     #[test]

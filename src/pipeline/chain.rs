@@ -153,7 +153,10 @@ pub fn explain(
     cancel: &CancelToken,
     on_map: &mut dyn FnMut(SaliencyMap),
 ) -> Result<SaliencyMap, PipelineError> {
-    Ok(saliency::explain(grader.network(), volume, disc, request, cancel, on_map)?)
+    let start = Instant::now();
+    let map = saliency::explain(grader.network(), volume, disc, request, cancel, on_map)?;
+    tracing::info!(seconds = start.elapsed().as_secs_f64(), "a grade is explained");
+    Ok(map)
 }
 
 /// A scan with everything found in it.
@@ -234,6 +237,8 @@ pub fn analyze_series(
     let detection = models.detector()?.detect(&series.volume, cancel, &mut |progress| observer.progressed(progress))?;
     let discs = discs_between(&detection.vertebrae);
     seconds.detect = start.elapsed().as_secs_f64();
+    let (vertebrae, found) = (detection.vertebrae.len(), discs.len());
+    tracing::info!(vertebrae, discs = found, seconds = seconds.detect, "vertebrae are found");
     if discs.is_empty() {
         return Err(PipelineError::NoDiscs);
     }
@@ -253,6 +258,7 @@ pub fn analyze_series(
             &mut |outcome| observer.borrow_mut().disc_done(outcome),
         )?;
         seconds.grade = start.elapsed().as_secs_f64();
+        tracing::info!(discs = outcomes.len(), views = views.count(), seconds = seconds.grade, "discs are graded");
     }
     Ok(Analysis { series, detection, discs, outcomes, views, models: models.info(), seconds })
 }

@@ -3,11 +3,14 @@
 //! The same scan, weights and options give the same bytes: keys keep their order, numbers are rounded to what they are
 //! worth, and the running times are the only part that changes from run to run ([`Report::without_times`] drops them).
 
+use std::sync::OnceLock;
+
 use glam::{DVec2, DVec3};
 use serde::{Deserialize, Serialize};
 
 use super::{CohortPlace, MeasurementEntry, ModelsInfo, rounded};
 use crate::dicom::{Series, SeriesSummary, SeriesWarning};
+use crate::files::sha256;
 use crate::model::{DiscPrediction, Views, WeightsInfo};
 use crate::spine::{Corners, Disc, DiscLevel, Grading, PerGrading, Vertebra, VertebraLabel};
 use crate::volume::VolumeGeometry;
@@ -46,6 +49,9 @@ pub struct Report {
     pub series_instance_uid: String,
     /// Its instances by position.
     pub sop_instance_uids: Vec<String>,
+    /// SHA-256 of what was graded: all voxels in the order of the slices, row by row, as little-endian `f32`.
+    #[serde(default)]
+    pub voxel_sha256: String,
     /// Folder that was read; only on request, because paths may name the patient.
     pub folder: Option<String>,
     /// What is odd about the scan but could be lived with.
@@ -72,13 +78,23 @@ pub struct Software {
     pub name: String,
     /// Package version.
     pub version: String,
+    /// SHA-256 of the running program, hexadecimal; in reports, where it can be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
 }
 
 impl Software {
     /// This program.
     #[must_use]
     pub fn this() -> Self {
-        Self { name: env!("CARGO_PKG_NAME").to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() }
+        Self { name: env!("CARGO_PKG_NAME").to_owned(), version: env!("CARGO_PKG_VERSION").to_owned(), sha256: None }
+    }
+
+    /// This program with the hash of its file, which is read once.
+    fn hashed() -> Self {
+        static SHA256: OnceLock<Option<String>> = OnceLock::new();
+        let hash = || Some(sha256([std::fs::read(std::env::current_exe().ok()?).ok()?]));
+        Self { sha256: SHA256.get_or_init(hash).clone(), ..Self::this() }
     }
 }
 
@@ -212,6 +228,8 @@ pub struct ScanSource<'a> {
     pub series_instance_uid: &'a str,
     /// Its instances by position.
     pub sop_instance_uids: Vec<String>,
+    /// Hash of its voxels.
+    pub voxel_sha256: &'a str,
     /// Oddities.
     pub warnings: Vec<ReportWarning>,
     /// Spacings.
@@ -226,6 +244,7 @@ impl<'a> From<&'a Series> for ScanSource<'a> {
             study_instance_uid,
             series_instance_uid,
             sop_instance_uids: instances.iter().map(|instance| instance.sop_instance_uid.clone()).collect(),
+            voxel_sha256: &series.voxel_sha256,
             warnings: series.warnings.iter().map(warning).collect(),
             geometry: series.volume.geometry(),
         }
@@ -264,7 +283,7 @@ impl Report {
         let prediction = |level| parts.predictions.iter().find(|prediction| prediction.level == level);
         let mut report = Self {
             schema: REPORT_SCHEMA.to_owned(),
-            software: Software::this(),
+            software: Software::hashed(),
             weights: parts.models.weights.clone(),
             cohort: None,
             device: parts.models.device.clone(),
@@ -276,6 +295,7 @@ impl Report {
             study_instance_uid: source.study_instance_uid.to_owned(),
             series_instance_uid: source.series_instance_uid.to_owned(),
             sop_instance_uids: source.sop_instance_uids.clone(),
+            voxel_sha256: source.voxel_sha256.to_owned(),
             folder: None,
             warnings: source.warnings.clone(),
             vertebrae: vertebrae.into_iter().map(|vertebra| VertebraEntry::new(vertebra, geometry)).collect(),

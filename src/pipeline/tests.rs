@@ -50,6 +50,7 @@ fn report() -> Report {
         study_instance_uid: "1.2",
         series_instance_uid: "1.2.3",
         sop_instance_uids: vec!["1.2.3.1".into(), "1.2.3.2".into()],
+        voxel_sha256: "cd",
         warnings: vec![ReportWarning { code: "uneven_slice_spacing".into(), message: "uneven".into() }],
         geometry: volume.geometry(),
     };

@@ -168,6 +168,8 @@ pub struct LoadedSeries {
     pub volume: Arc<Volume>,
     /// Names the series; never shown.
     pub series_instance_uid: String,
+    /// SHA-256 of its voxels, for reports.
+    pub voxel_sha256: String,
     /// Display window at the start.
     pub default_window: WindowLevel,
     /// Top left.

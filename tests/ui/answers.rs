@@ -53,7 +53,7 @@ impl Work for Answers {
             Command::LoadSeries { series } => {
                 let summary = series.as_ref().clone();
                 let volume = if summary.rows == ROWS { volume() } else { large_volume() };
-                Ok(Event::SeriesLoaded(Arc::new(Series { summary, volume, window: None, warnings: vec![] })))
+                Ok(Event::SeriesLoaded(Arc::new(Series::new(summary, volume, None, vec![]))))
             }
             Command::DetectDiscs { .. } => {
                 Ok(Event::DiscsDetected(Arc::new(Detection { vertebrae: spine(), shifted: [0.0; 2] })))
