@@ -200,7 +200,7 @@ fn a_file_that_vanishes_before_it_is_read_is_named() {
     let series = scan.series.iter().max_by_key(|series| series.instances.len()).expect("a series");
     let gone = series.instances[1].path.clone();
     fs::remove_file(&gone).expect("removed");
-    let refused = load_series(series, &token, &mut |_| ()).err().expect("a missing image is no scan").to_string();
+    let refused = load_series(series, &token, &mut |_| ()).expect_err("a missing image is no scan").to_string();
     assert!(refused.contains(gone.file_name().and_then(|name| name.to_str()).expect("a name")), "{refused}");
     fs::remove_dir_all(folder.path().join("phantom-000004")).expect("removed");
     assert!(load_series(series, &token, &mut |_| ()).is_err());

@@ -14,7 +14,7 @@ const TOLERANCE_MM: f64 = 1e-3;
 
 #[derive(Deserialize)]
 struct Case {
-    case: String,
+    name: String,
     warnings: Vec<String>,
     voxels: Vec<Voxel>,
 }
@@ -52,7 +52,7 @@ fn voxels_lie_where_pydicom_has_them() {
     let text = fs::read_to_string(golden.join("geometry.json")).expect("golden numbers");
     let cases: Vec<Case> = serde_json::from_str(&text).expect("golden numbers");
     assert_eq!(cases.len(), 19);
-    for Case { case, warnings, voxels: expected } in cases {
+    for Case { name: case, warnings, voxels: expected } in cases {
         let series = load(&golden.join("geometry").join(&case));
         let mut told: Vec<&str> =
             series.iter().flat_map(|series| &series.warnings).map(|warning| warning.code.as_str()).collect();

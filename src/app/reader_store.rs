@@ -17,7 +17,7 @@ use crate::spine::SliceBox;
 /// Saves that may wait; each holds the whole file, so more than a few mean that the disk does not answer.
 const WAITING: usize = 32;
 /// A save takes less than a second; what is half written for longer was left by a program that was killed.
-const UNFINISHED_AGE: Duration = Duration::from_secs(600);
+const UNFINISHED_AGE: Duration = Duration::from_mins(10);
 /// Name of the file of settings.
 const SETTINGS: &str = "settings.json";
 

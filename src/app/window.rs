@@ -60,14 +60,20 @@ const SMALLEST: egui::Vec2 = egui::vec2(960.0, 600.0);
 /// Window at the start.
 const FIRST: egui::Vec2 = egui::vec2(1280.0, 800.0);
 
+/// Shown by the system beside the title.
+const ICON: &[u8] = include_bytes!("../../assets/package/spinenet-viewer.png");
+
 /// Opens the window and returns when it is closed.
 ///
 /// # Errors
 /// If there is no display, no usable graphics adapter, or the device asked for is not there.
 pub fn run(options: AppOptions) -> Result<(), AppError> {
+    // The file is part of the program; without it the system shows its own icon.
+    let icon = eframe::icon_data::from_png_bytes(ICON).unwrap_or_default();
     let viewport = egui::ViewportBuilder::default()
         .with_title("SpineNet Viewer")
         .with_app_id("spinenet-viewer")
+        .with_icon(icon)
         .with_inner_size(FIRST)
         .with_min_inner_size(SMALLEST);
     let native = eframe::NativeOptions { viewport, renderer: eframe::Renderer::Wgpu, ..Default::default() };

@@ -393,13 +393,16 @@ pub fn save_weights<A: Architecture>(
 }
 
 /// Folders that may hold weights, in the order of search: the user's, `SPINENET_WEIGHTS`, `weights` beside the program,
-/// `weights` of the source tree.
+/// `share/spinenet-viewer/weights` beside the folder of programs, `weights` of the source tree.
 #[must_use]
 pub fn weights_search_path(user_folder: Option<&Path>) -> Vec<PathBuf> {
-    let beside = std::env::current_exe().ok().and_then(|program| Some(program.parent()?.join("weights")));
+    let program = std::env::current_exe().ok();
+    let programs = program.as_deref().and_then(Path::parent);
+    let beside = programs.map(|folder| folder.join("weights"));
+    let shared = programs.and_then(Path::parent).map(|prefix| prefix.join("share/spinenet-viewer/weights"));
     let variable = std::env::var_os("SPINENET_WEIGHTS").map(PathBuf::from);
     let source = Some(Path::new(env!("CARGO_MANIFEST_DIR")).join("weights"));
-    [user_folder.map(Path::to_owned), variable, beside, source].into_iter().flatten().collect()
+    [user_folder.map(Path::to_owned), variable, beside, shared, source].into_iter().flatten().collect()
 }
 
 /// All folders of weights under `folder`, or `folder` itself if it is one, by name and then version. Those whose metadata

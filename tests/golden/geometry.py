@@ -236,7 +236,7 @@ def main():
             for origin, column, row, values in slices
             for at in [(0, 0), (3, 5), (ROWS - 1, COLUMNS - 1)]
         ]
-        told.append({"case": case, "warnings": warnings, "voxels": voxels})
+        told.append({"name": case, "warnings": warnings, "voxels": voxels})
         if case in ["even", "tilted", "anisotropic", "reversed_numbers"]:
             reader = SimpleITK.ImageSeriesReader()
             reader.SetFileNames(reader.GetGDCMSeriesFileNames(str(FOLDER / case)))
