@@ -45,6 +45,37 @@ fn every_test_that_a_risk_relies_on_exists() {
     assert!(missing.is_empty(), "{missing:?}");
 }
 
+/// Names of the direct dependencies that are linked in, from the manifest.
+fn linked_libraries() -> Vec<String> {
+    let text = fs::read_to_string(root().join("Cargo.toml")).expect("the manifest");
+    let manifest: toml::Table = text.parse().expect("TOML");
+    let tables = manifest["dependencies"].as_table().expect("a table");
+    let package = |name: &String, wanted: &toml::Value| {
+        wanted.get("package").and_then(toml::Value::as_str).map_or_else(|| name.clone(), str::to_owned)
+    };
+    tables.iter().map(|(name, wanted)| package(name, wanted)).collect()
+}
+
+#[test]
+fn every_library_is_listed_with_its_version() {
+    let lock: toml::Table = fs::read_to_string(root().join("Cargo.lock")).expect("the lock").parse().expect("TOML");
+    let packages = lock["package"].as_array().expect("packages");
+    let text = fs::read_to_string(root().join("docs/soup.md")).expect("the document");
+    let total = format!("all of them, {} with", packages.len() - 1);
+    assert!(text.contains(&total), "the number of libraries: {total}");
+    let libraries = linked_libraries();
+    assert!(libraries.len() > 40);
+    for library in libraries {
+        let versions = packages.iter().filter(|package| package["name"].as_str() == Some(library.as_str()));
+        let versions: Vec<_> = versions.filter_map(|package| package["version"].as_str()).collect();
+        let listed = |version: &&str| {
+            let version = version.split('+').next().unwrap_or_default();
+            text.contains(&format!("`{library}` {version}"))
+        };
+        assert!(versions.iter().any(listed), "{library} of {versions:?} is not in docs/soup.md");
+    }
+}
+
 #[test]
 fn links_between_documents_lead_somewhere() {
     let mut documents = files_below(&root().join("docs"), "md");

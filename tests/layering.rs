@@ -8,6 +8,7 @@ const LAYERS: &[&str] = &[
     "volume",
     "task",
     "files",
+    "memory",
     "research",
     "spine",
     "phantom",

@@ -3,8 +3,8 @@
 use super::correction::{is_same_disc, relabelled};
 use super::{Command, Event, Viewer};
 use crate::pipeline::{ReviewFile, VertebraEntry};
-use crate::spine::{BoxSource, DiscLevel, PixelBox, SliceBox, discs_between};
-use crate::ui::state::{Findings, Selection, Tool};
+use crate::spine::{BoxSource, DiscLevel, Grading, PixelBox, SliceBox, discs_between};
+use crate::ui::state::{BannerKind, Findings, Selection, Tool};
 use crate::worker::{Loadable, Work};
 
 impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
@@ -34,6 +34,42 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         });
         self.state.selected_box = Some(findings.boxes.len() - 1);
         self.change("new box", findings);
+    }
+
+    /// Copies the selected box, or the one of the selection on this slice, so many slices on, and shows it there.
+    pub(super) fn copy_box(&mut self, slices: isize) {
+        let slice = self.state.view.slice;
+        let here = || self.state.selected_boxes().find(|(_, found)| found.slice == slice).map(|(index, _)| index);
+        let Some(source) = self.state.selected_box.or_else(here).and_then(|index| self.state.findings.boxes.get(index))
+        else {
+            return self.tell(BannerKind::Warning, "Select the box to copy first.".to_owned());
+        };
+        let (rect, from) = (source.rect, source.slice);
+        let (level, grading) = (source.level, source.grading);
+        let last = self.state.loaded().map_or(0, |series| series.volume.slices() - 1);
+        let Some(to) = from.checked_add_signed(slices).filter(|to| *to <= last) else { return };
+        self.state.selection = Some(Selection { level, grading });
+        self.state.view.slice = to;
+        self.add_box(rect);
+    }
+
+    /// Selects the next disc (or, with -1, the one before) that has no reader's box of the selected grading.
+    pub(super) fn find_unboxed(&mut self, step: isize) {
+        let grading = self.state.selection.map_or(Grading::UpperMarrowChange, |selection| selection.grading);
+        let levels: Vec<DiscLevel> = self.state.discs.iter().map(|disc| disc.level).collect();
+        let selected = self.state.selection.map(|selection| selection.level);
+        let from = levels.iter().position(|level| Some(*level) == selected);
+        let has_box = |level| self.state.findings.boxes.iter().any(|b| (b.level, b.grading) == (level, grading));
+        let (count, start) = (levels.len() as isize, from.map_or(if step > 0 { -1 } else { 0 }, |at| at as isize));
+        let next = (1..=count).map(|steps| levels[(start + step * steps).rem_euclid(count) as usize]);
+        match next.into_iter().find(|level| !has_box(*level)) {
+            Some(level) => self.explain(Selection { level, grading }),
+            None if levels.is_empty() => {}
+            None => {
+                let text = format!("Every disc of this series has a box for {}.", grading.name());
+                self.tell(BannerKind::Done, text);
+            }
+        }
     }
 
     /// Another rectangle for a box.

@@ -25,7 +25,8 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     /// Makes the selected grade so many steps worse.
     pub(super) fn step_grade(&mut self, steps: isize) {
         let Some(selection) = self.state.selection else { return };
-        let Some(grade) = self.state.grade(selection) else { return };
+        // A step from a grade that the reader does not see would tell it.
+        let Some(grade) = self.state.grade(selection).filter(|_| !self.state.evidence.blind) else { return };
         let class = grade.class().saturating_add_signed(steps).min(selection.grading.classes() - 1);
         self.set_grade(selection, Some(class));
     }

@@ -103,6 +103,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             opacity: kept.opacity,
             percentile: kept.percentile,
             color_map: kept.color_map,
+            blind: kept.blind,
             ..EvidenceState::default()
         };
         let ViewState { inverted, smooth, annotations, viewport, layout, .. } = state.view;

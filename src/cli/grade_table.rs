@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::pipeline::{CohortTally, DiscEntry, GradeEntry, Report};
+use crate::pipeline::{CohortTally, DiscEntry, EXPERIMENTAL_NOTE, GradeEntry, Report};
 use crate::spine::Grading;
 
 /// Column heads, in the order of [`Grading::ALL`].
@@ -21,7 +21,7 @@ pub fn grade_table(report: &Report) -> Vec<String> {
     rows.extend(report.discs.iter().map(row));
     let mut lines = aligned(&rows);
     if !report.experimental_gradings.is_empty() {
-        lines.push("* experimental: hardly or not trained on labelled patients; do not rely on it".to_owned());
+        lines.push(EXPERIMENTAL_NOTE.to_owned());
     }
     lines
 }

@@ -63,8 +63,8 @@ pub use models::{Models, ModelsInfo, verify_weights};
 pub use output::{FailedScan, OutputFormat, ReportEntry, read_reports, write_reports};
 pub use phantom_evidence::{BOXED_GRADINGS, EvidenceMeasures, EvidenceRow, EvidenceStudy, SeedRange};
 pub use report::{
-    CornersEntry, DiscEntry, GradeEntry, OutlineEntry, REPORT_SCHEMA, Report, ReportParts, ReportWarning, ScanSource,
-    Seconds, SignOff, Software, VertebraEntry, WeightsUsed,
+    CornersEntry, DiscEntry, EXPERIMENTAL_NOTE, GradeEntry, OutlineEntry, REPORT_SCHEMA, Report, ReportParts,
+    ReportWarning, ScanSource, Seconds, SignOff, Software, VertebraEntry, WeightsUsed,
 };
 pub use review::{DiscReview, REVIEW_SCHEMA, Review, ReviewError, ReviewFile};
 pub use truth::{DiscTruth, TRUTH_SCHEMA, TruthFile, TruthTable};

@@ -192,6 +192,12 @@ pub enum UiAction {
         /// New rectangle.
         rect: PixelBox,
     },
+    /// Copy the selected box so many slices on.
+    CopyBox(isize),
+    /// Go to the next disc without a box of the selected grading: 1 downward, -1 upward.
+    FindUnboxed(isize),
+    /// Hide everything that was computed, or show it again.
+    ToggleBlind,
     /// Select the box at this place of the list.
     SelectBox(Option<usize>),
     /// Add a measurement.

@@ -78,6 +78,10 @@ commands! {
     Quit "Quit" [ctrl(Key::Q)] UiAction::Quit;
     Undo "Undo" [ctrl(Key::Z)] UiAction::Undo;
     Redo "Redo" [ctrl_shift(Key::Z), ctrl(Key::Y)] UiAction::Redo;
+    CopyBoxOn "Copy box to the next slice" [shift(Key::B)] UiAction::CopyBox(1);
+    CopyBoxBack "Copy box to the previous slice" [] UiAction::CopyBox(-1);
+    NextUnboxed "Next disc without a box" [key(Key::J)] UiAction::FindUnboxed(1);
+    PreviousUnboxed "Previous disc without a box" [shift(Key::J)] UiAction::FindUnboxed(-1);
     DeleteSelected "Delete selected" [key(Key::Delete), key(Key::Backspace)] UiAction::DeleteSelected;
     PreviousSlice "Previous slice" [key(Key::ArrowUp)] UiAction::StepSlices(-1);
     NextSlice "Next slice" [key(Key::ArrowDown)] UiAction::StepSlices(1);
@@ -127,6 +131,7 @@ commands! {
     CycleAnnotations "Cycle annotations" [key(Key::Space), key(Key::I)] UiAction::CycleAnnotations;
     ToggleEvidence "Show evidence" [key(Key::E)] UiAction::ToggleEvidence;
     ToggleContour "Evidence as contour or filled" [key(Key::G)] UiAction::ToggleContour;
+    ToggleBlind "Read blind: hide what was computed" [ctrl(Key::B)] UiAction::ToggleBlind;
     Palette "Command palette" [ctrl(Key::P), ctrl_shift(Key::P)] UiAction::EditPalette(Some(String::new()));
     ToggleTheme "Light or dark theme" [] UiAction::ToggleTheme;
     Help "Keys and mouse" [key(Key::F1)] UiAction::ToggleHelp;

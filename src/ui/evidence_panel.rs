@@ -57,6 +57,9 @@ pub fn evidence_panel_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiA
     if let Some(error) = state.evidence.main.request.error() {
         ui.label(RichText::new(error.chain()).color(theme::of(ui).error));
     }
+    if state.evidence.blind {
+        return;
+    }
     Grid::new("evidence").num_columns(2).spacing(vec2(10.0, 5.0)).show(ui, |ui| {
         level_ui(ui, selection, actions);
         computation_ui(ui, state, selection, actions);

@@ -77,6 +77,8 @@ pub struct EvidenceState {
     pub shown: bool,
     /// Hidden while a key is held.
     pub held_back: bool,
+    /// Nothing that was computed is shown, not even grades: the reader judges without knowing it.
+    pub blind: bool,
 }
 
 impl Default for EvidenceState {
@@ -96,6 +98,7 @@ impl Default for EvidenceState {
             color_map: ColorMap::default(),
             shown: true,
             held_back: false,
+            blind: false,
         }
     }
 }
@@ -104,6 +107,6 @@ impl EvidenceState {
     /// A map to draw now, if it is not hidden.
     #[must_use]
     pub fn visible<'a>(&self, map: &'a MapState) -> Option<&'a Arc<SaliencyMap>> {
-        map.map.as_ref().filter(|_| self.shown && !self.held_back)
+        map.map.as_ref().filter(|_| self.shown && !self.held_back && !self.blind)
     }
 }

@@ -9,6 +9,7 @@ use super::action::UiAction;
 use super::state::{DiscGrades, Pane, Selection, ShownGrade, ViewerState};
 use super::theme::{self, Palette};
 use super::{criteria, review_panel};
+use crate::pipeline::EXPERIMENTAL_NOTE;
 use crate::spine::{ClassIndex, DiscLevel, Grading};
 use crate::worker::Loadable;
 
@@ -25,6 +26,8 @@ enum Cell {
     Absent,
     /// Computed, and perhaps changed by the reader.
     Grade(ShownGrade),
+    /// Computed, but the reader reads blind.
+    Hidden,
     /// Grading failed.
     Failed(String),
 }
@@ -38,7 +41,11 @@ pub fn grade_table_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiActi
                 actions.push(UiAction::Grade);
             }
         } else {
-            let text = "click: evidence, right click: change";
+            let text = if state.evidence.blind {
+                "computed grades are hidden"
+            } else {
+                "click: evidence, right click: change"
+            };
             ui.label(RichText::new(text).small().color(theme::of(ui).text_weak));
         }
     });
@@ -184,7 +191,11 @@ fn level_ui(ui: &Ui, state: &ViewerState, level: DiscLevel, rect: Rect, actions:
 
 fn cell_of(state: &ViewerState, selection: Selection) -> Cell {
     match state.grades.get(&selection.level) {
-        Some(Loadable::Ready(_)) => state.grade(selection).map_or(Cell::Waiting, Cell::Grade),
+        Some(Loadable::Ready(_)) => match state.grade(selection) {
+            Some(grade) if state.evidence.blind && grade.edited.is_none() => Cell::Hidden,
+            Some(grade) => Cell::Grade(grade),
+            None => Cell::Waiting,
+        },
         Some(Loadable::Failed(error)) => Cell::Failed(error.chain()),
         Some(Loadable::Pending(_)) => Cell::Waiting,
         Some(Loadable::Idle) | None => {
@@ -215,6 +226,10 @@ fn cell_ui(ui: &Ui, state: &ViewerState, selection: Selection, rect: Rect, actio
                 painter.text(rect.center(), Align2::CENTER_CENTER, "…", theme::image_font(12.0), colors.line);
             }
         }
+        Cell::Hidden => {
+            painter.rect_filled(rect, 3.0, colors.raised);
+            painter.text(rect.center(), Align2::CENTER_CENTER, "?", theme::image_font(12.0), colors.text_weak);
+        }
         Cell::Failed(_) => {
             painter.rect_filled(rect, 3.0, colors.error_fill);
             painter.text(rect.center(), Align2::CENTER_CENTER, "!", theme::image_font(14.0), colors.error);
@@ -240,6 +255,10 @@ fn cell_ui(ui: &Ui, state: &ViewerState, selection: Selection, rect: Rect, actio
     let ready = matches!(cell, Cell::Grade { .. });
     response.widget_info(|| WidgetInfo::selected(Role::Button, ready, selected, cell_label(selection, &cell)));
     let response = cell_tooltip(response, state, selection, &cell);
+    if matches!(cell, Cell::Hidden) && response.clicked() {
+        actions.push(UiAction::Explain(selection));
+        actions.push(UiAction::FocusPane(Pane::Table));
+    }
     if let Cell::Grade(grade) = cell {
         response.context_menu(|ui| review_panel::grade_menu_ui(ui, selection, grade, actions));
         if response.on_hover_cursor(CursorIcon::PointingHand).clicked() {
@@ -277,6 +296,7 @@ fn cell_label(Selection { level, grading }: Selection, cell: &Cell) -> String {
     let value = match cell {
         Cell::Waiting => "waiting".to_owned(),
         Cell::Absent => "not in the scan".to_owned(),
+        Cell::Hidden => "hidden".to_owned(),
         Cell::Failed(_) => "failed".to_owned(),
         Cell::Grade(ShownGrade { computed, edited: Some(edited), .. }) => {
             format!("{} by the reader, computed {}", grading.class_name(*edited), grading.class_name(*computed))
@@ -289,6 +309,7 @@ fn cell_label(Selection { level, grading }: Selection, cell: &Cell) -> String {
 fn cell_tooltip(response: Response, state: &ViewerState, selection: Selection, cell: &Cell) -> Response {
     match cell {
         Cell::Waiting => response,
+        Cell::Hidden => response.on_hover_text("Hidden while reading blind; a click selects it, to draw boxes."),
         Cell::Absent => response.on_hover_text("This disc was not found in the scan."),
         Cell::Failed(reason) => response.on_hover_text(format!("Grading failed: {reason}")),
         Cell::Grade(grade) => response.on_hover_ui(|ui| {
@@ -304,8 +325,7 @@ fn footnote_ui(ui: &mut Ui, state: &ViewerState) {
         ui.label(RichText::new(format!("? {UNFAMILIAR}")).small().color(theme::of(ui).warning));
     }
     if state.experimental.iter().any(|(_, reason)| reason.is_some()) {
-        let text = "* experimental: not trained or not measured on real scans; do not rely on it.";
-        ui.label(RichText::new(text).small().color(theme::of(ui).warning));
+        ui.label(RichText::new(EXPERIMENTAL_NOTE).small().color(theme::of(ui).warning));
     }
 }
 

@@ -13,6 +13,12 @@ pub fn findings_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>
     if summary.abnormal.is_empty() && summary.normal.is_empty() {
         return;
     }
+    if state.evidence.blind {
+        let text =
+            format!("Reading blind: what was computed is hidden ({}).", UiCommand::ToggleBlind.keys_text(ui.ctx()));
+        ui.label(RichText::new(text).color(colors.warning));
+        return;
+    }
     ui.horizontal(|ui| {
         ui.label(RichText::new("Findings").strong());
         if !state.is_graded() {
@@ -54,7 +60,7 @@ pub fn verdict_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>)
     let Some(selection) = state.selection else { return };
     let Selection { level, grading } = selection;
     ui.label(RichText::new(format!("{level}  {}", grading.name())).strong());
-    if let Some(grade) = state.grade(selection) {
+    if let Some(grade) = state.grade(selection).filter(|_| !state.evidence.blind) {
         ui.horizontal_wrapped(|ui| {
             for class in 0..grading.classes() {
                 let name = grading.class_name(class);

@@ -357,6 +357,9 @@ impl ViewerState {
     }
 
     fn iou_with(&self, predicted: &[SliceBox], wanted: impl Fn(usize) -> bool) -> Option<f64> {
+        if self.evidence.blind {
+            return None;
+        }
         let mut slices: BTreeMap<usize, (Option<PixelBox>, Option<PixelBox>)> = BTreeMap::new();
         for (_, drawn) in self.selected_boxes().filter(|(_, drawn)| wanted(drawn.slice)) {
             slices.entry(drawn.slice).or_default().0 = Some(drawn.rect);

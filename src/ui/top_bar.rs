@@ -77,6 +77,9 @@ fn edit_menu_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
     ui.separator();
     let something = state.selected_box.is_some() || state.selected_measurement.is_some();
     item_ui(ui, UiCommand::DeleteSelected, something, actions);
+    for command in [UiCommand::CopyBoxOn, UiCommand::CopyBoxBack, UiCommand::NextUnboxed, UiCommand::PreviousUnboxed] {
+        item_ui(ui, command, !state.discs.is_empty(), actions);
+    }
     ui.separator();
     let grade = state.selection.and_then(|selection| state.grade(selection));
     for command in [UiCommand::GradeWorse, UiCommand::GradeMilder] {
@@ -89,12 +92,12 @@ fn edit_menu_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
 fn view_menu_ui(ui: &mut Ui, image_shown: bool, actions: &mut Vec<UiAction>) {
     use UiCommand::{
         ActualSize, Cine, CycleAnnotations, FitView, FlipHorizontally, FlipVertically, Invert, NextLayout, ResetView,
-        RotateLeft, RotateRight, Smooth, ToggleContour, ToggleEvidence, ToggleTheme,
+        RotateLeft, RotateRight, Smooth, ToggleBlind, ToggleContour, ToggleEvidence, ToggleTheme,
     };
     for group in [
         &[FitView, ActualSize, ResetView][..],
         &[Invert, Smooth, RotateRight, RotateLeft, FlipHorizontally, FlipVertically],
-        &[Cine, NextLayout, CycleAnnotations, ToggleEvidence, ToggleContour],
+        &[Cine, NextLayout, CycleAnnotations, ToggleEvidence, ToggleContour, ToggleBlind],
     ] {
         for command in group {
             item_ui(ui, *command, image_shown, actions);

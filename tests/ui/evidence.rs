@@ -118,3 +118,46 @@ fn overlap_is_shown_by_percentile_and_for_each_rule_of_boxes() {
         assert!(window.state().state.volume_iou().is_some());
     }
 }
+
+#[test]
+fn reading_blind_shows_nothing_computed_and_goes_from_disc_to_disc() {
+    let folder = scratch();
+    let mut window = explained_window(folder.path());
+    window.key_press_modifiers(Modifiers::COMMAND, Key::B);
+    window.run();
+    window.get_by_label("L4-L5 Pfirrmann grade: hidden");
+    window.get_by_label_contains("Reading blind");
+    assert!(window.query_by_label_contains("85 %").is_none(), "no probability is left on the screen");
+    assert!(visible_map(&window).is_none());
+    window.key_press(Key::Minus);
+    window.run();
+    assert_eq!(window.state().state.findings.review, spinenet_viewer::pipeline::Review::default());
+    // A box, the same on the next slice, then the next disc that has none.
+    window.key_press(Key::B);
+    window.run();
+    let [_, row, column] = disc(DiscLevel::L4L5).center_voxel;
+    let at = |d: f64| DVec2::new(column + d, row + d);
+    let (from, to) = (on_screen(&window, at(-12.0)), on_screen(&window, at(12.0)));
+    drag(&mut window, from, to);
+    window.key_press_modifiers(Modifiers::SHIFT, Key::B);
+    window.run();
+    let boxes = window.state().state.findings.boxes.clone();
+    assert_eq!((boxes.len(), boxes[1].slice, boxes[1].rect), (2, boxes[0].slice + 1, boxes[0].rect));
+    assert_eq!(window.state().state.view.slice, boxes[1].slice);
+    assert_eq!(window.state().state.volume_iou(), None, "an overlap would tell where the evidence is");
+    let mut levels = Vec::new();
+    for _ in 0..6 {
+        window.key_press(Key::J);
+        window.run();
+        levels.push(window.state().state.selection.expect("selected").level);
+    }
+    assert!(!levels.contains(&DiscLevel::L4L5), "it has a box: {levels:?}");
+    assert_eq!((levels[0], levels[5]), (DiscLevel::L5S1, DiscLevel::L5S1), "round the spine without L4-L5");
+    window.key_press_modifiers(Modifiers::SHIFT, Key::J);
+    window.run();
+    assert_eq!(window.state().state.selection.expect("selected").level, DiscLevel::L3L4);
+    window.key_press_modifiers(Modifiers::COMMAND, Key::B);
+    select(&mut window, DiscLevel::L4L5, Grading::Pfirrmann);
+    assert!(window.state().state.volume_iou().is_some() && visible_map(&window).is_some());
+    window.get_by_label("L4-L5 Pfirrmann grade: V, 85 %");
+}

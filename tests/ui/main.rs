@@ -11,6 +11,7 @@ mod frame_time;
 mod orthanc;
 mod reading;
 mod review;
+mod soak;
 mod whole;
 
 use std::path::Path;

@@ -20,6 +20,7 @@ use super::log::{LogLine, Watched};
 use super::loss::{BatchTargets, LabelWeights};
 use super::measure::{HeldOutPrediction, balanced_accuracies};
 use super::{GradingTrainingConfig, GradingTrainingError, Stage};
+use crate::memory;
 use crate::model::grading::{Dropout, INPUT_MEAN};
 use crate::model::{Dimensions, GradingNetwork, Place, probabilities};
 use crate::spine::{
@@ -130,6 +131,8 @@ impl Run<'_> {
         on_progress: &mut dyn FnMut(Progress),
     ) -> Result<Fitted, GradingTrainingError> {
         fs::create_dir_all(&self.job.folder).map_err(|source| file_error(source, &self.job.folder))?;
+        // Values, gradients, two moments, the mean, and the copy that is saved.
+        memory::check(6 * 4 * self.config.network.parameter_count() as u64)?;
         let device = &self.job.device;
         let variables = self.config.network.initial_variables(self.seed, device)?;
         let vb = VarBuilder::from_varmap(&variables, DType::F32, device);

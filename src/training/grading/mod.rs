@@ -24,6 +24,7 @@ use super::optimizer::UpdateRule;
 use super::schedule::{CosineSchedule, Plateau};
 use super::spider::SpiderError;
 use super::split::SplitKind;
+use crate::memory::NotEnoughMemory;
 use crate::model::{GraderError, GradingConfig, WeightsError};
 use crate::spine::{DiscFrameError, Grading};
 use crate::task::Cancelled;
@@ -136,6 +137,9 @@ pub enum GradingTrainingError {
     /// Asked to.
     #[error(transparent)]
     Cancelled(#[from] Cancelled),
+    /// The network and what training keeps of it are larger than the free memory.
+    #[error("{0}; take a narrower network")]
+    Memory(#[from] NotEnoughMemory),
     /// The data set could not be read.
     #[error(transparent)]
     Data(#[from] SpiderError),
