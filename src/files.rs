@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use sha2::{Digest, Sha256};
+use tempfile::TempDir;
 
 /// Start of the names of files that are not yet whole.
 const UNFINISHED: &str = ".spinenet-";
@@ -76,6 +77,68 @@ pub fn remove_unfinished(folder: &Path, least_age: Duration) {
     }
 }
 
+/// Begins the names of folders that hold a study for as long as it is used.
+const BORROWED: &str = ".spinenet-study-";
+/// Held as long as the folder is in use, also by another process.
+const LOCK: &str = ".in-use";
+
+/// A folder for a patient's images that only this user can read and that is removed with this.
+#[derive(Debug)]
+pub struct BorrowedFolder {
+    // The lock goes before the folder that it lies in.
+    _lock: File,
+    folder: TempDir,
+}
+
+impl BorrowedFolder {
+    /// A new folder in `parent`.
+    ///
+    /// # Errors
+    /// Whatever the file system says.
+    pub fn new_in(parent: &Path) -> io::Result<Self> {
+        // Temporary folders are private to their owner.
+        let folder = tempfile::Builder::new().prefix(BORROWED).tempdir_in(parent)?;
+        Ok(Self { _lock: locked(folder.path())?, folder })
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Moves it to a place where nothing is yet, and keeps it.
+    ///
+    /// # Errors
+    /// Whatever the file system says.
+    pub fn keep_as(self, place: &Path) -> io::Result<()> {
+        std::fs::remove_file(self.folder.path().join(LOCK))?;
+        std::fs::rename(self.folder.path(), place)?;
+        // The folder has moved; there is nothing left to remove.
+        let _ = self.folder.keep();
+        Ok(())
+    }
+}
+
+fn locked(folder: &Path) -> io::Result<File> {
+    let file = File::create(folder.join(LOCK))?;
+    file.try_lock().map_err(io::Error::from)?;
+    Ok(file)
+}
+
+/// Removes folders of studies that a crash left in the temporary folder of the system; those in use stay.
+pub fn remove_abandoned_studies() {
+    let Ok(entries) = std::fs::read_dir(std::env::temp_dir()) else { return };
+    for folder in entries.flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with(BORROWED)) {
+        let folder = folder.path();
+        // A folder without a lock is only just being made.
+        let Ok(lock) = File::open(folder.join(LOCK)) else { continue };
+        if lock.try_lock().is_ok() && std::fs::remove_dir_all(&folder).is_ok() {
+            tracing::info!("a study that was left over is removed");
+        }
+    }
+}
+
 /// SHA-256 of bytes that come in parts, hexadecimal.
 #[must_use]
 pub fn sha256<B: AsRef<[u8]>>(parts: impl IntoIterator<Item = B>) -> String {
@@ -108,4 +171,18 @@ pub fn user_data_folder() -> Option<PathBuf> {
         set("XDG_DATA_HOME").or_else(|| set("HOME").map(|home| home.join(".local/share")))
     };
     base.map(|base| base.join("spinenet-viewer"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_nobody_uses_is_removed() {
+        let used = BorrowedFolder::new_in(&std::env::temp_dir()).expect("a folder");
+        let left = tempfile::Builder::new().prefix(BORROWED).tempdir().expect("a temporary folder").keep();
+        drop(locked(&left).expect("locked"));
+        remove_abandoned_studies();
+        assert!(used.path().exists() && !left.exists());
+    }
 }

@@ -58,7 +58,7 @@ fn ask(wanted: PathPurpose) -> Option<PathBuf> {
     match wanted {
         PathPurpose::OpenStudy | PathPurpose::SaveCopy | PathPurpose::SaveFigures => dialog.pick_folder(),
         PathPurpose::OpenFile => dialog
-            .add_filter("NIfTI and MetaImage volumes", &["nii", "gz", "mha", "mhd"])
+            .add_filter("ZIP files, NIfTI and MetaImage volumes", &["zip", "nii", "gz", "mha", "mhd"])
             .add_filter("All files", &["*"])
             .pick_file(),
         PathPurpose::SaveReport => dialog

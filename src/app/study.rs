@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::correction::GradeBook;
 use super::history::History;
 use super::{Command, DemoOptions, Event, Viewer, present};
+use crate::dicom::is_packed_study;
 use crate::model::Views;
 use crate::pipeline::StudySummary;
 use crate::research::is_volume_file;
@@ -17,10 +18,10 @@ use crate::worker::{JobEvent, JobId, Loadable, Work};
 const STARTING: Progress = Progress { step: "Working…", done: 0, total: 0 };
 
 impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
-    /// Opens the study in a folder, or a NIfTI or MetaImage file; of any other file, the folder it lies in.
+    /// Opens the study in a folder or a ZIP file, or a NIfTI or MetaImage file; of any other file, the folder it lies in.
     pub fn open_folder(&mut self, path: PathBuf) {
         let folder = match path.parent() {
-            Some(parent) if path.is_file() && !is_volume_file(&path) => parent.to_owned(),
+            Some(parent) if path.is_file() && !is_volume_file(&path) && !is_packed_study(&path) => parent.to_owned(),
             _ => path,
         };
         self.close_study();

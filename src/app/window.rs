@@ -96,9 +96,10 @@ impl Window {
         let ctx = context.egui_ctx.clone();
         let wake: Arc<dyn Fn() + Send + Sync> = Arc::new(move || ctx.request_repaint());
         // On a thread, because the folder of the system may be large and slow.
-        let cleaning = std::thread::Builder::new().name("cleaning".into()).spawn(crate::pacs::remove_abandoned);
+        let cleaning =
+            std::thread::Builder::new().name("cleaning".into()).spawn(crate::files::remove_abandoned_studies);
         if let Err(error) = cleaning {
-            tracing::warn!(%error, "fetched studies of an earlier run are not looked for");
+            tracing::warn!(%error, "studies that an earlier run left are not looked for");
         }
         let woken_by_worker = Arc::clone(&wake);
         let worker = WorkerHandle::spawn(options.device, options.weights, move || woken_by_worker())?;

@@ -8,14 +8,15 @@ use super::grade::{GradeArguments, Work, chain, finish};
 use super::pacs::connection;
 use crate::dicom::objects::ObjectTime;
 use crate::export::{ReportedStudy, write_dicom};
-use crate::pacs::{Connection, IMAGES, fetch_study, remove_abandoned, send_files};
+use crate::files::remove_abandoned_studies;
+use crate::pacs::{Connection, IMAGES, fetch_study, send_files};
 use crate::pipeline::{Analysis, Report};
 use crate::task::{CancelToken, Progress};
 
 /// Fetches, grades and, with `--send`, reports back study after study; each is gone before the next is fetched.
 pub(super) fn run(arguments: &GradeArguments, console: Console) -> anyhow::Result<Outcome> {
     let connection = connection(arguments.pacs.as_deref().unwrap_or_default())?;
-    remove_abandoned();
+    remove_abandoned_studies();
     let mut work = Work::new(&arguments.scans, Some(arguments.views), console)?;
     let total = arguments.folders.len();
     let mut entries = Vec::with_capacity(total);

@@ -131,6 +131,14 @@ pub enum FileError {
 /// Why a folder could not be scanned, or a series loaded or written.
 #[derive(Debug, Error)]
 pub enum DicomError {
+    /// A ZIP file cannot be unpacked.
+    #[error("the ZIP file cannot be unpacked ({reason}): {}", path.display())]
+    Packed {
+        /// What is wrong.
+        reason: String,
+        /// Which file.
+        path: PathBuf,
+    },
     /// Stopped on request.
     #[error(transparent)]
     Cancelled(#[from] Cancelled),

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use dicom_dictionary_std::uids;
 use rayon::prelude::*;
@@ -10,15 +11,17 @@ use rayon::prelude::*;
 use super::error::{DicomError, FileError};
 use super::file::DicomFile;
 use super::frames::ImageHeader;
+use super::packed::{is_packed_study, unpack};
 use super::select::choose_t2_sagittal;
 use super::series::{Image, SeriesSummary, group};
 use super::warning::{SeriesWarning, WarningCode};
+use crate::files::BorrowedFolder;
 use crate::task::{CancelToken, Progress};
 
 /// Deepest folder below the given one that is searched.
 const MAX_DEPTH: usize = 16;
 /// Most files that are looked at.
-const MAX_FILES: usize = 200_000;
+pub(super) const MAX_FILES: usize = 200_000;
 /// Files read between two reports of progress.
 const BATCH: usize = 128;
 
@@ -33,6 +36,8 @@ pub struct FolderScan {
     pub passed_over: usize,
     /// Oddities of the folder as a whole.
     pub warnings: Vec<SeriesWarning>,
+    /// Where the files are if they came in a ZIP file; they are there as long as this.
+    pub unpacked: Option<Arc<BorrowedFolder>>,
 }
 
 /// A file that cannot be used; its path is left out of `Debug`.
@@ -41,7 +46,7 @@ pub struct RefusedFile {
     /// The file; patient data, never logged.
     pub path: PathBuf,
     /// Why.
-    pub reason: std::sync::Arc<FileError>,
+    pub reason: Arc<FileError>,
 }
 
 impl fmt::Debug for RefusedFile {
@@ -58,19 +63,30 @@ impl FolderScan {
     }
 }
 
-/// Reads the headers of all DICOM images in `folder` and below (or of a single file) and sorts them into series.
+/// Reads the headers of all DICOM images in `folder` and below (of a single file, a DICOMDIR's folder, a ZIP file) and sorts them into series.
 ///
 /// Folders behind symbolic links are not entered. Files that are not DICOM are passed over, unless their name ends in
 /// `.dcm` or they were asked for by name; what is wrong with any other file is told in [`FolderScan::refused`].
 /// The result does not depend on the number of threads.
 ///
 /// # Errors
-/// [`DicomError::Folder`] if the folder itself cannot be read, [`DicomError::Cancelled`] on request.
+/// [`DicomError::Folder`] if the folder itself cannot be read, [`DicomError::Packed`] if a ZIP file cannot be unpacked,
+/// [`DicomError::Cancelled`] on request.
 pub fn scan_folder(
     folder: &Path,
     cancel: &CancelToken,
     on_progress: &mut dyn FnMut(Progress),
 ) -> Result<FolderScan, DicomError> {
+    if is_packed_study(folder) {
+        let unpacked = unpack(folder, cancel, on_progress)?;
+        let scan = scan_folder(unpacked.path(), cancel, on_progress)?;
+        return Ok(FolderScan { unpacked: Some(Arc::new(unpacked)), ..scan });
+    }
+    // A DICOMDIR lists what lies beside it and below; that is looked for, whatever it says.
+    let folder = match folder.parent() {
+        Some(beside) if folder.is_file() && is_directory_file(folder) => beside,
+        _ => folder,
+    };
     let is_single_file = folder.is_file();
     let files = Files::below(folder, cancel)?;
     let mut scan = FolderScan::default();
@@ -112,10 +128,14 @@ pub fn scan_folder(
     Ok(scan)
 }
 
+/// Whether a file is a DICOMDIR by its name.
+fn is_directory_file(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.eq_ignore_ascii_case("DICOMDIR"))
+}
+
 /// Header of an image; `None` for a DICOMDIR, which only lists what is found anyway.
 fn read_image(path: &Path) -> Result<Option<ImageHeader>, FileError> {
-    let is_directory_by_name = path.file_name().is_some_and(|name| name.eq_ignore_ascii_case("DICOMDIR"));
-    if is_directory_by_name {
+    if is_directory_file(path) {
         return Ok(None);
     }
     let file = DicomFile::open(path)?;

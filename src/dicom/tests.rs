@@ -463,3 +463,56 @@ fn broken_compressed_streams_are_refused_without_a_crash() {
         }
     }
 }
+
+fn zipped(path: &Path, entries: &[(&str, &[u8])]) {
+    use std::io::Write;
+    let mut writer = zip::ZipWriter::new(fs::File::create(path).expect("made"));
+    for (name, bytes) in entries {
+        writer.start_file(*name, zip::write::SimpleFileOptions::default()).expect("an entry");
+        writer.write_all(bytes).expect("written");
+    }
+    writer.finish().expect("whole");
+}
+
+#[test]
+fn a_study_in_a_zip_file_opens_and_its_copy_is_gone_with_it() {
+    let (made, paths) = written(&volume(&[4.0, 4.0]));
+    let images: Vec<Vec<u8>> = paths.iter().map(|path| fs::read(path).expect("readable")).collect();
+    let zip = made.path().join("study.zip");
+    // Names may lie, repeat, or say nothing.
+    let names = ["a/IM1", "../../escape.dcm", "b/IM1"];
+    let entries: Vec<(&str, &[u8])> = names.into_iter().zip(images.iter().map(Vec::as_slice)).collect();
+    zipped(&zip, &entries);
+    assert!(is_packed_study(&zip) && !is_packed_study(made.path()));
+    let found = scan(&zip);
+    let folder = found.unpacked.as_ref().expect("unpacked").path().to_owned();
+    assert_eq!((found.series.len(), found.series[0].slices, found.refused.len()), (1, 3, 0));
+    let series = load(&found.series[0]).expect("loads");
+    assert_eq!(series.volume, volume(&[4.0, 4.0]));
+    assert!(folder.exists() && !made.path().parent().expect("a folder").join("escape.dcm").exists());
+    drop(found);
+    assert!(!folder.exists(), "nothing of the patient stays behind");
+}
+
+#[test]
+fn broken_and_bloated_zip_files_are_refused_by_name() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let zip = folder.path().join("study.zip");
+    let refusal = || match scan_folder(&zip, &CancelToken::default(), &mut |_| ()) {
+        Err(error @ DicomError::Packed { .. }) => error.to_string(),
+        other => panic!("{other:?}"),
+    };
+    fs::write(&zip, b"no archive").expect("written");
+    assert!(refusal().contains("study.zip"));
+    zipped(&zip, &[("zeros", &vec![0; 30 << 20])]);
+    assert!(zip.metadata().expect("there").len() < 100_000);
+    assert!(refusal().contains("more than any study"));
+}
+
+#[test]
+fn a_dicomdir_stands_for_the_folder_that_it_lies_in() {
+    let (made, _) = written(&volume(&[4.0]));
+    let list = made.path().join("DICOMDIR");
+    fs::write(&list, b"what it lists is not asked").expect("written");
+    assert_eq!(scan(&list).series[0].slices, 2);
+}

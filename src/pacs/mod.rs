@@ -17,7 +17,7 @@ pub use connection::{Address, CONNECTIONS_FILE, Connection, Connections, Secret}
 pub use error::PacsError;
 pub use inbox::Inbox;
 pub use study::{SeriesEntry, StudyEntry, StudyQuery, is_date_range};
-pub use transfer::{FetchedStudy, IMAGES, fetch_study, fetch_study_into, remove_abandoned, send_files};
+pub use transfer::{FetchedStudy, IMAGES, fetch_study, fetch_study_into, send_files};
 
 use std::path::PathBuf;
 

@@ -1,31 +1,22 @@
 //! Whole studies in, results out.
 
-use std::fs::{self, File};
-use std::io;
+use std::fs;
 use std::path::{Path, PathBuf};
-
-use tempfile::TempDir;
 
 use super::connection::Connection;
 use super::error::PacsError;
 use super::inbox::Inbox;
 use super::{Archive, archive};
+use crate::files::BorrowedFolder;
 use crate::task::{CancelToken, Progress};
 
 /// Modalities of the series that are read; results and presentations are not fetched with them.
 pub const IMAGES: &[&str] = &["MR"];
 
-/// Begins the names of folders that studies are fetched into.
-const PREFIX: &str = ".spinenet-pacs-";
-/// Held as long as the folder is in use, also by another process.
-const LOCK: &str = ".in-use";
-
 /// A study that was fetched whole, in a folder that only the user can read and that is removed with this.
 #[derive(Debug)]
 pub struct FetchedStudy {
-    // The lock goes before the folder that it lies in.
-    _lock: File,
-    folder: TempDir,
+    folder: BorrowedFolder,
     /// Objects in it.
     pub objects: usize,
 }
@@ -39,11 +30,7 @@ impl FetchedStudy {
 
     /// Moves the study to a folder that is not there yet, and keeps it.
     fn keep_as(self, out: &Path) -> Result<usize, PacsError> {
-        let lock = self.folder.path().join(LOCK);
-        fs::remove_file(&lock).map_err(PacsError::file(&lock))?;
-        fs::rename(self.folder.path(), out).map_err(PacsError::file(out))?;
-        // The folder has moved; there is nothing left to remove.
-        let _ = self.folder.keep();
+        self.folder.keep_as(out).map_err(PacsError::file(out))?;
         Ok(self.objects)
     }
 }
@@ -104,9 +91,7 @@ fn fetch_below(
     if series.is_empty() {
         return Err(not_found(format!("{} series in this study", modalities.join(" or "))));
     }
-    // Temporary folders are private to their owner.
-    let folder = tempfile::Builder::new().prefix(PREFIX).tempdir_in(parent).map_err(PacsError::file(parent))?;
-    let lock = locked(folder.path()).map_err(PacsError::file(folder.path()))?;
+    let folder = BorrowedFolder::new_in(parent).map_err(PacsError::file(parent))?;
     let expected = series.iter().map(|series| series.objects).sum::<Option<usize>>().unwrap_or_default();
     let mut inbox = Inbox::new(folder.path(), place, study_instance_uid, expected, cancel, on_progress);
     for series in series {
@@ -119,26 +104,7 @@ fn fetch_below(
         }
     }
     let objects = inbox.objects();
-    Ok(FetchedStudy { _lock: lock, folder, objects })
-}
-
-fn locked(folder: &Path) -> io::Result<File> {
-    let file = File::create(folder.join(LOCK))?;
-    file.try_lock().map_err(io::Error::from)?;
-    Ok(file)
-}
-
-/// Removes fetched studies that a crash left in the temporary folder of the system; those in use stay.
-pub fn remove_abandoned() {
-    let Ok(entries) = fs::read_dir(std::env::temp_dir()) else { return };
-    for folder in entries.flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with(PREFIX)) {
-        let folder = folder.path();
-        // A folder without a lock is only just being made.
-        let Ok(lock) = File::open(folder.join(LOCK)) else { continue };
-        if lock.try_lock().is_ok() && fs::remove_dir_all(&folder).is_ok() {
-            tracing::info!("a fetched study that was left over is removed");
-        }
-    }
+    Ok(FetchedStudy { folder, objects })
 }
 
 /// Stores objects in an archive.
@@ -153,20 +119,4 @@ pub fn send_files(
 ) -> Result<(), PacsError> {
     let mut archive: Box<dyn Archive> = archive(connection)?;
     archive.store(files, cancel, on_progress)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_what_nobody_uses_is_removed() {
-        let make = || tempfile::Builder::new().prefix(PREFIX).tempdir().expect("a temporary folder");
-        let (used, left) = (make(), make().keep());
-        let lock = locked(used.path()).expect("locked");
-        drop(locked(&left).expect("locked"));
-        remove_abandoned();
-        assert!(used.path().exists() && !left.exists());
-        drop(lock);
-    }
 }

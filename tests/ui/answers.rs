@@ -106,7 +106,7 @@ impl Work for Answers {
 }
 
 fn scan(series: &[SeriesSummary]) -> FolderScan {
-    FolderScan { series: series.to_vec(), refused: vec![], passed_over: 0, warnings: vec![] }
+    FolderScan { series: series.to_vec(), ..FolderScan::default() }
 }
 
 fn t2() -> SeriesSummary {
