@@ -107,7 +107,7 @@ mod tests {
         let before = findings();
         let mut book = GradeBook::default();
         let probabilities = PerGrading::from_fn(|grading| vec![1.0; grading.classes()]);
-        let grades = DiscGrades { probabilities, is_familiar: true };
+        let grades = DiscGrades { probabilities, spread: PerGrading::default(), is_familiar: true };
         for disc in discs_between(&before.vertebrae) {
             book.enter(disc, grades.clone());
         }

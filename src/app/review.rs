@@ -164,7 +164,8 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
 
 impl From<&DiscPrediction> for DiscGrades {
     fn from(prediction: &DiscPrediction) -> Self {
-        Self { probabilities: prediction.probabilities.clone(), is_familiar: prediction.is_familiar }
+        let DiscPrediction { probabilities, spread, is_familiar, .. } = prediction.clone();
+        Self { probabilities, spread, is_familiar }
     }
 }
 
@@ -173,8 +174,8 @@ pub(super) fn predictions(state: &ViewerState) -> Vec<DiscPrediction> {
     let graded = state.grades.iter().filter_map(|(level, grades)| Some((*level, grades.ready()?)));
     graded
         .map(|(level, grades)| {
-            let DiscGrades { probabilities, is_familiar } = grades.as_ref().clone();
-            DiscPrediction { level, probabilities, is_familiar }
+            let DiscGrades { probabilities, spread, is_familiar } = grades.as_ref().clone();
+            DiscPrediction { level, probabilities, spread, is_familiar }
         })
         .collect()
 }

@@ -8,8 +8,8 @@ use thiserror::Error;
 
 use super::grading::appearance;
 use super::weights::{WeightsError, WeightsFolder, WeightsInfo, find_weights};
-use super::{DiscPrediction, GradingConfig, GradingNetwork, Views};
-use crate::spine::{Disc, DiscFrame, DiscFrameError};
+use super::{DiscPrediction, GradingConfig, GradingNetwork, ViewAverage, Views};
+use crate::spine::{Disc, DiscFrame, DiscFrameError, PerGrading};
 use crate::task::{CancelToken, Cancelled};
 use crate::volume::Volume;
 
@@ -88,11 +88,14 @@ impl Grader {
     ) -> Result<DiscPrediction, GraderError> {
         let frame = DiscFrame::of_disc(volume, disc)?;
         let network = self.network.at_level(disc.level)?;
-        let probabilities = views.mean_probabilities(&network, &frame, volume, cancel)?;
+        let ViewAverage { probabilities, deviations } = views.average(&network, &frame, volume, cancel)?;
         let is_familiar = match self.network.familiarity() {
             Some(familiarity) => familiarity.distance(&appearance(&frame.sample(volume).voxels))? <= 1.0,
             None => true,
         };
-        Ok(DiscPrediction { level: disc.level, probabilities, is_familiar })
+        let mut prediction =
+            DiscPrediction { level: disc.level, probabilities, spread: PerGrading::default(), is_familiar };
+        prediction.spread = deviations.map(|grading, deviations| deviations[prediction.class(grading)]);
+        Ok(prediction)
     }
 }

@@ -11,5 +11,5 @@ pub use detector::{DetectorConfig, DetectorNetwork};
 pub use grader::{Grader, GraderError};
 pub use grading::{Dimensions, GradingConfig, GradingNetwork};
 pub use prediction::{DiscPrediction, probabilities};
-pub use views::{Place, Views};
+pub use views::{Place, ViewAverage, Views};
 pub use weights::{WeightsError, WeightsFolder, WeightsInfo, find_weights};

@@ -12,6 +12,8 @@ pub struct DiscPrediction {
     pub level: DiscLevel,
     /// For each grading the probability of each class; they sum to 1.
     pub probabilities: PerGrading<Vec<f32>>,
+    /// For each grading the standard deviation over the views of the most probable class's probability; 0 of one view.
+    pub spread: PerGrading<f32>,
     /// Whether the disc looks like those that the network learned from (see [`super::grading::Familiarity`]). Where it does
     /// not, its grades are uncertain, however probable.
     pub is_familiar: bool,
@@ -75,7 +77,10 @@ mod tests {
         let all = probabilities(&logits)?;
         let predictions: Vec<DiscPrediction> = all
             .into_iter()
-            .map(|probabilities| DiscPrediction { level: DiscLevel::L4L5, probabilities, is_familiar: true })
+            .map(|probabilities| {
+                let spread = PerGrading::default();
+                DiscPrediction { level: DiscLevel::L4L5, probabilities, spread, is_familiar: true }
+            })
             .collect();
         assert_eq!(predictions[0].class(Grading::DiscNarrowing), 0);
         assert_eq!(predictions[1].class(Grading::DiscNarrowing), 2);

@@ -46,6 +46,15 @@ pub enum Views {
     FiftyFourBare,
 }
 
+/// Class probabilities over the views of a disc.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ViewAverage {
+    /// Mean of each class.
+    pub probabilities: PerGrading<Vec<f32>>,
+    /// Standard deviation of each class; 0 of a single view.
+    pub deviations: PerGrading<Vec<f32>>,
+}
+
 impl Views {
     /// All ways.
     pub const ALL: [Self; 4] = [Self::One, Self::FiftyFour, Self::FiftyFourSeparate, Self::FiftyFourBare];
@@ -67,28 +76,35 @@ impl Views {
         }
     }
 
-    /// Class probabilities of the disc in `frame`, the mean over the views.
+    /// Class probabilities of the disc in `frame`, over the views.
     ///
     /// # Errors
     /// If the device fails, or `cancel` was asked between shifts.
-    pub fn mean_probabilities(
+    pub fn average(
         self,
         network: &GradingNetwork,
         frame: &DiscFrame,
         volume: &Volume,
         cancel: &CancelToken,
-    ) -> std::result::Result<PerGrading<Vec<f32>>, GraderError> {
-        let mut sum = PerGrading::from_fn(|grading| vec![0.0_f64; grading.classes()]);
-        let mut count = 0;
+    ) -> std::result::Result<ViewAverage, GraderError> {
+        let zeros = || PerGrading::from_fn(|grading| vec![0.0_f64; grading.classes()]);
+        let (mut sums, mut squares, mut count) = (zeros(), zeros(), 0.0);
         self.classify(network, frame, volume, cancel, &mut |view| {
-            count += 1;
+            count += 1.0;
             for (grading, probabilities) in view.iter() {
-                for (sum, probability) in sum[grading].iter_mut().zip(probabilities) {
-                    *sum += f64::from(*probability);
+                for (class, probability) in probabilities.iter().enumerate() {
+                    let probability = f64::from(*probability);
+                    sums[grading][class] += probability;
+                    squares[grading][class] += probability * probability;
                 }
             }
         })?;
-        Ok(sum.map(|_, sums| sums.iter().map(|sum| (sum / f64::from(count)) as f32).collect()))
+        let deviation = |sum: f64, square: f64| (square / count - (sum / count).powi(2)).max(0.0).sqrt() as f32;
+        let deviations = squares.map(|grading, squares| {
+            sums[grading].iter().zip(squares).map(|(sum, square)| deviation(*sum, *square)).collect()
+        });
+        let probabilities = sums.map(|_, sums| sums.iter().map(|sum| (sum / count) as f32).collect());
+        Ok(ViewAverage { probabilities, deviations })
     }
 
     /// Gives class probabilities of each view of the disc in `frame` to `on_view`.
@@ -410,5 +426,21 @@ mod tests {
         let (volume, disc) = scan();
         let frame = DiscFrame::of_disc(&volume, &disc).expect("good outlines");
         assert_eq!(views_of(Dimensions::Three, Views::One, &volume, &frame).len(), 1);
+    }
+
+    #[test]
+    fn the_average_tells_how_far_views_are_apart() {
+        let (volume, disc) = scan();
+        let frame = DiscFrame::of_disc(&volume, &disc).expect("good outlines");
+        let network = network(Dimensions::Three);
+        let average = |views: Views| views.average(&network, &frame, &volume, &CancelToken::default()).expect("graded");
+        assert!(average(Views::One).deviations.iter().all(|(_, deviations)| deviations.iter().all(|d| *d == 0.0)));
+        let all = average(Views::FiftyFour);
+        let seen = views_of(Dimensions::Three, Views::FiftyFour, &volume, &frame);
+        let of: Vec<f64> = seen.iter().map(|view| f64::from(view[crate::spine::Grading::Pfirrmann][2])).collect();
+        let mean = of.iter().sum::<f64>() / 54.0;
+        let deviation = (of.iter().map(|p| (p - mean).powi(2)).sum::<f64>() / 54.0).sqrt();
+        let told = &all.deviations[crate::spine::Grading::Pfirrmann][2];
+        assert!(deviation > 0.0 && (f64::from(*told) - deviation).abs() < 1e-6, "{told} and {deviation}");
     }
 }

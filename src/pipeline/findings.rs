@@ -245,7 +245,7 @@ mod tests {
             probabilities[0] = 1.0;
             probabilities
         });
-        DiscPrediction { level, probabilities, is_familiar: true }
+        DiscPrediction { level, probabilities, spread: PerGrading::default(), is_familiar: true }
     }
 
     fn all_reliable() -> PerGrading<Option<String>> {

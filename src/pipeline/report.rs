@@ -191,6 +191,9 @@ pub struct GradeEntry {
     pub grade: u8,
     /// Probability of each class, lowest grade first.
     pub probabilities: Vec<f64>,
+    /// Standard deviation over the views of the probability of [`Self::grade`]; absent where there is one view.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spread: Option<f64>,
     /// The reader's grade where it differs; the computed one stays beside it.
     pub edited: Option<u8>,
 }
@@ -379,6 +382,9 @@ impl DiscEntry {
                 prediction.probabilities.map(|grading, probabilities| GradeEntry {
                     grade: grading.grade_from_class(prediction.class(grading)),
                     probabilities: probabilities.iter().map(|value| rounded(f64::from(*value), 5)).collect(),
+                    spread: Some(prediction.spread[grading])
+                        .filter(|spread| *spread > 0.0)
+                        .map(|spread| rounded(f64::from(spread), 5)),
                     edited: None,
                 })
             }),
@@ -393,7 +399,8 @@ impl DiscEntry {
         let gradings = self.gradings.as_ref()?;
         let of = |grading: Grading| gradings[grading].probabilities.iter().map(|value| *value as f32).collect();
         let is_familiar = !self.unlike_training_data;
-        Some(DiscPrediction { level: self.level, probabilities: PerGrading::from_fn(of), is_familiar })
+        let spread = gradings.map(|_, entry| entry.spread.unwrap_or_default() as f32);
+        Some(DiscPrediction { level: self.level, probabilities: PerGrading::from_fn(of), spread, is_familiar })
     }
 }
 

@@ -33,7 +33,7 @@ fn prediction(level: DiscLevel) -> DiscPrediction {
         probabilities[1] = 1.0 - 0.1 * (grading.classes() as f32 - 1.0);
         probabilities
     });
-    DiscPrediction { level, probabilities, is_familiar: true }
+    DiscPrediction { level, probabilities, spread: PerGrading::default(), is_familiar: true }
 }
 
 fn models() -> ModelsInfo {

@@ -147,6 +147,11 @@ fn scale_ui(ui: &mut Ui, state: &ViewerState, grading: Grading, grades: Option<(
             ui.end_row();
         }
     });
+    if let Some((grades, grade)) = grades.filter(|(grades, _)| grades.spread[grading] > 0.0) {
+        let (percent, spread) = (grade.probability * 100.0, grades.spread[grading] * 100.0);
+        let name = grading.class_name(grade.computed);
+        ui.label(format!("{name}: {percent:.0} %, over the views ± {spread:.0} (standard deviation)"));
+    }
     if let Some((_, ShownGrade { computed, edited: Some(edited), .. })) = grades {
         let text = format!("Reader: {}. Computed: {}.", grading.class_name(edited), grading.class_name(computed));
         ui.label(RichText::new(text).color(theme::of(ui).accent));
@@ -347,7 +352,7 @@ mod tests {
             probabilities[1] = 0.6;
             probabilities
         });
-        let grades = DiscGrades { probabilities: grades, is_familiar: true };
+        let grades = DiscGrades { probabilities: grades, spread: PerGrading::default(), is_familiar: true };
         state.grades.insert(DiscLevel::L4L5, Loadable::Ready(Arc::new(grades)));
         let cell = cell_of(&state, selection);
         assert_eq!(cell_label(selection, &cell), "L4-L5 Pfirrmann grade: II, 60 %");

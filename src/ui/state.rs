@@ -30,6 +30,8 @@ pub use crate::picture::ColorMap;
 pub struct DiscGrades {
     /// Probability of each class of each grading.
     pub probabilities: PerGrading<Vec<f32>>,
+    /// Standard deviation of the computed class's probability over the views.
+    pub spread: PerGrading<f32>,
     /// Whether the disc looks like those that the network learned from; its grades are uncertain otherwise.
     pub is_familiar: bool,
 }

@@ -287,7 +287,7 @@ fn answer(
     cancel: &CancelToken,
 ) -> Result<PerGrading<Vec<f32>>, GradingTrainingError> {
     let network = network.at_level(example.level)?;
-    Ok(views.mean_probabilities(&network, &example.frame, &example.volume, cancel)?)
+    Ok(views.average(&network, &example.frame, &example.volume, cancel)?.probabilities)
 }
 
 /// What a network says of a disc.
