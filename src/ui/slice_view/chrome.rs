@@ -3,7 +3,7 @@
 use eframe::egui::{self, Align2, Mesh, Painter, Pos2, Rect, Stroke, Ui, pos2, vec2};
 use glam::DVec2;
 
-use super::{Scene, text_on_image};
+use super::{Scene, name_on_image, text_on_image};
 use crate::ui::action::Probe;
 use crate::ui::evidence_panel::method_name;
 use crate::ui::state::{AnnotationLevel, MapState, Tool};
@@ -146,7 +146,8 @@ pub fn legend(painter: &Painter, scene: &Scene, shown: &MapState) {
     // In a narrow view the caption stands below the texts in the upper corners.
     let below = if is_narrow { lines * LINE_HEIGHT + 6.0 } else { 22.0 };
     let at = scene.transform.viewport.center_top() + vec2(0.0, MARGIN + below);
-    text_on_image(painter, at, Align2::CENTER_TOP, &text, 12.5, theme::TEXT_STRONG);
+    // On a backing: the name of the uppermost vertebra may lie there.
+    name_on_image(painter, at, Align2::CENTER_TOP, &text, [theme::TEXT_STRONG, theme::text_shadow()]);
 }
 
 fn color_bar(painter: &Painter, bar: Rect, color: impl Fn(f32) -> egui::Color32) {

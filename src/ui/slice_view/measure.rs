@@ -1,6 +1,6 @@
 //! Measurements on the slice shown: placing, moving and painting.
 
-use eframe::egui::{self, Align2, CursorIcon, Id, Painter, PointerButton, Pos2, Response, Stroke, Ui, vec2};
+use eframe::egui::{self, Align2, CursorIcon, Id, Painter, PointerButton, Pos2, Response, Stroke, Ui, pos2, vec2};
 use glam::DVec2;
 
 use super::{Scene, name_on_image, text_on_image};
@@ -134,11 +134,20 @@ fn lines(painter: &Painter, kind: MeasurementKind, points: &[Pos2], selected: bo
     }
 }
 
-/// The value beside the rightmost point, on a backing: it may stand on tissue and names alike.
+/// The value beside the rightmost point, on a backing: it may stand on tissue and names alike. Where the view ends before
+/// that, it stands below the lowest point.
 fn label(painter: &Painter, points: &[Pos2], text: &str) {
     let Some(rightmost) = points.iter().max_by(|a, b| a.x.total_cmp(&b.x)) else { return };
     let colors = [theme::MEASUREMENT, theme::text_shadow()];
-    name_on_image(painter, *rightmost + vec2(12.0, 2.0), Align2::LEFT_CENTER, text, colors);
+    let right = painter.clip_rect().right() - 6.0;
+    let beside = *rightmost + vec2(12.0, 2.0);
+    let width = painter.layout_no_wrap(text.to_owned(), theme::image_font(13.0), colors[0]).size().x;
+    if beside.x + width <= right {
+        name_on_image(painter, beside, Align2::LEFT_CENTER, text, colors);
+    } else {
+        let lowest = points.iter().map(|point| point.y).fold(f32::NEG_INFINITY, f32::max);
+        name_on_image(painter, pos2(right, lowest + 12.0), Align2::RIGHT_TOP, text, colors);
+    }
 }
 
 /// Points placed so far, the line to the pointer, and what comes next.
