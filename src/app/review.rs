@@ -8,7 +8,7 @@ use chrono::{SecondsFormat, Utc};
 use super::{Command, Event, Viewer};
 use crate::model::{DiscPrediction, Views};
 use crate::pipeline::{ModelsInfo, Report, ReportParts, ReportWarning, ScanSource, SignOff, StudySummary};
-use crate::spine::{ClassIndex, DiscLevel, Grading, Measurement};
+use crate::spine::{ClassIndex, Disc, DiscLevel, Grading, Measurement};
 use crate::ui::state::{BannerKind, DiscGrades, PathPurpose, Selection, Tool, ViewerState};
 use crate::worker::Work;
 
@@ -91,12 +91,12 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         }
     }
 
-    /// The slip at the selected disc, from the outlines.
-    pub(super) fn measure_slip(&mut self) {
+    /// Measures the selected disc from its outlines.
+    pub(super) fn measure_disc(&mut self, measured: impl Fn(&Disc, usize) -> Option<Measurement>) {
         let slice = self.state.view.slice;
         let disc = self.state.selection.and_then(|selection| self.state.disc(selection.level));
-        match disc.and_then(|disc| Measurement::slip_of(disc, slice)) {
-            Some(slip) => self.add_measurement(slip),
+        match disc.and_then(|disc| measured(disc, slice)) {
+            Some(measurement) => self.add_measurement(measurement),
             None => self.tell(BannerKind::Warning, "Select a disc first: click its name on the image.".to_owned()),
         }
     }

@@ -19,7 +19,7 @@ use crate::picture::EvidenceFill;
 use crate::pipeline::{ModelsInfo, ReportWarning};
 use crate::render::{EvidenceHandle, SliceRenderer};
 use crate::saliency::SaliencyMap;
-use crate::spine::Disc;
+use crate::spine::{Disc, Measurement};
 use crate::ui::action::UiAction;
 use crate::ui::archive::ArchiveAction;
 use crate::ui::state::{Banner, BannerKind, PathEntry, PathPurpose, ViewerState};
@@ -235,7 +235,8 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             UiAction::AddMeasurement(measurement) => self.add_measurement(measurement),
             UiAction::ChangeMeasurement { index, measurement } => self.change_measurement(index, measurement),
             UiAction::SelectMeasurement(index) => self.select_measurement(index),
-            UiAction::MeasureSlip => self.measure_slip(),
+            UiAction::MeasureSlip => self.measure_disc(Measurement::slip_of),
+            UiAction::MeasureDiscHeight => self.measure_disc(Measurement::height_of),
             UiAction::ReshapeVertebra { label, corners } => self.reshape_vertebra(label, corners),
             UiAction::DeleteVertebra(label) => self.delete_vertebra(label),
             UiAction::AddVertebra(point) => self.add_vertebra(point),

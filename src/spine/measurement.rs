@@ -1,4 +1,4 @@
-//! What a reader measures on a slice: lengths, angles and slips.
+//! What a reader measures on a slice: lengths, angles, slips, heights of discs and widths of the canal.
 
 use std::fmt;
 
@@ -24,17 +24,21 @@ pub enum MeasurementKind {
     /// posterior and the anterior end of the lower body's upper endplate, the third is the posterior lower corner of
     /// the upper body. Positive is forward (anterolisthesis).
     Slip,
+    /// Distance between the endplates of a disc, in its middle.
+    DiscHeight,
+    /// Width of the spinal canal from front to back.
+    CanalWidth,
 }
 
 impl MeasurementKind {
     /// All kinds in the order of the tool bar.
-    pub const ALL: [Self; 4] = [Self::Length, Self::Angle, Self::Cobb, Self::Slip];
+    pub const ALL: [Self; 6] = [Self::Length, Self::Angle, Self::Cobb, Self::Slip, Self::DiscHeight, Self::CanalWidth];
 
     /// Points that define it.
     #[must_use]
     pub fn points(self) -> usize {
         match self {
-            Self::Length => 2,
+            Self::Length | Self::DiscHeight | Self::CanalWidth => 2,
             Self::Angle | Self::Slip => 3,
             Self::Cobb => 4,
         }
@@ -48,6 +52,8 @@ impl MeasurementKind {
             Self::Angle => "Angle",
             Self::Cobb => "Cobb angle",
             Self::Slip => "Slip",
+            Self::DiscHeight => "Disc height",
+            Self::CanalWidth => "Canal width",
         }
     }
 
@@ -55,7 +61,7 @@ impl MeasurementKind {
     #[must_use]
     pub fn lines(self) -> &'static [[usize; 2]] {
         match self {
-            Self::Length | Self::Slip => &[[0, 1]],
+            Self::Length | Self::Slip | Self::DiscHeight | Self::CanalWidth => &[[0, 1]],
             Self::Angle => &[[0, 1], [1, 2]],
             Self::Cobb => &[[0, 1], [2, 3]],
         }
@@ -67,6 +73,10 @@ impl MeasurementKind {
         match (self, placed) {
             (Self::Length, 0) => "Click or drag from one end to the other",
             (Self::Length, _) => "Click the other end",
+            (Self::DiscHeight, 0) => "Click or drag from one endplate to the other, in the middle of the disc",
+            (Self::DiscHeight, _) => "Click the other endplate",
+            (Self::CanalWidth, 0) => "Click or drag from the front of the canal to its back, at right angles to it",
+            (Self::CanalWidth, _) => "Click the back of the canal",
             (Self::Angle, 0) => "Click or drag the first arm, ending at the vertex",
             (Self::Angle, 1) => "Click the vertex",
             (Self::Angle, _) => "Click the end of the second arm",
@@ -111,6 +121,24 @@ impl Measurement {
         Some(Self { kind: MeasurementKind::Slip, slice, points: vec![below.sp, below.sa, above.ip] })
     }
 
+    /// The height of a disc between the middles of its endplates, from the outlines; `None` if either body has none.
+    #[must_use]
+    pub fn height_of(disc: &Disc, slice: usize) -> Option<Self> {
+        let (above, below) = (disc.upper.corners_at(slice as f64)?, disc.lower.corners_at(slice as f64)?);
+        let points = vec![(above.ia + above.ip) / 2.0, (below.sa + below.sp) / 2.0];
+        Some(Self { kind: MeasurementKind::DiscHeight, slice, points })
+    }
+
+    /// The value in words; what it is of where the value alone does not tell.
+    #[must_use]
+    pub fn in_words(&self, value: MeasuredValue) -> String {
+        match self.kind {
+            MeasurementKind::DiscHeight => format!("disc {value}"),
+            MeasurementKind::CanalWidth => format!("canal {value}"),
+            _ => value.to_string(),
+        }
+    }
+
     /// Whether it has the right number of finite points, so that there is something to measure.
     #[must_use]
     pub fn is_whole(&self) -> bool {
@@ -125,7 +153,9 @@ impl Measurement {
         }
         let mm: Vec<DVec2> = self.points.iter().map(|point| *point * pixel_size_mm).collect();
         match self.kind {
-            MeasurementKind::Length => Some(MeasuredValue::Millimeters(mm[0].distance(mm[1]))),
+            MeasurementKind::Length | MeasurementKind::DiscHeight | MeasurementKind::CanalWidth => {
+                Some(MeasuredValue::Millimeters(mm[0].distance(mm[1])))
+            }
             MeasurementKind::Angle => angle(mm[0] - mm[1], mm[2] - mm[1]),
             MeasurementKind::Cobb => angle(mm[1] - mm[0], mm[3] - mm[2]).map(|value| match value {
                 MeasuredValue::Degrees(degrees) if degrees > 90.0 => MeasuredValue::Degrees(180.0 - degrees),
@@ -192,6 +222,21 @@ mod tests {
         // One pixel to the right is two millimeters: the arms are at 45 degrees in the patient.
         let angle = measured(MeasurementKind::Angle, &[[1.0, 0.0], [0.0, 0.0], [1.0, 2.0]]).expect("whole");
         assert!(matches!(angle, MeasuredValue::Degrees(degrees) if (degrees - 45.0).abs() < 1e-9));
+    }
+
+    #[test]
+    fn a_disc_is_as_high_as_its_endplates_are_apart() {
+        use crate::spine::{Corners, DiscLevel, Vertebra, VertebraLabel, VertebraOutline};
+        let body = |label, top: f64| {
+            let at = |x, y| DVec2::new(x, top + y);
+            let corners = Corners { sa: at(0.0, 0.0), sp: at(20.0, 0.0), ip: at(20.0, 15.0), ia: at(0.0, 15.0) };
+            Vertebra { label, confidence: 1.0, outlines: vec![VertebraOutline { slice: 3, corners }] }
+        };
+        let (upper, lower) = (body(VertebraLabel::L4, 0.0), body(VertebraLabel::L5, 23.0));
+        let disc = Disc::between(DiscLevel::L4L5, &upper, &lower).expect("outlines");
+        let height = Measurement::height_of(&disc, 3).expect("outlines");
+        let value = height.value(DVec2::new(2.0, 1.0)).expect("whole");
+        assert_eq!((value, height.in_words(value)), (MeasuredValue::Millimeters(8.0), "disc 8.0 mm".to_owned()));
     }
 
     #[test]

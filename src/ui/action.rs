@@ -211,6 +211,8 @@ pub enum UiAction {
     },
     /// Select the measurement at this place of the list.
     SelectMeasurement(Option<usize>),
+    /// Measure the height of the selected disc from the outlines.
+    MeasureDiscHeight,
     /// Measure the slip at the selected disc from the outlines.
     MeasureSlip,
     /// Move a vertebral body or one of its corners on the slice shown.

@@ -112,6 +112,9 @@ commands! {
     AngleTool "Measure angle" [key(Key::A)] UiAction::ChooseTool(Tool::Measure(MeasurementKind::Angle));
     CobbTool "Measure Cobb angle" [key(Key::K)] UiAction::ChooseTool(Tool::Measure(MeasurementKind::Cobb));
     SlipTool "Measure slip" [key(Key::M)] UiAction::ChooseTool(Tool::Measure(MeasurementKind::Slip));
+    DiscHeightTool "Measure disc height" [] UiAction::ChooseTool(Tool::Measure(MeasurementKind::DiscHeight));
+    CanalWidthTool "Measure canal width" [] UiAction::ChooseTool(Tool::Measure(MeasurementKind::CanalWidth));
+    MeasureDiscHeight "Measure height of the selected disc" [shift(Key::D)] UiAction::MeasureDiscHeight;
     MeasureSlip "Measure slip of the selected disc" [shift(Key::M)] UiAction::MeasureSlip;
     FitView "Fit to window" [key(Key::F)] UiAction::FitView;
     ActualSize "One to one" [shift(Key::F)] UiAction::ActualSize;

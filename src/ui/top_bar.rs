@@ -142,11 +142,15 @@ fn tools_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
             UiCommand::AngleTool,
             UiCommand::CobbTool,
             UiCommand::SlipTool,
+            UiCommand::DiscHeightTool,
+            UiCommand::CanalWidthTool,
         ]) {
             named_item_ui(ui, command, kind.name(), true, actions);
         }
         ui.separator();
-        item_ui(ui, UiCommand::MeasureSlip, state.selection.is_some(), actions);
+        for command in [UiCommand::MeasureSlip, UiCommand::MeasureDiscHeight] {
+            item_ui(ui, command, state.selection.is_some(), actions);
+        }
     });
 }
 

@@ -106,6 +106,10 @@ impl Code {
             MeasurementKind::Length => Self::sct("410668003", "Length"),
             MeasurementKind::Angle => Self::sct("1483009", "Angle"),
             MeasurementKind::Cobb => Self::sct("285285000", "Cobb angle"),
+            MeasurementKind::DiscHeight => Self::of(PRIVATE_SCHEME, "DISC-HEIGHT", "Height of an intervertebral disc"),
+            MeasurementKind::CanalWidth => {
+                Self::of(PRIVATE_SCHEME, "CANAL-WIDTH", "Width of the spinal canal from front to back")
+            }
             MeasurementKind::Slip => {
                 Self::of(PRIVATE_SCHEME, "SLIP-PERCENT", "Slip of a vertebra on the one below, share of endplate depth")
             }
@@ -116,7 +120,9 @@ impl Code {
     #[must_use]
     pub const fn of_unit(kind: MeasurementKind) -> Self {
         match kind {
-            MeasurementKind::Length => Self::of("UCUM", "mm", "millimeter"),
+            MeasurementKind::Length | MeasurementKind::DiscHeight | MeasurementKind::CanalWidth => {
+                Self::of("UCUM", "mm", "millimeter")
+            }
             MeasurementKind::Angle | MeasurementKind::Cobb => Self::of("UCUM", "deg", "degree"),
             MeasurementKind::Slip => Self::of("UCUM", "%", "percent"),
         }

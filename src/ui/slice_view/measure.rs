@@ -104,7 +104,7 @@ pub fn paint(ui: &Ui, scene: &Scene, moved: Option<&(usize, Measurement)>) {
         let points: Vec<Pos2> = shown.points.iter().map(|point| scene.transform.screen_from_image(*point)).collect();
         lines(&painter, shown.kind, &points, selected);
         if let Some(value) = shown.value(scene.series.frame().pixel_size_mm) {
-            label(&painter, &points, &value.to_string());
+            label(&painter, &points, &shown.in_words(value));
         }
     }
 }
