@@ -37,7 +37,6 @@ fn main() {
         _ => return println!("which network? `-- 2d` or `-- 3d`"),
     };
     let config = GradingConfig::paper(dimensions);
-    println!("{}: {:.1} M parameters", dimensions.name(), config.parameter_count() as f64 / 1e6);
     let folder = std::env::temp_dir().join(format!("spinenet-paper-{}", std::process::id()));
     // A process of its own draws and writes the weights, or its memory would count.
     if std::env::args().any(|argument| argument == "write") {
@@ -55,6 +54,7 @@ fn main() {
         save_weights(folder.as_ref(), &config, metadata, &tensors, true).expect("written");
         return;
     }
+    println!("{}: {:.1} M parameters", dimensions.name(), config.parameter_count() as f64 / 1e6);
     std::fs::create_dir_all(&folder).expect("a folder");
     let program = std::env::current_exe().expect("this program");
     let written = timed("drawn and written", || {
