@@ -67,6 +67,12 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         self.store.save_settings(self.settings.clone());
     }
 
+    pub(super) fn toggle_right_drag(&mut self) {
+        self.settings.right_drag_windows = !self.settings.right_drag_windows;
+        self.state.right_drag_windows = self.settings.right_drag_windows;
+        self.store.save_settings(self.settings.clone());
+    }
+
     pub(super) fn next_pane(&mut self, ctx: &egui::Context) {
         let view = &mut self.state.view;
         view.pane = if view.pane == Pane::Image { Pane::Table } else { Pane::Image };

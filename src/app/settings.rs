@@ -18,6 +18,8 @@ pub struct Settings {
     pub reader: String,
     /// Light colors around the image.
     pub light_theme: bool,
+    /// A drag with the right button sets the window instead of zooming.
+    pub right_drag_windows: bool,
     /// Size of everything relative to the system's; 0 is that of the system.
     pub ui_scale: f32,
     /// Studies opened before, newest first.

@@ -88,6 +88,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             reader,
             recent: settings.recent.clone(),
             light_theme: settings.light_theme,
+            right_drag_windows: settings.right_drag_windows,
             ..ViewerState::default()
         };
         Self {
@@ -199,6 +200,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             UiAction::Copy(text) => ctx.copy_text(text),
             UiAction::EditPalette(text) => self.state.palette = text,
             UiAction::ToggleTheme => self.toggle_theme(ctx),
+            UiAction::ToggleRightDrag => self.toggle_right_drag(),
             UiAction::Grade => self.detect(),
             UiAction::Viewport(viewport) => self.state.view.viewport = Some(viewport),
             UiAction::ActualSize => navigation::show_actual_size(&mut self.state, ctx.pixels_per_point()),

@@ -57,6 +57,8 @@ pub enum UiAction {
     EditPalette(Option<String>),
     /// Light colors around the image instead of dark ones, or back.
     ToggleTheme,
+    /// Dragging with the right button sets the window instead of zooming, or back.
+    ToggleRightDrag,
     /// Load the series so many places further in the list.
     StepSeries(isize),
     /// Show a slice; beyond the last means the last.

@@ -137,6 +137,7 @@ commands! {
     ToggleBlind "Read blind: hide what was computed" [ctrl(Key::B)] UiAction::ToggleBlind;
     Palette "Command palette" [ctrl(Key::P), ctrl_shift(Key::P)] UiAction::EditPalette(Some(String::new()));
     ToggleTheme "Light or dark theme" [] UiAction::ToggleTheme;
+    ToggleRightDrag "Right drag: zoom or window" [] UiAction::ToggleRightDrag;
     Help "Keys and mouse" [key(Key::F1)] UiAction::ToggleHelp;
 }
 

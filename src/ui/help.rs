@@ -7,12 +7,11 @@ use super::command::UiCommand;
 use super::state::ViewerState;
 
 /// Mouse gestures over the image and what they do.
-const GESTURES: [(&str, &str); 9] = [
+const GESTURES: [(&str, &str); 8] = [
     ("Wheel", "slice"),
     ("Ctrl + wheel", "zoom at the pointer"),
     ("Left drag", "the chosen tool; window: right = wider, up = brighter"),
     ("Middle drag", "pan"),
-    ("Right drag", "zoom"),
     ("Right click", "menu: correct a level, add or delete a vertebra, tools"),
     ("Right click on a grade", "change it"),
     ("Double click", "fit to window"),
@@ -29,7 +28,8 @@ pub fn help_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
         .anchor(Align2::CENTER_CENTER, vec2(0.0, 0.0))
         .show(ui.ctx(), |ui| {
             Grid::new("gestures").num_columns(2).spacing(vec2(24.0, 4.0)).show(ui, |ui| {
-                for (gesture, meaning) in GESTURES {
+                let right_drag = if state.right_drag_windows { "window" } else { "zoom" };
+                for (gesture, meaning) in GESTURES.into_iter().chain([("Right drag", right_drag)]) {
                     ui.label(RichText::new(gesture).strong());
                     ui.label(meaning);
                     ui.end_row();

@@ -112,6 +112,8 @@ pub struct ViewerState {
     pub palette: Option<String>,
     /// Light colors instead of dark ones around the image.
     pub light_theme: bool,
+    /// A drag with the right button sets the window instead of zooming.
+    pub right_drag_windows: bool,
     /// Whether the page of keys is open.
     pub help_open: bool,
     /// What undo would take back.

@@ -105,6 +105,7 @@ fn view_menu_ui(ui: &mut Ui, image_shown: bool, actions: &mut Vec<UiAction>) {
         ui.separator();
     }
     item_ui(ui, ToggleTheme, true, actions);
+    item_ui(ui, UiCommand::ToggleRightDrag, true, actions);
     eframe::egui::gui_zoom::zoom_menu_buttons(ui);
 }
 

@@ -6,12 +6,6 @@ use spinenet_viewer::saliency::{BoxRule, SaliencyMethod};
 use spinenet_viewer::ui::action::UiAction;
 use spinenet_viewer::ui::state::{BesideChoice, ViewLayout};
 
-fn apply(window: &mut Window, action: UiAction) {
-    let context = window.ctx.clone();
-    window.state_mut().apply(&context, action);
-    window.run();
-}
-
 fn select(window: &mut Window, level: DiscLevel, grading: Grading) {
     apply(window, UiAction::Explain(Selection { level, grading }));
     wait_for(window, "the evidence map", |viewer| viewer.state.evidence.main.request.ready().is_some());

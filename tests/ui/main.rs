@@ -104,6 +104,13 @@ fn explained_window(boxes: &Path) -> Window {
     window
 }
 
+/// Does what a menu, a key or a panel would ask for.
+fn apply(window: &mut Window, action: spinenet_viewer::ui::action::UiAction) {
+    let context = window.ctx.clone();
+    window.state_mut().apply(&context, action);
+    window.run();
+}
+
 fn visible_map(window: &Window) -> Option<&std::sync::Arc<spinenet_viewer::saliency::SaliencyMap>> {
     let evidence = &window.state().state.evidence;
     evidence.visible(&evidence.main)

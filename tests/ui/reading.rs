@@ -262,3 +262,36 @@ fn the_image_is_saved_and_copied_as_shown_but_for_the_patient() {
     }
     assert_eq!(copied, Some([saved.width() as usize, saved.height() as usize]));
 }
+
+#[test]
+fn a_right_drag_zooms_or_sets_the_window_as_the_user_prefers() {
+    let folder = scratch();
+    let mut window = graded_window(folder.path());
+    let right_drag = |window: &mut Window| {
+        let at = on_screen(window, DVec2::new(30.0, 30.0));
+        let (button, modifiers) = (egui::PointerButton::Secondary, Modifiers::NONE);
+        window.hover_at(at);
+        window.step();
+        window.event(Event::PointerButton { pos: at, button, pressed: true, modifiers });
+        for step in 1..=4 {
+            window.hover_at(at + vec2(20.0, -15.0) * step as f32);
+            window.step();
+        }
+        let end = at + vec2(80.0, -60.0);
+        window.event(Event::PointerButton { pos: end, button, pressed: false, modifiers });
+        window.run();
+    };
+    let before = window.state().state.window();
+    right_drag(&mut window);
+    assert!(window.state().state.view.camera.expect("zoomed").zoom > 1.2);
+    assert_eq!(window.state().state.window(), before);
+    window.key_press(Key::Escape);
+    apply(&mut window, UiAction::ToggleRightDrag);
+    right_drag(&mut window);
+    let after = window.state().state.window();
+    assert!(after.width > before.width && after.center < before.center, "wider and brighter");
+    assert!(window.state().state.view.camera.is_none(), "not zoomed");
+    drop(window);
+    let window = graded_window(folder.path());
+    assert!(window.state().state.right_drag_windows, "the habit is kept");
+}

@@ -57,7 +57,7 @@ fn step_slices(ui: &Ui, response: &Response, slices: f32, actions: &mut Vec<UiAc
     }
 }
 
-/// Drags: the tool on the left button, pan in the middle, zoom on the right.
+/// Drags: the tool on the left button, pan in the middle, on the right zoom or, if the user prefers it, the window.
 pub fn drag(ui: &Ui, response: &Response, scene: &Scene, actions: &mut Vec<UiAction>) {
     let delta = response.drag_delta();
     if delta == Vec2::ZERO {
@@ -66,14 +66,16 @@ pub fn drag(ui: &Ui, response: &Response, scene: &Scene, actions: &mut Vec<UiAct
     let viewport = scene.transform.viewport;
     let tool = scene.state.view.tool;
     let left = response.dragged_by(PointerButton::Primary);
+    let right = response.dragged_by(PointerButton::Secondary);
+    let right_windows = scene.state.right_drag_windows;
     if response.dragged_by(PointerButton::Middle) || left && tool == Tool::Pan {
         actions.push(UiAction::Pan { viewport, delta });
-    } else if response.dragged_by(PointerButton::Secondary) || left && tool == Tool::Zoom {
+    } else if right && !right_windows || left && tool == Tool::Zoom {
         let anchor = ui.input(|input| input.pointer.press_origin()).unwrap_or(viewport.center());
         actions.push(UiAction::Zoom { viewport, anchor, factor: f64::from(-delta.y * 0.01).exp() });
     } else if left && tool == Tool::Scroll {
         step_slices(ui, response, delta.y / POINTS_PER_SLICE * 2.0, actions);
-    } else if left && tool == Tool::Window {
+    } else if right || left && tool == Tool::Window {
         let base = scene.series.default_window.width;
         let (window, scale) = (scene.state.window(), base / POINTS_PER_WINDOW);
         // Right: wider. Up: brighter, which is a lower center.
