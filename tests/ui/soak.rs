@@ -57,6 +57,8 @@ fn read_study<W: Work<Command = Command, Event = worker::Event>>(
     window.state_mut().apply(&context, UiAction::Undo);
     window.state_mut().apply(&context, UiAction::CloseStudy);
     window.run();
+    // The graphics card gives back what was dropped when it draws next.
+    window.render().expect("drawn");
     frames
 }
 
