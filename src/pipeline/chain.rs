@@ -85,6 +85,7 @@ pub fn choose_series<'a>(scan: &'a FolderScan, series_uid: Option<&str>) -> Resu
 
 /// What became of one disc.
 #[derive(Debug, Clone, PartialEq)]
+#[allow(clippy::large_enum_variant, reason = "there are as many as discs, and nearly all are graded")]
 pub enum GradeOutcome {
     /// Its grades.
     Graded(DiscPrediction),
