@@ -86,6 +86,7 @@ fn the_report_has_the_keys_of_the_schema_in_their_order() {
         "study_instance_uid",
         "series_instance_uid",
         "sop_instance_uids",
+        "voxel_sha256",
         "folder",
         "warnings",
         "vertebrae",
