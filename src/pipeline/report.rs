@@ -19,8 +19,7 @@ use crate::volume::VolumeGeometry;
 pub const REPORT_SCHEMA: &str = "spinenet-report/1";
 
 /// What the mark * of a grading means, wherever grades are shown.
-pub const EXPERIMENTAL_NOTE: &str =
-    "* experimental: its measured accuracy is poor, or no reader's grades taught it; do not rely on it";
+pub const EXPERIMENTAL_NOTE: &str = "* experimental: low accuracy, or no reader's grades; do not rely on it";
 
 /// A graded scan as written to JSON.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
