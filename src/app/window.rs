@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use super::{ReaderStore, Viewer};
 use crate::files::user_data_folder;
-use crate::pipeline::{DEMO_SEED, DeviceChoice};
+use crate::pipeline::{DEMO_SEED, DeviceChoice, Software};
 use crate::render::SliceRenderer;
 use crate::ui::theme;
 use crate::worker::{Inference, StartError, WorkerHandle};
@@ -95,9 +95,12 @@ impl Window {
         let renderer = SliceRenderer::new(render_state);
         let ctx = context.egui_ctx.clone();
         let wake: Arc<dyn Fn() + Send + Sync> = Arc::new(move || ctx.request_repaint());
-        // On a thread, because the folder of the system may be large and slow.
-        let cleaning =
-            std::thread::Builder::new().name("cleaning".into()).spawn(crate::files::remove_abandoned_studies);
+        // On a thread, because the folder of the system may be large and slow, and so that the first report need not wait
+        // for the hash of the program.
+        let cleaning = std::thread::Builder::new().name("cleaning".into()).spawn(|| {
+            crate::files::remove_abandoned_studies();
+            let _ = Software::hashed();
+        });
         if let Err(error) = cleaning {
             tracing::warn!(%error, "studies that an earlier run left are not looked for");
         }

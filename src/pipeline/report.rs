@@ -94,7 +94,8 @@ impl Software {
     }
 
     /// This program with the hash of its file, which is read once.
-    fn hashed() -> Self {
+    #[must_use]
+    pub fn hashed() -> Self {
         static SHA256: OnceLock<Option<String>> = OnceLock::new();
         let hash = || Some(sha256([std::fs::read(std::env::current_exe().ok()?).ok()?]));
         Self { sha256: SHA256.get_or_init(hash).clone(), ..Self::this() }
