@@ -10,7 +10,7 @@ use crate::worker::{JobId, Work};
 impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     /// Asks for the folder of the copy.
     pub(super) fn ask_for_copy_folder(&mut self) {
-        if self.open_path.is_some() {
+        if self.path_of_shown().is_some() {
             self.open_dialog(PathPurpose::SaveCopy);
         }
     }
@@ -18,7 +18,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     /// Writes the copy; the folder must be empty, which the writer checks.
     pub(super) fn save_anonymized_copy(&mut self, out: PathBuf) {
         self.state.path_entry = None;
-        let Some(folder) = self.open_path.clone() else { return };
+        let Some(folder) = self.path_of_shown() else { return };
         self.export_job = self.submit(Command::Anonymize { folder, out });
     }
 

@@ -56,7 +56,9 @@ impl PathDialog {
 fn ask(wanted: PathPurpose) -> Option<PathBuf> {
     let dialog = rfd::FileDialog::new().set_title(wanted.title());
     match wanted {
-        PathPurpose::OpenStudy | PathPurpose::SaveCopy | PathPurpose::SaveFigures => dialog.pick_folder(),
+        PathPurpose::OpenStudy | PathPurpose::AddStudy | PathPurpose::SaveCopy | PathPurpose::SaveFigures => {
+            dialog.pick_folder()
+        }
         PathPurpose::OpenFile => dialog
             .add_filter("ZIP files, NIfTI and MetaImage volumes", &["zip", "nii", "gz", "mha", "mhd"])
             .add_filter("All files", &["*"])

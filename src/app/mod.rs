@@ -4,6 +4,7 @@
 //! [`crate::ui`], then apply the actions that they collected. Nothing here waits for anything.
 
 mod archive;
+mod companion;
 mod copy;
 mod correction;
 mod dialog;

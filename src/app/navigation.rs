@@ -41,7 +41,10 @@ pub fn apply(state: &mut ViewerState, action: UiAction) -> Option<UiAction> {
         }
         // Fitting keeps flips and turns; a reset does not.
         UiAction::FitView => view.camera = view.camera.map(|camera| camera.refitted(&frame)),
+        UiAction::SetPlaneCamera { plane, camera } => view.plane_cameras[plane] = camera,
         UiAction::ResetView => {
+            view.plane_cameras = [None; 2];
+            (state.companion.camera, state.companion.window) = (None, None);
             (view.camera, view.window, view.tool, view.cine) = (None, None, Tool::Window, None);
             view.inverted = false;
             (state.selected_box, state.selected_measurement) = (None, None);

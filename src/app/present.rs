@@ -14,6 +14,7 @@ pub fn series_list(scan: &FolderScan, shown: Option<usize>) -> Vec<SeriesEntry> 
         detail: detail(series),
         reason: capitalized(&series.choice.reason),
         shown: shown == Some(index),
+        study: study(series),
     };
     scan.series.iter().enumerate().map(entry).collect()
 }
@@ -57,6 +58,13 @@ fn title(series: &SeriesSummary) -> String {
     } else {
         description.to_owned()
     }
+}
+
+/// Date and description of a series' examination.
+fn study(series: &SeriesSummary) -> String {
+    let texts = &series.texts;
+    let words = filled(&[readable_date(&texts.study_date), texts.study_description.trim().to_owned()]).join("  ");
+    if words.is_empty() { "Examination without a date".to_owned() } else { words }
 }
 
 fn detail(series: &SeriesSummary) -> String {

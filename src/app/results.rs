@@ -187,6 +187,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     }
 
     fn forget_job(&mut self, job: JobId) {
+        self.comparison_ended(job);
         if self.grading_job == Some(job) {
             self.grading_job = None;
         }

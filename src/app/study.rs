@@ -11,7 +11,7 @@ use crate::model::Views;
 use crate::pipeline::StudySummary;
 use crate::research::is_volume_file;
 use crate::task::Progress;
-use crate::ui::state::{BannerKind, EvidenceState, Findings, JobStatus, ViewState};
+use crate::ui::state::{BannerKind, EvidenceState, Findings, JobStatus, ViewLayout, ViewState};
 use crate::worker::{JobEvent, JobId, Loadable, Work};
 
 /// What is shown until a job reports how far it is.
@@ -32,7 +32,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
 
     /// Looks for series; a demo comes here too and is not remembered.
     pub(super) fn scan_folder(&mut self, folder: PathBuf) {
-        self.open_path = Some(folder.clone());
+        self.open_paths = vec![(0, folder.clone())];
         if let Some(job) = self.submit(Command::ScanFolder { folder }) {
             self.state.folder = Loadable::Pending(job);
         }
@@ -63,7 +63,8 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         self.worker.cancel_all();
         self.clear_series();
         self.scan = None;
-        self.open_path = None;
+        self.open_paths.clear();
+        self.clear_companion();
         self.state.folder = Loadable::Idle;
         self.state.series_list.clear();
         self.state.thumbnails.clear();
@@ -82,6 +83,12 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         if let Some(next) = next.filter(|next| *next < count && Some(*next) != self.series) {
             self.load_series(next);
         }
+    }
+
+    /// Folder or file of the study that the shown series belongs to; of the first where none is shown.
+    pub(super) fn path_of_shown(&self) -> Option<PathBuf> {
+        let shown = self.series.unwrap_or(0);
+        self.open_paths.iter().rev().find(|(first, _)| *first <= shown).map(|(_, path)| path.clone())
     }
 
     /// Forgets everything that belongs to the shown series.
@@ -125,6 +132,12 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         let Some(series) = self.scan.as_ref().and_then(|scan| scan.series.get(index)).cloned() else { return };
         self.worker.cancel_all();
         self.clear_series();
+        // What stands beside it need not be read again, but how they lie to each other is another question.
+        let beside = self.state.companion.index.filter(|beside| *beside != index);
+        self.clear_companion();
+        if let Some(beside) = beside.filter(|_| self.state.view.layout == ViewLayout::Companion) {
+            self.show_companion(beside);
+        }
         self.series = Some(index);
         self.list_series();
         if let Some(job) = self.submit(Command::LoadSeries { series: Arc::new(series) }) {
@@ -213,6 +226,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
                     self.vertebrae_found();
                 }
             }
+            Event::DetectedBeside(detection) => self.companion_detected(job, &detection),
             Event::Exported(files) => self.exported(job, &files),
             Event::Anonymized(outcome) => self.anonymized(job, &outcome),
             Event::DiscGraded(disc) => self.disc_graded(job, disc.level, disc.as_ref().into()),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use eframe::egui;
 
+use super::companion::CompanionJobs;
 use super::correction::GradeBook;
 use super::dialog::{DialogOutcome, PathDialog};
 use super::history::History;
@@ -38,8 +39,9 @@ pub struct Viewer<W: Work<Command = Command, Event = Event>> {
     pub(super) history: History,
     pub(super) grade_book: GradeBook,
     pub(super) scan: Option<Arc<FolderScan>>,
-    /// Where it was found: a folder or a file.
-    pub(super) open_path: Option<PathBuf>,
+    /// Where the studies in it were found, folders or files, each with the place of its first series.
+    pub(super) open_paths: Vec<(usize, PathBuf)>,
+    pub(super) companion_jobs: CompanionJobs,
     /// The series that is shown or on its way: its place in the scan.
     pub(super) series: Option<usize>,
     /// Oddities of the shown series, for the report.
@@ -100,7 +102,8 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             history: History::default(),
             grade_book: GradeBook::default(),
             scan: None,
-            open_path: None,
+            open_paths: Vec::new(),
+            companion_jobs: CompanionJobs::default(),
             series: None,
             series_warnings: Vec::new(),
             models: None,
@@ -141,10 +144,12 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         }
         self.take_thumbnails(ctx);
         self.take_network();
+        self.take_reading();
         self.take_picture(ctx);
         self.run_cine(ctx);
         self.follow_crosshair();
         self.follow_disc();
+        self.follow_companion();
         self.follow_layout();
         let dropped = ctx.input(|input| input.raw.dropped_files.first().map(|file| file.path().to_owned()));
         if let Some(path) = dropped {
@@ -182,7 +187,10 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             UiAction::AskForFile => self.open_dialog(PathPurpose::OpenFile),
             UiAction::AskForCopyFolder => self.ask_for_copy_folder(),
             UiAction::SaveAnonymizedCopy(folder) => self.save_anonymized_copy(folder),
+            UiAction::AskForOtherStudy => self.open_dialog(PathPurpose::AddStudy),
             UiAction::OpenPath(folder) => self.open_folder(folder),
+            UiAction::AddStudy(folder) => self.add_study(folder),
+            UiAction::Companion(action) => self.companion(action),
             UiAction::OpenDemo => self.open_demo(DemoOptions::default()),
             UiAction::CloseStudy => self.close_study(),
             UiAction::ClearRecent => self.clear_recent(),

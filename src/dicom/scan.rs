@@ -36,8 +36,8 @@ pub struct FolderScan {
     pub passed_over: usize,
     /// Oddities of the folder as a whole.
     pub warnings: Vec<SeriesWarning>,
-    /// Where the files are if they came in a ZIP file; they are there as long as this.
-    pub unpacked: Option<Arc<BorrowedFolder>>,
+    /// Where the files are that came in ZIP files; they are there as long as these.
+    pub unpacked: Vec<Arc<BorrowedFolder>>,
 }
 
 /// A file that cannot be used; its path is left out of `Debug`.
@@ -61,6 +61,16 @@ impl FolderScan {
     pub fn t2_sagittal(&self) -> Option<&SeriesSummary> {
         self.series.iter().find(|series| series.choice.is_chosen)
     }
+
+    /// Adds what another folder holds, behind what is there, whose places stay; each keeps its own chosen series.
+    pub fn add(&mut self, other: Self) {
+        let Self { series, refused, passed_over, warnings, unpacked } = other;
+        self.series.extend(series);
+        self.refused.extend(refused);
+        self.passed_over += passed_over;
+        self.warnings.extend(warnings);
+        self.unpacked.extend(unpacked);
+    }
 }
 
 /// Reads the headers of all DICOM images in `folder` and below (of a single file, a DICOMDIR's folder, a ZIP file) and sorts them into series.
@@ -80,7 +90,7 @@ pub fn scan_folder(
     if is_packed_study(folder) {
         let unpacked = unpack(folder, cancel, on_progress)?;
         let scan = scan_folder(unpacked.path(), cancel, on_progress)?;
-        return Ok(FolderScan { unpacked: Some(Arc::new(unpacked)), ..scan });
+        return Ok(FolderScan { unpacked: vec![Arc::new(unpacked)], ..scan });
     }
     // A DICOMDIR lists what lies beside it and below; that is looked for, whatever it says.
     let folder = match folder.parent() {

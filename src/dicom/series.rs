@@ -101,6 +101,25 @@ impl SeriesSummary {
         let assumed = [MissingPosition, MissingOrientation, MissingPixelSpacing];
         self.warnings.iter().any(|warning| assumed.iter().any(|code| warning.is(*code)))
     }
+
+    /// Whether both are the same stack of slices, read twice.
+    #[must_use]
+    pub fn is_stack_of(&self, other: &Self) -> bool {
+        let first = |series: &Self| series.instances.first().map(|slice| (slice.sop_instance_uid.clone(), slice.frame));
+        self.series_instance_uid == other.series_instance_uid && first(self) == first(other)
+    }
+
+    /// Whether both name the same patient, by number where both have one, else by name.
+    #[must_use]
+    pub fn is_of_patient(&self, other: &Self) -> bool {
+        let (ours, theirs) = (&self.texts, &other.texts);
+        let same = |a: &str, b: &str| a.trim().eq_ignore_ascii_case(b.trim());
+        if ours.patient_id.trim().is_empty() || theirs.patient_id.trim().is_empty() {
+            same(&ours.patient_name, &theirs.patient_name)
+        } else {
+            same(&ours.patient_id, &theirs.patient_id)
+        }
+    }
 }
 
 /// An image file that the scan accepted.

@@ -485,7 +485,7 @@ fn a_study_in_a_zip_file_opens_and_its_copy_is_gone_with_it() {
     zipped(&zip, &entries);
     assert!(is_packed_study(&zip) && !is_packed_study(made.path()));
     let found = scan(&zip);
-    let folder = found.unpacked.as_ref().expect("unpacked").path().to_owned();
+    let folder = found.unpacked.first().expect("unpacked").path().to_owned();
     assert_eq!((found.series.len(), found.series[0].slices, found.refused.len()), (1, 3, 0));
     let series = load(&found.series[0]).expect("loads");
     assert_eq!(series.volume, volume(&[4.0, 4.0]));

@@ -1,5 +1,6 @@
 //! The vocabulary of the lumbar spine: levels, gradings, vertebrae, discs, boxes, and the disc volume.
 
+mod alignment;
 mod boxes;
 mod disc_volume;
 mod grading;
@@ -7,6 +8,7 @@ mod label;
 mod measurement;
 mod vertebra;
 
+pub use alignment::SpineAlignment;
 pub use boxes::{BoxSource, PixelBox, SliceBox};
 pub use disc_volume::{
     DiscFrame, DiscFrameError, DiscVolume, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, PATCH_VOXELS, PatchAugmentation,

@@ -6,6 +6,8 @@ use eframe::egui::{Pos2, Rect, Vec2};
 use glam::DVec2;
 
 use super::archive::ArchiveAction;
+use super::camera::Camera;
+use super::companion::CompanionAction;
 use super::state::{BesideChoice, ColorMap, Pane, PathEntry, Selection, Tool, ViewLayout, WindowPreset};
 use crate::picture::EvidenceFill;
 use crate::saliency::{BoxRule, SaliencyMethod};
@@ -21,6 +23,10 @@ pub enum UiAction {
     AskForFile,
     /// Open the study in a folder, or a NIfTI or MetaImage file.
     OpenPath(PathBuf),
+    /// Show the dialog for a study to add to the open one.
+    AskForOtherStudy,
+    /// Add the study in a folder to the open one: a prior, for comparison.
+    AddStudy(PathBuf),
     /// Write the synthetic study and open it.
     OpenDemo,
     /// Close the study.
@@ -91,6 +97,15 @@ pub enum UiAction {
     NextPane,
     /// Where the other planes cross: row and column of the image.
     SetCrosshair([f64; 2]),
+    /// Zoom and middle of the axial (0) or coronal (1) plane; `None` fits it.
+    SetPlaneCamera {
+        /// Which.
+        plane: usize,
+        /// How it is looked at.
+        camera: Option<Camera>,
+    },
+    /// Something in the view of another series.
+    Companion(CompanionAction),
     /// Move the image by screen points.
     Pan {
         /// Where the slice is shown.

@@ -4,6 +4,7 @@ use eframe::egui::{self, Key, KeyboardShortcut, Modifiers};
 
 use super::action::{Turn, UiAction};
 use super::archive::{ArchiveAction, ArchivePage};
+use super::companion::CompanionAction;
 use super::state::{Pane, Tool, ViewerState, WindowPreset};
 use crate::spine::MeasurementKind;
 
@@ -65,6 +66,7 @@ macro_rules! commands {
 commands! {
     OpenFolder "Open folder…" [ctrl(Key::O)] UiAction::AskForFolder;
     OpenFile "Open file…" [] UiAction::AskForFile;
+    AddStudy "Add prior or other study…" [] UiAction::AskForOtherStudy;
     OpenArchive "Open from archive…" [ctrl_shift(Key::O)] UiAction::Archive(ArchiveAction::Show(ArchivePage::Studies));
     OpenDemo "Open demo" [] UiAction::OpenDemo;
     CloseStudy "Close study" [ctrl(Key::W)] UiAction::CloseStudy;
@@ -130,7 +132,8 @@ commands! {
     RotateLeft "Rotate left" [shift(Key::R)] UiAction::Turn(Turn::Left);
     FlipHorizontally "Flip left to right" [] UiAction::Turn(Turn::FlipHorizontally);
     FlipVertically "Flip top to bottom" [] UiAction::Turn(Turn::FlipVertically);
-    NextLayout "Next layout: slice, planes, disc, compare" [key(Key::L)] UiAction::NextLayout;
+    NextLayout "Next layout: slice, planes, disc, compare, series" [key(Key::L)] UiAction::NextLayout;
+    LinkCompanion "Link or unlink the series beside" [shift(Key::L)] UiAction::Companion(CompanionAction::ToggleLink);
     CycleAnnotations "Cycle annotations" [key(Key::Space), key(Key::I)] UiAction::CycleAnnotations;
     ToggleEvidence "Show evidence" [key(Key::E)] UiAction::ToggleEvidence;
     ToggleContour "Evidence as contour or filled" [key(Key::G)] UiAction::ToggleContour;

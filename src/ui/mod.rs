@@ -7,6 +7,7 @@ pub mod action;
 pub mod archive;
 pub mod camera;
 pub mod command;
+pub mod companion;
 pub mod evidence_state;
 pub mod state;
 pub mod theme;
@@ -17,6 +18,7 @@ mod boxes_panel;
 mod criteria;
 mod disc_view;
 mod evidence_panel;
+mod gesture;
 mod grade_table;
 mod help;
 mod palette;
@@ -98,6 +100,10 @@ fn study_ui(ui: &mut egui::Ui, state: &ViewerState, actions: &mut Vec<UiAction>)
         ViewLayout::Compare => {
             let panel = Panel::right("beside").default_size(middle.x * 0.5).frame(image);
             panel.show(ui, |ui| slice_view::beside_view_ui(ui, state, actions));
+        }
+        ViewLayout::Companion => {
+            let panel = Panel::right("companion").default_size(middle.x * 0.5).frame(image);
+            panel.show(ui, |ui| slice_view::companion_view_ui(ui, state, actions));
         }
         ViewLayout::Disc => {
             let panel = Panel::bottom("disc").default_size(middle.y * 0.46).resizable(true).frame(image);

@@ -9,6 +9,8 @@ use super::action::UiAction;
 pub enum PathPurpose {
     /// A folder to open.
     OpenStudy,
+    /// A folder to add to the open study.
+    AddStudy,
     /// A NIfTI or MetaImage file to open.
     OpenFile,
     /// A file to write the report to.
@@ -27,6 +29,7 @@ impl PathPurpose {
     pub fn title(self) -> &'static str {
         match self {
             Self::OpenStudy => "Open the folder of a study",
+            Self::AddStudy => "Add the folder of another study",
             Self::OpenFile => "Open a volume",
             Self::SaveReport => "Save the report",
             Self::SaveFigures => "Folder for the figures",
@@ -39,7 +42,7 @@ impl PathPurpose {
     #[must_use]
     pub fn example(self) -> &'static str {
         match self {
-            Self::OpenStudy => "/path/to/study",
+            Self::OpenStudy | Self::AddStudy => "/path/to/study",
             Self::OpenFile => "/path/to/scan.nii.gz (or .mha)",
             Self::SaveReport => "/path/to/report.pdf (or .json, .csv, .parquet)",
             Self::SaveFigures => "/path/to/figures",
@@ -53,6 +56,7 @@ impl PathPurpose {
     pub fn action(self, path: PathBuf) -> UiAction {
         match self {
             Self::OpenStudy | Self::OpenFile => UiAction::OpenPath(path),
+            Self::AddStudy => UiAction::AddStudy(path),
             Self::SaveReport => UiAction::SaveReport(path),
             Self::SaveFigures => UiAction::SaveFigures(path),
             Self::SaveImage => UiAction::SaveImage(path),

@@ -1,26 +1,30 @@
 //! The axial and coronal planes through the crosshair, beside the slice.
 
-use eframe::egui::{
-    self, Align2, CursorIcon, Event, MouseWheelUnit, Painter, Pos2, Rect, Response, Role, Sense, Stroke,
-};
-use eframe::egui::{Ui, WidgetInfo, pos2, vec2};
+use eframe::egui::{self, Align2, CursorIcon, Painter, Pos2, Rect, Response, Role, Sense, Stroke, Ui, WidgetInfo};
+use eframe::egui::{pos2, vec2};
 use glam::DVec2;
 
 use super::action::UiAction;
 use super::camera::{Camera, ImageFrame, SliceTransform};
-use super::state::{LoadedSeries, PlaneImage, ViewLayout, ViewerState};
+use super::gesture::{Gesture, dragged_window, gestures, moved_camera};
+use super::state::{LoadedSeries, PlaneImage, Tool, ViewLayout, ViewerState};
 use super::theme;
 use crate::picture::SliceLook;
 use crate::render::SlicePaint;
 use crate::volume::{SectionAxis, orientation_letters};
 
+/// Rows or columns that a notch of the wheel moves the crosshair by.
+const PER_NOTCH: isize = 2;
+
 /// What the functions of one plane share.
 struct PlaneScene<'a> {
+    index: usize,
     state: &'a ViewerState,
     series: &'a LoadedSeries,
     plane: &'a PlaneImage,
     axis: SectionAxis,
     frame: ImageFrame,
+    camera: Camera,
     transform: SliceTransform,
 }
 
@@ -38,8 +42,10 @@ pub fn planes_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) 
         response.widget_info(|| WidgetInfo::labeled(Role::Canvas, true, name));
         if let Some(plane) = &state.planes[index] {
             let frame = ImageFrame::of(&plane.section.volume);
-            let transform = SliceTransform::new(&frame, rect.shrink(6.0), &Camera::fit(&frame));
-            plane_ui(ui, &PlaneScene { state, series, plane, axis, frame, transform }, &response, actions);
+            let camera = state.view.plane_cameras[index].unwrap_or_else(|| Camera::fit(&frame));
+            let transform = SliceTransform::new(&frame, rect.shrink(6.0), &camera);
+            let scene = PlaneScene { index, state, series, plane, axis, frame, camera, transform };
+            plane_ui(ui, &scene, &response, actions);
         } else {
             let text = "A single slice has no other planes.";
             let font = theme::image_font(13.0);
@@ -102,7 +108,7 @@ fn chrome(painter: &Painter, rect: &Rect, plane: &PlaneImage, axis: SectionAxis)
 }
 
 fn mouse(ui: &Ui, response: &Response, scene: &PlaneScene, actions: &mut Vec<UiAction>) {
-    let PlaneScene { state, series, plane, axis, transform, .. } = scene;
+    let PlaneScene { index, state, series, plane, axis, frame, camera, transform } = scene;
     if response.double_clicked() {
         actions.push(UiAction::SetLayout(ViewLayout::Single));
         return;
@@ -119,26 +125,25 @@ fn mouse(ui: &Ui, response: &Response, scene: &PlaneScene, actions: &mut Vec<UiA
     }
     if response.contains_pointer() {
         ui.ctx().set_cursor_icon(CursorIcon::Crosshair);
-        let steps = wheel_steps(ui);
-        if steps != 0.0 {
-            let moved = if *axis == SectionAxis::Row { [row + steps, column] } else { [row, column + steps] };
-            actions.push(UiAction::SetCrosshair(moved));
+    }
+    // The left button moves the crosshair here, whatever the tool is.
+    for gesture in gestures(ui, response, Tool::Crosshair, state.right_drag_windows) {
+        match gesture {
+            Gesture::Scroll(notches) => {
+                let steps = (notches * PER_NOTCH) as f64;
+                let moved = if *axis == SectionAxis::Row { [row + steps, column] } else { [row, column + steps] };
+                actions.push(UiAction::SetCrosshair(moved));
+            }
+            Gesture::Window(delta) => {
+                let window = dragged_window(state.window(), series.default_window.width, delta);
+                actions.push(UiAction::SetWindow(window));
+            }
+            Gesture::Pan(_) | Gesture::Zoom { .. } => {
+                let moved = moved_camera(*camera, frame, transform.viewport, gesture);
+                actions.push(UiAction::SetPlaneCamera { plane: *index, camera: moved });
+            }
         }
     }
-}
-
-/// Rows or columns that the wheel asks for in this frame; a notch is two.
-fn wheel_steps(ui: &Ui) -> f64 {
-    const PER_NOTCH: f32 = 2.0;
-    const POINTS_PER_NOTCH: f32 = 40.0;
-    ui.input(|input| {
-        let steps = input.events.iter().map(|event| match event {
-            Event::MouseWheel { unit: MouseWheelUnit::Point, delta, .. } => -delta.y / POINTS_PER_NOTCH * PER_NOTCH,
-            Event::MouseWheel { delta, .. } => -delta.y * PER_NOTCH,
-            _ => 0.0,
-        });
-        f64::from(steps.sum::<f32>())
-    })
 }
 
 /// Where the planes cut the slice itself.

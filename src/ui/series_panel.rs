@@ -3,7 +3,8 @@
 use eframe::egui::{self, Frame, Image, Label, Margin, RichText, Sense, Stroke, TextureHandle, Ui, UiBuilder};
 
 use super::action::UiAction;
-use super::state::{SeriesEntry, ViewerState};
+use super::companion::CompanionAction;
+use super::state::{SeriesEntry, ViewLayout, ViewerState};
 use super::theme;
 use crate::worker::Loadable;
 
@@ -22,10 +23,25 @@ pub fn series_panel_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAct
         };
         ui.label(RichText::new(text).color(theme::of(ui).text_weak));
     }
+    let several = state.series_list.windows(2).any(|pair| pair[0].study != pair[1].study);
     for (index, series) in state.series_list.iter().enumerate() {
-        if entry_ui(ui, series, state.thumbnails.get(&index)) && !series.shown {
+        let is_first = index == 0 || state.series_list[index - 1].study != series.study;
+        if several && is_first {
+            ui.add_space(4.0);
+            ui.add(Label::new(RichText::new(&series.study).small().strong()).wrap());
+        }
+        let response = entry_ui(ui, index, series, state.thumbnails.get(&index));
+        if response.clicked() && !series.shown {
             actions.push(UiAction::LoadSeries(index));
         }
+        let can_stand_beside = state.loaded().is_some() && !series.shown;
+        response.context_menu(|ui| {
+            if ui.add_enabled(can_stand_beside, egui::Button::new("Show beside")).clicked() {
+                actions.push(UiAction::SetLayout(ViewLayout::Companion));
+                actions.push(UiAction::Companion(CompanionAction::Show(index)));
+                ui.close();
+            }
+        });
         ui.add_space(3.0);
     }
     let doubts: Vec<String> = state.open_doubts().iter().map(ToString::to_string).collect();
@@ -33,9 +49,9 @@ pub fn series_panel_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAct
     warnings_ui(ui, doubts.iter().chain(series_warnings).chain(&state.folder_warnings));
 }
 
-/// One series; says whether it was clicked.
-fn entry_ui(ui: &mut Ui, series: &SeriesEntry, thumbnail: Option<&TextureHandle>) -> bool {
-    let builder = UiBuilder::new().id_salt(("series", &series.title, &series.detail)).sense(Sense::click());
+/// One series.
+fn entry_ui(ui: &mut Ui, index: usize, series: &SeriesEntry, thumbnail: Option<&TextureHandle>) -> egui::Response {
+    let builder = UiBuilder::new().id_salt(("series", index)).sense(Sense::click());
     let response = ui
         .scope_builder(builder, |ui| {
             let hovered = ui.response().hovered();
@@ -62,7 +78,7 @@ fn entry_ui(ui: &mut Ui, series: &SeriesEntry, thumbnail: Option<&TextureHandle>
         .response;
     let label = format!("Series {}", series.title);
     response.widget_info(|| egui::WidgetInfo::selected(egui::Role::Button, true, series.shown, &label));
-    response.on_hover_cursor(egui::CursorIcon::PointingHand).clicked()
+    response.on_hover_cursor(egui::CursorIcon::PointingHand)
 }
 
 fn warnings_ui<'a>(ui: &mut Ui, warnings: impl Iterator<Item = &'a String>) {

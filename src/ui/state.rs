@@ -17,6 +17,7 @@ use crate::worker::Loadable;
 
 use super::archive::ArchiveState;
 use super::camera::ImageFrame;
+use super::companion::Companion;
 
 use crate::render::SeriesHandle;
 
@@ -84,6 +85,8 @@ pub struct ViewerState {
     pub evidence: EvidenceState,
     /// Slice, zoom, window and tool.
     pub view: ViewState,
+    /// Another series, beside the one that is read.
+    pub companion: Companion,
     /// The axial and the coronal plane through the crosshair, while they are shown.
     pub planes: [Option<PlaneImage>; 2],
     /// Place of the selected disc's nine slices, while they are shown.
@@ -163,6 +166,8 @@ pub struct SeriesEntry {
     pub reason: String,
     /// Whether it is the one shown.
     pub shown: bool,
+    /// Examination that it belongs to, in words; told above its first series where several are open.
+    pub study: String,
 }
 
 /// A series with its voxels and the texts in the corners of the image.

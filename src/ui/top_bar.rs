@@ -46,6 +46,7 @@ fn menus_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
             item_ui(ui, UiCommand::ClearRecent, !state.recent.is_empty(), actions);
         });
         item_ui(ui, UiCommand::OpenFile, true, actions);
+        item_ui(ui, UiCommand::AddStudy, state.loaded().is_some(), actions);
         item_ui(ui, UiCommand::OpenArchive, true, actions);
         item_ui(ui, UiCommand::OpenDemo, true, actions);
         item_ui(ui, UiCommand::CloseStudy, study_open, actions);
@@ -91,13 +92,14 @@ fn edit_menu_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
 
 fn view_menu_ui(ui: &mut Ui, image_shown: bool, actions: &mut Vec<UiAction>) {
     use UiCommand::{
-        ActualSize, Cine, CycleAnnotations, FitView, FlipHorizontally, FlipVertically, Invert, NextLayout, ResetView,
-        RotateLeft, RotateRight, Smooth, ToggleBlind, ToggleContour, ToggleEvidence, ToggleTheme,
+        ActualSize, Cine, CycleAnnotations, FitView, FlipHorizontally, FlipVertically, Invert, LinkCompanion,
+        NextLayout, ResetView, RotateLeft, RotateRight, Smooth, ToggleBlind, ToggleContour, ToggleEvidence,
+        ToggleTheme,
     };
     for group in [
         &[FitView, ActualSize, ResetView][..],
         &[Invert, Smooth, RotateRight, RotateLeft, FlipHorizontally, FlipVertically],
-        &[Cine, NextLayout, CycleAnnotations, ToggleEvidence, ToggleContour, ToggleBlind],
+        &[Cine, NextLayout, LinkCompanion, CycleAnnotations, ToggleEvidence, ToggleContour, ToggleBlind],
     ] {
         for command in group {
             item_ui(ui, *command, image_shown, actions);
@@ -191,6 +193,7 @@ fn layout_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
         (ViewLayout::Planes, "Planes", "With the axial and coronal planes through the crosshair"),
         (ViewLayout::Disc, "Disc", "With the nine slices of the selected disc"),
         (ViewLayout::Compare, "Compare", "Twice, with two evidence maps: other methods or gradings"),
+        (ViewLayout::Companion, "Series", "With another series, or one of a prior study, at the same place"),
     ] {
         let button = ui.add(Button::selectable(state.view.layout == layout, name));
         let hint = format!("{hint} ({})", UiCommand::NextLayout.keys_text(ui.ctx()));

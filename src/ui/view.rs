@@ -65,17 +65,20 @@ pub enum ViewLayout {
     Disc,
     /// The slice twice, with two evidence maps.
     Compare,
+    /// The slice with another series of this or another study, at the same place.
+    Companion,
 }
 
 impl ViewLayout {
-    /// Single, planes, disc, compare, single, …
+    /// Single, planes, disc, compare, companion, single, …
     #[must_use]
     pub fn next(self) -> Self {
         match self {
             Self::Single => Self::Planes,
             Self::Planes => Self::Disc,
             Self::Disc => Self::Compare,
-            Self::Compare => Self::Single,
+            Self::Compare => Self::Companion,
+            Self::Companion => Self::Single,
         }
     }
 }
@@ -162,6 +165,8 @@ pub struct ViewState {
     pub pane: Pane,
     /// Where the other planes cross: row and column of the image; `None` is the middle.
     pub crosshair: Option<[f64; 2]>,
+    /// Zoom and middle of the axial and the coronal plane; `None` fits them.
+    pub plane_cameras: [Option<Camera>; 2],
 }
 
 impl Default for ViewState {
@@ -180,6 +185,7 @@ impl Default for ViewState {
             layout: ViewLayout::default(),
             pane: Pane::default(),
             crosshair: None,
+            plane_cameras: [None; 2],
         }
     }
 }

@@ -7,11 +7,13 @@ use std::sync::Arc;
 use super::handle::{Handle, JobContext, Work};
 use super::job::JobError;
 use super::message::{Command, Event};
+use crate::detection::Detection;
 use crate::dicom::{Series, anonymize_folder, load_series};
 use crate::export::{ExportError, PdfOptions, report_pdf};
 use crate::picture::write_png;
 use crate::pipeline::{self, DemoStudy, DeviceChoice, DeviceError, GradeOutcome, Models, PipelineError};
 use crate::saliency::SaliencyRequest;
+use crate::volume::Volume;
 
 /// The worker of the program.
 pub type WorkerHandle = Handle<Inference>;
@@ -60,6 +62,8 @@ pub enum JobKind {
     Load,
     /// Detects.
     Detect,
+    /// Detects in a series beside.
+    DetectBeside,
     /// Grades.
     Grade,
     /// Explains.
@@ -82,6 +86,7 @@ impl Work for Inference {
             Command::ScanFolder { .. } => JobKind::Scan,
             Command::LoadSeries { .. } => JobKind::Load,
             Command::DetectDiscs { .. } => JobKind::Detect,
+            Command::DetectBeside { .. } => JobKind::DetectBeside,
             Command::GradeDiscs { .. } => JobKind::Grade,
             Command::ExplainGrade { is_beside: false, .. } => JobKind::Explain,
             Command::ExplainGrade { is_beside: true, .. } => JobKind::ExplainBeside,
@@ -98,12 +103,12 @@ impl Work for Inference {
     /// Newer work of the same kind wins, and another folder or series ends the work on the one before. Exports are
     /// always finished.
     fn supersedes(newer: JobKind, older: JobKind) -> bool {
-        use JobKind::{Demo, Detect, Explain, ExplainBeside, Export, Grade, Load, Scan};
+        use JobKind::{Demo, Detect, DetectBeside, Explain, ExplainBeside, Export, Grade, Load, Scan};
         match newer {
             Scan | Demo => older != Export,
             Load => matches!(older, Load | Detect | Grade | Explain | ExplainBeside),
             Detect => matches!(older, Detect | Grade | Explain | ExplainBeside),
-            Grade => older == Grade,
+            DetectBeside | Grade => older == newer,
             Explain => matches!(older, Explain | ExplainBeside),
             ExplainBeside => older == ExplainBeside,
             Export => false,
@@ -136,12 +141,8 @@ impl Inference {
                 }
                 Ok(Event::SeriesLoaded(Arc::new(load_series(&series, cancel, &mut on_progress)?)))
             }
-            Command::DetectDiscs { volume } => {
-                self.announcing(job, Models::load_detector)?;
-                let detection = self.models.detector()?.detect(&volume, cancel, &mut on_progress);
-                let detection = detection.map_err(PipelineError::from)?;
-                Ok(Event::DiscsDetected(Arc::new(detection)))
-            }
+            Command::DetectDiscs { volume } => Ok(Event::DiscsDetected(self.detect(&volume, job)?)),
+            Command::DetectBeside { volume } => Ok(Event::DetectedBeside(self.detect(&volume, job)?)),
             Command::GradeDiscs { volume, discs, views } => {
                 self.announcing(job, Models::load_grader)?;
                 let grader = self.models.grader()?;
@@ -199,6 +200,12 @@ impl Inference {
             }
             Command::ExportEvidence { evidence, folder } => Ok(Event::Exported(evidence.write(&folder)?)),
         }
+    }
+
+    fn detect(&mut self, volume: &Volume, job: &JobContext<Event>) -> Result<Arc<Detection>, PipelineError> {
+        self.announcing(job, Models::load_detector)?;
+        let detection = self.models.detector()?.detect(volume, job.cancel(), &mut |progress| job.progress(progress))?;
+        Ok(Arc::new(detection))
     }
 
     /// Loads networks where they are not yet, and tells the screen which they are.
@@ -275,14 +282,15 @@ mod tests {
 
     #[test]
     fn another_series_ends_the_work_on_the_one_before_but_no_export() {
-        use JobKind::{Demo, Detect, Explain, ExplainBeside, Export, Grade, Load, Scan};
+        use JobKind::{Demo, Detect, DetectBeside, Explain, ExplainBeside, Export, Grade, Load, Scan};
         let ended = |newer| -> Vec<JobKind> {
-            let all = [Scan, Load, Detect, Grade, Explain, ExplainBeside, Demo, Export];
+            let all = [Scan, Load, Detect, DetectBeside, Grade, Explain, ExplainBeside, Demo, Export];
             all.into_iter().filter(|older| Inference::supersedes(newer, *older)).collect()
         };
-        assert_eq!(ended(Scan), [Scan, Load, Detect, Grade, Explain, ExplainBeside, Demo]);
+        assert_eq!(ended(Scan), [Scan, Load, Detect, DetectBeside, Grade, Explain, ExplainBeside, Demo]);
         assert_eq!(ended(Load), [Load, Detect, Grade, Explain, ExplainBeside]);
         assert_eq!(ended(Detect), [Detect, Grade, Explain, ExplainBeside]);
+        assert_eq!(ended(DetectBeside), [DetectBeside]);
         assert_eq!(ended(Grade), [Grade]);
         assert_eq!(ended(Explain), [Explain, ExplainBeside]);
         assert_eq!(ended(ExplainBeside), [ExplainBeside]);

@@ -34,6 +34,11 @@ pub enum Command {
         /// In which scan.
         volume: Arc<Volume>,
     },
+    /// Find the vertebral bodies of a series that is shown beside another.
+    DetectBeside {
+        /// In which scan.
+        volume: Arc<Volume>,
+    },
     /// Grade discs, one after the other.
     GradeDiscs {
         /// Of which scan.
@@ -126,6 +131,8 @@ pub enum Event {
     ModelsLoaded(Arc<ModelsInfo>),
     /// Answers [`Command::DetectDiscs`].
     DiscsDetected(Arc<Detection>),
+    /// Answers [`Command::DetectBeside`].
+    DetectedBeside(Arc<Detection>),
     /// One disc of [`Command::GradeDiscs`] is done.
     DiscGraded(Arc<DiscPrediction>),
     /// One disc of [`Command::GradeDiscs`] cannot be graded.

@@ -4,6 +4,7 @@
 
 mod answers;
 mod archive;
+mod companion;
 mod evidence;
 mod frame_time;
 #[path = "../pacs/orthanc.rs"]

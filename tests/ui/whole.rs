@@ -4,10 +4,13 @@
 use super::*;
 use std::path::PathBuf;
 
+use super::companion::{Examinations, examinations};
+
 use spinenet_viewer::pipeline::{DEMO_SEED, DeviceChoice, ReportEntry, prepare_demo, read_reports};
 use spinenet_viewer::spine::PixelBox;
 use spinenet_viewer::task::{CancelToken, data_folder};
 use spinenet_viewer::ui::action::UiAction;
+use spinenet_viewer::ui::companion::CommonSpace;
 use spinenet_viewer::ui::state::ViewLayout;
 use spinenet_viewer::worker::{Inference, WorkerHandle};
 
@@ -175,6 +178,7 @@ fn pictures_of_every_main_state() {
     save(&mut window, "planes");
     compared(&mut window, worst);
     save(&mut window, "compare");
+    series_beside(&folder.path().join("examinations"), &folder.path().join("work"), &save);
     window.state_mut().apply(&context, UiAction::SetLayout(ViewLayout::Single));
     window.state_mut().apply(&context, UiAction::ToggleTheme);
     window.state_mut().apply(&context, UiAction::EditPalette(Some("me".to_owned())));
@@ -183,6 +187,20 @@ fn pictures_of_every_main_state() {
     let mut large = opened(&study, &folder.path().join("work"), vec2(1280.0, 720.0) + margins, 2.0);
     compared(&mut large, worst);
     save(&mut large, "high-resolution");
+}
+
+/// An axial series and a prior beside the read one.
+fn series_beside(folder: &Path, work: &Path, save: &impl Fn(&mut RealWindow, &str)) {
+    let Examinations { today, prior } = examinations(folder);
+    let mut window = opened(&today, work, SIZE + vec2(2.0 * MARGIN, 2.0 * MARGIN), 1.0);
+    select(&mut window, DiscLevel::L4L5, Grading::Pfirrmann);
+    let context = window.ctx.clone();
+    window.state_mut().apply(&context, UiAction::SetLayout(ViewLayout::Companion));
+    wait_for(&mut window, "the axial series", |viewer| viewer.state.companion.image.ready().is_some());
+    save(&mut window, "axial");
+    window.state_mut().apply(&context, UiAction::AddStudy(prior));
+    wait_for(&mut window, "the match", |viewer| matches!(viewer.state.companion.space, CommonSpace::BySpine(_)));
+    save(&mut window, "prior");
 }
 
 /// Two maps of a finding beside each other, with a reader's box and its overlap.

@@ -13,19 +13,21 @@ use crate::ui::theme;
 /// Choices at the top, the image below; it is zoomed and leafed through together with the first.
 pub fn beside_view_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
     let bar = Frame::new().fill(theme::of(ui).panel).inner_margin(Margin::symmetric(8, 5));
-    bar.show(ui, |ui| choices_ui(ui, state.evidence.beside_choice, actions));
+    bar.show(ui, |ui| {
+        ui.set_min_width(ui.available_width());
+        choices_ui(ui, state.evidence.beside_choice, actions);
+    });
     let (viewport, response) = ui.allocate_exact_size(ui.available_size(), Sense::click_and_drag());
     let Some(series) = state.loaded() else { return };
     let frame = series.frame();
     let camera = state.view.camera.unwrap_or_else(|| Camera::fit(&frame));
     let transform = SliceTransform::new(&frame, viewport, &camera);
     let slice = state.view.slice.min(series.volume.slices() - 1);
-    let scene = Scene { state, series, transform, slice };
+    let scene = Scene { state, series, transform, slice, window: state.window() };
     response.widget_info(|| WidgetInfo::labeled(Role::Canvas, true, format!("Second map, slice {}", slice + 1)));
     let map = &state.evidence.beside;
     image::image_ui(ui, &scene, map);
-    input::wheel(ui, &response, &scene, actions);
-    input::drag(ui, &response, &scene, actions);
+    input::gestures_ui(ui, &response, &scene, actions);
     let painter = ui.painter_at(viewport);
     boxes::predicted(&painter, &scene, map);
     chrome::legend(&painter, &scene, map);

@@ -40,6 +40,29 @@ pub fn paint(ui: &Ui, scene: &Scene, probe: Option<Probe>) {
     }
 }
 
+/// The texts of a series that stands beside another: whose and when is told first, on the left, where a narrow view has
+/// room for it. Gives back where the next line would begin.
+pub fn texts_beside(ui: &Ui, scene: &Scene, probe: Option<Probe>) -> Pos2 {
+    let painter = ui.painter_at(scene.transform.viewport);
+    let level = scene.state.view.annotations;
+    let start = scene.transform.viewport.shrink(MARGIN).left_top();
+    if level == AnnotationLevel::None {
+        return start;
+    }
+    letters(&painter, scene);
+    let position = position_lines(scene, probe, ui.pixels_per_point());
+    let shown = if level == AnnotationLevel::All { &position[..] } else { &position[..2] };
+    corner(&painter, scene, Align2::LEFT_BOTTOM, shown);
+    let mut lines = scene.series.study_lines.clone();
+    if level == AnnotationLevel::All {
+        ruler(&painter, scene);
+        corner(&painter, scene, Align2::RIGHT_BOTTOM, &scene.series.series_lines);
+        lines.extend(scene.series.patient_lines.iter().cloned());
+    }
+    corner(&painter, scene, Align2::LEFT_TOP, &lines);
+    start + vec2(0.0, lines.len() as f32 * LINE_HEIGHT)
+}
+
 fn corner(painter: &Painter, scene: &Scene, corner: Align2, lines: &[String]) {
     let area = scene.transform.viewport.shrink(MARGIN);
     let start = corner.pos_in_rect(&area);
@@ -63,7 +86,7 @@ fn position_lines(scene: &Scene, probe: Option<Probe>, pixels_per_point: f32) ->
         PlaneOrientation::Axial => (lps.z, ["H", "F"]),
     };
     let side = letters[usize::from(distance < 0.0)];
-    let window = scene.state.window();
+    let window = scene.window;
     let zoom = scene.transform.points_per_pixel().x * f64::from(pixels_per_point) * 100.0;
     let value = probe.map_or_else(|| "–".to_owned(), |probe| format!("{:.0}", probe.value));
     vec![

@@ -11,7 +11,7 @@ use crate::ui::state::{EvidenceState, MapState};
 pub fn image_ui(ui: &Ui, scene: &Scene, map: &MapState) {
     let Some(texture) = &scene.state.image_texture else { return };
     let view = &scene.state.view;
-    let look = SliceLook { invert: view.inverted, smooth: view.smooth, ..SliceLook::new(scene.state.window()) };
+    let look = SliceLook { invert: view.inverted, smooth: view.smooth, ..SliceLook::new(scene.window) };
     let paint = SlicePaint {
         series: texture.clone(),
         slice: scene.slice,

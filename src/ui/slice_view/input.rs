@@ -1,86 +1,27 @@
-//! Mouse over the image: wheel, drags, clicks and the menu.
+//! Mouse over the image: what gestures, clicks and the menu do to it.
 
-use eframe::egui::{self, Event, MouseWheelUnit, PointerButton, Response, Ui, Vec2};
+use eframe::egui::{self, PointerButton, Response, Ui};
 use glam::DVec2;
 
 use super::Scene;
 use crate::spine::{Corners, DiscLevel};
 use crate::ui::action::UiAction;
 use crate::ui::command::UiCommand;
+use crate::ui::gesture::{Gesture, dragged_window, gestures};
 use crate::ui::state::{Tool, ViewLayout};
-use crate::volume::WindowLevel;
 
-/// Points of a touch pad that make one slice.
-const POINTS_PER_SLICE: f32 = 40.0;
-/// Drag over this many points to change the window by its default width.
-const POINTS_PER_WINDOW: f32 = 400.0;
-
-/// Wheel: slices; with Ctrl: zoom at the pointer.
-pub fn wheel(ui: &Ui, response: &Response, scene: &Scene, actions: &mut Vec<UiAction>) {
-    let Some(anchor) = response.hover_pos().filter(|_| response.contains_pointer()) else { return };
-    let mut lines = 0.0;
-    ui.input(|input| {
-        for event in &input.events {
-            let factor = match event {
-                Event::MouseWheel { unit, delta, modifiers, .. } => {
-                    let notches = match unit {
-                        MouseWheelUnit::Line => delta.y,
-                        MouseWheelUnit::Point => delta.y / POINTS_PER_SLICE,
-                        MouseWheelUnit::Page => delta.y * 10.0,
-                    };
-                    if !(modifiers.ctrl || modifiers.command) {
-                        lines += notches;
-                        continue;
-                    }
-                    f64::from(notches * 0.15).exp()
-                }
-                Event::Zoom(factor) => f64::from(*factor),
-                _ => continue,
-            };
-            actions.push(UiAction::Zoom { viewport: scene.transform.viewport, anchor, factor });
-        }
-    });
-    step_slices(ui, response, -lines, actions);
-}
-
-/// Steps by whole slices; a touch pad sends fractions, of which the rest is kept.
-fn step_slices(ui: &Ui, response: &Response, slices: f32, actions: &mut Vec<UiAction>) {
-    if slices == 0.0 {
-        return;
-    }
-    let id = response.id.with("part of a slice");
-    let total = ui.data(|data| data.get_temp::<f32>(id)).unwrap_or(0.0) + slices;
-    let whole = total.trunc();
-    ui.data_mut(|data| data.insert_temp(id, total - whole));
-    if whole != 0.0 {
-        actions.push(UiAction::StepSlices(whole as isize));
-    }
-}
-
-/// Drags: the tool on the left button, pan in the middle, on the right zoom or, if the user prefers it, the window.
-pub fn drag(ui: &Ui, response: &Response, scene: &Scene, actions: &mut Vec<UiAction>) {
-    let delta = response.drag_delta();
-    if delta == Vec2::ZERO {
-        return;
-    }
+/// Wheel and drags.
+pub fn gestures_ui(ui: &Ui, response: &Response, scene: &Scene, actions: &mut Vec<UiAction>) {
     let viewport = scene.transform.viewport;
-    let tool = scene.state.view.tool;
-    let left = response.dragged_by(PointerButton::Primary);
-    let right = response.dragged_by(PointerButton::Secondary);
-    let right_windows = scene.state.right_drag_windows;
-    if response.dragged_by(PointerButton::Middle) || left && tool == Tool::Pan {
-        actions.push(UiAction::Pan { viewport, delta });
-    } else if right && !right_windows || left && tool == Tool::Zoom {
-        let anchor = ui.input(|input| input.pointer.press_origin()).unwrap_or(viewport.center());
-        actions.push(UiAction::Zoom { viewport, anchor, factor: f64::from(-delta.y * 0.01).exp() });
-    } else if left && tool == Tool::Scroll {
-        step_slices(ui, response, delta.y / POINTS_PER_SLICE * 2.0, actions);
-    } else if right || left && tool == Tool::Window {
-        let base = scene.series.default_window.width;
-        let (window, scale) = (scene.state.window(), base / POINTS_PER_WINDOW);
-        // Right: wider. Up: brighter, which is a lower center.
-        let width = (window.width + delta.x * scale).max(base * 0.01);
-        actions.push(UiAction::SetWindow(WindowLevel { center: window.center + delta.y * scale, width }));
+    for gesture in gestures(ui, response, scene.state.view.tool, scene.state.right_drag_windows) {
+        actions.push(match gesture {
+            Gesture::Scroll(slices) => UiAction::StepSlices(slices),
+            Gesture::Pan(delta) => UiAction::Pan { viewport, delta },
+            Gesture::Zoom { anchor, factor } => UiAction::Zoom { viewport, anchor, factor },
+            Gesture::Window(delta) => {
+                UiAction::SetWindow(dragged_window(scene.window, scene.series.default_window.width, delta))
+            }
+        });
     }
 }
 

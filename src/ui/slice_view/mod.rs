@@ -4,6 +4,7 @@ mod anatomy;
 mod beside;
 mod boxes;
 mod chrome;
+mod companion;
 mod image;
 mod input;
 mod measure;
@@ -11,6 +12,7 @@ mod scroll_bar;
 mod vertebrae;
 
 pub use beside::beside_view_ui;
+pub use companion::companion_view_ui;
 pub use image::evidence_paint;
 
 use eframe::egui::{self, Align2, Pos2, Rect, Role, Sense, Ui, WidgetInfo};
@@ -19,6 +21,7 @@ use super::action::{Probe, UiAction};
 use super::camera::{Camera, SliceTransform};
 use super::state::{AnnotationLevel, LoadedSeries, Pane, Tool, ViewLayout, ViewerState};
 use super::{plane_view, theme};
+use crate::volume::WindowLevel;
 use crate::worker::Loadable;
 
 /// What the painting functions of this module share.
@@ -27,6 +30,7 @@ struct Scene<'a> {
     series: &'a LoadedSeries,
     transform: SliceTransform,
     slice: usize,
+    window: WindowLevel,
 }
 
 /// The image area; fills what the other panels leave.
@@ -50,7 +54,7 @@ pub fn slice_view_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiActio
     let camera = state.view.camera.unwrap_or_else(|| Camera::fit(&frame));
     let transform = SliceTransform::new(&frame, viewport, &camera);
     let slice = state.view.slice.min(series.volume.slices() - 1);
-    let scene = Scene { state, series, transform, slice };
+    let scene = Scene { state, series, transform, slice, window: state.window() };
     let slices = series.volume.slices();
     response.widget_info(|| WidgetInfo::labeled(Role::Canvas, true, format!("Slice {} of {slices}", slice + 1)));
 
@@ -58,13 +62,15 @@ pub fn slice_view_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiActio
     if state.view.layout == ViewLayout::Planes || state.view.tool == Tool::Crosshair {
         plane_view::lines_on_slice(ui, state, &transform, &frame);
     }
-    input::wheel(ui, &response, &scene, actions);
     if state.view.tool == Tool::Box && state.selection.is_some() {
         boxes::edit_ui(ui, &response, &scene, actions);
     } else {
         boxes::paint(ui, &scene, None);
     }
-    input::drag(ui, &response, &scene, actions);
+    if state.view.layout == ViewLayout::Companion {
+        companion::line_on_slice(ui, &scene);
+    }
+    input::gestures_ui(ui, &response, &scene, actions);
     input::click(&response, &scene, actions);
     if state.view.annotations != AnnotationLevel::None {
         anatomy::anatomy_ui(ui, &scene, actions);

@@ -1,0 +1,182 @@
+//! The view of another series, at the place that the reader looks at.
+
+use eframe::egui::{
+    Align2, Button, ComboBox, Frame, Margin, Pos2, Response, Role, Sense, Shape, Stroke, Ui, WidgetInfo, vec2,
+};
+use glam::DVec2;
+
+use super::{Scene, chrome, name_on_image, probe_at, text_on_image};
+use crate::picture::SliceLook;
+use crate::render::SlicePaint;
+use crate::ui::action::UiAction;
+use crate::ui::camera::{Camera, SliceTransform};
+use crate::ui::command::UiCommand;
+use crate::ui::companion::{CommonSpace, Companion, CompanionAction};
+use crate::ui::gesture::{Gesture, dragged_window, gestures, moved_camera};
+use crate::ui::state::{AnnotationLevel, LoadedSeries, Tool, ViewerState};
+use crate::ui::theme;
+use crate::worker::Loadable;
+
+/// Which series, and whether it is linked, at the top; its slice below.
+pub fn companion_view_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
+    let bar = Frame::new().fill(theme::of(ui).panel).inner_margin(Margin::symmetric(8, 5));
+    bar.show(ui, |ui| {
+        ui.set_min_width(ui.available_width());
+        choices_ui(ui, state, actions);
+    });
+    let (viewport, response) = ui.allocate_exact_size(ui.available_size(), Sense::click_and_drag());
+    let companion = &state.companion;
+    let (Some(read), Some(series)) = (state.loaded(), companion.image.ready()) else {
+        let words = match companion.image {
+            Loadable::Pending(_) => "Loading the series…",
+            Loadable::Failed(_) => "The series could not be loaded.",
+            _ => "Choose a series above, or add a prior study.",
+        };
+        let font = theme::image_font(15.0);
+        ui.painter().text(viewport.center(), Align2::CENTER_CENTER, words, font, theme::TEXT_WEAK);
+        return;
+    };
+    let camera = companion.camera_in(viewport, state).unwrap_or_else(|| Camera::fit(&series.frame()));
+    let transform = SliceTransform::new(&series.frame(), viewport, &camera);
+    let window = companion.window.unwrap_or(series.default_window);
+    let scene = Scene { state, series, transform, slice: companion.slice, window };
+    let name = format!("Series beside, slice {} of {}", scene.slice + 1, series.volume.slices());
+    response.widget_info(|| WidgetInfo::labeled(Role::Canvas, true, &name));
+    if let Some(texture) = &companion.texture {
+        let look = SliceLook { invert: state.view.inverted, smooth: state.view.smooth, ..SliceLook::new(window) };
+        let image_from_screen = transform.placement();
+        let paint = SlicePaint { series: texture.clone(), slice: scene.slice, image_from_screen, look, evidence: None };
+        ui.painter().add(paint.shape(viewport));
+    }
+    places_ui(ui, &scene, read);
+    texts_ui(ui, &scene, response.hover_pos());
+    mouse(ui, &response, &scene, camera, actions);
+}
+
+fn choices_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
+    let companion = &state.companion;
+    ui.horizontal_wrapped(|ui| {
+        let label = ui.label("Series");
+        let title = companion.index.and_then(|index| state.series_list.get(index)).map_or("none", |it| &it.title);
+        let choice = ComboBox::from_id_salt("companion").width(130.0).selected_text(title).show_ui(ui, |ui| {
+            for (index, series) in state.series_list.iter().enumerate().filter(|(_, series)| !series.shown) {
+                let text = format!("{}\n{}, {}", series.title, series.study, series.detail);
+                let is_chosen = companion.index == Some(index);
+                if ui.selectable_label(is_chosen, text).clicked() && !is_chosen {
+                    actions.push(UiAction::Companion(CompanionAction::Show(index)));
+                }
+            }
+        });
+        choice.response.labelled_by(label.id);
+        let link = ui.add(Button::selectable(!companion.is_unlinked, "Linked"));
+        let hint = "Both views show the same place and move together. Unlink, leaf each to its place and link again to \
+                    put them on each other by hand.";
+        let keys = UiCommand::LinkCompanion.keys_text(ui.ctx());
+        if link.on_hover_text(format!("{hint} ({keys})")).clicked() {
+            actions.push(UiCommand::LinkCompanion.action());
+        }
+        let add = ui.button("Add…").on_hover_text("Open a prior or another study beside this one");
+        if add.clicked() {
+            actions.push(UiCommand::AddStudy.action());
+        }
+    });
+}
+
+/// Where the read slice cuts this one, and the place that is looked at.
+fn places_ui(ui: &Ui, scene: &Scene, read: &LoadedSeries) {
+    let companion = &scene.state.companion;
+    if companion.is_unlinked || scene.state.view.annotations == AnnotationLevel::None {
+        return;
+    }
+    let painter = ui.painter_at(scene.transform.viewport);
+    if !companion.is_parallel(read)
+        && let Some(ends) = companion.line_of(read, scene.state.view.slice)
+    {
+        painter.add(dashed(ends.map(|end| scene.transform.screen_from_image(end))));
+    }
+    let [row, column] = scene.state.crosshair();
+    let here = read.volume.geometry().lps_from_voxel([scene.state.view.slice as f64, row, column]);
+    let [_, row, column] = scene.series.volume.geometry().voxel_from_lps(companion.there(here));
+    let at = scene.transform.screen_from_image(DVec2::new(column, row));
+    let stroke = Stroke::new(1.5, theme::CROSSHAIR);
+    for arm in [vec2(1.0, 0.0), vec2(-1.0, 0.0), vec2(0.0, 1.0), vec2(0.0, -1.0)] {
+        painter.line_segment([at + arm * 5.0, at + arm * 11.0], stroke);
+    }
+}
+
+/// Where the companion's slice cuts the read one, with its number at the end.
+pub fn line_on_slice(ui: &Ui, scene: &Scene) {
+    let companion = &scene.state.companion;
+    if companion.is_unlinked || companion.is_parallel(scene.series) {
+        return;
+    }
+    let Some(ends) = companion.line_on(scene.series, scene.slice) else { return };
+    let ends = ends.map(|end| scene.transform.screen_from_image(end));
+    let painter = ui.painter_at(scene.transform.viewport);
+    painter.add(dashed(ends));
+    let end = if ends[0].x > ends[1].x { ends[0] } else { ends[1] };
+    let number = (companion.slice + 1).to_string();
+    name_on_image(
+        &painter,
+        end + vec2(6.0, 0.0),
+        Align2::LEFT_CENTER,
+        &number,
+        [theme::CROSSHAIR, theme::text_shadow()],
+    );
+}
+
+/// A line between two planes, told from outlines and measurements by its dashes.
+fn dashed(ends: [Pos2; 2]) -> Shape {
+    Shape::Vec(Shape::dashed_line(&ends, Stroke::new(1.5, theme::CROSSHAIR), 9.0, 5.0))
+}
+
+fn texts_ui(ui: &Ui, scene: &Scene, pointer: Option<Pos2>) {
+    let Companion { space, is_unlinked, .. } = &scene.state.companion;
+    let probe = pointer.and_then(|pointer| probe_at(scene, pointer));
+    let next = chrome::texts_beside(ui, scene, probe);
+    if let Some(words) = space.caption().filter(|_| !is_unlinked) {
+        let painter = ui.painter_at(scene.transform.viewport);
+        let is_matched = matches!(space, CommonSpace::BySpine(_));
+        let color = if is_matched { theme::CROSSHAIR } else { theme::WARNING };
+        text_on_image(&painter, next, Align2::LEFT_TOP, &words, 12.0, color);
+    }
+}
+
+fn mouse(ui: &Ui, response: &Response, scene: &Scene, camera: Camera, actions: &mut Vec<UiAction>) {
+    let Scene { state, series, transform, .. } = scene;
+    let companion = &state.companion;
+    let mut ask = |action| actions.push(UiAction::Companion(action));
+    if response.double_clicked() {
+        ask(CompanionAction::SetCamera(None));
+    } else if response.clicked()
+        && let Some(at) = response.interact_pointer_pos()
+    {
+        let point = transform.image_from_screen(at);
+        ask(CompanionAction::PointAt([scene.slice as f64, point.y, point.x]));
+    }
+    // The tools draw on the read series; here the left button sets the window unless it moves the image.
+    let tool = match state.view.tool {
+        tool @ (Tool::Pan | Tool::Zoom | Tool::Scroll) => tool,
+        _ => Tool::Window,
+    };
+    let follows = !companion.is_unlinked && state.loaded().is_some_and(|read| companion.is_parallel(read));
+    for gesture in gestures(ui, response, tool, state.right_drag_windows) {
+        match (gesture, state.view.viewport.filter(|_| follows)) {
+            (Gesture::Scroll(slices), _) => actions.push(UiAction::Companion(CompanionAction::Step(slices))),
+            (Gesture::Window(delta), _) => {
+                let window = dragged_window(scene.window, series.default_window.width, delta);
+                actions.push(UiAction::Companion(CompanionAction::SetWindow(Some(window))));
+            }
+            // Parallel planes are moved by moving the read series; both show the same place at the same size.
+            (Gesture::Pan(delta), Some(viewport)) => actions.push(UiAction::Pan { viewport, delta }),
+            (Gesture::Zoom { anchor, factor }, Some(viewport)) => {
+                let anchor = viewport.center() + (anchor - transform.viewport.center());
+                actions.push(UiAction::Zoom { viewport, anchor, factor });
+            }
+            (Gesture::Pan(_) | Gesture::Zoom { .. }, None) => {
+                let moved = moved_camera(camera, &series.frame(), transform.viewport, gesture);
+                actions.push(UiAction::Companion(CompanionAction::SetCamera(moved)));
+            }
+        }
+    }
+}
