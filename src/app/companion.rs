@@ -81,7 +81,7 @@ impl Work for Reading {
         let mut on_progress = |progress| job.progress(progress);
         match command {
             ReadingCommand::Scan(path) => {
-                let scanned: Result<_, PipelineError> = scan_path(&path, job.cancel(), &mut on_progress);
+                let scanned: Result<_, PipelineError> = scan_path(&path, job.cancel(), &mut on_progress, &mut |_| ());
                 let (scan, volume) = scanned.map_err(JobError::failed)?;
                 self.volume = volume.map(Arc::new);
                 Ok(ReadingEvent::Scanned(Arc::new(scan)))
@@ -322,7 +322,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         let mut scan = Arc::unwrap_or_clone(scan);
         scan.add(FolderScan { series: new, ..other });
         self.state.folder_warnings = present::folder_warnings(&scan);
-        self.request_thumbnails(&scan);
+        self.request_thumbnails(&scan.series);
         self.scan = Some(Arc::new(scan));
         self.open_paths.push((first, path));
         self.list_series();
@@ -336,12 +336,10 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         if !self.state.companion.image.resolve(job, Arc::clone(&series)) {
             return;
         }
-        let texture = self.renderer.as_ref().map(|renderer| renderer.upload_series(&series.volume));
-        match texture.transpose() {
-            Ok(texture) => self.state.companion.texture = texture,
-            Err(error) => self.tell_error(format!("The images beside cannot be shown: {error}.")),
-        }
-        self.state.companion.slice = series.volume.slices() / 2;
+        let slice = series.volume.slices() / 2;
+        let texture = self.upload_series(&series.volume, slice);
+        let companion = &mut self.state.companion;
+        (companion.slice, companion.texture) = (slice, texture);
         self.companion_jobs.followed = None;
         self.compare_spaces(&summary);
     }

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use eframe::egui;
+
 use super::{Command, Event, Viewer, navigation};
 use crate::pipeline::{CURVE_PERCENTILES, Evidence, FigureOrder, Report};
 use crate::saliency::{BoxRule, CONVERGED, SaliencyMap, SaliencyMethod, SaliencyPlan, SaliencyTarget};
@@ -73,7 +75,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     pub(super) fn set_box_rule(&mut self, rule: BoxRule) {
         self.state.evidence.box_rule = rule;
         self.measure_evidence();
-        self.measure_curve();
+        self.state.evidence.by_percentile.clear();
     }
 
     pub(super) fn set_beside(&mut self, choice: BesideChoice) {
@@ -92,7 +94,6 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         if let Some(map) = self.finished(wanted) {
             self.state.evidence.main.request = Loadable::Ready(Arc::clone(&map));
             self.show_map(map);
-            self.measure_curve();
         } else if let Some(job) = self.submit_map(wanted, false) {
             self.state.evidence.main.request = Loadable::Pending(job);
             if self.grading_job.is_some() {
@@ -193,7 +194,6 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         }
         if is_main {
             self.show_map(map);
-            self.measure_curve();
         } else {
             self.show_beside(map);
         }
@@ -265,13 +265,18 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         }
     }
 
-    /// Boxes of the finished map at every percentile of the curve.
-    fn measure_curve(&mut self) {
-        let Some(series) = self.state.loaded().cloned() else { return };
-        let evidence = &mut self.state.evidence;
-        let Some(map) = evidence.main.request.ready() else { return };
-        let boxes = |percentile| map.image_boxes(&series.volume, percentile, evidence.box_rule);
-        evidence.by_percentile = CURVE_PERCENTILES.map(|percentile| (percentile, boxes(percentile))).into();
+    /// Boxes of the finished map at the next percentile of the curve, where a reader's box asks for the curve: one a frame,
+    /// since all of them would hold the window up.
+    pub(super) fn grow_curve(&mut self, ctx: &egui::Context) {
+        let (Some(series), Some(map)) = (self.state.loaded(), self.state.evidence.main.request.ready()) else { return };
+        let known = self.state.evidence.by_percentile.len();
+        let Some(percentile) = CURVE_PERCENTILES.get(known).copied() else { return };
+        if self.state.selected_boxes().next().is_none() {
+            return;
+        }
+        let boxes = map.image_boxes(&series.volume, percentile, self.state.evidence.box_rule);
+        self.state.evidence.by_percentile.push((percentile, boxes));
+        ctx.request_repaint();
     }
 
     /// Asks for the folder of the figures.

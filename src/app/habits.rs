@@ -5,14 +5,16 @@ use std::path::{Path, PathBuf};
 use eframe::egui;
 
 use super::{Command, Event, Viewer, navigation};
-use crate::ui::state::Pane;
+use crate::ui::keymap::{Keymap, KeysAction};
+use crate::ui::state::{BannerKind, Pane};
 use crate::ui::theme;
 use crate::worker::Work;
 
 impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
-    /// Applies theme and scale of the last run, once at the start.
+    /// Applies theme, keys and scale of the last run, once at the start.
     pub fn apply_settings(&self, ctx: &egui::Context) {
         theme::set_light(ctx, self.settings.light_theme);
+        Keymap::from_texts(&self.settings.keys).install(ctx);
         if self.settings.ui_scale > 0.0 {
             ctx.set_zoom_factor(self.settings.ui_scale);
         }
@@ -70,6 +72,32 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     pub(super) fn toggle_right_drag(&mut self) {
         self.settings.right_drag_windows = !self.settings.right_drag_windows;
         self.state.right_drag_windows = self.settings.right_drag_windows;
+        self.store.save_settings(self.settings.clone());
+    }
+
+    /// Changes keys, and keeps them for the next run.
+    pub(super) fn change_keys(&mut self, ctx: &egui::Context, action: KeysAction) {
+        let mut keymap = Keymap::of(ctx).as_ref().clone();
+        self.state.awaiting_keys = None;
+        let loser = match action {
+            KeysAction::Await(command) => {
+                self.state.awaiting_keys = command;
+                return;
+            }
+            KeysAction::Set(command, shortcut) => keymap.set(command, shortcut),
+            KeysAction::Reset(command) => keymap.reset(command),
+            KeysAction::ResetAll => {
+                keymap = Keymap::default();
+                None
+            }
+        };
+        keymap.install(ctx);
+        if let Some(loser) = loser {
+            let left = loser.keys_text(ctx);
+            let now = if left.is_empty() { "has no key now".to_owned() } else { format!("is on {left} now") };
+            self.tell(BannerKind::Warning, format!("“{}” {now}.", loser.label()));
+        }
+        self.settings.keys = keymap.to_texts();
         self.store.save_settings(self.settings.clone());
     }
 

@@ -7,8 +7,8 @@ use crate::dicom::{FolderScan, HeaderTexts, Series, SeriesSummary};
 use crate::ui::state::{LoadedSeries, SeriesEntry};
 use crate::volume::{PlaneOrientation, WindowLevel};
 
-/// The series list of a folder; `shown` is the place of the series on the screen.
-pub fn series_list(scan: &FolderScan, shown: Option<usize>) -> Vec<SeriesEntry> {
+/// The list of `series`; `shown` is the place of the one on the screen.
+pub fn series_list(series: &[SeriesSummary], shown: Option<usize>) -> Vec<SeriesEntry> {
     let entry = |(index, series): (usize, &SeriesSummary)| SeriesEntry {
         title: title(series),
         detail: detail(series),
@@ -16,7 +16,7 @@ pub fn series_list(scan: &FolderScan, shown: Option<usize>) -> Vec<SeriesEntry> 
         shown: shown == Some(index),
         study: study(series),
     };
-    scan.series.iter().enumerate().map(entry).collect()
+    series.iter().enumerate().map(entry).collect()
 }
 
 /// Oddities of a folder in plain words; refused files by name only, since the rest of the path may identify a patient.

@@ -5,19 +5,27 @@ use std::sync::Arc;
 
 use super::review::predictions;
 use super::{Command, Event, Viewer, present};
-use crate::dicom::{FolderScan, Series};
+use crate::dicom::{FolderScan, Series, SeriesSummary};
 use crate::pipeline::{DemoStudy, ModelsInfo, ScanSource, most_abnormal};
 use crate::spine::DiscLevel;
 use crate::ui::state::{BannerKind, DiscGrades, Selection, ViewerState};
 use crate::worker::{JobError, JobId, Loadable, Work};
 
 impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
+    /// Some series are known before all files are read: they are listed, with pictures.
+    pub(super) fn series_found(&mut self, job: JobId, series: &[SeriesSummary]) {
+        if self.state.folder.awaits(job) {
+            self.state.series_list = present::series_list(series, None);
+            self.request_thumbnails(series);
+        }
+    }
+
     pub(super) fn folder_scanned(&mut self, job: JobId, scan: Arc<FolderScan>) {
         if !self.state.folder.resolve(job, Arc::new(())) {
             return;
         }
         self.state.folder_warnings = present::folder_warnings(&scan);
-        self.request_thumbnails(&scan);
+        self.request_thumbnails(&scan.series);
         let chosen = scan.series.iter().position(|series| series.choice.is_chosen);
         self.scan = Some(scan);
         self.list_series();
@@ -55,10 +63,11 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         if !self.state.image.resolve(job, Arc::clone(&series)) {
             return;
         }
+        self.state.preview = None;
         self.series_warnings = warnings;
         self.state.view.slice = series.volume.slices() / 2;
         let is_corrected = self.load_work(&series.series_instance_uid);
-        self.upload_series();
+        self.state.image_texture = self.upload_series(&series.volume, self.state.view.slice);
         if is_corrected {
             self.state.detection = Loadable::Ready(Arc::new(()));
             self.vertebrae_found();

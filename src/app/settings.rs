@@ -1,5 +1,6 @@
 //! What the program remembers of its user between runs; a private file, since folders of studies name patients.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -20,6 +21,8 @@ pub struct Settings {
     pub light_theme: bool,
     /// A drag with the right button sets the window instead of zooming.
     pub right_drag_windows: bool,
+    /// Keys that the user changed: names of commands with keys such as `Ctrl+Shift+Z`.
+    pub keys: BTreeMap<String, Vec<String>>,
     /// Size of everything relative to the system's; 0 is that of the system.
     pub ui_scale: f32,
     /// Studies opened before, newest first.

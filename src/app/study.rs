@@ -68,6 +68,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         self.state.folder = Loadable::Idle;
         self.state.series_list.clear();
         self.state.thumbnails.clear();
+        self.state.preview = None;
         self.state.folder_warnings.clear();
         self.state.banners.clear();
         self.explains_worst = false;
@@ -132,6 +133,10 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         let Some(series) = self.scan.as_ref().and_then(|scan| scan.series.get(index)).cloned() else { return };
         self.worker.cancel_all();
         self.clear_series();
+        // The preview is of the series that opens by itself.
+        if !series.choice.is_chosen {
+            self.state.preview = None;
+        }
         // What stands beside it need not be read again, but how they lie to each other is another question.
         let beside = self.state.companion.index.filter(|beside| *beside != index);
         self.clear_companion();
@@ -148,7 +153,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     /// Writes the series list anew.
     pub(super) fn list_series(&mut self) {
         if let Some(scan) = &self.scan {
-            self.state.series_list = present::series_list(scan, self.series);
+            self.state.series_list = present::series_list(&scan.series, self.series);
         }
     }
 
@@ -215,6 +220,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             }
             Event::Cancelled => self.cancelled(job),
             Event::Failed(error) => self.failed(job, &error),
+            Event::SeriesFound(series) => self.series_found(job, &series),
             Event::FolderScanned(scan) => self.folder_scanned(job, scan),
             Event::DemoPrepared(study) => self.demo_prepared(job, &study),
             Event::ModelsLoaded(models) => self.models_loaded(&models),

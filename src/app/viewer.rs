@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use eframe::egui;
 
@@ -14,18 +15,22 @@ use super::reader_store::ReaderStore;
 use super::settings::Settings;
 use super::thumbnails::{ThumbnailEvent, ThumbnailHandle, ThumbnailRequest, Thumbnails};
 use super::{Command, DemoOptions, Event, navigation, review};
-use crate::dicom::FolderScan;
+use crate::dicom::{FolderScan, SeriesSummary};
 use crate::pacs::FetchedStudy;
 use crate::picture::EvidenceFill;
 use crate::pipeline::{ModelsInfo, ReportWarning};
-use crate::render::{EvidenceHandle, SliceRenderer};
+use crate::render::{EvidenceHandle, SeriesHandle, SeriesUpload, SliceRenderer};
 use crate::saliency::SaliencyMap;
 use crate::spine::{Disc, Measurement};
 use crate::ui::action::UiAction;
 use crate::ui::archive::ArchiveAction;
 use crate::ui::state::{Banner, BannerKind, PathEntry, PathPurpose, ViewerState};
 use crate::ui::viewer_ui;
+use crate::volume::Volume;
 use crate::worker::{Handle, JobId, NetworkHandle, Work};
+
+/// Time that a frame spends on putting slices on the GPU.
+const UPLOAD_TIME: Duration = Duration::from_millis(1);
 
 /// Everything that lives as long as the window. Generic over the work, so that tests can answer for the networks.
 pub struct Viewer<W: Work<Command = Command, Event = Event>> {
@@ -60,6 +65,8 @@ pub struct Viewer<W: Work<Command = Command, Event = Event>> {
     /// Explain the worst finding when grading is done, as the demo does.
     pub(super) explains_worst: bool,
     pub(super) renderer: Option<SliceRenderer>,
+    /// Series on their way to the GPU.
+    uploads: Vec<SeriesUpload>,
     /// Talks with archives; started with the first thing that is asked of one.
     pub(super) network: Option<NetworkHandle>,
     /// The job there whose end is waited for.
@@ -115,6 +122,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             finished_maps: Vec::new(),
             explains_worst: false,
             renderer,
+            uploads: Vec::new(),
             network: None,
             network_job: None,
             fetched: None,
@@ -151,6 +159,8 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         self.follow_disc();
         self.follow_companion();
         self.follow_layout();
+        self.grow_curve(ctx);
+        self.advance_uploads(ctx);
         let dropped = ctx.input(|input| input.raw.dropped_files.first().map(|file| file.path().to_owned()));
         if let Some(path) = dropped {
             self.open_folder(path);
@@ -218,7 +228,11 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             UiAction::Archive(action) => self.archive(action),
             UiAction::CancelJob => self.cancel_job(),
             UiAction::DismissBanner(index) => self.dismiss(index),
-            UiAction::ToggleHelp => self.state.help_open = !self.state.help_open,
+            UiAction::ToggleHelp => {
+                self.state.help_open = !self.state.help_open;
+                self.state.awaiting_keys = None;
+            }
+            UiAction::Keys(action) => self.change_keys(ctx, action),
             other => self.apply_reading(other),
         }
     }
@@ -302,14 +316,28 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         }
     }
 
-    /// Puts the pixels of the shown series on the GPU.
-    pub(super) fn upload_series(&mut self) {
-        self.state.image_texture = None;
-        let (Some(renderer), Some(series)) = (&self.renderer, self.state.loaded()) else { return };
-        match renderer.upload_series(&series.volume) {
-            Ok(texture) => self.state.image_texture = Some(texture),
-            Err(error) => self.tell_error(format!("The images cannot be shown: {error}.")),
+    /// Begins to put a series on the GPU, from `first` on: the slices follow in the next frames.
+    pub(super) fn upload_series(&mut self, volume: &Arc<Volume>, first: usize) -> Option<SeriesHandle> {
+        match self.renderer.as_ref()?.begin_upload(Arc::clone(volume), first) {
+            Ok(upload) => {
+                let handle = upload.handle();
+                self.uploads.push(upload);
+                Some(handle)
+            }
+            Err(error) => {
+                self.tell_error(format!("The images cannot be shown: {error}."));
+                None
+            }
         }
+    }
+
+    /// Puts a few more slices on the GPU.
+    fn advance_uploads(&mut self, ctx: &egui::Context) {
+        let Some(upload) = self.uploads.first_mut() else { return };
+        if upload.advance(UPLOAD_TIME) {
+            self.uploads.remove(0);
+        }
+        ctx.request_repaint();
     }
 
     /// Puts an evidence map on the GPU.
@@ -323,24 +351,33 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         }
     }
 
-    /// Asks for small pictures of all series.
-    pub(super) fn request_thumbnails(&mut self, scan: &FolderScan) {
+    /// Asks for small pictures of all series, and for a larger one of the series that will be read where none is shown.
+    pub(super) fn request_thumbnails(&mut self, series: &[SeriesSummary]) {
         self.state.thumbnails.clear();
-        let series = scan.series.iter().cloned().map(Arc::new).collect();
+        let is_awaited = self.state.loaded().is_none();
+        let preview = series.iter().find(|series| is_awaited && series.choice.is_chosen).cloned().map(Arc::new);
+        let series = series.iter().cloned().map(Arc::new).collect();
         if let Some(thumbnails) = &mut self.thumbnails {
             // Too many waiting means that the folder was left already.
-            let _ = thumbnails.submit(ThumbnailRequest(series));
+            let _ = thumbnails.submit(ThumbnailRequest { series, preview });
         }
     }
 
     fn take_thumbnails(&mut self, ctx: &egui::Context) {
         let Some(thumbnails) = &mut self.thumbnails else { return };
         while let Some(event) = thumbnails.poll() {
-            if let ThumbnailEvent::Made(index, image) = event.event
-                && thumbnails.is_latest(event.job)
-            {
-                let texture = ctx.load_texture("series", image, egui::TextureOptions::LINEAR);
-                self.state.thumbnails.insert(index, texture);
+            if !thumbnails.is_latest(event.job) {
+                continue;
+            }
+            let texture = |image| ctx.load_texture("series", image, egui::TextureOptions::LINEAR);
+            match event.event {
+                ThumbnailEvent::Made(index, image) => {
+                    self.state.thumbnails.insert(index, texture(image));
+                }
+                ThumbnailEvent::Preview(image) if self.state.image.ready().is_none() => {
+                    self.state.preview = Some(texture(image));
+                }
+                ThumbnailEvent::Preview(_) | ThumbnailEvent::Ended => {}
             }
         }
     }

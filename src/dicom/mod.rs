@@ -28,7 +28,7 @@ pub use frames::HeaderTexts;
 pub use identity::{ObjectIdentity, read_message};
 pub use load::{Series, load_series};
 pub use packed::is_packed_study;
-pub use scan::{FolderScan, RefusedFile, scan_folder};
+pub use scan::{FolderScan, RefusedFile, scan_folder, scan_folder_telling};
 pub use select::{Choice, Weighting};
 pub use series::{SeriesSummary, SliceSource};
 pub use warning::{SeriesWarning, WarningCode};

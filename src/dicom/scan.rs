@@ -4,6 +4,7 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use dicom_dictionary_std::uids;
 use rayon::prelude::*;
@@ -23,7 +24,9 @@ const MAX_DEPTH: usize = 16;
 /// Most files that are looked at.
 pub(super) const MAX_FILES: usize = 200_000;
 /// Files read between two reports of progress.
-const BATCH: usize = 128;
+const BATCH: usize = 32;
+/// Shortest time between two reports of the series found so far.
+const BETWEEN_REPORTS: Duration = Duration::from_millis(400);
 
 /// What a folder holds.
 #[derive(Debug, Clone, Default)]
@@ -87,9 +90,22 @@ pub fn scan_folder(
     cancel: &CancelToken,
     on_progress: &mut dyn FnMut(Progress),
 ) -> Result<FolderScan, DicomError> {
+    scan_folder_telling(folder, cancel, on_progress, &mut |_| ())
+}
+
+/// The same; `on_series` hears of the series found so far, which may still get slices, before all files are read.
+///
+/// # Errors
+/// As [`scan_folder`].
+pub fn scan_folder_telling(
+    folder: &Path,
+    cancel: &CancelToken,
+    on_progress: &mut dyn FnMut(Progress),
+    on_series: &mut dyn FnMut(Vec<SeriesSummary>),
+) -> Result<FolderScan, DicomError> {
     if is_packed_study(folder) {
         let unpacked = unpack(folder, cancel, on_progress)?;
-        let scan = scan_folder(unpacked.path(), cancel, on_progress)?;
+        let scan = scan_folder_telling(unpacked.path(), cancel, on_progress, on_series)?;
         return Ok(FolderScan { unpacked: vec![Arc::new(unpacked)], ..scan });
     }
     // A DICOMDIR lists what lies beside it and below; that is looked for, whatever it says.
@@ -101,6 +117,7 @@ pub fn scan_folder(
     let files = Files::below(folder, cancel)?;
     let mut scan = FolderScan::default();
     let mut images = Vec::new();
+    let mut told_at: Option<Instant> = None;
     for (batch, paths) in files.paths.chunks(BATCH).enumerate() {
         cancel.check()?;
         on_progress(Progress { step: "Reading files", done: batch * BATCH, total: files.paths.len() });
@@ -113,10 +130,14 @@ pub fn scan_folder(
                 Err(reason) => scan.refused.push(RefusedFile { path: path.clone(), reason: reason.into() }),
             }
         }
+        let is_last = (batch + 1) * BATCH >= files.paths.len();
+        if !is_last && !images.is_empty() && told_at.is_none_or(|at| at.elapsed() >= BETWEEN_REPORTS) {
+            on_series(sorted_into_series(&images));
+            told_at = Some(Instant::now());
+        }
     }
     on_progress(Progress { step: "Reading files", done: files.paths.len(), total: files.paths.len() });
-    scan.series = group(&images);
-    choose_t2_sagittal(&mut scan.series);
+    scan.series = sorted_into_series(&images);
     if !scan.refused.is_empty() {
         let message = format!("{} DICOM files could not be used", scan.refused.len());
         scan.warnings.push(SeriesWarning::new(WarningCode::RefusedFiles, message));
@@ -136,6 +157,12 @@ pub fn scan_folder(
         "a folder is searched"
     );
     Ok(scan)
+}
+
+fn sorted_into_series(images: &[Image]) -> Vec<SeriesSummary> {
+    let mut series = group(images);
+    choose_t2_sagittal(&mut series);
+    series
 }
 
 /// Whether a file is a DICOMDIR by its name.

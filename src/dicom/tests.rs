@@ -516,3 +516,16 @@ fn a_dicomdir_stands_for_the_folder_that_it_lies_in() {
     fs::write(&list, b"what it lists is not asked").expect("written");
     assert_eq!(scan(&list).series[0].slices, 2);
 }
+
+#[test]
+fn series_are_told_before_all_files_are_read() {
+    let (made, paths) = written(&volume(&[4.0; 39]));
+    let mut found = Vec::new();
+    let mut on_series = |series: Vec<SeriesSummary>| found.push(series);
+    let cancel = CancelToken::default();
+    let scan = scan_folder_telling(made.path(), &cancel, &mut |_| (), &mut on_series).expect("readable");
+    assert_eq!((paths.len(), scan.series[0].slices), (40, 40));
+    assert_eq!(found.len(), 1, "once, after the first files");
+    assert_eq!((found[0].len(), found[0][0].slices), (1, 32));
+    assert!(found[0][0].choice.is_chosen, "what will be read is known");
+}

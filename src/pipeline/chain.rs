@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::{Models, ModelsInfo, PipelineError, Report, ReportParts, Seconds, sentence};
 use crate::detection::Detection;
-use crate::dicom::{FolderScan, Series, SeriesSummary, load_series, scan_folder};
+use crate::dicom::{FolderScan, Series, SeriesSummary, load_series, scan_folder, scan_folder_telling};
 use crate::model::{DiscPrediction, Grader, GraderError, Views};
 use crate::research::{is_volume_file, read_volume};
 use crate::saliency::{self, SaliencyMap, SaliencyRequest};
@@ -39,7 +39,8 @@ pub fn open_series(
     Ok(series)
 }
 
-/// What a folder holds; of a NIfTI or MetaImage file, its volume as the only series, which is read with it.
+/// What a folder holds; of a NIfTI or MetaImage file, its volume as the only series, which is read with it. `on_series`
+/// hears of the series found so far before all files of a folder are read.
 ///
 /// # Errors
 /// If the folder or the file cannot be read.
@@ -47,6 +48,7 @@ pub fn scan_path(
     path: &Path,
     cancel: &CancelToken,
     on_progress: &mut dyn FnMut(Progress),
+    on_series: &mut dyn FnMut(Vec<SeriesSummary>),
 ) -> Result<(FolderScan, Option<Series>), PipelineError> {
     if is_volume_file(path) && path.is_file() {
         on_progress(Progress { step: "Reading the file", done: 0, total: 1 });
@@ -54,7 +56,7 @@ pub fn scan_path(
         let scan = FolderScan { series: vec![series.summary.clone()], ..FolderScan::default() };
         return Ok((scan, Some(series)));
     }
-    Ok((scan_folder(path, cancel, on_progress)?, None))
+    Ok((scan_folder_telling(path, cancel, on_progress, on_series)?, None))
 }
 
 /// The series with `series_uid`, or without it the one chosen for grading.

@@ -22,4 +22,4 @@ mod tests;
 
 pub use slice_paint::{EvidencePaint, SlicePaint};
 pub use slice_renderer::SliceRenderer;
-pub use upload::{EvidenceHandle, SeriesHandle, UploadError};
+pub use upload::{EvidenceHandle, SeriesHandle, SeriesUpload, UploadError};

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
 
 use eframe::wgpu;
 use thiserror::Error;
@@ -67,6 +68,33 @@ impl SliceRenderer {
     /// # Errors
     /// If a slice exceeds the adapter's texture size or its memory runs out.
     pub fn upload_series(&self, volume: &Volume) -> Result<SeriesHandle, UploadError> {
+        let (handle, textures) = self.room_for(volume)?;
+        let mut in_flight = 0;
+        for slice in 0..volume.slices() {
+            handle.write_slice(&textures, volume, slice);
+            in_flight += size_of_val(volume.slice(slice));
+            if in_flight > BYTES_IN_FLIGHT {
+                self.0.queue.submit([]);
+                in_flight = 0;
+            }
+        }
+        Ok(handle)
+    }
+
+    /// The same in parts, each short enough for a frame; `first` is the slice to begin with. Slices that are not there yet
+    /// are black.
+    ///
+    /// # Errors
+    /// As [`Self::upload_series`].
+    pub fn begin_upload(&self, volume: Arc<Volume>, first: usize) -> Result<SeriesUpload, UploadError> {
+        let (handle, textures) = self.room_for(&volume)?;
+        let mut order: Vec<usize> = (0..volume.slices()).collect();
+        order.sort_by_key(|slice| std::cmp::Reverse(slice.abs_diff(first)));
+        Ok(SeriesUpload { handle, textures, volume, order })
+    }
+
+    /// Textures for a series, still without pixels.
+    fn room_for(&self, volume: &Volume) -> Result<(SeriesHandle, Vec<wgpu::Texture>), UploadError> {
         let gpu = &self.0;
         let limits = gpu.device.limits();
         let [slices, rows, columns] = volume.shape();
@@ -75,25 +103,15 @@ impl SliceRenderer {
         }
         // One less, for the layer that `array_texture` may add.
         let layers_per_texture = (limits.max_texture_array_layers as usize - 1).min(slices);
-        let mut textures = Vec::new();
-        for first in (0..slices).step_by(layers_per_texture) {
+        let made = (0..slices).step_by(layers_per_texture).map(|first| {
             let layers = layers_per_texture.min(slices - first);
-            let texture = try_array_texture(&gpu.device, columns, rows, layers)
-                .ok_or(UploadError::OutOfMemory { mebibytes: (volume.voxels().len() * 4) >> 20 })?;
-            let mut in_flight = 0;
-            for layer in 0..layers {
-                let pixels = volume.slice(first + layer);
-                write_layers(&gpu.queue, &texture, layer as u32, pixels, columns, rows);
-                in_flight += size_of_val(pixels);
-                if in_flight > BYTES_IN_FLIGHT {
-                    gpu.queue.submit([]);
-                    in_flight = 0;
-                }
-            }
-            textures.push(bind_image(&gpu.device, &gpu.image_layout, &texture));
-        }
-        let shape = volume.shape();
-        Ok(SeriesHandle(Arc::new(SeriesTexture { gpu: Arc::clone(gpu), shape, layers_per_texture, textures })))
+            try_array_texture(&gpu.device, columns, rows, layers)
+                .ok_or(UploadError::OutOfMemory { mebibytes: (volume.voxels().len() * 4) >> 20 })
+        });
+        let made: Vec<wgpu::Texture> = made.collect::<Result<_, _>>()?;
+        let textures = made.iter().map(|texture| bind_image(&gpu.device, &gpu.image_layout, texture)).collect();
+        let (gpu, shape) = (Arc::clone(gpu), volume.shape());
+        Ok((SeriesHandle(Arc::new(SeriesTexture { gpu, shape, layers_per_texture, textures })), made))
     }
 
     /// Puts the evidence of a disc volume (`[9, 112, 224]`, in the place `frame`) on the GPU. May be called on any thread.
@@ -113,7 +131,42 @@ impl SliceRenderer {
     }
 }
 
+/// A series on its way to the GPU.
+pub struct SeriesUpload {
+    handle: SeriesHandle,
+    textures: Vec<wgpu::Texture>,
+    volume: Arc<Volume>,
+    /// Slices that are still to come, the next one last.
+    order: Vec<usize>,
+}
+
+impl SeriesUpload {
+    /// The series, to be drawn already.
+    #[must_use]
+    pub fn handle(&self) -> SeriesHandle {
+        self.handle.clone()
+    }
+
+    /// Brings over slices for about as long as `time`, one at least; says whether all are there.
+    pub fn advance(&mut self, time: Duration) -> bool {
+        let begun = Instant::now();
+        while let Some(slice) = self.order.pop() {
+            self.handle.write_slice(&self.textures, &self.volume, slice);
+            if begun.elapsed() >= time {
+                break;
+            }
+        }
+        self.order.is_empty()
+    }
+}
+
 impl SeriesHandle {
+    fn write_slice(&self, textures: &[wgpu::Texture], volume: &Volume, slice: usize) {
+        let SeriesTexture { gpu, layers_per_texture, .. } = self.0.as_ref();
+        let (texture, layer) = (&textures[slice / layers_per_texture], slice % layers_per_texture);
+        write_layers(&gpu.queue, texture, layer as u32, volume.slice(slice), volume.columns(), volume.rows());
+    }
+
     /// Number of slices, rows and columns.
     #[must_use]
     pub fn shape(&self) -> [usize; 3] {

@@ -121,6 +121,7 @@ pub fn explain_all(
                     layer: tracer.layer(),
                     augmentations: done,
                     relative_error,
+                    ranks: super::Ranks::default(),
                 });
             }
             !is_last

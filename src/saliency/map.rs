@@ -1,5 +1,7 @@
 //! A saliency map.
 
+use std::sync::OnceLock;
+
 use super::{SaliencyLayer, SaliencyMethod};
 use crate::spine::{ClassIndex, DiscFrame, DiscLevel, Grading, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES};
 
@@ -29,6 +31,26 @@ pub struct SaliencyMap {
     /// Estimated distance from the mean over endless views, as a share of the map's size (Euclidean norms over the
     /// voxels, from the standard error of each); `None` where there are too few views to tell.
     pub relative_error: Option<f32>,
+    /// Order of the values, for [`Self::threshold`].
+    pub ranks: Ranks,
+}
+
+/// The values of a map in ascending order, over the slices that the scan has; found when they are first asked for.
+#[derive(Debug, Default)]
+pub struct Ranks(OnceLock<Box<[f32]>>);
+
+impl Clone for Ranks {
+    /// Not known yet: a copy may get other values.
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl PartialEq for Ranks {
+    /// They follow from the values.
+    fn eq(&self, _other: &Self) -> bool {
+        true
+    }
 }
 
 impl SaliencyMap {
@@ -45,13 +67,23 @@ impl SaliencyMap {
     /// held to 0 to 100. Hotspots are the voxels above it. 0 if the scan has none of the slices.
     #[must_use]
     pub fn threshold(&self, percentile: f64) -> f32 {
-        let present = (0..PATCH_SLICES).filter(|slice| self.frame.scan_slice(*slice).is_some());
-        let mut values: Vec<f32> = present.flat_map(|slice| self.slice(slice).iter().copied()).collect();
-        if values.is_empty() {
-            return 0.0;
-        }
+        let values = self.in_order();
         let rank = (percentile.clamp(0.0, 100.0) / 100.0 * values.len() as f64).ceil() as usize;
-        let index = rank.clamp(1, values.len()) - 1;
-        *values.select_nth_unstable_by(index, f32::total_cmp).1
+        values.get(rank.max(1) - 1).copied().unwrap_or(0.0)
+    }
+
+    /// Sorts the values now, so that whoever asks for a threshold later need not wait for it.
+    pub fn rank(&self) {
+        self.in_order();
+    }
+
+    fn in_order(&self) -> &[f32] {
+        self.ranks.0.get_or_init(|| {
+            let present = (0..PATCH_SLICES).filter(|slice| self.frame.scan_slice(*slice).is_some());
+            let mut values: Vec<f32> = Vec::with_capacity(self.values.len());
+            present.for_each(|slice| values.extend_from_slice(self.slice(slice)));
+            values.sort_unstable_by(f32::total_cmp);
+            values.into()
+        })
     }
 }

@@ -14,7 +14,7 @@ mod sanity;
 
 pub use augment::{explain, explain_all, random_augmentation};
 pub use hotspots::{BoxRule, HotspotBox, Peak, UnknownBoxRule};
-pub use map::SaliencyMap;
+pub use map::{Ranks, SaliencyMap};
 pub use methods::{SaliencyTarget, Tracer, evidence};
 pub use sanity::{CASCADE, randomized};
 

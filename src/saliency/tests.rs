@@ -552,6 +552,7 @@ fn map_with(frame: DiscFrame, hot: impl Fn(usize, usize, usize) -> f32) -> Salie
         layer: SaliencyLayer::Conv1,
         augmentations: 1,
         relative_error: None,
+        ranks: Ranks::default(),
     }
 }
 

@@ -8,6 +8,7 @@ use glam::DVec2;
 use super::archive::ArchiveAction;
 use super::camera::Camera;
 use super::companion::CompanionAction;
+use super::keymap::KeysAction;
 use super::state::{BesideChoice, ColorMap, Pane, PathEntry, Selection, Tool, ViewLayout, WindowPreset};
 use crate::picture::EvidenceFill;
 use crate::saliency::{BoxRule, SaliencyMethod};
@@ -257,6 +258,8 @@ pub enum UiAction {
     DismissBanner(usize),
     /// Show or hide the page of keys.
     ToggleHelp,
+    /// Something about the keys on that page.
+    Keys(KeysAction),
 }
 
 /// A change of the image's orientation on the screen.

@@ -5,6 +5,7 @@ use eframe::egui::{self, Key, KeyboardShortcut, Modifiers};
 use super::action::{Turn, UiAction};
 use super::archive::{ArchiveAction, ArchivePage};
 use super::companion::CompanionAction;
+use super::keymap::{self, Keymap, KeysAction};
 use super::state::{Pane, Tool, ViewerState, WindowPreset};
 use crate::spine::MeasurementKind;
 
@@ -32,7 +33,7 @@ const fn ctrl_shift(key: Key) -> KeyboardShortcut {
 macro_rules! commands {
     ($($name:ident $label:literal [$($key:expr),*] $action:expr;)*) => {
         /// Something the user can ask for by menu, palette or key.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
         #[allow(missing_docs, reason = "the labels are the documentation")]
         pub enum UiCommand {
             $(#[doc = $label] $name,)*
@@ -48,7 +49,14 @@ macro_rules! commands {
                 match self { $(Self::$name => $label,)* }
             }
 
-            /// Keys that give the command; the first is the one that menus show.
+            /// What files call it.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$name => stringify!($name),)* }
+            }
+
+            /// Keys that the program gives it; the first is the one that menus show. The user may have others:
+            /// [`Keymap::keys`].
             #[must_use]
             pub fn shortcuts(self) -> &'static [KeyboardShortcut] {
                 match self { $(Self::$name => const { &[$($key),*] },)* }
@@ -148,7 +156,8 @@ impl UiCommand {
     /// The keys in words, for menus and help; empty where there are none.
     #[must_use]
     pub fn keys_text(self, ctx: &egui::Context) -> String {
-        let keys: Vec<String> = self.shortcuts().iter().map(|shortcut| ctx.format_shortcut(shortcut)).collect();
+        let keymap = Keymap::of(ctx);
+        let keys: Vec<String> = keymap.keys(self).iter().map(|shortcut| ctx.format_shortcut(shortcut)).collect();
         keys.join(", ")
     }
 
@@ -173,6 +182,17 @@ impl UiCommand {
 
 /// Takes the shortcuts out of this frame's input; none while a text field has the keyboard.
 pub fn take_shortcuts(ctx: &egui::Context, state: &ViewerState, actions: &mut Vec<UiAction>) {
+    if let Some(command) = state.awaiting_keys {
+        let pressed = keymap::pressed_keys(ctx);
+        actions.extend(
+            pressed.map(|keys| {
+                UiAction::Keys(keys.map_or(KeysAction::Await(None), |keys| KeysAction::Set(command, keys)))
+            }),
+        );
+        // Whatever it is, it is not meant for another command.
+        ctx.input_mut(|input| input.events.retain(|event| !matches!(event, egui::Event::Key { .. })));
+        return;
+    }
     let is_typing = ctx.text_edit_focused();
     let held = ctx.input(|input| input.key_down(Key::H)) && !is_typing;
     if held != state.evidence.held_back {
@@ -187,9 +207,10 @@ pub fn take_shortcuts(ctx: &egui::Context, state: &ViewerState, actions: &mut Ve
         let keys = [Key::Tab, Key::Space, Key::ArrowUp, Key::ArrowDown, Key::ArrowLeft, Key::ArrowRight];
         has_focus && shortcut.modifiers.is_none() && keys.contains(&shortcut.logical_key)
     };
+    let keymap = Keymap::of(ctx);
     let mut shortcuts: Vec<(KeyboardShortcut, UiCommand)> = UiCommand::ALL
         .iter()
-        .flat_map(|command| command.shortcuts().iter().map(|shortcut| (*shortcut, *command)))
+        .flat_map(|command| keymap.keys(*command).iter().map(|shortcut| (*shortcut, *command)))
         .filter(|(shortcut, _)| !is_for_controls(shortcut))
         .collect();
     // Plain keys match with Shift held too, so those with modifiers come first.

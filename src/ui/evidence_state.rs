@@ -57,7 +57,7 @@ pub struct EvidenceState {
     pub beside_choice: BesideChoice,
     /// What was last looked at of each disc.
     pub choices: BTreeMap<DiscLevel, EvidenceChoice>,
-    /// Boxes of the finished map of the selection at the percentiles of the curve.
+    /// Boxes of the finished map of the selection at the first percentiles of the curve; grows frame by frame.
     pub by_percentile: Vec<(f64, Vec<SliceBox>)>,
     /// How the map is computed.
     pub method: SaliencyMethod,

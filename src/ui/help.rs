@@ -1,10 +1,12 @@
-//! The page of keys and mouse gestures.
+//! The page of keys and mouse gestures, where keys are changed too.
 
-use eframe::egui::{Align2, Grid, RichText, Ui, Window, vec2};
+use eframe::egui::{Align2, Button, Grid, RichText, Role, ScrollArea, Ui, WidgetInfo, Window, vec2};
 
 use super::action::UiAction;
 use super::command::UiCommand;
+use super::keymap::{Keymap, KeysAction};
 use super::state::ViewerState;
+use super::theme;
 
 /// Mouse gestures over the image and what they do.
 const GESTURES: [(&str, &str); 8] = [
@@ -18,37 +20,86 @@ const GESTURES: [(&str, &str); 8] = [
     ("Hold H", "hide the evidence"),
 ];
 
-/// Floating page, opened from the menu or by its key.
+/// Floating page, opened from the menu or by its key; a click on a command's keys changes them.
 pub fn help_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
     let mut open = state.help_open;
+    let height = ui.ctx().content_rect().height();
     Window::new("Keys and mouse")
         .open(&mut open)
         .collapsible(false)
         .resizable(false)
         .anchor(Align2::CENTER_CENTER, vec2(0.0, 0.0))
         .show(ui.ctx(), |ui| {
-            Grid::new("gestures").num_columns(2).spacing(vec2(24.0, 4.0)).show(ui, |ui| {
-                let right_drag = if state.right_drag_windows { "window" } else { "zoom" };
-                for (gesture, meaning) in GESTURES.into_iter().chain([("Right drag", right_drag)]) {
-                    ui.label(RichText::new(gesture).strong());
-                    ui.label(meaning);
-                    ui.end_row();
-                }
-            });
-            ui.separator();
-            Grid::new("keys").num_columns(6).spacing(vec2(24.0, 4.0)).show(ui, |ui| {
-                let commands: Vec<_> =
-                    UiCommand::ALL.iter().copied().filter(|command| !command.shortcuts().is_empty()).collect();
-                for pair in commands.chunks(3) {
-                    for command in pair {
-                        ui.label(RichText::new(command.keys_text(ui.ctx())).strong());
-                        ui.label(command.label());
-                    }
-                    ui.end_row();
-                }
+            ScrollArea::vertical().max_height(height - 110.0).show(ui, |ui| {
+                gestures_ui(ui, state, actions);
+                ui.separator();
+                keys_ui(ui, state, actions);
             });
         });
     if open != state.help_open {
         actions.push(UiAction::ToggleHelp);
+    }
+}
+
+fn gestures_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
+    Grid::new("gestures").num_columns(2).spacing(vec2(24.0, 4.0)).show(ui, |ui| {
+        for (gesture, meaning) in GESTURES {
+            ui.label(RichText::new(gesture).strong());
+            ui.label(meaning);
+            ui.end_row();
+        }
+        ui.label(RichText::new("Right drag").strong());
+        ui.horizontal(|ui| {
+            for (name, windows) in [("zoom", false), ("window and level", true)] {
+                let is_chosen = state.right_drag_windows == windows;
+                if ui.add(Button::selectable(is_chosen, name)).clicked() && !is_chosen {
+                    actions.push(UiAction::ToggleRightDrag);
+                }
+            }
+        });
+        ui.end_row();
+    });
+}
+
+/// All commands with their keys, three to a row.
+fn keys_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
+    let keymap = Keymap::of(ui.ctx());
+    ui.horizontal(|ui| {
+        ui.label(RichText::new("Click keys to change them; right click for those of the program.").small());
+        if keymap.is_any_changed() && ui.small_button("Reset all keys").clicked() {
+            actions.push(UiAction::Keys(KeysAction::ResetAll));
+        }
+    });
+    Grid::new("keys").num_columns(6).spacing(vec2(16.0, 2.0)).show(ui, |ui| {
+        for row in UiCommand::ALL.chunks(3) {
+            for command in row {
+                key_ui(ui, *command, state.awaiting_keys == Some(*command), &keymap, actions);
+                ui.label(command.label());
+            }
+            ui.end_row();
+        }
+    });
+}
+
+fn key_ui(ui: &mut Ui, command: UiCommand, is_awaited: bool, keymap: &Keymap, actions: &mut Vec<UiAction>) {
+    let keys = command.keys_text(ui.ctx());
+    let color = if keymap.is_changed(command) { theme::of(ui).accent } else { theme::of(ui).text_strong };
+    let text = match () {
+        () if is_awaited => RichText::new("press keys…").color(theme::of(ui).warning),
+        () if keys.is_empty() => RichText::new("–").color(theme::of(ui).text_weak),
+        () => RichText::new(&keys).strong().color(color),
+    };
+    let response = ui.add(Button::selectable(is_awaited, text));
+    let name = if is_awaited {
+        format!("Press the keys of {}", command.label())
+    } else {
+        format!("Keys of {}: {keys}", command.label())
+    };
+    response.widget_info(|| WidgetInfo::labeled(Role::Button, true, &name));
+    if response.clicked() {
+        actions.push(UiAction::Keys(KeysAction::Await((!is_awaited).then_some(command))));
+    }
+    if response.secondary_clicked() && keymap.is_changed(command) {
+        actions.push(UiAction::Keys(KeysAction::Reset(command)));
     }
 }

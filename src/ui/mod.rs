@@ -9,6 +9,7 @@ pub mod camera;
 pub mod command;
 pub mod companion;
 pub mod evidence_state;
+pub mod keymap;
 pub mod state;
 pub mod theme;
 pub mod view;

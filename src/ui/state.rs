@@ -9,7 +9,7 @@ use eframe::egui::TextureHandle;
 
 use crate::detection::LevelDoubt;
 use crate::evaluation::iou_of_pairs;
-use crate::pipeline::{DiscClasses, Review, StudySummary};
+use crate::pipeline::{CURVE_PERCENTILES, DiscClasses, Review, StudySummary};
 use crate::spine::{ClassIndex, Disc, DiscFrame, DiscLevel, Grading, PerGrading, PixelBox, SliceBox, Vertebra};
 use crate::task::Progress;
 use crate::volume::{Section, Volume, WindowLevel};
@@ -17,6 +17,7 @@ use crate::worker::Loadable;
 
 use super::archive::ArchiveState;
 use super::camera::ImageFrame;
+use super::command::UiCommand;
 use super::companion::Companion;
 
 use crate::render::SeriesHandle;
@@ -59,6 +60,8 @@ pub struct ViewerState {
     pub series_list: Vec<SeriesEntry>,
     /// Small pictures of the series, by their place in the list.
     pub thumbnails: BTreeMap<usize, TextureHandle>,
+    /// The middle slice of the series that will be read, until it is loaded.
+    pub preview: Option<TextureHandle>,
     /// Oddities of the folder that the user should know.
     pub folder_warnings: Vec<String>,
     /// Why the names of the levels, as they were found, may be wrong.
@@ -119,6 +122,8 @@ pub struct ViewerState {
     pub right_drag_windows: bool,
     /// Whether the page of keys is open.
     pub help_open: bool,
+    /// The command whose new keys are waited for.
+    pub awaiting_keys: Option<UiCommand>,
     /// What undo would take back.
     pub undo_label: Option<&'static str>,
     /// What redo would make again.
@@ -358,10 +363,13 @@ impl ViewerState {
     }
 
     /// Overlap (`IoU`) over all slices against the percentile above which evidence is boxed; empty without a reader's box
-    /// or before the map is finished.
+    /// or before the map is finished and all percentiles are measured.
     #[must_use]
     pub fn iou_by_percentile(&self) -> Vec<(f64, f64)> {
         let boxes = &self.evidence.by_percentile;
+        if boxes.len() < CURVE_PERCENTILES.len() {
+            return Vec::new();
+        }
         boxes.iter().filter_map(|(percentile, boxes)| Some((*percentile, self.iou_with(boxes, |_| true)?))).collect()
     }
 

@@ -66,6 +66,7 @@ pub fn path_entry_ui(ui: &Ui, state: &ViewerState, actions: &mut Vec<UiAction>) 
     let Some(PathEntry { purpose, text: shown }) = &state.path_entry else { return };
     let button = match purpose {
         PathPurpose::OpenStudy | PathPurpose::OpenFile => "Open",
+        PathPurpose::AddStudy => "Add",
         _ => "Save",
     };
     let mut open = true;

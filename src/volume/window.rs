@@ -22,8 +22,9 @@ impl WindowLevel {
         if sample.is_empty() {
             return Self { center: 0.0, width: 1.0 };
         }
-        sample.sort_by(f32::total_cmp);
-        let at = |fraction: f32| sample[((sample.len() - 1) as f32 * fraction).round() as usize];
+        let last = (sample.len() - 1) as f32;
+        let mut at =
+            |fraction: f32| *sample.select_nth_unstable_by((last * fraction).round() as usize, f32::total_cmp).1;
         let (low, high) = (at(0.01), at(0.99));
         if high > low {
             Self { center: f32::midpoint(low, high), width: high - low }

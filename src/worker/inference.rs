@@ -12,7 +12,7 @@ use crate::dicom::{Series, anonymize_folder, load_series};
 use crate::export::{ExportError, PdfOptions, report_pdf};
 use crate::picture::write_png;
 use crate::pipeline::{self, DemoStudy, DeviceChoice, DeviceError, GradeOutcome, Models, PipelineError};
-use crate::saliency::SaliencyRequest;
+use crate::saliency::{SaliencyMap, SaliencyRequest};
 use crate::volume::Volume;
 
 /// The worker of the program.
@@ -130,7 +130,11 @@ impl Inference {
         let mut on_progress = |progress| job.progress(progress);
         match command {
             Command::ScanFolder { folder } => {
-                let (scan, volume) = pipeline::scan_path(&folder, cancel, &mut on_progress)?;
+                // A failed emit means cancelled, which the scan asks about itself.
+                let mut on_series = |series| {
+                    let _ = job.emit(Event::SeriesFound(Arc::new(series)));
+                };
+                let (scan, volume) = pipeline::scan_path(&folder, cancel, &mut on_progress, &mut on_series)?;
                 self.volume = volume.map(Arc::new);
                 Ok(Event::FolderScanned(Arc::new(scan)))
             }
@@ -164,10 +168,13 @@ impl Inference {
                 self.announcing(job, Models::load_grader)?;
                 let request = SaliencyRequest { grading, class, plan };
                 // A failed emit means cancelled, which `explain` asks about itself.
-                let mut on_map = |map| {
+                let mut on_map = |map: SaliencyMap| {
+                    // The screen asks for thresholds, and must not sort.
+                    map.rank();
                     let _ = job.emit(Event::SaliencyRefined(Arc::new(map)));
                 };
                 let map = pipeline::explain(self.models.grader()?, &volume, &disc, &request, cancel, &mut on_map)?;
+                map.rank();
                 Ok(Event::SaliencyFinished(Arc::new(map)))
             }
             Command::PrepareDemo { folder, seed } => {

@@ -123,6 +123,8 @@ pub enum Event {
     Cancelled,
     /// The job could not be done.
     Failed(Arc<JobError>),
+    /// The series that [`Command::ScanFolder`] found so far.
+    SeriesFound(Arc<Vec<SeriesSummary>>),
     /// Answers [`Command::ScanFolder`].
     FolderScanned(Arc<FolderScan>),
     /// Answers [`Command::LoadSeries`]; `Arc::unwrap_or_clone` takes the voxels without a copy.

@@ -73,7 +73,7 @@ impl Work for Answers {
                     let augmentations = augmentations as usize;
                     let frame = frame.clone();
                     let (level, method, relative_error) = (disc.level, plan.method, None);
-                    Arc::new(SaliencyMap {
+                    let map = SaliencyMap {
                         values,
                         standard_errors: None,
                         frame,
@@ -84,7 +84,10 @@ impl Work for Answers {
                         layer: spinenet_viewer::saliency::SaliencyLayer::Conv1,
                         augmentations,
                         relative_error,
-                    })
+                        ranks: spinenet_viewer::saliency::Ranks::default(),
+                    };
+                    map.rank();
+                    Arc::new(map)
                 };
                 job.emit(Event::SaliencyRefined(map(1))).map_err(JobError::failed)?;
                 Ok(Event::SaliencyFinished(map(16)))

@@ -295,3 +295,61 @@ fn a_right_drag_zooms_or_sets_the_window_as_the_user_prefers() {
     let window = graded_window(folder.path());
     assert!(window.state().state.right_drag_windows, "the habit is kept");
 }
+
+#[test]
+fn keys_are_changed_on_their_page_and_stay_changed() {
+    let folder = scratch();
+    let mut window = graded_window(folder.path());
+    let middle = window.state().state.view.slice;
+    window.key_press(Key::F1);
+    window.run();
+    window.get_by_label("Keys of Next slice: Down").click();
+    window.run();
+    window.get_by_label("Press the keys of Next slice");
+    // The key of another command changes hands.
+    window.key_press(Key::N);
+    window.run();
+    window.get_by_label("“Invert gray values” has no key now.");
+    assert!(!window.state().state.view.inverted, "the key was not meant for anything yet");
+    window.key_press(Key::Escape);
+    window.run();
+    window.key_press(Key::N);
+    window.run();
+    assert_eq!(window.state().state.view.slice, middle + 1);
+    window.key_press(Key::ArrowDown);
+    window.run();
+    assert_eq!(window.state().state.view.slice, middle + 1, "the old key does nothing");
+    drop(window);
+    let mut window = graded_window(folder.path());
+    let context = window.ctx.clone();
+    window.state().apply_settings(&context);
+    window.key_press(Key::N);
+    window.run();
+    assert_eq!(window.state().state.view.slice, middle + 1, "the next day too");
+    window.key_press(Key::F1);
+    window.run();
+    window.get_by_label("Reset all keys").click();
+    window.run();
+    window.key_press(Key::Escape);
+    window.key_press(Key::N);
+    window.run();
+    assert!(window.state().state.view.inverted);
+}
+
+#[test]
+fn a_plane_is_zoomed_and_moved_by_itself() {
+    let folder = scratch();
+    let mut window = graded_window(folder.path());
+    apply(&mut window, UiAction::SetLayout(ViewLayout::Planes));
+    let at = window.get_by_label("Axial plane").rect().center();
+    wheel(&mut window, at, 3.0, Modifiers::COMMAND);
+    let view = &window.state().state.view;
+    assert!(view.plane_cameras[0].expect("zoomed").zoom > 1.3);
+    assert_eq!((view.camera, view.plane_cameras[1]), (None, None), "the others stay");
+    let row = window.state().state.crosshair()[0];
+    wheel(&mut window, at, -1.0, Modifiers::NONE);
+    assert_eq!(window.state().state.crosshair()[0], row + 2.0, "without Ctrl the wheel goes on");
+    window.key_press(Key::Escape);
+    window.run();
+    assert_eq!(window.state().state.view.plane_cameras, [None; 2]);
+}

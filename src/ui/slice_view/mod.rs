@@ -40,14 +40,7 @@ pub fn slice_view_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiActio
         actions.push(UiAction::Viewport(viewport));
     }
     let Some(series) = state.loaded() else {
-        let text = match &state.image {
-            Loadable::Pending(_) => "Loading the series…",
-            Loadable::Failed(_) => "The series could not be loaded.",
-            _ if state.folder.pending().is_some() => "Looking for a T2 sagittal series…",
-            _ => "Choose a series on the left.",
-        };
-        let font = theme::image_font(15.0);
-        ui.painter().text(viewport.center(), Align2::CENTER_CENTER, text, font, theme::TEXT_WEAK);
+        waiting_ui(ui, viewport, state);
         return;
     };
     let frame = series.frame();
@@ -95,6 +88,28 @@ pub fn slice_view_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiActio
     let touched = response.clicked() || response.drag_started() || scrolled;
     if touched && state.view.pane != Pane::Image {
         actions.push(UiAction::FocusPane(Pane::Image));
+    }
+}
+
+/// Before the series is there: its middle slice as soon as that is known, and what is waited for.
+fn waiting_ui(ui: &Ui, viewport: Rect, state: &ViewerState) {
+    let text = match &state.image {
+        Loadable::Pending(_) => "Loading the series…",
+        Loadable::Failed(_) => "The series could not be loaded.",
+        _ if state.folder.pending().is_some() => "Looking for a T2 sagittal series…",
+        _ => "Choose a series on the left.",
+    };
+    let painter = ui.painter_at(viewport);
+    if let Some(preview) = state.preview.as_ref().filter(|_| state.image.error().is_none()) {
+        let size = preview.size_vec2();
+        let scale = (viewport.width() / size.x).min(viewport.height() / size.y);
+        let whole = Rect::from_min_max(Pos2::ZERO, egui::pos2(1.0, 1.0));
+        let place = Rect::from_center_size(viewport.center(), size * scale);
+        painter.image(preview.id(), place, whole, egui::Color32::WHITE);
+        let at = viewport.center_bottom() - egui::vec2(0.0, 24.0);
+        name_on_image(&painter, at, Align2::CENTER_BOTTOM, text, [theme::ON_IMAGE, theme::text_shadow()]);
+    } else {
+        painter.text(viewport.center(), Align2::CENTER_CENTER, text, theme::image_font(15.0), theme::TEXT_WEAK);
     }
 }
 
