@@ -28,6 +28,7 @@ pub fn help_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
         .open(&mut open)
         .collapsible(false)
         .resizable(false)
+        .default_height(height)
         .anchor(Align2::CENTER_CENTER, vec2(0.0, 0.0))
         .show(ui.ctx(), |ui| {
             ScrollArea::vertical().max_height(height - 110.0).show(ui, |ui| {
@@ -42,10 +43,12 @@ pub fn help_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
 }
 
 fn gestures_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
-    Grid::new("gestures").num_columns(2).spacing(vec2(24.0, 4.0)).show(ui, |ui| {
-        for (gesture, meaning) in GESTURES {
-            ui.label(RichText::new(gesture).strong());
-            ui.label(meaning);
+    Grid::new("gestures").num_columns(4).spacing(vec2(24.0, 4.0)).show(ui, |ui| {
+        for row in GESTURES.chunks(2) {
+            for (gesture, meaning) in row {
+                ui.label(RichText::new(*gesture).strong());
+                ui.label(*meaning);
+            }
             ui.end_row();
         }
         ui.label(RichText::new("Right drag").strong());
