@@ -10,9 +10,10 @@ use std::time::Instant;
 
 use glam::DVec3;
 use spinenet_viewer::dicom::{SeriesHeader, load_series, scan_folder, write_series};
+use spinenet_viewer::files::data_folder;
 use spinenet_viewer::model::Views;
 use spinenet_viewer::pipeline::{DeviceChoice, Models, analyze_series, open_series};
-use spinenet_viewer::task::{CancelToken, Progress, data_folder};
+use spinenet_viewer::task::{CancelToken, Progress};
 use spinenet_viewer::volume::{Volume, VolumeGeometry};
 
 const ROUNDS: usize = 3;

@@ -9,11 +9,12 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
+use spinenet_viewer::files::data_folder;
 use spinenet_viewer::model::{DiscPrediction, Grader, Views};
 use spinenet_viewer::phantom::Phantom;
 use spinenet_viewer::pipeline::DeviceChoice;
 use spinenet_viewer::spine::{Disc, Grading, discs_between};
-use spinenet_viewer::task::{CancelToken, data_folder};
+use spinenet_viewer::task::CancelToken;
 use spinenet_viewer::training::spider::load_cases;
 use spinenet_viewer::volume::Volume;
 

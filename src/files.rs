@@ -1,4 +1,4 @@
-//! Writing files so that nobody ever sees half of one, and where those of this user alone are kept.
+//! Writing files so that nobody ever sees half of one, and where those of this user and of the source tree are kept.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -171,6 +171,25 @@ pub fn user_data_folder() -> Option<PathBuf> {
         set("XDG_DATA_HOME").or_else(|| set("HOME").map(|home| home.join(".local/share")))
     };
     base.map(|base| base.join("spinenet-viewer"))
+}
+
+/// The source tree, while the program runs from it: as Cargo tells those that it starts, or the folder around the program
+/// that holds `Cargo.toml`. Asked at run time, so that no path of the machine that built it is in the program.
+#[must_use]
+pub fn source_folder() -> Option<PathBuf> {
+    let told = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    let program = std::env::current_exe().ok();
+    let around = || program?.ancestors().find(|folder| folder.join("Cargo.toml").is_file()).map(Path::to_owned);
+    told.or_else(around)
+}
+
+/// Folder of development data: the variable `SPINENET_DATA`, or `../shared/data` beside the source tree; `None` where
+/// neither exists (tests that need it then skip, saying so).
+#[must_use]
+pub fn data_folder() -> Option<PathBuf> {
+    let told = std::env::var_os("SPINENET_DATA").map(PathBuf::from);
+    let folder = told.or_else(|| Some(source_folder()?.join("../shared/data")))?;
+    folder.is_dir().then_some(folder)
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! Cancelling and following long work; knows nothing of who watches.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -45,15 +44,6 @@ pub struct Progress {
     pub done: usize,
     /// Parts in all; 0 where it is not known.
     pub total: usize,
-}
-
-/// Folder of development data: the variable `SPINENET_DATA`, or `../shared/data` beside the source tree; `None` where
-/// neither exists (tests that need it then skip, saying so).
-#[must_use]
-pub fn data_folder() -> Option<PathBuf> {
-    let folder = std::env::var_os("SPINENET_DATA")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data"), PathBuf::from);
-    folder.is_dir().then_some(folder)
 }
 
 #[cfg(test)]

@@ -10,8 +10,9 @@ use dicom_core::{DataElement, Tag, VR};
 use dicom_dictionary_std::tags;
 use dicom_object::{InMemDicomObject, open_file};
 use spinenet_viewer::dicom::{Series, SeriesHeader, load_series, scan_folder, write_series};
+use spinenet_viewer::files::data_folder;
 use spinenet_viewer::phantom::Phantom;
-use spinenet_viewer::task::{CancelToken, data_folder};
+use spinenet_viewer::task::CancelToken;
 
 /// What must not be found in the copies, in any element, nested or private.
 const PLANTED: [&str; 9] =

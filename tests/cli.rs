@@ -6,11 +6,11 @@ use std::process::{Command, Output};
 use std::sync::OnceLock;
 
 use serde_json::Value;
+use spinenet_viewer::files::data_folder;
 use spinenet_viewer::model::detector::DETECTOR_WEIGHTS;
 use spinenet_viewer::model::grader::GRADING_WEIGHTS;
 use spinenet_viewer::pipeline::{BoxesFile, read_reports};
 use spinenet_viewer::spine::BoxSource;
-use spinenet_viewer::task::data_folder;
 
 fn spinenet(arguments: &[&str]) -> Output {
     command(arguments).output().expect("the program starts")

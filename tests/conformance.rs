@@ -10,7 +10,8 @@ use candle_core::Device;
 use glam::DVec3;
 use spinenet_viewer::detection::{DetectionError, Detector};
 use spinenet_viewer::dicom::{DicomError, FolderScan, Series, Weighting, load_series, scan_folder};
-use spinenet_viewer::task::{CancelToken, data_folder};
+use spinenet_viewer::files::data_folder;
+use spinenet_viewer::task::CancelToken;
 use spinenet_viewer::volume::PlaneOrientation;
 
 /// Longest time that a file may take.

@@ -8,11 +8,12 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use spinenet_viewer::dicom::{SeriesHeader, write_series};
+use spinenet_viewer::files::data_folder;
 use spinenet_viewer::model::Views;
 use spinenet_viewer::phantom::Phantom;
 use spinenet_viewer::pipeline::{AnalysisOptions, DeviceChoice, Models, Report, analyze_folder};
 use spinenet_viewer::spine::{DiscLevel, PerGrading};
-use spinenet_viewer::task::{CancelToken, Progress, data_folder};
+use spinenet_viewer::task::{CancelToken, Progress};
 
 /// How far probabilities may be apart on another processor, whose vector registers add in another order. Places: mm.
 const PROBABILITY: f64 = 0.002;

@@ -87,7 +87,7 @@ fn other_planes_and_cancelling_are_told_apart_from_failure() {
 /// Seven scans as a scanner writes them; the disc centers come from masks of the same patients.
 #[test]
 fn discs_of_real_dicom_scans_lie_where_the_masks_say() {
-    let Some(data) = crate::task::data_folder() else {
+    let Some(data) = crate::files::data_folder() else {
         eprintln!("skipped: no development data");
         return;
     };

@@ -13,7 +13,8 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::*;
-use crate::task::{CancelToken, data_folder};
+use crate::files::data_folder;
+use crate::task::CancelToken;
 use crate::volume::{PlaneOrientation, Volume, VolumeGeometry, WindowLevel};
 
 /// Four sagittal slices of 6 × 5 pixels with values that tell where they belong, `gaps` mm apart.

@@ -16,7 +16,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::files::sha256;
+use crate::files::{sha256, source_folder};
 use crate::memory::{self, NotEnoughMemory};
 
 const METADATA_FILE: &str = "metadata.json";
@@ -401,7 +401,7 @@ pub fn weights_search_path(user_folder: Option<&Path>) -> Vec<PathBuf> {
     let beside = programs.map(|folder| folder.join("weights"));
     let shared = programs.and_then(Path::parent).map(|prefix| prefix.join("share/spinenet-viewer/weights"));
     let variable = std::env::var_os("SPINENET_WEIGHTS").map(PathBuf::from);
-    let source = Some(Path::new(env!("CARGO_MANIFEST_DIR")).join("weights"));
+    let source = source_folder().map(|source| source.join("weights"));
     [user_folder.map(Path::to_owned), variable, beside, shared, source].into_iter().flatten().collect()
 }
 

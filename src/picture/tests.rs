@@ -172,7 +172,7 @@ fn a_picture_that_cannot_be_written_names_its_file() {
 /// Real scans, to look at: runs where `SPINENET_PICTURES` names a folder.
 #[test]
 fn real_scans_make_sheets() {
-    let (Some(data), true) = (crate::task::data_folder(), std::env::var_os("SPINENET_PICTURES").is_some()) else {
+    let (Some(data), true) = (crate::files::data_folder(), std::env::var_os("SPINENET_PICTURES").is_some()) else {
         eprintln!("skipped: needs the development data and a folder for pictures in SPINENET_PICTURES");
         return;
     };

@@ -295,7 +295,7 @@ mod tests {
     /// Phantoms lie where patients' scans lie: no measure of the tissues that grades depend on is disjoint.
     #[test]
     fn phantoms_resemble_the_development_scans() {
-        let Some(data) = crate::task::data_folder() else {
+        let Some(data) = crate::files::data_folder() else {
             eprintln!("skipped: no development data");
             return;
         };

@@ -389,7 +389,7 @@ mod tests {
     use crate::spine::DiscFrame;
 
     fn folder() -> Option<PathBuf> {
-        let folder = crate::task::data_folder().map(|data| data.join("spider-dev")).filter(|folder| folder.is_dir());
+        let folder = crate::files::data_folder().map(|data| data.join("spider-dev")).filter(|folder| folder.is_dir());
         if folder.is_none() {
             eprintln!("skipped: the development data are not here (SPINENET_DATA)");
         }

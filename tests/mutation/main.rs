@@ -17,12 +17,13 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use sha2::{Digest, Sha256};
 use spinenet_viewer::dicom::{SeriesHeader, load_series, scan_folder, write_series};
+use spinenet_viewer::files::data_folder;
 use spinenet_viewer::model::weights::{Training, WeightsMetadata, save_weights};
 use spinenet_viewer::model::{Dimensions, GradingConfig, WeightsFolder};
 use spinenet_viewer::pipeline::{BoxesFile, Review, ReviewFile, read_reports};
 use spinenet_viewer::research::{Voxels, ras_from_voxel, read_volume, write_nifti};
 use spinenet_viewer::spine::{BoxSource, DiscLevel, Grading, PixelBox, SliceBox};
-use spinenet_viewer::task::{CancelToken, data_folder};
+use spinenet_viewer::task::CancelToken;
 use spinenet_viewer::volume::{Volume, VolumeGeometry};
 
 use mutate::mutant;

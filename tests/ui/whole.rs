@@ -6,9 +6,10 @@ use std::path::PathBuf;
 
 use super::companion::{Examinations, examinations};
 
+use spinenet_viewer::files::data_folder;
 use spinenet_viewer::pipeline::{DEMO_SEED, DeviceChoice, ReportEntry, prepare_demo, read_reports};
 use spinenet_viewer::spine::PixelBox;
-use spinenet_viewer::task::{CancelToken, data_folder};
+use spinenet_viewer::task::CancelToken;
 use spinenet_viewer::ui::action::UiAction;
 use spinenet_viewer::ui::companion::CommonSpace;
 use spinenet_viewer::ui::state::ViewLayout;
