@@ -206,3 +206,29 @@ fn a_file_that_vanishes_before_it_is_read_is_named() {
     assert!(load_series(series, &token, &mut |_| ()).is_err());
     assert!(scan_folder(&folder.path().join("phantom-000004"), &token, &mut |_| ()).is_err());
 }
+
+/// The window on a virtual screen loses its graphics device; the program starts again with the study.
+#[test]
+#[cfg(all(target_os = "linux", feature = "gui", debug_assertions))]
+fn a_lost_graphics_card_costs_nothing_but_the_window() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let study = folder.path().join("study");
+    let header = spinenet_viewer::dicom::SeriesHeader::synthetic_t2_sagittal("graphics");
+    let volume = spinenet_viewer::phantom::Phantom::generate(4).volume;
+    spinenet_viewer::dicom::write_series(&study, &volume, &header).expect("written");
+    let (log, data) = (folder.path().join("log.txt"), folder.path().join("data"));
+    let program = env!("CARGO_BIN_EXE_spinenet");
+    let outcome = Command::new("xvfb-run")
+        .args(["-a", "timeout", "25", program, "--log"])
+        .args([&log, &study])
+        .env("XDG_DATA_HOME", &data)
+        .env("SPINENET_TEST_GRAPHICS_LOSS", "5")
+        .output();
+    let Ok(outcome) = outcome else { return eprintln!("not checked: xvfb-run is not here") };
+    let told = String::from_utf8_lossy(&outcome.stderr);
+    assert_eq!(outcome.status.code(), Some(124), "it went on until it was stopped:\n{told}");
+    let log = fs::read_to_string(&log).expect("a log");
+    assert_eq!(log.matches("the program starts again").count(), 1, "{log}");
+    let settings = fs::read_to_string(data.join("spinenet-viewer/settings.json")).expect("settings");
+    assert!(settings.contains("\"open_study\": \""), "the study is open again: {settings}");
+}

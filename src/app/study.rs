@@ -38,14 +38,11 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         }
     }
 
-    /// Opens the study again that was open when the program was cut off, and says so.
-    pub(super) fn reopen(&mut self, folder: PathBuf) {
+    /// Opens the study again that was open when the program was cut off, and says so, with the reason.
+    pub(super) fn reopen(&mut self, folder: PathBuf, reason: &str) {
         self.open_folder(folder);
-        self.tell(
-            BannerKind::Warning,
-            "The program ended unexpectedly last time. The study that was open is opened again, with all saved work."
-                .to_owned(),
-        );
+        let text = format!("{reason} The study that was open is opened again, with all saved work.");
+        self.tell(BannerKind::Warning, text);
     }
 
     /// Writes the synthetic study, opens it, and explains its worst finding.

@@ -1,9 +1,12 @@
 //! The native window around the viewer.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use eframe::egui;
+use eframe::{egui, wgpu};
 use thiserror::Error;
 
 use super::{ReaderStore, Viewer};
@@ -63,11 +66,54 @@ const FIRST: egui::Vec2 = egui::vec2(1280.0, 800.0);
 /// Shown by the system beside the title.
 const ICON: &[u8] = include_bytes!("../../assets/package/spinenet-viewer.png");
 
-/// Opens the window and returns when it is closed.
+/// How often the program started itself again after the graphics card was lost; set for the next start.
+const RESTARTS: &str = "SPINENET_GRAPHICS_RESTARTS";
+/// Times that it does.
+const MOST_RESTARTS: usize = 3;
+
+/// Opens the window and returns when it is closed. Where the graphics card is lost meanwhile (taken out, its driver
+/// restarted), the program starts again on what is left, with the study and all saved work.
 ///
 /// # Errors
 /// If there is no display, no usable graphics adapter, or the device asked for is not there.
 pub fn run(options: AppOptions) -> Result<(), AppError> {
+    let graphics = Arc::new(Graphics::default());
+    let watched = Arc::clone(&graphics);
+    let make = move |context: &eframe::CreationContext<'_>| {
+        let window = Window::new(context, options, watched)?;
+        Ok(Box::new(window) as Box<dyn eframe::App>)
+    };
+    // The toolkit panics where a lost device gives it no memory; the reader's work is on disk by then.
+    let shown = || eframe::run_native("spinenet-viewer", native_options(), Box::new(make));
+    let ended = catch_unwind(AssertUnwindSafe(shown));
+    if graphics.are_lost() {
+        return start_again();
+    }
+    let ended = ended.unwrap_or_else(|panic| resume_unwind(panic));
+    ended.map_err(|error| AppError::Window(error.to_string()))
+}
+
+/// How often the program started itself again.
+fn restarts() -> usize {
+    std::env::var(RESTARTS).ok().and_then(|text| text.parse().ok()).unwrap_or(0)
+}
+
+/// Puts a fresh start of this program in the place of this one: neither toolkit nor driver can be trusted any more.
+fn start_again() -> Result<(), AppError> {
+    if restarts() >= MOST_RESTARTS {
+        return Err(AppError::Window("the graphics card was lost again and again".to_owned()));
+    }
+    tracing::warn!("the graphics device was lost; the program starts again");
+    let failed = |error: std::io::Error| AppError::Window(format!("the graphics card was lost: {error}"));
+    let mut program = Command::new(std::env::current_exe().map_err(failed)?);
+    program.args(std::env::args_os().skip(1)).env(RESTARTS, (restarts() + 1).to_string());
+    #[cfg(unix)]
+    return Err(failed(std::os::unix::process::CommandExt::exec(&mut program)));
+    #[cfg(not(unix))]
+    program.spawn().map(drop).map_err(failed)
+}
+
+fn native_options() -> eframe::NativeOptions {
     // The file is part of the program; without it the system shows its own icon.
     let icon = eframe::icon_data::from_png_bytes(ICON).unwrap_or_default();
     let viewport = egui::ViewportBuilder::default()
@@ -76,25 +122,74 @@ pub fn run(options: AppOptions) -> Result<(), AppError> {
         .with_icon(icon)
         .with_inner_size(FIRST)
         .with_min_inner_size(SMALLEST);
-    let native = eframe::NativeOptions { viewport, renderer: eframe::Renderer::Wgpu, ..Default::default() };
-    let make = move |context: &eframe::CreationContext<'_>| {
-        Window::new(context, options).map(|window| Box::new(window) as Box<dyn eframe::App>).map_err(Into::into)
-    };
-    eframe::run_native("spinenet-viewer", native, Box::new(make)).map_err(|error| AppError::Window(error.to_string()))
+    eframe::NativeOptions { viewport, renderer: eframe::Renderer::Wgpu, ..Default::default() }
+}
+
+/// Whether the graphics device of a window still answers.
+#[derive(Default)]
+struct Graphics {
+    lost: AtomicBool,
+    /// The window is being closed; its device goes with it.
+    closing: AtomicBool,
+}
+
+impl Graphics {
+    fn are_lost(&self) -> bool {
+        self.lost.load(Ordering::Relaxed)
+    }
+
+    /// Hears of the loss; without this the first error of a lost device would end the program.
+    fn watch(self: &Arc<Self>, device: &wgpu::Device, wake: &Arc<dyn Fn() + Send + Sync>) {
+        let (graphics, wake) = (Arc::clone(self), Arc::clone(wake));
+        device.set_device_lost_callback(move |_reason, _message| {
+            if !graphics.closing.load(Ordering::Relaxed) {
+                graphics.lost.store(true, Ordering::Relaxed);
+                wake();
+            }
+        });
+        let graphics = Arc::clone(self);
+        device.on_uncaptured_error(Arc::new(move |error| {
+            // After a loss everything fails; otherwise it is a defect of this program, told where logs are read.
+            if !graphics.are_lost() {
+                tracing::error!(%error, "the graphics device refused a command");
+            }
+        }));
+        #[cfg(debug_assertions)]
+        lose_on_request(device);
+    }
+}
+
+/// For the test of a loss: takes the device away so many seconds after the first start.
+#[cfg(debug_assertions)]
+fn lose_on_request(device: &wgpu::Device) {
+    let seconds = std::env::var("SPINENET_TEST_GRAPHICS_LOSS").ok().and_then(|text| text.parse().ok());
+    let (Some(seconds), 0, device) = (seconds, restarts(), device.clone()) else { return };
+    let losing = std::thread::Builder::new().name("losing graphics".into()).spawn(move || {
+        std::thread::sleep(std::time::Duration::from_secs(seconds));
+        device.destroy();
+        let _ = device.poll(wgpu::PollType::Poll);
+    });
+    drop(losing);
 }
 
 struct Window {
     viewer: Viewer<Inference>,
+    graphics: Arc<Graphics>,
 }
 
 impl Window {
-    fn new(context: &eframe::CreationContext<'_>, options: AppOptions) -> Result<Self, AppError> {
+    fn new(
+        context: &eframe::CreationContext<'_>,
+        options: AppOptions,
+        graphics: Arc<Graphics>,
+    ) -> Result<Self, AppError> {
         theme::install(&context.egui_ctx);
         let render_state = context.wgpu_render_state.as_ref();
         let render_state = render_state.ok_or_else(|| AppError::Window("no graphics adapter was found".to_owned()))?;
         let renderer = SliceRenderer::new(render_state);
         let ctx = context.egui_ctx.clone();
         let wake: Arc<dyn Fn() + Send + Sync> = Arc::new(move || ctx.request_repaint());
+        graphics.watch(&render_state.device, &wake);
         // On a thread, because the folder of the system may be large and slow, and so that the first report need not wait
         // for the hash of the program.
         let cleaning = std::thread::Builder::new().name("cleaning".into()).spawn(|| {
@@ -110,20 +205,25 @@ impl Window {
         let store = ReaderStore::start(user_data_folder(), move || woken_by_store())?;
         let mut viewer = Viewer::new(worker, store, Some(renderer), wake);
         viewer.apply_settings(&context.egui_ctx);
-        if let Some(demo) = options.demo {
+        if let Some(folder) = viewer.interrupted_study().filter(|_| restarts() > 0) {
+            viewer.reopen(folder, "The graphics card stopped answering, so the program started again.");
+        } else if let Some(demo) = options.demo {
             viewer.open_demo(demo);
         } else if let Some(folder) = options.open {
             viewer.open_folder(folder);
         } else if let Some(folder) = viewer.interrupted_study() {
-            viewer.reopen(folder);
+            viewer.reopen(folder, "The program ended unexpectedly last time.");
         }
-        Ok(Self { viewer })
+        Ok(Self { viewer, graphics })
     }
 }
 
 impl eframe::App for Window {
     fn logic(&mut self, ctx: &egui::Context, _frame: &mut eframe::Frame) {
         self.viewer.logic(ctx);
+        if self.graphics.are_lost() {
+            ctx.send_viewport_cmd(egui::ViewportCommand::Close);
+        }
     }
 
     fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut eframe::Frame) {
@@ -131,7 +231,11 @@ impl eframe::App for Window {
     }
 
     fn on_exit(&mut self) {
-        self.viewer.forget_open_study();
+        self.graphics.closing.store(true, Ordering::Relaxed);
+        // After a loss it is opened again.
+        if !self.graphics.are_lost() {
+            self.viewer.forget_open_study();
+        }
     }
 
     fn clear_color(&self, _visuals: &egui::Visuals) -> [f32; 4] {
