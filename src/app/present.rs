@@ -9,12 +9,17 @@ use crate::volume::{PlaneOrientation, WindowLevel};
 
 /// The list of `series`; `shown` is the place of the one on the screen.
 pub fn series_list(series: &[SeriesSummary], shown: Option<usize>) -> Vec<SeriesEntry> {
+    let several_patients = series.iter().any(|other| !other.is_of_patient(&series[0]));
+    let begins_study =
+        |index: usize| index == 0 || series[index].study_instance_uid != series[index - 1].study_instance_uid;
+    let several_studies = (1..series.len()).any(begins_study);
     let entry = |(index, series): (usize, &SeriesSummary)| SeriesEntry {
         title: title(series),
         detail: detail(series),
         reason: capitalized(&series.choice.reason),
         shown: shown == Some(index),
-        study: study(series),
+        study: study(series, several_patients),
+        begins_study: several_studies && begins_study(index),
     };
     series.iter().enumerate().map(entry).collect()
 }
@@ -60,10 +65,13 @@ fn title(series: &SeriesSummary) -> String {
     }
 }
 
-/// Date and description of a series' examination.
-fn study(series: &SeriesSummary) -> String {
+/// Date and description of a series' examination, and whose it is where that is not clear.
+fn study(series: &SeriesSummary, with_patient: bool) -> String {
     let texts = &series.texts;
-    let words = filled(&[readable_date(&texts.study_date), texts.study_description.trim().to_owned()]).join("  ");
+    let patient =
+        if with_patient { patient_lines(texts).into_iter().next().unwrap_or_default() } else { String::new() };
+    let words =
+        filled(&[readable_date(&texts.study_date), texts.study_description.trim().to_owned(), patient]).join("  ");
     if words.is_empty() { "Examination without a date".to_owned() } else { words }
 }
 

@@ -23,10 +23,8 @@ pub fn series_panel_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAct
         };
         ui.label(RichText::new(text).color(theme::of(ui).text_weak));
     }
-    let several = state.series_list.windows(2).any(|pair| pair[0].study != pair[1].study);
     for (index, series) in state.series_list.iter().enumerate() {
-        let is_first = index == 0 || state.series_list[index - 1].study != series.study;
-        if several && is_first {
+        if series.begins_study {
             ui.add_space(4.0);
             ui.add(Label::new(RichText::new(&series.study).small().strong()).wrap());
         }

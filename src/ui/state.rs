@@ -171,8 +171,10 @@ pub struct SeriesEntry {
     pub reason: String,
     /// Whether it is the one shown.
     pub shown: bool,
-    /// Examination that it belongs to, in words; told above its first series where several are open.
+    /// Examination that it belongs to, in words.
     pub study: String,
+    /// It is the first of its examination, and several are listed.
+    pub begins_study: bool,
 }
 
 /// A series with its voxels and the texts in the corners of the image.

@@ -150,4 +150,14 @@ fn an_axial_series_follows_the_disc_and_a_prior_is_matched_by_its_vertebrae() {
     wait_for(&mut window, "the message", |viewer| !viewer.state.banners.is_empty());
     window.get_by_label("No study was added. It is open already.");
     assert_eq!(window.state().state.series_list.len(), listed + 1);
+
+    // The study of somebody else opens beside it too, but not without a word.
+    let stranger = folder.path().join("stranger");
+    let mut other = header("stranger", "20250101");
+    "SOMEBODY".clone_into(&mut other.texts.patient_id);
+    let read = window.state().state.loaded().expect("a series").volume.clone();
+    write_series(&stranger, &read, &other).expect("written");
+    ask(&mut window, UiAction::AddStudy(stranger));
+    wait_for(&mut window, "the warning", |viewer| viewer.state.banners.len() > 1);
+    window.get_by_label_contains("names another patient");
 }
