@@ -40,6 +40,10 @@ fn rule_name(rule: BoxRule) -> &'static str {
 
 /// The controls under the grade table.
 pub fn evidence_panel_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
+    // Even which class is explained would tell what was computed.
+    if state.evidence.blind {
+        return;
+    }
     ui.horizontal(|ui| {
         ui.label(RichText::new("Evidence").strong());
         let mut shown = state.evidence.shown;
@@ -56,9 +60,6 @@ pub fn evidence_panel_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiA
     };
     if let Some(error) = state.evidence.main.request.error() {
         ui.label(RichText::new(error.chain()).color(theme::of(ui).error));
-    }
-    if state.evidence.blind {
-        return;
     }
     Grid::new("evidence").num_columns(2).spacing(vec2(10.0, 5.0)).show(ui, |ui| {
         level_ui(ui, selection, actions);

@@ -122,6 +122,7 @@ fn reading_blind_shows_nothing_computed_and_goes_from_disc_to_disc() {
     window.get_by_label("L4-L5 Pfirrmann grade: hidden");
     window.get_by_label_contains("Reading blind");
     assert!(window.query_by_label_contains("85 %").is_none(), "no probability is left on the screen");
+    assert!(window.query_by_label_contains("views").is_none(), "nor which class is explained");
     assert!(visible_map(&window).is_none());
     window.key_press(Key::Minus);
     window.run();
