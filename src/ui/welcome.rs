@@ -76,6 +76,10 @@ pub fn path_entry_ui(ui: &Ui, state: &ViewerState, actions: &mut Vec<UiAction>) 
         let mut text = shown.clone();
         let field = ui.add(TextEdit::singleline(&mut text).desired_width(460.0).hint_text(purpose.example()));
         let entered = field.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
+        // Typing is meant for the field, not for shortcuts.
+        if ui.memory(|memory| memory.focused().is_none()) {
+            field.request_focus();
+        }
         if text != *shown {
             actions.push(UiAction::EditPath(Some(PathEntry { purpose: *purpose, text: text.clone() })));
         }
@@ -84,7 +88,7 @@ pub fn path_entry_ui(ui: &Ui, state: &ViewerState, actions: &mut Vec<UiAction>) 
             actions.push(purpose.action(path.into()));
         }
     });
-    if !open {
+    if !open || ui.input(|input| input.key_pressed(egui::Key::Escape)) {
         actions.push(UiAction::EditPath(None));
     }
 }
