@@ -11,11 +11,14 @@ use crate::model::Views;
 use crate::pipeline::StudySummary;
 use crate::research::is_volume_file;
 use crate::task::Progress;
+use crate::ui::language::tr;
 use crate::ui::state::{BannerKind, EvidenceState, Findings, JobStatus, ViewLayout, ViewState};
 use crate::worker::{JobEvent, JobId, Loadable, Work};
 
 /// What is shown until a job reports how far it is.
-const STARTING: Progress = Progress { step: "Working…", done: 0, total: 0 };
+fn starting() -> JobStatus {
+    JobStatus { progress: Progress { step: tr!("Working…"), done: 0, total: 0 } }
+}
 
 impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     /// Opens the study in a folder or a ZIP file, or a NIfTI or MetaImage file; of any other file, the folder it lies in.
@@ -43,8 +46,10 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         self.open_folder(folder);
         self.tell(
             BannerKind::Warning,
-            "The program ended unexpectedly last time. The study that was open is opened again, with all saved work."
-                .to_owned(),
+            tr!(
+                "The program ended unexpectedly last time. The study that was open is opened again, with all saved work."
+            )
+            .to_owned(),
         );
     }
 
@@ -192,11 +197,11 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     pub(super) fn submit(&mut self, command: Command) -> Option<JobId> {
         match self.worker.submit(command) {
             Ok(job) => {
-                self.state.job.get_or_insert(JobStatus { progress: STARTING });
+                self.state.job.get_or_insert_with(starting);
                 Some(job)
             }
             Err(error) => {
-                self.tell_error(format!("This could not be started: {error}."));
+                self.tell_error(tr!("This could not be started: {reason}.", reason = error));
                 None
             }
         }
@@ -254,7 +259,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         if !self.worker.is_busy() {
             self.state.job = None;
         } else if self.reporting_job.is_none() {
-            self.state.job = Some(JobStatus { progress: STARTING });
+            self.state.job = Some(starting());
         }
     }
 }
