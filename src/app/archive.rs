@@ -7,6 +7,7 @@ use crate::export::OpenStudy;
 use crate::pacs::{FetchedStudy, StudyEntry};
 use crate::pipeline::Evidence;
 use crate::ui::archive::{ArchiveAction, ArchiveMessage, ArchivePage};
+use crate::ui::language::tr;
 use crate::worker::{JobError, JobEvent, JobId, Network, NetworkCommand, NetworkEvent, NetworkHandle, Work};
 
 impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
@@ -55,7 +56,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             match self.store.load_connections() {
                 Ok(connections) => self.state.archive.connections = connections.list,
                 Err(error) => {
-                    self.tell_error(format!("The archive connections could not be read. {error}"));
+                    self.tell_error(tr!("The archive connections could not be read. {reason}", reason = error));
                     return;
                 }
             }
@@ -73,7 +74,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         let others = archive.connections.iter().filter(|other| Some(&other.name) != draft.replaces.as_ref());
         if others.clone().any(|other| other.name == connection.name) {
             archive.draft = Some(draft);
-            archive.message = told(false, "There is another connection of this name.".to_owned());
+            archive.message = told(false, tr!("There is another connection of this name.").to_owned());
             return;
         }
         let place = draft.replaces.and_then(|name| archive.connections.iter().position(|other| other.name == name));
@@ -96,7 +97,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     fn save_connections(&mut self) {
         let connections = self.state.archive.connections.clone();
         let message = match self.store.save_connections(connections) {
-            Ok(()) => told(true, "The connections are saved.".to_owned()),
+            Ok(()) => told(true, tr!("The connections are saved.").to_owned()),
             Err(error) => told(false, error.to_owned()),
         };
         self.state.archive.message = message;
@@ -114,7 +115,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         let Some(connection) = self.state.archive.connection().cloned() else { return };
         match self.open_study() {
             Some(study) => self.network_job(NetworkCommand::Send(connection, Box::new(study))),
-            None => self.state.archive.message = told(false, "There are no results to send yet.".to_owned()),
+            None => self.state.archive.message = told(false, tr!("There are no results to send yet.").to_owned()),
         }
     }
 
@@ -140,10 +141,12 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         match self.network.as_mut().map(|network| network.submit(command)) {
             Some(Ok(job)) => {
                 self.network_job = Some(job);
-                archive.progress = Some(crate::task::Progress { step: "Connecting", done: 0, total: 0 });
+                archive.progress = Some(crate::task::Progress { step: tr!("Connecting"), done: 0, total: 0 });
             }
-            Some(Err(error)) => archive.message = told(false, format!("This could not be started: {error}.")),
-            None => archive.message = told(false, "The system gives no thread for the network.".to_owned()),
+            Some(Err(error)) => {
+                archive.message = told(false, tr!("This could not be started: {reason}.", reason = error));
+            }
+            None => archive.message = told(false, tr!("The system gives no thread for the network.").to_owned()),
         }
     }
 
@@ -158,12 +161,14 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         let is_current = self.network_job == Some(job);
         match event {
             NetworkEvent::Progressed(progress) if is_current => self.state.archive.progress = Some(progress),
-            NetworkEvent::Echoed if is_current => self.archive_says(true, "The archive answers.".to_owned()),
+            NetworkEvent::Echoed if is_current => self.archive_says(true, tr!("The archive answers.").to_owned()),
             NetworkEvent::Found(studies) if is_current => self.studies_found(studies),
             NetworkEvent::Fetched(study) if is_current => self.study_fetched(study),
-            NetworkEvent::Sent(count) => self.archive_says(true, format!("{count} objects are stored in the archive.")),
+            NetworkEvent::Sent(count) => {
+                self.archive_says(true, tr!("{count} objects are stored in the archive.", count = count));
+            }
             NetworkEvent::Failed(error) => self.network_failed(job, &error),
-            NetworkEvent::Cancelled if is_current => self.archive_says(false, "Stopped.".to_owned()),
+            NetworkEvent::Cancelled if is_current => self.archive_says(false, tr!("Stopped.").to_owned()),
             _ => {}
         }
         if ends_job && is_current {

@@ -12,6 +12,7 @@ use crate::dicom::{DicomError, FolderScan, Series, SeriesSummary, load_series};
 use crate::pipeline::{PipelineError, scan_path};
 use crate::spine::SpineAlignment;
 use crate::ui::companion::{CommonSpace, Companion, CompanionAction};
+use crate::ui::language::tr;
 use crate::ui::state::{BannerKind, ViewLayout};
 use crate::volume::PlaneOrientation;
 use crate::worker::{Handle, JobContext, JobError, JobEvent, JobId, Loadable, Notice, Work};
@@ -266,11 +267,11 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         match self.companion_jobs.reading.as_mut().map(|reading| reading.submit(command)) {
             Some(Ok(job)) => Some(job),
             Some(Err(error)) => {
-                self.tell_error(format!("This could not be started: {error}."));
+                self.tell_error(tr!("This could not be started: {reason}.", reason = error));
                 None
             }
             None => {
-                self.tell_error("The system gives no thread to read with.".to_owned());
+                self.tell_error(tr!("The system gives no thread to read with.").to_owned());
                 None
             }
         }
@@ -291,9 +292,9 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             ReadingEvent::Failed(error) => {
                 let reason = error.chain();
                 if is_added {
-                    self.tell_error(format!("The study could not be added. {reason}"));
+                    self.tell_error(tr!("The study could not be added. {reason}", reason = reason));
                 } else if self.state.companion.image.fail(job, error) {
-                    self.tell_error(format!("The series beside could not be loaded. {reason}"));
+                    self.tell_error(tr!("The series beside could not be loaded. {reason}", reason = reason));
                 }
             }
             ReadingEvent::Scanned(_) | ReadingEvent::Other => {}
@@ -310,11 +311,16 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         let is_known = |series: &SeriesSummary| scan.series.iter().any(|listed| listed.is_stack_of(series));
         let (known, new): (Vec<_>, Vec<_>) = other.series.iter().cloned().partition(is_known);
         let Some(first) = new.first() else {
-            let why = if known.is_empty() { "No DICOM images were found in it" } else { "It is open already" };
-            return self.tell(BannerKind::Warning, format!("No study was added. {why}."));
+            let text = if known.is_empty() {
+                tr!("No study was added. No DICOM images were found in it.")
+            } else {
+                tr!("No study was added. It is open already.")
+            };
+            return self.tell(BannerKind::Warning, text.to_owned());
         };
         if scan.series.first().is_some_and(|open| !open.is_of_patient(first)) {
-            let text = "The added study names another patient than the open one. Compare the names above both images.";
+            let text =
+                tr!("The added study names another patient than the open one. Compare the names above both images.");
             self.tell(BannerKind::Warning, text.to_owned());
         }
         let first = scan.series.len();

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::{Command, Event, Viewer};
 use crate::dicom::AnonymizedFolder;
+use crate::ui::language::tr;
 use crate::ui::state::{BannerKind, PathPurpose};
 use crate::worker::{JobId, Work};
 
@@ -29,18 +30,19 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         }
         self.export_job = None;
         let left_out: usize = outcome.left_out.values().sum();
-        let others = match left_out {
-            0 => String::new(),
-            count => format!(" {count} files that are no images, or have text burned in, were left out."),
-        };
-        self.tell(BannerKind::Done, format!("{} images were copied without identity.{others}", outcome.copied));
+        let mut text = tr!("{count} images were copied without identity.", count = outcome.copied);
+        if left_out > 0 {
+            text.push(' ');
+            text += &tr!("{count} files that are no images, or have text burned in, were left out.", count = left_out);
+        }
+        self.tell(BannerKind::Done, text);
         if outcome.burned_in_unknown > 0 {
             self.tell(
                 BannerKind::Warning,
-                format!(
-                    "{} of the copied images do not say whether text is burned into their pixels: look at the copy before \
-                     it leaves.",
-                    outcome.burned_in_unknown
+                tr!(
+                    "{count} of the copied images do not say whether text is burned into their pixels: look at the copy \
+                     before it leaves.",
+                    count = outcome.burned_in_unknown
                 ),
             );
         }

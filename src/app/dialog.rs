@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crossbeam_channel::{Receiver, bounded};
 
+use crate::ui::language::tr;
 use crate::ui::state::PathPurpose;
 
 /// How a dialog ended.
@@ -60,16 +61,18 @@ fn ask(wanted: PathPurpose) -> Option<PathBuf> {
             dialog.pick_folder()
         }
         PathPurpose::OpenFile => dialog
-            .add_filter("ZIP files, NIfTI and MetaImage volumes", &["zip", "nii", "gz", "mha", "mhd"])
-            .add_filter("All files", &["*"])
+            .add_filter(tr!("ZIP files, NIfTI and MetaImage volumes"), &["zip", "nii", "gz", "mha", "mhd"])
+            .add_filter(tr!("All files"), &["*"])
             .pick_file(),
         PathPurpose::SaveReport => dialog
             .set_file_name("report.json")
-            .add_filter("JSON", &["json"])
-            .add_filter("Document (PDF)", &["pdf"])
-            .add_filter("Table (CSV)", &["csv"])
-            .add_filter("Table (Parquet)", &["parquet"])
+            .add_filter(tr!("JSON"), &["json"])
+            .add_filter(tr!("Document (PDF)"), &["pdf"])
+            .add_filter(tr!("Table (CSV)"), &["csv"])
+            .add_filter(tr!("Table (Parquet)"), &["parquet"])
             .save_file(),
-        PathPurpose::SaveImage => dialog.set_file_name("image.png").add_filter("Picture (PNG)", &["png"]).save_file(),
+        PathPurpose::SaveImage => {
+            dialog.set_file_name("image.png").add_filter(tr!("Picture (PNG)"), &["png"]).save_file()
+        }
     }
 }

@@ -10,6 +10,7 @@ use crate::pipeline::{CURVE_PERCENTILES, Evidence, FigureOrder, Report};
 use crate::saliency::{BoxRule, CONVERGED, SaliencyMap, SaliencyMethod, SaliencyPlan, SaliencyTarget};
 use crate::spine::{ClassIndex, DiscLevel, Grading};
 use crate::task::Progress;
+use crate::ui::language::tr;
 use crate::ui::state::{
     BannerKind, BesideChoice, EvidenceChoice, JobStatus, MapState, PathPurpose, Selection, ViewLayout, predicted_class,
 };
@@ -175,7 +176,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     pub(super) fn evidence_refined(&mut self, job: JobId, map: Arc<SaliencyMap>) {
         let is_main = self.state.evidence.main.request.awaits(job);
         if is_main || self.state.evidence.beside.request.awaits(job) {
-            let progress = Progress { step: "Computing evidence", done: map.augmentations, total: AUGMENTATIONS };
+            let progress = Progress { step: tr!("Computing evidence"), done: map.augmentations, total: AUGMENTATIONS };
             self.reporting_job = Some(job);
             self.state.job = Some(JobStatus { progress });
             if is_main { self.show_map(map) } else { self.show_beside(map) }
@@ -282,7 +283,10 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     /// Asks for the folder of the figures.
     pub(super) fn ask_for_figure_folder(&mut self) {
         if self.explained().is_none() {
-            self.tell(BannerKind::Warning, "Select a graded disc first: the figures show its evidence.".to_owned());
+            self.tell(
+                BannerKind::Warning,
+                tr!("Select a graded disc first: the figures show its evidence.").to_owned(),
+            );
         } else {
             self.open_dialog(PathPurpose::SaveFigures);
         }

@@ -4,6 +4,7 @@ use super::correction::{is_same_disc, relabelled};
 use super::{Command, Event, Viewer};
 use crate::pipeline::{ReviewFile, VertebraEntry};
 use crate::spine::{BoxSource, DiscLevel, Grading, PixelBox, SliceBox, discs_between};
+use crate::ui::language::{tr, translated};
 use crate::ui::state::{BannerKind, Findings, Selection, Tool};
 use crate::worker::{Loadable, Work};
 
@@ -11,8 +12,8 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     /// The disc called `from` is `to`; names, boxes and grades follow, and only discs without grades are graded.
     pub(super) fn relabel_disc(&mut self, from: DiscLevel, to: DiscLevel) {
         match relabelled(&self.state.findings, from, to) {
-            Ok(findings) => self.change("level correction", findings),
-            Err(error) => self.tell_error(format!("The level could not be corrected: {error}.")),
+            Ok(findings) => self.change(tr!("level correction"), findings),
+            Err(error) => self.tell_error(tr!("The level could not be corrected: {reason}.", reason = error)),
         }
     }
 
@@ -33,7 +34,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             percentile: None,
         });
         self.state.selected_box = Some(findings.boxes.len() - 1);
-        self.change("new box", findings);
+        self.change(tr!("new box"), findings);
     }
 
     /// Copies the selected box, or the one of the selection on this slice, so many slices on, and shows it there.
@@ -42,7 +43,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         let here = || self.state.selected_boxes().find(|(_, found)| found.slice == slice).map(|(index, _)| index);
         let Some(source) = self.state.selected_box.or_else(here).and_then(|index| self.state.findings.boxes.get(index))
         else {
-            return self.tell(BannerKind::Warning, "Select the box to copy first.".to_owned());
+            return self.tell(BannerKind::Warning, tr!("Select the box to copy first.").to_owned());
         };
         let (rect, from) = (source.rect, source.slice);
         let (level, grading) = (source.level, source.grading);
@@ -66,7 +67,8 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             Some(level) => self.explain(Selection { level, grading }),
             None if levels.is_empty() => {}
             None => {
-                let text = format!("Every disc of this series has a box for {}.", grading.name());
+                let text =
+                    tr!("Every disc of this series has a box for {grading}.", grading = translated(grading.name()));
                 self.tell(BannerKind::Done, text);
             }
         }
@@ -77,7 +79,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         let mut findings = self.state.findings.clone();
         if let Some(changed) = findings.boxes.get_mut(index) {
             changed.rect = rect;
-            self.change("box change", findings);
+            self.change(tr!("box change"), findings);
         }
     }
 
@@ -87,13 +89,13 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         if let Some(index) = self.state.selected_box.take() {
             if index < findings.boxes.len() {
                 findings.boxes.remove(index);
-                self.change("box deletion", findings);
+                self.change(tr!("box deletion"), findings);
             }
         } else if let Some(index) = self.state.selected_measurement.take()
             && index < findings.review.measurements.len()
         {
             findings.review.measurements.remove(index);
-            self.change("deletion of a measurement", findings);
+            self.change(tr!("deletion of a measurement"), findings);
         }
     }
 
@@ -187,10 +189,10 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     /// Whether saving would not overwrite what could not be read.
     fn store_is_open(&self) -> Result<(), &'static str> {
         if self.saved_work_is_unread {
-            return Err(
+            return Err(tr!(
                 "This change is not saved: the earlier work on this series could not be read, and saving would \
-                        overwrite it.",
-            );
+                 overwrite it."
+            ));
         }
         Ok(())
     }

@@ -6,13 +6,15 @@ use eframe::egui;
 
 use super::{Command, Event, Viewer, navigation};
 use crate::ui::keymap::{Keymap, KeysAction};
+use crate::ui::language::{self, Language, tr};
 use crate::ui::state::{BannerKind, Pane};
 use crate::ui::theme;
 use crate::worker::Work;
 
 impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
-    /// Applies theme, keys and scale of the last run, once at the start.
+    /// Applies language, theme, keys and scale of the last run, once at the start.
     pub fn apply_settings(&self, ctx: &egui::Context) {
+        language::install(self.language_of(&self.settings.language));
         theme::set_light(ctx, self.settings.light_theme);
         Keymap::from_texts(&self.settings.keys).install(ctx);
         if self.settings.ui_scale > 0.0 {
@@ -69,6 +71,37 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         self.store.save_settings(self.settings.clone());
     }
 
+    /// Shows all texts in the language of this code, and keeps it for the next run. Texts that a study was opened with
+    /// stay as they are until it is opened again.
+    pub(super) fn set_language(&mut self, code: String) {
+        language::install(self.language_of(&code));
+        self.settings.language = code;
+        self.store.save_settings(self.settings.clone());
+    }
+
+    /// The language of a code; `None`, which is English, where there is no such table.
+    fn language_of(&self, code: &str) -> Option<&'static Language> {
+        self.state.languages.iter().copied().find(|language| language.code() == code)
+    }
+
+    /// Finds the languages to choose from, once at the start. The first frame tells which tables cannot be used, or not
+    /// wholly, because a study that is opened before takes all messages away.
+    pub(super) fn find_languages(&mut self) {
+        let found = self.store.load_languages();
+        for (file, error) in found.broken {
+            tracing::warn!(%error, "a table of texts cannot be used");
+            self.untold.push(tr!("The language file {file} cannot be used.", file = file));
+        }
+        for language in found.languages.iter().filter(|language| !language.refused().is_empty()) {
+            self.untold.push(tr!(
+                "Some texts of {language} stay English ({count}): their places in braces are not those of the English text.",
+                language = language.name(),
+                count = language.refused().len()
+            ));
+        }
+        self.state.languages = found.languages.into_iter().map(Language::keep).collect();
+    }
+
     pub(super) fn toggle_right_drag(&mut self) {
         self.settings.right_drag_windows = !self.settings.right_drag_windows;
         self.state.right_drag_windows = self.settings.right_drag_windows;
@@ -94,8 +127,12 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         keymap.install(ctx);
         if let Some(loser) = loser {
             let left = loser.keys_text(ctx);
-            let now = if left.is_empty() { "has no key now".to_owned() } else { format!("is on {left} now") };
-            self.tell(BannerKind::Warning, format!("“{}” {now}.", loser.label()));
+            let text = if left.is_empty() {
+                tr!("“{command}” has no key now.", command = loser.label())
+            } else {
+                tr!("“{command}” is on {keys} now.", command = loser.label(), keys = left)
+            };
+            self.tell(BannerKind::Warning, text);
         }
         self.settings.keys = keymap.to_texts();
         self.store.save_settings(self.settings.clone());

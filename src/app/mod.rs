@@ -12,6 +12,7 @@ mod evidence;
 mod findings;
 mod habits;
 mod history;
+mod languages;
 mod navigation;
 mod pictures;
 mod planes;

@@ -9,6 +9,7 @@ use image::RgbImage;
 
 use super::{Command, Event, Viewer};
 use crate::picture::captioned;
+use crate::ui::language::tr;
 use crate::ui::state::{AnnotationLevel, BannerKind, PathPurpose};
 use crate::worker::Work;
 
@@ -77,7 +78,10 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             PictureTarget::Clipboard => {
                 let size = [picture.width() as usize, picture.height() as usize];
                 ctx.copy_image(ColorImage::from_rgb(size, picture.as_raw()));
-                self.tell(BannerKind::Done, "The image is on the clipboard, without the patient's name.".to_owned());
+                self.tell(
+                    BannerKind::Done,
+                    tr!("The image is on the clipboard, without the patient's name.").to_owned(),
+                );
             }
             PictureTarget::File(file) => {
                 let file = if file.extension().is_none() { file.with_extension("png") } else { file };

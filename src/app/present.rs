@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::dicom::{FolderScan, HeaderTexts, Series, SeriesSummary};
+use crate::ui::language::tr;
 use crate::ui::state::{LoadedSeries, SeriesEntry};
 use crate::volume::{PlaneOrientation, WindowLevel};
 
@@ -31,7 +32,8 @@ pub fn folder_warnings(scan: &FolderScan) -> Vec<String> {
     let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     lines.extend(scan.refused.iter().take(NAMED).map(|file| format!("{}: {}", name(&file.path), file.reason)));
     if scan.refused.len() > NAMED {
-        lines.push(format!("… and {} more files that could not be used", scan.refused.len() - NAMED));
+        let count = scan.refused.len() - NAMED;
+        lines.push(tr!("… and {count} more files that could not be used", count = count));
     }
     lines
 }
@@ -59,7 +61,9 @@ pub fn loaded_series(series: Series) -> LoadedSeries {
 fn title(series: &SeriesSummary) -> String {
     let description = series.description.trim();
     if description.is_empty() {
-        series.series_number.map_or_else(|| "Series without a name".to_owned(), |number| format!("Series {number}"))
+        series
+            .series_number
+            .map_or_else(|| tr!("Series without a name").to_owned(), |number| tr!("Series {title}", title = number))
     } else {
         description.to_owned()
     }
@@ -72,18 +76,25 @@ fn study(series: &SeriesSummary, with_patient: bool) -> String {
         if with_patient { patient_lines(texts).into_iter().next().unwrap_or_default() } else { String::new() };
     let words =
         filled(&[readable_date(&texts.study_date), texts.study_description.trim().to_owned(), patient]).join("  ");
-    if words.is_empty() { "Examination without a date".to_owned() } else { words }
+    if words.is_empty() { tr!("Examination without a date").to_owned() } else { words }
 }
 
 fn detail(series: &SeriesSummary) -> String {
     let plane = match series.plane {
-        Some(PlaneOrientation::Sagittal) => "sagittal",
-        Some(PlaneOrientation::Coronal) => "coronal",
-        Some(PlaneOrientation::Axial) => "axial",
-        None => "unknown plane",
+        Some(PlaneOrientation::Sagittal) => tr!("sagittal"),
+        Some(PlaneOrientation::Coronal) => tr!("coronal"),
+        Some(PlaneOrientation::Axial) => tr!("axial"),
+        None => tr!("unknown plane"),
     };
     let weighting = series.weighting.name();
-    format!("{weighting} {plane}, {} slices, {} × {}", series.slices, series.columns, series.rows)
+    tr!(
+        "{weighting} {plane}, {slices} slices, {columns} × {rows}",
+        weighting = weighting,
+        plane = plane,
+        slices = series.slices,
+        columns = series.columns,
+        rows = series.rows
+    )
 }
 
 fn patient_lines(texts: &HeaderTexts) -> Vec<String> {
@@ -98,8 +109,8 @@ fn series_lines(series: &SeriesSummary) -> Vec<String> {
     let texts = &series.texts;
     let milliseconds = |name: &str, value: Option<f64>| value.map(|value| format!("{name} {value:.0}"));
     let times = [milliseconds("TR", texts.repetition_time_ms), milliseconds("TE", texts.echo_time_ms)];
-    let spacing = series.geometry.slice_spacing_mm().map(|spacing| format!("{spacing:.1} mm apart"));
-    let thickness = texts.slice_thickness_mm.map(|thickness| format!("{thickness:.1} mm thick"));
+    let spacing = series.geometry.slice_spacing_mm().map(|mm| tr!("{mm} mm apart", mm = format!("{mm:.1}")));
+    let thickness = texts.slice_thickness_mm.map(|mm| tr!("{mm} mm thick", mm = format!("{mm:.1}")));
     let slices = [thickness, spacing].into_iter().flatten().collect::<Vec<_>>().join(", ");
     filled(&[title(series), times.into_iter().flatten().collect::<Vec<_>>().join("  "), slices])
 }

@@ -8,16 +8,20 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use thiserror::Error;
 
+use super::languages::FoundLanguages;
 use super::settings::Settings;
 use crate::files::{make_private_folder, remove_unfinished};
 use crate::pacs::{CONNECTIONS_FILE, Connection, Connections, PacsError};
 use crate::pipeline::{BoxesError, BoxesFile, ReviewError, ReviewFile};
 use crate::spine::SliceBox;
+use crate::ui::language::tr;
 
 /// Saves that may wait; each holds the whole file, so more than a few mean that the disk does not answer.
 const WAITING: usize = 32;
 /// A save takes less than a second; what is half written for longer was left by a program that was killed.
 const UNFINISHED_AGE: Duration = Duration::from_mins(10);
+/// Name of the folder of tables of languages.
+const LANGUAGES: &str = "languages";
 /// Name of the file of settings.
 const SETTINGS: &str = "settings.json";
 
@@ -125,6 +129,12 @@ impl ReaderStore {
         self.folder.as_ref().map(|folder| Settings::read(&folder.join(SETTINGS))).unwrap_or_default()
     }
 
+    /// The tables of languages that this user has; none without a folder.
+    #[must_use]
+    pub(super) fn load_languages(&self) -> FoundLanguages {
+        self.folder.as_ref().map(|folder| FoundLanguages::in_folder(&folder.join(LANGUAGES))).unwrap_or_default()
+    }
+
     /// Queues the settings to be saved; without a folder they are forgotten.
     pub fn save_settings(&self, settings: Settings) {
         if let Some(folder) = &self.folder {
@@ -153,12 +163,12 @@ impl ReaderStore {
 
     fn queue(&self, work: Option<Save>) -> Result<(), &'static str> {
         let (Some(work), Some(saves)) = (work, &self.saves) else {
-            return Err("Your work is not kept: no folder for this user's data was found (set HOME).");
+            return Err(tr!("Your work is not kept: no folder for this user's data was found (set HOME)."));
         };
         match saves.try_send(work) {
             Ok(()) => Ok(()),
-            Err(TrySendError::Full(_)) => Err("The disk does not answer; the last change is not saved yet."),
-            Err(TrySendError::Disconnected(_)) => Err("Changes can no longer be saved; restart the program."),
+            Err(TrySendError::Full(_)) => Err(tr!("The disk does not answer; the last change is not saved yet.")),
+            Err(TrySendError::Disconnected(_)) => Err(tr!("Changes can no longer be saved; restart the program.")),
         }
     }
 

@@ -8,6 +8,7 @@ use super::{Command, Event, Viewer, present};
 use crate::dicom::{FolderScan, Series, SeriesSummary};
 use crate::pipeline::{DemoStudy, ModelsInfo, ScanSource, most_abnormal};
 use crate::spine::DiscLevel;
+use crate::ui::language::tr;
 use crate::ui::state::{BannerKind, DiscGrades, Selection, ViewerState};
 use crate::worker::{JobError, JobId, Loadable, Work};
 
@@ -32,11 +33,11 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         match chosen {
             Some(index) => self.load_series(index),
             None if self.state.series_list.is_empty() => {
-                self.tell_error("No DICOM images were found in this folder.".to_owned());
+                self.tell_error(tr!("No DICOM images were found in this folder.").to_owned());
             }
             None => self.tell(
                 BannerKind::Warning,
-                "No T2 sagittal series was found. The reasons stand beside each series on the left.".to_owned(),
+                tr!("No T2 sagittal series was found. The reasons stand beside each series on the left.").to_owned(),
             ),
         }
     }
@@ -82,7 +83,10 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             Ok(saved) => saved,
             Err(error) => {
                 self.saved_work_is_unread = true;
-                self.tell_error(format!("Earlier work on this series could not be read and is left as it is. {error}"));
+                self.tell_error(tr!(
+                    "Earlier work on this series could not be read and is left as it is. {reason}",
+                    reason = error
+                ));
                 return false;
             }
         };
@@ -101,8 +105,8 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         if self.export_job == Some(job) {
             self.export_job = None;
             let words = match files {
-                [_] => "The file is saved.".to_owned(),
-                files => format!("The figures are saved: {} files.", files.len()),
+                [_] => tr!("The file is saved.").to_owned(),
+                files => tr!("The figures are saved: {count} files.", count = files.len()),
             };
             self.tell(BannerKind::Done, words);
         }
@@ -111,7 +115,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     pub(super) fn vertebrae_found(&mut self) {
         self.follow_vertebrae();
         if self.state.discs.is_empty() {
-            self.tell(BannerKind::Warning, "No lumbar disc was found in this series.".to_owned());
+            self.tell(BannerKind::Warning, tr!("No lumbar disc was found in this series.").to_owned());
         } else if let Some(slice) = middle_slice(&self.state) {
             self.state.view.slice = slice;
         }
@@ -171,23 +175,23 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         let reason = error.chain();
         let mut message = None;
         if state.folder.fail(job, Arc::clone(error)) {
-            message = Some(format!("The study could not be opened. {reason}"));
+            message = Some(tr!("The study could not be opened. {reason}", reason = reason));
         } else if state.image.fail(job, Arc::clone(error)) {
-            message = Some(format!("The series could not be loaded. {reason}"));
+            message = Some(tr!("The series could not be loaded. {reason}", reason = reason));
         } else if state.detection.fail(job, Arc::clone(error)) {
-            message = Some(format!("The vertebrae could not be found. {reason}"));
+            message = Some(tr!("The vertebrae could not be found. {reason}", reason = reason));
         } else if state.evidence.main.request.fail(job, Arc::clone(error))
             || state.evidence.beside.request.fail(job, Arc::clone(error))
         {
-            message = Some(format!("The evidence could not be computed. {reason}"));
+            message = Some(tr!("The evidence could not be computed. {reason}", reason = reason));
         }
         for grades in state.grades.values_mut() {
             if grades.fail(job, Arc::clone(error)) {
-                message = Some(format!("The discs could not be graded. {reason}"));
+                message = Some(tr!("The discs could not be graded. {reason}", reason = reason));
             }
         }
         if self.export_job == Some(job) {
-            message = Some(format!("Nothing, or not everything, was saved. {reason}"));
+            message = Some(tr!("Nothing, or not everything, was saved. {reason}", reason = reason));
         }
         if let Some(message) = message {
             self.tell_error(message);

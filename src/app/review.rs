@@ -9,6 +9,7 @@ use super::{Command, Event, Viewer};
 use crate::model::{DiscPrediction, Views};
 use crate::pipeline::{ModelsInfo, Report, ReportParts, ReportWarning, ScanSource, SignOff, StudySummary};
 use crate::spine::{ClassIndex, Disc, DiscLevel, Grading, Measurement};
+use crate::ui::language::tr;
 use crate::ui::state::{BannerKind, DiscGrades, PathPurpose, Selection, Tool, ViewerState};
 use crate::worker::Work;
 
@@ -19,7 +20,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         let class = class.filter(|class| *class != grade.computed && *class < selection.grading.classes());
         let mut findings = self.state.findings.clone();
         findings.review.set_class(selection.level, selection.grading, class);
-        self.change("grade", findings);
+        self.change(tr!("grade"), findings);
     }
 
     /// Makes the selected grade so many steps worse.
@@ -34,7 +35,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     pub(super) fn set_comment(&mut self, level: DiscLevel, text: &str) {
         let mut findings = self.state.findings.clone();
         findings.review.set_comment(level, text);
-        self.change_by_typing("comment", level, findings);
+        self.change_by_typing(tr!("comment"), level, findings);
     }
 
     /// Signs the results; says what is missing where they cannot be signed yet.
@@ -44,23 +45,23 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         }
         let reader = self.state.reader.trim().to_owned();
         if reader.is_empty() {
-            self.tell(BannerKind::Warning, "Enter your name or initials beside Sign off first.".to_owned());
+            self.tell(BannerKind::Warning, tr!("Enter your name or initials beside Sign off first.").to_owned());
             return;
         }
         if !self.state.is_graded() {
-            self.tell(BannerKind::Warning, "The discs are not all graded yet; sign off when they are.".to_owned());
+            self.tell(BannerKind::Warning, tr!("The discs are not all graded yet; sign off when they are.").to_owned());
             return;
         }
         let mut findings = self.state.findings.clone();
         let signed_at = Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true);
         findings.review.sign_off = Some(SignOff { reader, signed_at });
-        self.change("sign off", findings);
+        self.change(tr!("sign off"), findings);
     }
 
     pub(super) fn withdraw_sign_off(&mut self) {
         let mut findings = self.state.findings.clone();
         findings.review.sign_off = None;
-        self.change("withdrawal of the signature", findings);
+        self.change(tr!("withdrawal of the signature"), findings);
     }
 
     pub(super) fn add_measurement(&mut self, measurement: Measurement) {
@@ -71,14 +72,14 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         findings.review.measurements.push(measurement);
         self.state.selected_box = None;
         self.state.selected_measurement = Some(findings.review.measurements.len() - 1);
-        self.change("measurement", findings);
+        self.change(tr!("measurement"), findings);
     }
 
     pub(super) fn change_measurement(&mut self, index: usize, measurement: Measurement) {
         let mut findings = self.state.findings.clone();
         if let Some(changed) = findings.review.measurements.get_mut(index) {
             *changed = measurement;
-            self.change("change of a measurement", findings);
+            self.change(tr!("change of a measurement"), findings);
         }
     }
 
@@ -97,7 +98,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         let disc = self.state.selection.and_then(|selection| self.state.disc(selection.level));
         match disc.and_then(|disc| measured(disc, slice)) {
             Some(measurement) => self.add_measurement(measurement),
-            None => self.tell(BannerKind::Warning, "Select a disc first: click its name on the image.".to_owned()),
+            None => self.tell(BannerKind::Warning, tr!("Select a disc first: click its name on the image.").to_owned()),
         }
     }
 
@@ -109,7 +110,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     /// Asks for the file of the report.
     pub(super) fn ask_for_report_file(&mut self) {
         if self.state.discs.is_empty() {
-            self.tell(BannerKind::Warning, "There is nothing to report yet: no disc was found.".to_owned());
+            self.tell(BannerKind::Warning, tr!("There is nothing to report yet: no disc was found.").to_owned());
         } else {
             self.open_dialog(PathPurpose::SaveReport);
         }

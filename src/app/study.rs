@@ -11,11 +11,14 @@ use crate::model::Views;
 use crate::pipeline::StudySummary;
 use crate::research::is_volume_file;
 use crate::task::Progress;
+use crate::ui::language::tr;
 use crate::ui::state::{BannerKind, EvidenceState, Findings, JobStatus, ViewLayout, ViewState};
 use crate::worker::{JobEvent, JobId, Loadable, Work};
 
 /// What is shown until a job reports how far it is.
-const STARTING: Progress = Progress { step: "Working…", done: 0, total: 0 };
+fn starting() -> JobStatus {
+    JobStatus { progress: Progress { step: tr!("Working…"), done: 0, total: 0 } }
+}
 
 impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     /// Opens the study in a folder or a ZIP file, or a NIfTI or MetaImage file; of any other file, the folder it lies in.
@@ -38,11 +41,10 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         }
     }
 
-    /// Opens the study again that was open when the program was cut off, and says so, with the reason.
-    pub(super) fn reopen(&mut self, folder: PathBuf, reason: &str) {
+    /// Opens the study again that was open when the program was cut off, and says so.
+    pub(super) fn reopen(&mut self, folder: PathBuf, told: &str) {
         self.open_folder(folder);
-        let text = format!("{reason} The study that was open is opened again, with all saved work.");
-        self.tell(BannerKind::Warning, text);
+        self.tell(BannerKind::Warning, told.to_owned());
     }
 
     /// Writes the synthetic study, opens it, and explains its worst finding.
@@ -189,11 +191,11 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     pub(super) fn submit(&mut self, command: Command) -> Option<JobId> {
         match self.worker.submit(command) {
             Ok(job) => {
-                self.state.job.get_or_insert(JobStatus { progress: STARTING });
+                self.state.job.get_or_insert_with(starting);
                 Some(job)
             }
             Err(error) => {
-                self.tell_error(format!("This could not be started: {error}."));
+                self.tell_error(tr!("This could not be started: {reason}.", reason = error));
                 None
             }
         }
@@ -251,7 +253,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         if !self.worker.is_busy() {
             self.state.job = None;
         } else if self.reporting_job.is_none() {
-            self.state.job = Some(JobStatus { progress: STARTING });
+            self.state.job = Some(starting());
         }
     }
 }

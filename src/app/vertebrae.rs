@@ -5,6 +5,7 @@ use glam::DVec2;
 use super::correction::with_vertebrae;
 use super::{Command, Event, Viewer};
 use crate::spine::{Corners, Vertebra, VertebraLabel, VertebraOutline};
+use crate::ui::language::tr;
 use crate::volume::VolumeGeometry;
 use crate::worker::{Loadable, Work};
 
@@ -24,14 +25,14 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         vertebra.outlines.sort_by_key(|outline| outline.slice);
         // What a reader placed is sure.
         vertebra.confidence = 1.0;
-        self.change("outline", with_vertebrae(&self.state.findings, vertebrae));
+        self.change(tr!("outline"), with_vertebrae(&self.state.findings, vertebrae));
     }
 
     /// Takes a body away; the names of the others stay.
     pub(super) fn delete_vertebra(&mut self, label: VertebraLabel) {
         let mut vertebrae = self.state.findings.vertebrae.clone();
         vertebrae.retain(|vertebra| vertebra.label != label);
-        self.change("deletion of a vertebra", with_vertebrae(&self.state.findings, vertebrae));
+        self.change(tr!("deletion of a vertebra"), with_vertebrae(&self.state.findings, vertebrae));
     }
 
     /// Adds a body around an image point; its name follows from its neighbours.
@@ -43,7 +44,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         if self.state.detection.ready().is_none() {
             self.state.detection = Loadable::Ready(std::sync::Arc::new(()));
         }
-        self.change("new vertebra", with_vertebrae(&self.state.findings, vertebrae));
+        self.change(tr!("new vertebra"), with_vertebrae(&self.state.findings, vertebrae));
     }
 }
 

@@ -24,6 +24,7 @@ use crate::saliency::SaliencyMap;
 use crate::spine::{Disc, Measurement};
 use crate::ui::action::UiAction;
 use crate::ui::archive::ArchiveAction;
+use crate::ui::language::tr;
 use crate::ui::state::{Banner, BannerKind, PathEntry, PathPurpose, ViewerState};
 use crate::ui::viewer_ui;
 use crate::volume::Volume;
@@ -75,6 +76,8 @@ pub struct Viewer<W: Work<Command = Command, Event = Event>> {
     pub(super) fetched: Option<Arc<FetchedStudy>>,
     /// A picture that the next frame will give.
     pub(super) awaited_picture: Option<AwaitedPicture>,
+    /// Warnings of the start, for the first frame.
+    pub(super) untold: Vec<String>,
     dialog: Option<PathDialog>,
     /// Makes the small pictures; `None` where the system gave no thread for it.
     thumbnails: Option<ThumbnailHandle>,
@@ -100,7 +103,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             right_drag_windows: settings.right_drag_windows,
             ..ViewerState::default()
         };
-        Self {
+        let mut viewer = Self {
             state,
             worker,
             store,
@@ -127,13 +130,16 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             network_job: None,
             fetched: None,
             awaited_picture: None,
+            untold: Vec::new(),
             dialog: None,
             thumbnails: {
                 let wake = Arc::clone(&wake);
                 Handle::start("thumbnails", Thumbnails, move || wake()).ok()
             },
             wake,
-        }
+        };
+        viewer.find_languages();
+        viewer
     }
 
     /// Takes in what happened on other threads and what was dropped on the window; draws nothing.
@@ -141,8 +147,11 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         while let Some(event) = self.worker.poll() {
             self.receive(event);
         }
+        for text in std::mem::take(&mut self.untold) {
+            self.tell(BannerKind::Warning, text);
+        }
         while let Some(error) = self.store.failure() {
-            self.tell_error(format!("Your last change was not saved. {error}"));
+            self.tell_error(tr!("Your last change was not saved. {reason}", reason = error));
         }
         if let Some((wanted, outcome)) =
             self.dialog.as_ref().and_then(|dialog| Some((dialog.wanted, dialog.outcome()?)))
@@ -218,6 +227,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             UiAction::Copy(text) => ctx.copy_text(text),
             UiAction::EditPalette(text) => self.state.palette = text,
             UiAction::ToggleTheme => self.toggle_theme(ctx),
+            UiAction::SetLanguage(code) => self.set_language(code),
             UiAction::ToggleRightDrag => self.toggle_right_drag(),
             UiAction::Grade => self.detect(),
             UiAction::Viewport(viewport) => self.state.view.viewport = Some(viewport),
@@ -325,7 +335,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
                 Some(handle)
             }
             Err(error) => {
-                self.tell_error(format!("The images cannot be shown: {error}."));
+                self.tell_error(tr!("The images cannot be shown: {reason}.", reason = error));
                 None
             }
         }
@@ -345,7 +355,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         match self.renderer.as_ref()?.upload_evidence(&map.values, &map.frame) {
             Ok(texture) => Some(texture),
             Err(error) => {
-                self.tell_error(format!("The evidence cannot be shown: {error}."));
+                self.tell_error(tr!("The evidence cannot be shown: {reason}.", reason = error));
                 None
             }
         }
@@ -390,7 +400,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         let wake = Arc::clone(&self.wake);
         match PathDialog::open(wanted, move || wake()) {
             Ok(dialog) => self.dialog = Some(dialog),
-            Err(error) => self.tell_error(format!("The dialog could not be opened: {error}.")),
+            Err(error) => self.tell_error(tr!("The dialog could not be opened: {reason}.", reason = error)),
         }
     }
 

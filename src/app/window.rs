@@ -13,6 +13,7 @@ use super::{ReaderStore, Viewer};
 use crate::files::user_data_folder;
 use crate::pipeline::{DEMO_SEED, DeviceChoice, Software};
 use crate::render::SliceRenderer;
+use crate::ui::language::tr;
 use crate::ui::theme;
 use crate::worker::{Inference, StartError, WorkerHandle};
 
@@ -206,13 +207,20 @@ impl Window {
         let mut viewer = Viewer::new(worker, store, Some(renderer), wake);
         viewer.apply_settings(&context.egui_ctx);
         if let Some(folder) = viewer.interrupted_study().filter(|_| restarts() > 0) {
-            viewer.reopen(folder, "The graphics card stopped answering, so the program started again.");
+            let told = tr!(
+                "The graphics card stopped answering, so the program started again. The study that was open is opened \
+                 again, with all saved work."
+            );
+            viewer.reopen(folder, told);
         } else if let Some(demo) = options.demo {
             viewer.open_demo(demo);
         } else if let Some(folder) = options.open {
             viewer.open_folder(folder);
         } else if let Some(folder) = viewer.interrupted_study() {
-            viewer.reopen(folder, "The program ended unexpectedly last time.");
+            let told = tr!(
+                "The program ended unexpectedly last time. The study that was open is opened again, with all saved work."
+            );
+            viewer.reopen(folder, told);
         }
         Ok(Self { viewer, graphics })
     }

@@ -64,6 +64,8 @@ pub enum UiAction {
     EditPalette(Option<String>),
     /// Light colors around the image instead of dark ones, or back.
     ToggleTheme,
+    /// Texts in the language of this code; an empty one is English.
+    SetLanguage(String),
     /// Dragging with the right button sets the window instead of zooming, or back.
     ToggleRightDrag,
     /// Load the series so many places further in the list.

@@ -3,6 +3,7 @@
 use eframe::egui::{self, Frame, Label, Margin, Panel, RichText, Ui};
 
 use super::action::UiAction;
+use super::language::tr;
 use super::state::{BannerKind, ViewerState};
 use super::theme;
 
@@ -23,7 +24,7 @@ pub fn banners_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>)
                     ui.add(Label::new(RichText::new(&banner.text).color(text)).wrap());
                 });
                 ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                    if ui.small_button("Dismiss").clicked() {
+                    if ui.small_button(tr!("Dismiss")).clicked() {
                         actions.push(UiAction::DismissBanner(index));
                     }
                 });

@@ -4,40 +4,42 @@ use eframe::egui::{Button, Grid, RichText, Ui, vec2};
 
 use super::action::UiAction;
 use super::command::UiCommand;
+use super::language::tr;
 use super::percentile_curve::percentile_curve_ui;
 use super::state::{Tool, ViewerState};
-use super::theme;
+use super::{criteria, theme};
 
 /// List under the evidence controls.
 pub fn boxes_panel_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
     let Some(selection) = state.selection else { return };
     ui.horizontal(|ui| {
-        ui.label(RichText::new("Boxes").strong());
+        ui.label(RichText::new(tr!("Boxes")).strong());
         let drawing = state.view.tool == Tool::Box;
-        let hint = format!("Drag on the image to box the finding ({})", UiCommand::BoxTool.keys_text(ui.ctx()));
-        if ui.add(Button::selectable(drawing, "Draw")).on_hover_text(hint).clicked() {
+        let hint = tr!("Drag on the image to box the finding ({keys})", keys = UiCommand::BoxTool.keys_text(ui.ctx()));
+        if ui.add(Button::selectable(drawing, tr!("Draw"))).on_hover_text(hint).clicked() {
             actions.push(UiAction::ChooseTool(if drawing { Tool::Window } else { Tool::Box }));
         }
-        if state.selected_box.is_some() && ui.small_button("Delete").clicked() {
+        if state.selected_box.is_some() && ui.small_button(tr!("Delete")).clicked() {
             actions.push(UiAction::DeleteSelected);
         }
     });
     let boxes: Vec<_> = state.selected_boxes().collect();
     if boxes.is_empty() {
-        let text = format!("No box drawn yet for {}, {}.", selection.level, selection.grading.name());
+        let (level, grading) = (selection.level, criteria::name(selection.grading));
+        let text = tr!("No box drawn yet for {level}, {grading}.", level = level, grading = grading);
         ui.label(RichText::new(text).color(theme::of(ui).text_weak));
         return;
     }
-    ui.label(RichText::new(overlap_text("Overlap (IoU) over all slices", state.volume_iou())));
+    ui.label(RichText::new(overlap_text(tr!("Overlap (IoU) over all slices"), state.volume_iou())));
     let curve = state.iou_by_percentile();
     if let Some(now) = state.volume_iou().filter(|_| !curve.is_empty()) {
-        ui.label(RichText::new("By percentile; a click takes one:").small().color(theme::of(ui).text_weak));
+        ui.label(RichText::new(tr!("By percentile; a click takes one:")).small().color(theme::of(ui).text_weak));
         percentile_curve_ui(ui, &curve, (state.evidence.percentile, now), actions);
     }
     Grid::new("boxes").num_columns(3).striped(true).spacing(vec2(16.0, 3.0)).show(ui, |ui| {
         for (index, slice_box) in boxes {
             let selected = state.selected_box == Some(index);
-            if ui.selectable_label(selected, format!("Slice {}", slice_box.slice + 1)).clicked() {
+            if ui.selectable_label(selected, tr!("Slice {slice}", slice = slice_box.slice + 1)).clicked() {
                 actions.push(UiAction::ShowSlice(slice_box.slice));
                 actions.push(UiAction::SelectBox(Some(index)));
             }
@@ -45,7 +47,7 @@ pub fn boxes_panel_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiActi
             ui.label(
                 RichText::new(format!("{:.0} × {:.0} px", rect.width, rect.height)).color(theme::of(ui).text_weak),
             );
-            ui.label(overlap_text("IoU", state.slice_iou(slice_box.slice)));
+            ui.label(overlap_text(tr!("IoU"), state.slice_iou(slice_box.slice)));
             ui.end_row();
         }
     });

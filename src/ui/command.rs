@@ -6,6 +6,7 @@ use super::action::{Turn, UiAction};
 use super::archive::{ArchiveAction, ArchivePage};
 use super::companion::CompanionAction;
 use super::keymap::{self, Keymap, KeysAction};
+use super::language::translated;
 use super::state::{Pane, Tool, ViewerState, WindowPreset};
 use crate::spine::MeasurementKind;
 
@@ -43,10 +44,16 @@ macro_rules! commands {
             /// All commands, in the order of the help page.
             pub const ALL: &[Self] = &[$(Self::$name),*];
 
-            /// What menus, palette and help page call it.
+            /// Its English label, which is the key in the tables of other languages.
+            #[must_use]
+            pub fn english(self) -> &'static str {
+                match self { $(Self::$name => $label,)* }
+            }
+
+            /// What menus, palette and help page call it, in the language of the window.
             #[must_use]
             pub fn label(self) -> &'static str {
-                match self { $(Self::$name => $label,)* }
+                translated(self.english())
             }
 
             /// What files call it.

@@ -4,6 +4,7 @@ use eframe::egui::Rect;
 use glam::{DVec2, DVec3};
 
 use super::camera::{Camera, ImageFrame, SliceTransform};
+use super::language::tr;
 use super::state::{LoadedSeries, ViewerState};
 use crate::render::SeriesHandle;
 use crate::spine::SpineAlignment;
@@ -50,9 +51,9 @@ impl CommonSpace {
     pub fn caption(&self) -> Option<String> {
         match self {
             Self::Shared => None,
-            Self::BySpine(alignment) => Some(format!("matched by {} vertebrae", alignment.bodies())),
-            Self::Comparing => Some("not matched yet: the vertebrae are awaited".to_owned()),
-            Self::Unknown => Some("not matched: leaf to the same place unlinked, then link".to_owned()),
+            Self::BySpine(alignment) => Some(tr!("matched by {count} vertebrae", count = alignment.bodies())),
+            Self::Comparing => Some(tr!("not matched yet: the vertebrae are awaited").to_owned()),
+            Self::Unknown => Some(tr!("not matched: leaf to the same place unlinked, then link").to_owned()),
         }
     }
 }

@@ -4,9 +4,10 @@ use eframe::egui::{Align2, CursorIcon, Rect, Role, Sense, Stroke, StrokeKind, Ui
 use glam::{DAffine2, DVec2};
 
 use super::action::UiAction;
+use super::language::tr;
 use super::slice_view::evidence_paint;
 use super::state::{LoadedSeries, ViewerState};
-use super::theme;
+use super::{criteria, theme};
 use crate::picture::{ImageFromScreen, SliceLook};
 use crate::render::SlicePaint;
 use crate::spine::{DiscFrame, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES};
@@ -20,14 +21,15 @@ pub fn disc_view_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction
     let (area, _) = ui.allocate_exact_size(ui.available_size(), Sense::hover());
     let area = area.shrink(4.0);
     let (Some(series), Some(selection), Some(frame)) = (state.loaded(), state.selection, &state.disc_frame) else {
-        let (text, font) = ("Select a grade or a disc to see its nine slices.", theme::image_font(13.0));
+        let (text, font) = (tr!("Select a grade or a disc to see its nine slices."), theme::image_font(13.0));
         ui.painter().text(area.center(), Align2::CENTER_CENTER, text, font, theme::TEXT_WEAK);
         return;
     };
     let font = theme::image_font(12.5);
-    let title = format!("{}  {}  as the network sees it", selection.level, selection.grading.name());
+    let (level, grading) = (selection.level, criteria::name(selection.grading));
+    let title = tr!("{level}  {grading}  as the network sees it", level = level, grading = grading);
     ui.painter().text(area.left_top(), Align2::LEFT_TOP, title, font.clone(), theme::TEXT_STRONG);
-    ui.painter().text(area.right_top(), Align2::RIGHT_TOP, "anterior on the left", font, theme::ON_IMAGE);
+    ui.painter().text(area.right_top(), Align2::RIGHT_TOP, tr!("anterior on the left"), font, theme::ON_IMAGE);
     let grid = Rect::from_min_max(pos2(area.left(), area.top() + TITLE_HEIGHT), area.max);
     for patch_slice in 0..PATCH_SLICES {
         let cell = cell_rect(grid, patch_slice);
@@ -65,11 +67,12 @@ fn cell_ui(
     let Some(slice) = frame.scan_slice(patch_slice).filter(|slice| *slice < series.volume.slices()) else {
         painter.rect_stroke(cell, 0.0, Stroke::new(1.0, theme::LINE), StrokeKind::Inside);
         let font = theme::image_font(11.0);
-        painter.text(cell.center(), Align2::CENTER_CENTER, "no slice", font, theme::TEXT_WEAK);
+        painter.text(cell.center(), Align2::CENTER_CENTER, tr!("no slice"), font, theme::TEXT_WEAK);
         return;
     };
     let response = ui.interact(cell, ui.scope_id().with(("patch", patch_slice)), Sense::click());
-    response.widget_info(|| WidgetInfo::labeled(Role::Button, true, format!("Disc slice {}", patch_slice + 1)));
+    response
+        .widget_info(|| WidgetInfo::labeled(Role::Button, true, tr!("Disc slice {slice}", slice = patch_slice + 1)));
     if let Some(texture) = &state.image_texture {
         let look =
             SliceLook { invert: state.view.inverted, smooth: state.view.smooth, ..SliceLook::new(state.window()) };

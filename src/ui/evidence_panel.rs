@@ -4,8 +4,9 @@ use eframe::egui::{ComboBox, Grid, RichText, Slider, Ui, vec2};
 
 use super::action::UiAction;
 use super::command::UiCommand;
+use super::language::{tr, translated};
 use super::state::{ColorMap, Selection, ViewerState, predicted_class};
-use super::theme;
+use super::{criteria, theme};
 use crate::picture::EvidenceFill;
 use crate::saliency::{BoxRule, SaliencyMethod};
 use crate::spine::{ClassIndex, DiscLevel};
@@ -22,19 +23,19 @@ pub const METHODS: [SaliencyMethod; 4] = [
 #[must_use]
 pub fn method_name(method: SaliencyMethod) -> &'static str {
     match method {
-        SaliencyMethod::Gradient => "Gradient",
-        SaliencyMethod::Guided => "Guided backpropagation",
-        SaliencyMethod::Excitation => "Excitation",
-        SaliencyMethod::ContrastiveExcitation => "Contrastive excitation",
+        SaliencyMethod::Gradient => tr!("Gradient"),
+        SaliencyMethod::Guided => tr!("Guided backpropagation"),
+        SaliencyMethod::Excitation => tr!("Excitation"),
+        SaliencyMethod::ContrastiveExcitation => tr!("Contrastive excitation"),
     }
 }
 
 /// Name of a rule of boxes on the screen.
 fn rule_name(rule: BoxRule) -> &'static str {
     match rule {
-        BoxRule::All => "all hotspots of a slice",
-        BoxRule::LargestOfSlice => "the largest of a slice",
-        BoxRule::LargestOfVolume => "the largest of the disc",
+        BoxRule::All => tr!("all hotspots of a slice"),
+        BoxRule::LargestOfSlice => tr!("the largest of a slice"),
+        BoxRule::LargestOfVolume => tr!("the largest of the disc"),
     }
 }
 
@@ -45,9 +46,9 @@ pub fn evidence_panel_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiA
         return;
     }
     ui.horizontal(|ui| {
-        ui.label(RichText::new("Evidence").strong());
+        ui.label(RichText::new(tr!("Evidence")).strong());
         let mut shown = state.evidence.shown;
-        if ui.checkbox(&mut shown, "shown").on_hover_text("E; hold H to hide it for a moment").changed() {
+        if ui.checkbox(&mut shown, tr!("shown")).on_hover_text(tr!("E; hold H to hide it for a moment")).changed() {
             actions.push(UiAction::ToggleEvidence);
         }
         if let (Some(selection), None) = (state.selection, state.evidence.main.request.error()) {
@@ -55,7 +56,7 @@ pub fn evidence_panel_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiA
         }
     });
     let Some(selection) = state.selection else {
-        ui.label(RichText::new("Select a grade in the table.").color(theme::of(ui).text_weak));
+        ui.label(RichText::new(tr!("Select a grade in the table.")).color(theme::of(ui).text_weak));
         return;
     };
     if let Some(error) = state.evidence.main.request.error() {
@@ -66,7 +67,7 @@ pub fn evidence_panel_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiA
         computation_ui(ui, state, selection, actions);
         display_ui(ui, state, actions);
     });
-    let note = "Supporting evidence of the network, not a segmentation.";
+    let note = tr!("Supporting evidence of the network, not a segmentation.");
     ui.label(RichText::new(note).small().color(theme::of(ui).text_weak));
 }
 
@@ -76,13 +77,22 @@ fn progress_text(state: &ViewerState, selection: Selection) -> String {
     let is_pending = evidence.main.request.pending().is_some();
     match &evidence.main.map {
         Some(map) => {
-            let refining = if is_pending { ", getting sharper" } else { "" };
-            let maps = if map.augmentations == 1 { "1 view" } else { &format!("{} views", map.augmentations) };
-            format!("{}, {maps}{refining}", selection.grading.class_name(map.class))
+            let class = criteria::class_name(selection.grading, map.class);
+            let views = views_text(map.augmentations);
+            if is_pending {
+                tr!("{class}, {views}, getting sharper", class = class, views = views)
+            } else {
+                format!("{class}, {views}")
+            }
         }
-        None if is_pending => "computing…".to_owned(),
+        None if is_pending => tr!("computing…").to_owned(),
         None => String::new(),
     }
+}
+
+/// How many views a map is the mean of.
+pub fn views_text(views: usize) -> String {
+    if views == 1 { tr!("1 view").to_owned() } else { tr!("{count} views", count = views) }
 }
 
 /// One line of the grid: a label and the control that it names.
@@ -108,7 +118,7 @@ fn choice_ui<T: PartialEq + Clone>(ui: &mut Ui, salt: &str, now: &T, choices: &[
 
 /// Corrects the level of the selected disc.
 fn level_ui(ui: &mut Ui, selection: Selection, actions: &mut Vec<UiAction>) {
-    row_ui(ui, "This disc is", "Correct a wrong level here; the other discs follow", |ui| {
+    row_ui(ui, tr!("This disc is"), tr!("Correct a wrong level here; the other discs follow"), |ui| {
         let levels: Vec<DiscLevel> = DiscLevel::every().collect();
         let level = choice_ui(ui, "level", &selection.level, &levels, ToString::to_string);
         if level != selection.level {
@@ -119,18 +129,18 @@ fn level_ui(ui: &mut Ui, selection: Selection, actions: &mut Vec<UiAction>) {
 
 fn computation_ui(ui: &mut Ui, state: &ViewerState, selection: Selection, actions: &mut Vec<UiAction>) {
     let (evidence, grading) = (&state.evidence, selection.grading);
-    row_ui(ui, "Method", "How the network is asked for its evidence", |ui| {
+    row_ui(ui, tr!("Method"), tr!("How the network is asked for its evidence"), |ui| {
         let method = choice_ui(ui, "method", &evidence.method, &METHODS, |method| method_name(*method).to_owned());
         if method != evidence.method {
             actions.push(UiAction::SetEvidenceMethod(method));
         }
     });
-    row_ui(ui, "Class", "Which grade the evidence speaks for", |ui| {
+    row_ui(ui, tr!("Class"), tr!("Which grade the evidence speaks for"), |ui| {
         let predicted = state.grades_of(selection.level).map(|grades| predicted_class(&grades[grading]));
         let name = |class: &Option<ClassIndex>| match (class, predicted) {
-            (Some(class), _) => grading.class_name(*class).to_owned(),
-            (None, Some(predicted)) => format!("predicted ({})", grading.class_name(predicted)),
-            (None, None) => "predicted".to_owned(),
+            (Some(class), _) => criteria::class_name(grading, *class).to_owned(),
+            (None, Some(predicted)) => tr!("predicted ({class})", class = criteria::class_name(grading, predicted)),
+            (None, None) => tr!("predicted").to_owned(),
         };
         let choices: Vec<Option<ClassIndex>> = std::iter::once(None).chain((0..grading.classes()).map(Some)).collect();
         let class = choice_ui(ui, "class", &evidence.class, &choices, name);
@@ -142,38 +152,41 @@ fn computation_ui(ui: &mut Ui, state: &ViewerState, selection: Selection, action
 
 fn display_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
     let evidence = &state.evidence;
-    row_ui(ui, "Opacity", "", |ui| {
+    row_ui(ui, tr!("Opacity"), "", |ui| {
         let mut opacity = evidence.opacity;
         if ui.add(Slider::new(&mut opacity, 0.0..=1.0).fixed_decimals(2)).changed() {
             actions.push(UiAction::SetEvidenceOpacity(opacity));
         }
     });
-    row_ui(ui, "Percentile", "Evidence above this percentile of the disc volume is shown and boxed", |ui| {
+    row_ui(ui, tr!("Percentile"), tr!("Evidence above this percentile of the disc volume is shown and boxed"), |ui| {
         let mut percentile = evidence.percentile;
         if ui.add(Slider::new(&mut percentile, 80.0..=99.5).step_by(0.1).fixed_decimals(1)).changed() {
             actions.push(UiAction::SetEvidencePercentile(percentile));
         }
     });
-    row_ui(ui, "Boxes around", "Which hotspots of a slice its box encloses", |ui| {
+    row_ui(ui, tr!("Boxes around"), tr!("Which hotspots of a slice its box encloses"), |ui| {
         let rule = choice_ui(ui, "box rule", &evidence.box_rule, &BoxRule::ALL, |rule| rule_name(*rule).to_owned());
         if rule != evidence.box_rule {
             actions.push(UiAction::SetBoxRule(rule));
         }
     });
-    let hint = format!("Shown filled or as its contour ({})", UiCommand::ToggleContour.keys_text(ui.ctx()));
-    row_ui(ui, "Shown as", &hint, |ui| {
+    let hint = tr!("Shown filled or as its contour ({keys})", keys = UiCommand::ToggleContour.keys_text(ui.ctx()));
+    row_ui(ui, tr!("Shown as"), &hint, |ui| {
         ui.horizontal(|ui| {
-            for (fill, name) in
-                [(EvidenceFill::Even, "filled"), (EvidenceFill::Graded, "graded"), (EvidenceFill::Contour, "contour")]
-            {
+            for (fill, name) in [
+                (EvidenceFill::Even, tr!("filled")),
+                (EvidenceFill::Graded, tr!("graded")),
+                (EvidenceFill::Contour, tr!("contour")),
+            ] {
                 if ui.selectable_label(evidence.fill == fill, name).clicked() {
                     actions.push(UiAction::SetEvidenceFill(fill));
                 }
             }
         });
     });
-    row_ui(ui, "Colors", "", |ui| {
-        let color_map = choice_ui(ui, "colors", &evidence.color_map, &ColorMap::ALL, |map| map.name().to_owned());
+    row_ui(ui, tr!("Colors"), "", |ui| {
+        let color_map =
+            choice_ui(ui, "colors", &evidence.color_map, &ColorMap::ALL, |map| translated(map.name()).to_owned());
         if color_map != evidence.color_map {
             actions.push(UiAction::SetColorMap(color_map));
         }

@@ -6,6 +6,7 @@ use eframe::egui::{
 use eframe::egui::{pos2, vec2};
 
 use super::action::UiAction;
+use super::language::tr;
 use super::state::{DiscGrades, Pane, Selection, ShownGrade, ViewerState};
 use super::theme::{self, Palette};
 use super::{criteria, review_panel};
@@ -35,16 +36,16 @@ enum Cell {
 /// The table; a click on a grade asks for its evidence.
 pub fn grade_table_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
     ui.horizontal(|ui| {
-        ui.label(RichText::new("Grades").strong());
+        ui.label(RichText::new(tr!("Grades")).strong());
         if can_grade(state) {
-            if ui.button("Grade this series").clicked() {
+            if ui.button(tr!("Grade this series")).clicked() {
                 actions.push(UiAction::Grade);
             }
         } else {
             let text = if state.evidence.blind {
-                "computed grades are hidden"
+                tr!("computed grades are hidden")
             } else {
-                "click: evidence, right click: change"
+                tr!("click: evidence, right click: change")
             };
             ui.label(RichText::new(text).small().color(theme::of(ui).text_weak));
         }
@@ -88,23 +89,25 @@ fn cell_rect(columns: &[f32; 10], column: usize, top: f32) -> Rect {
 /// Heading of a column: the name of a pair of columns, or empty, and the name of this one.
 fn heading(grading: Grading) -> &'static str {
     match grading {
-        Grading::Pfirrmann => "Pfirrmann",
-        Grading::DiscNarrowing => "Narrowing",
-        Grading::UpperEndplateDefect | Grading::UpperMarrowChange => "upper",
-        Grading::LowerEndplateDefect | Grading::LowerMarrowChange => "lower",
-        Grading::Spondylolisthesis => "Slip",
-        Grading::CentralCanalStenosis => "Stenosis",
+        Grading::Pfirrmann => tr!("Pfirrmann"),
+        Grading::DiscNarrowing => tr!("Narrowing"),
+        Grading::UpperEndplateDefect | Grading::UpperMarrowChange => tr!("upper"),
+        Grading::LowerEndplateDefect | Grading::LowerMarrowChange => tr!("lower"),
+        Grading::Spondylolisthesis => tr!("Slip"),
+        Grading::CentralCanalStenosis => tr!("Stenosis"),
     }
 }
 
 /// What a disc is called that looks unlike those the network learned from.
-const UNFAMILIAR: &str = "Looks unlike the discs that the network learned from; the grades are uncertain.";
+fn unfamiliar_text() -> &'static str {
+    tr!("Looks unlike the discs that the network learned from; the grades are uncertain.")
+}
 
 fn header_ui(ui: &Ui, state: &ViewerState, top: f32, columns: &[f32; 10]) {
     let painter = ui.painter();
     let font = theme::image_font(11.0);
     let middle = |first: usize, last: usize, y: f32| pos2(f32::midpoint(columns[first], columns[last]), y);
-    for (first, name) in [(3, "Endplate"), (5, "Marrow")] {
+    for (first, name) in [(3, tr!("Endplate")), (5, tr!("Marrow"))] {
         painter.text(
             middle(first, first + 2, top + 8.0),
             Align2::CENTER_CENTER,
@@ -133,11 +136,11 @@ fn header_ui(ui: &Ui, state: &ViewerState, top: f32, columns: &[f32; 10]) {
 /// A grading explained: every class in words, the definition's source, and the probabilities of one disc.
 fn scale_ui(ui: &mut Ui, state: &ViewerState, grading: Grading, grades: Option<(&DiscGrades, ShownGrade)>) {
     ui.set_max_width(430.0);
-    ui.label(RichText::new(grading.name()).strong());
+    ui.label(RichText::new(criteria::name(grading)).strong());
     ui.label(criteria::about(grading));
     egui::Grid::new("classes").num_columns(3).spacing(vec2(10.0, 3.0)).show(ui, |ui| {
         for class in 0..grading.classes() {
-            let name = RichText::new(grading.class_name(class));
+            let name = RichText::new(criteria::class_name(grading, class));
             let counts = grades.is_some_and(|(_, grade)| grade.class() == class);
             ui.label(if counts { name.strong().color(theme::of(ui).accent) } else { name });
             if let Some((grades, _)) = grades {
@@ -148,20 +151,27 @@ fn scale_ui(ui: &mut Ui, state: &ViewerState, grading: Grading, grades: Option<(
         }
     });
     if let Some((grades, grade)) = grades.filter(|(grades, _)| grades.spread[grading] > 0.0) {
-        let (percent, spread) = (grade.probability * 100.0, grades.spread[grading] * 100.0);
-        let name = grading.class_name(grade.computed);
-        ui.label(format!("{name}: {percent:.0} %, over the views ± {spread:.0} (standard deviation)"));
+        let class = criteria::class_name(grading, grade.computed);
+        let percent = format!("{:.0}", grade.probability * 100.0);
+        let spread = format!("{:.0}", grades.spread[grading] * 100.0);
+        ui.label(tr!(
+            "{class}: {percent} %, over the views ± {spread} (standard deviation)",
+            class = class,
+            percent = percent,
+            spread = spread
+        ));
     }
     if let Some((_, ShownGrade { computed, edited: Some(edited), .. })) = grades {
-        let text = format!("Reader: {}. Computed: {}.", grading.class_name(edited), grading.class_name(computed));
+        let [edited, computed] = [edited, computed].map(|class| criteria::class_name(grading, class));
+        let text = tr!("Reader: {class}. Computed: {computed}.", class = edited, computed = computed);
         ui.label(RichText::new(text).color(theme::of(ui).accent));
     }
     ui.label(RichText::new(criteria::source(grading)).small().color(theme::of(ui).text_weak));
     if grades.is_some_and(|(grades, _)| !grades.is_familiar) {
-        ui.label(RichText::new(UNFAMILIAR).color(theme::of(ui).warning));
+        ui.label(RichText::new(unfamiliar_text()).color(theme::of(ui).warning));
     }
     if let Some(reason) = &state.experimental[grading] {
-        ui.label(RichText::new(format!("Experimental: {reason}")).color(theme::of(ui).warning));
+        ui.label(RichText::new(tr!("Experimental: {reason}", reason = reason)).color(theme::of(ui).warning));
     }
 }
 
@@ -169,7 +179,7 @@ fn level_ui(ui: &Ui, state: &ViewerState, level: DiscLevel, rect: Rect, actions:
     let colors = theme::of(ui);
     let found = state.disc(level).is_some();
     let response = ui.interact(rect, ui.scope_id().with(("grade row", level)), Sense::click());
-    response.widget_info(|| WidgetInfo::labeled(Role::Button, found, format!("Show {level}")));
+    response.widget_info(|| WidgetInfo::labeled(Role::Button, found, tr!("Show {level}", level = level)));
     let selected = state.selection.is_some_and(|selection| selection.level == level);
     let color = if selected || response.hovered() && found {
         colors.accent
@@ -181,7 +191,7 @@ fn level_ui(ui: &Ui, state: &ViewerState, level: DiscLevel, rect: Rect, actions:
     let unfamiliar = state.is_unfamiliar(level);
     let name = if unfamiliar { format!("{level}?") } else { level.to_string() };
     ui.painter().text(rect.left_center(), Align2::LEFT_CENTER, name, theme::image_font(13.0), color);
-    let response = if unfamiliar { response.on_hover_text(UNFAMILIAR) } else { response };
+    let response = if unfamiliar { response.on_hover_text(unfamiliar_text()) } else { response };
     let comment = state.findings.review.comment_of(level);
     let response = if comment.is_empty() {
         response
@@ -215,7 +225,7 @@ fn short_name(grading: Grading, class: ClassIndex) -> &'static str {
     match (grading.classes(), class) {
         (2, 0) => "–",
         (2, _) => "+",
-        _ => grading.class_name(class),
+        _ => criteria::class_name(grading, class),
     }
 }
 
@@ -289,7 +299,7 @@ fn grade_ui(painter: &egui::Painter, colors: &Palette, rect: Rect, grading: Grad
         return;
     }
     // The computed value stays in sight; a corner marks the reader's hand.
-    let was = format!("was {}", short_name(grading, grade.computed));
+    let was = tr!("was {class}", class = short_name(grading, grade.computed));
     painter.text(at(9.0), Align2::CENTER_CENTER, was, small, text);
     let corner = rect.right_top();
     let triangle = vec![corner, corner + vec2(-9.0, 0.0), corner + vec2(0.0, 9.0)];
@@ -299,24 +309,27 @@ fn grade_ui(painter: &egui::Painter, colors: &Palette, rect: Rect, grading: Grad
 /// The cell in words, for screen readers and tests.
 fn cell_label(Selection { level, grading }: Selection, cell: &Cell) -> String {
     let value = match cell {
-        Cell::Waiting => "waiting".to_owned(),
-        Cell::Absent => "not in the scan".to_owned(),
-        Cell::Hidden => "hidden".to_owned(),
-        Cell::Failed(_) => "failed".to_owned(),
+        Cell::Waiting => tr!("waiting").to_owned(),
+        Cell::Absent => tr!("not in the scan").to_owned(),
+        Cell::Hidden => tr!("hidden").to_owned(),
+        Cell::Failed(_) => tr!("failed").to_owned(),
         Cell::Grade(ShownGrade { computed, edited: Some(edited), .. }) => {
-            format!("{} by the reader, computed {}", grading.class_name(*edited), grading.class_name(*computed))
+            let [edited, computed] = [*edited, *computed].map(|class| criteria::class_name(grading, class));
+            tr!("{class} by the reader, computed {computed}", class = edited, computed = computed)
         }
-        Cell::Grade(grade) => format!("{}, {:.0} %", grading.class_name(grade.computed), grade.probability * 100.0),
+        Cell::Grade(grade) => {
+            format!("{}, {:.0} %", criteria::class_name(grading, grade.computed), grade.probability * 100.0)
+        }
     };
-    format!("{level} {}: {value}", grading.name())
+    format!("{level} {}: {value}", criteria::name(grading))
 }
 
 fn cell_tooltip(response: Response, state: &ViewerState, selection: Selection, cell: &Cell) -> Response {
     match cell {
         Cell::Waiting => response,
-        Cell::Hidden => response.on_hover_text("Hidden while reading blind; a click selects it, to draw boxes."),
-        Cell::Absent => response.on_hover_text("This disc was not found in the scan."),
-        Cell::Failed(reason) => response.on_hover_text(format!("Grading failed: {reason}")),
+        Cell::Hidden => response.on_hover_text(tr!("Hidden while reading blind; a click selects it, to draw boxes.")),
+        Cell::Absent => response.on_hover_text(tr!("This disc was not found in the scan.")),
+        Cell::Failed(reason) => response.on_hover_text(tr!("Grading failed: {reason}", reason = reason)),
         Cell::Grade(grade) => response.on_hover_ui(|ui| {
             ui.label(RichText::new(selection.level.to_string()).strong());
             let grades = state.grades_of(selection.level).map(|grades| (grades, *grade));
@@ -327,7 +340,7 @@ fn cell_tooltip(response: Response, state: &ViewerState, selection: Selection, c
 
 fn footnote_ui(ui: &mut Ui, state: &ViewerState) {
     if state.discs.iter().any(|disc| state.is_unfamiliar(disc.level)) {
-        ui.label(RichText::new(format!("? {UNFAMILIAR}")).small().color(theme::of(ui).warning));
+        ui.label(RichText::new(format!("? {}", unfamiliar_text())).small().color(theme::of(ui).warning));
     }
     if state.experimental.iter().any(|(_, reason)| reason.is_some()) {
         ui.label(RichText::new(EXPERIMENTAL_NOTE).small().color(theme::of(ui).warning));

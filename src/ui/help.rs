@@ -5,26 +5,29 @@ use eframe::egui::{Align2, Button, Grid, RichText, Role, ScrollArea, Ui, WidgetI
 use super::action::UiAction;
 use super::command::UiCommand;
 use super::keymap::{Keymap, KeysAction};
+use super::language::tr;
 use super::state::ViewerState;
 use super::theme;
 
 /// Mouse gestures over the image and what they do.
-const GESTURES: [(&str, &str); 8] = [
-    ("Wheel", "slice"),
-    ("Ctrl + wheel", "zoom at the pointer"),
-    ("Left drag", "the chosen tool; window: right = wider, up = brighter"),
-    ("Middle drag", "pan"),
-    ("Right click", "menu: correct a level, add or delete a vertebra, tools"),
-    ("Right click on a grade", "change it"),
-    ("Double click", "fit to window"),
-    ("Hold H", "hide the evidence"),
-];
+fn gestures() -> [(&'static str, &'static str); 8] {
+    [
+        (tr!("Wheel"), tr!("slice")),
+        (tr!("Ctrl + wheel"), tr!("zoom at the pointer")),
+        (tr!("Left drag"), tr!("the chosen tool; window: right = wider, up = brighter")),
+        (tr!("Middle drag"), tr!("pan")),
+        (tr!("Right click"), tr!("menu: correct a level, add or delete a vertebra, tools")),
+        (tr!("Right click on a grade"), tr!("change it")),
+        (tr!("Double click"), tr!("fit to window")),
+        (tr!("Hold H"), tr!("hide the evidence")),
+    ]
+}
 
 /// Floating page, opened from the menu or by its key; a click on a command's keys changes them.
 pub fn help_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
     let mut open = state.help_open;
     let height = ui.ctx().content_rect().height();
-    Window::new("Keys and mouse")
+    Window::new(tr!("Keys and mouse"))
         .open(&mut open)
         .collapsible(false)
         .resizable(false)
@@ -44,16 +47,16 @@ pub fn help_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
 
 fn gestures_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
     Grid::new("gestures").num_columns(4).spacing(vec2(24.0, 4.0)).show(ui, |ui| {
-        for row in GESTURES.chunks(2) {
+        for row in gestures().chunks(2) {
             for (gesture, meaning) in row {
                 ui.label(RichText::new(*gesture).strong());
                 ui.label(*meaning);
             }
             ui.end_row();
         }
-        ui.label(RichText::new("Right drag").strong());
+        ui.label(RichText::new(tr!("Right drag")).strong());
         ui.horizontal(|ui| {
-            for (name, windows) in [("zoom", false), ("window and level", true)] {
+            for (name, windows) in [(tr!("zoom"), false), (tr!("window and level"), true)] {
                 let is_chosen = state.right_drag_windows == windows;
                 if ui.add(Button::selectable(is_chosen, name)).clicked() && !is_chosen {
                     actions.push(UiAction::ToggleRightDrag);
@@ -68,8 +71,8 @@ fn gestures_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
 fn keys_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
     let keymap = Keymap::of(ui.ctx());
     ui.horizontal(|ui| {
-        ui.label(RichText::new("Click keys to change them; right click for those of the program.").small());
-        if keymap.is_any_changed() && ui.small_button("Reset all keys").clicked() {
+        ui.label(RichText::new(tr!("Click keys to change them; right click for those of the program.")).small());
+        if keymap.is_any_changed() && ui.small_button(tr!("Reset all keys")).clicked() {
             actions.push(UiAction::Keys(KeysAction::ResetAll));
         }
     });
@@ -88,15 +91,15 @@ fn key_ui(ui: &mut Ui, command: UiCommand, is_awaited: bool, keymap: &Keymap, ac
     let keys = command.keys_text(ui.ctx());
     let color = if keymap.is_changed(command) { theme::of(ui).accent } else { theme::of(ui).text_strong };
     let text = match () {
-        () if is_awaited => RichText::new("press keys…").color(theme::of(ui).warning),
+        () if is_awaited => RichText::new(tr!("press keys…")).color(theme::of(ui).warning),
         () if keys.is_empty() => RichText::new("–").color(theme::of(ui).text_weak),
         () => RichText::new(&keys).strong().color(color),
     };
     let response = ui.add(Button::selectable(is_awaited, text));
     let name = if is_awaited {
-        format!("Press the keys of {}", command.label())
+        tr!("Press the keys of {command}", command = command.label())
     } else {
-        format!("Keys of {}: {keys}", command.label())
+        tr!("Keys of {command}: {keys}", command = command.label(), keys = keys)
     };
     response.widget_info(|| WidgetInfo::labeled(Role::Button, true, &name));
     if response.clicked() {

@@ -10,6 +10,7 @@ pub mod command;
 pub mod companion;
 pub mod evidence_state;
 pub mod keymap;
+pub mod language;
 pub mod state;
 pub mod theme;
 pub mod view;
@@ -36,6 +37,7 @@ mod welcome;
 use eframe::egui::{self, CentralPanel, Frame, Margin, Panel, ScrollArea};
 
 use action::UiAction;
+use language::tr;
 use state::{ViewLayout, ViewerState};
 
 /// Draws the whole window.
@@ -66,7 +68,7 @@ fn drop_hint_ui(ui: &egui::Ui) {
     let area = ui.ctx().content_rect();
     painter.rect_filled(area, 0.0, theme::text_shadow());
     let font = theme::image_font(22.0);
-    painter.text(area.center(), egui::Align2::CENTER_CENTER, "Drop to open this study", font, theme::TEXT_STRONG);
+    painter.text(area.center(), egui::Align2::CENTER_CENTER, tr!("Drop to open this study"), font, theme::TEXT_STRONG);
 }
 
 fn study_ui(ui: &mut egui::Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {

@@ -4,6 +4,7 @@ use eframe::egui::{self, Align2, Button, Key, ScrollArea, TextEdit, Ui, Window, 
 
 use super::action::UiAction;
 use super::command::UiCommand;
+use super::language::tr;
 use super::state::ViewerState;
 
 /// The list over the window; Enter takes the first.
@@ -12,10 +13,11 @@ pub fn palette_ui(ui: &Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
     let mut text = typed.clone();
     let mut chosen = None;
     let (enter, escape) = ui.input(|input| (input.key_pressed(Key::Enter), input.key_pressed(Key::Escape)));
-    let window = Window::new("Commands").title_bar(false).resizable(false).anchor(Align2::CENTER_TOP, vec2(0.0, 90.0));
+    let window =
+        Window::new(tr!("Commands")).title_bar(false).resizable(false).anchor(Align2::CENTER_TOP, vec2(0.0, 90.0));
     window.show(ui.ctx(), |ui| {
         ui.set_width(420.0);
-        let field = TextEdit::singleline(&mut text).hint_text("Type a command").desired_width(f32::INFINITY);
+        let field = TextEdit::singleline(&mut text).hint_text(tr!("Type a command")).desired_width(f32::INFINITY);
         ui.add(field).request_focus();
         let matching: Vec<UiCommand> =
             UiCommand::ALL.iter().copied().filter(|command| matches(command.label(), &text)).collect();
@@ -30,7 +32,7 @@ pub fn palette_ui(ui: &Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
                 }
             }
             if matching.is_empty() {
-                ui.label("No such command.");
+                ui.label(tr!("No such command."));
             }
         });
     });

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::action::UiAction;
+use super::language::tr;
 
 /// What a path is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,13 +29,13 @@ impl PathPurpose {
     #[must_use]
     pub fn title(self) -> &'static str {
         match self {
-            Self::OpenStudy => "Open the folder of a study",
-            Self::AddStudy => "Add the folder of another study",
-            Self::OpenFile => "Open a volume",
-            Self::SaveReport => "Save the report",
-            Self::SaveFigures => "Folder for the figures",
-            Self::SaveImage => "Save the image",
-            Self::SaveCopy => "Choose an empty folder for the copy without identity",
+            Self::OpenStudy => tr!("Open the folder of a study"),
+            Self::AddStudy => tr!("Add the folder of another study"),
+            Self::OpenFile => tr!("Open a volume"),
+            Self::SaveReport => tr!("Save the report"),
+            Self::SaveFigures => tr!("Folder for the figures"),
+            Self::SaveImage => tr!("Save the image"),
+            Self::SaveCopy => tr!("Choose an empty folder for the copy without identity"),
         }
     }
 
@@ -42,12 +43,12 @@ impl PathPurpose {
     #[must_use]
     pub fn example(self) -> &'static str {
         match self {
-            Self::OpenStudy | Self::AddStudy => "/path/to/study",
-            Self::OpenFile => "/path/to/scan.nii.gz (or .mha)",
-            Self::SaveReport => "/path/to/report.pdf (or .json, .csv, .parquet)",
-            Self::SaveFigures => "/path/to/figures",
-            Self::SaveImage => "/path/to/image.png",
-            Self::SaveCopy => "/path/to/an/empty/folder",
+            Self::OpenStudy | Self::AddStudy => tr!("/path/to/study"),
+            Self::OpenFile => tr!("/path/to/scan.nii.gz (or .mha)"),
+            Self::SaveReport => tr!("/path/to/report.pdf (or .json, .csv, .parquet)"),
+            Self::SaveFigures => tr!("/path/to/figures"),
+            Self::SaveImage => tr!("/path/to/image.png"),
+            Self::SaveCopy => tr!("/path/to/an/empty/folder"),
         }
     }
 

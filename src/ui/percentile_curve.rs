@@ -3,6 +3,7 @@
 use eframe::egui::{Align2, CursorIcon, Pos2, Rect, Role, Sense, Stroke, Ui, WidgetInfo, pos2, vec2};
 
 use super::action::UiAction;
+use super::language::tr;
 use super::theme;
 
 const SIZE: (f32, f32) = (300.0, 96.0);
@@ -16,7 +17,8 @@ pub fn percentile_curve_ui(ui: &mut Ui, curve: &[(f64, f64)], now: (f64, f64), a
     let (Some((first, _)), Some((last, _))) = (curve.first(), curve.last()) else { return };
     let (area, response) = ui.allocate_exact_size(vec2(SIZE.0, SIZE.1), Sense::click());
     let best = curve.iter().fold(curve[0], |best, point| if point.1 > best.1 { *point } else { best });
-    let words = format!("Overlap by percentile, best {:.2} at {}", best.1, best.0);
+    let overlap = format!("{:.2}", best.1);
+    let words = tr!("Overlap by percentile, best {overlap} at {percentile}", overlap = overlap, percentile = best.0);
     response.widget_info(|| WidgetInfo::labeled(Role::Image, true, &words));
     let plot = Rect::from_min_max(area.min + vec2(LEFT, 6.0), area.max - vec2(8.0, BELOW));
     let top = (best.1.max(now.1).max(0.1) * 10.0).ceil() / 10.0;

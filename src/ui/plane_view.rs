@@ -7,6 +7,7 @@ use glam::DVec2;
 use super::action::UiAction;
 use super::camera::{Camera, ImageFrame, SliceTransform};
 use super::gesture::{Gesture, dragged_window, gestures, moved_camera};
+use super::language::tr;
 use super::state::{LoadedSeries, PlaneImage, Tool, ViewLayout, ViewerState};
 use super::theme;
 use crate::picture::SliceLook;
@@ -38,7 +39,7 @@ pub fn planes_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) 
     let lower = Rect::from_min_max(pos2(area.left(), split + 1.0), area.max);
     for (index, (rect, axis)) in [(upper, SectionAxis::Row), (lower, SectionAxis::Column)].into_iter().enumerate() {
         let response = ui.interact(rect, ui.scope_id().with(("plane", index)), Sense::click_and_drag());
-        let name = if axis == SectionAxis::Row { "Axial plane" } else { "Coronal plane" };
+        let name = if axis == SectionAxis::Row { tr!("Axial plane") } else { tr!("Coronal plane") };
         response.widget_info(|| WidgetInfo::labeled(Role::Canvas, true, name));
         if let Some(plane) = &state.planes[index] {
             let frame = ImageFrame::of(&plane.section.volume);
@@ -47,7 +48,7 @@ pub fn planes_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) 
             let scene = PlaneScene { index, state, series, plane, axis, frame, camera, transform };
             plane_ui(ui, &scene, &response, actions);
         } else {
-            let text = "A single slice has no other planes.";
+            let text = tr!("A single slice has no other planes.");
             let font = theme::image_font(13.0);
             ui.painter().text(rect.center(), Align2::CENTER_CENTER, text, font, theme::TEXT_WEAK);
         }
@@ -102,9 +103,9 @@ fn chrome(painter: &Painter, rect: &Rect, plane: &PlaneImage, axis: SectionAxis)
     text(area.right_center(), Align2::RIGHT_CENTER, &orientation_letters(right), 14.0);
     text(area.center_top(), Align2::CENTER_TOP, &orientation_letters(-down), 14.0);
     text(area.center_bottom(), Align2::CENTER_BOTTOM, &orientation_letters(down), 14.0);
-    let name = if axis == SectionAxis::Row { "Axial" } else { "Coronal" };
+    let name = if axis == SectionAxis::Row { tr!("Axial") } else { tr!("Coronal") };
     text(area.left_top(), Align2::LEFT_TOP, name, 12.0);
-    text(area.left_top() + vec2(0.0, 15.0), Align2::LEFT_TOP, "reconstructed", 11.0);
+    text(area.left_top() + vec2(0.0, 15.0), Align2::LEFT_TOP, tr!("reconstructed"), 11.0);
 }
 
 fn mouse(ui: &Ui, response: &Response, scene: &PlaneScene, actions: &mut Vec<UiAction>) {

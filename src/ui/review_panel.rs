@@ -4,6 +4,7 @@ use eframe::egui::{Button, CursorIcon, Frame, Label, Margin, RichText, Sense, Te
 
 use super::action::UiAction;
 use super::command::UiCommand;
+use super::language::tr;
 use super::state::{Selection, ShownGrade, ViewerState};
 use super::{criteria, theme};
 
@@ -14,17 +15,19 @@ pub fn findings_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>
         return;
     }
     if state.evidence.blind {
-        let text =
-            format!("Reading blind: what was computed is hidden ({}).", UiCommand::ToggleBlind.keys_text(ui.ctx()));
+        let text = tr!(
+            "Reading blind: what was computed is hidden ({keys}).",
+            keys = UiCommand::ToggleBlind.keys_text(ui.ctx())
+        );
         ui.label(RichText::new(text).color(colors.warning));
         return;
     }
     ui.horizontal(|ui| {
-        ui.label(RichText::new("Findings").strong());
+        ui.label(RichText::new(tr!("Findings")).strong());
         if !state.is_graded() {
-            ui.label(RichText::new("so far").small().color(colors.text_weak));
+            ui.label(RichText::new(tr!("so far")).small().color(colors.text_weak));
         }
-        if ui.small_button("Copy").on_hover_text("Copy these sentences").clicked() {
+        if ui.small_button(tr!("Copy")).on_hover_text(tr!("Copy these sentences")).clicked() {
             actions.push(UiAction::Copy(summary.to_string()));
         }
     });
@@ -32,7 +35,7 @@ pub fn findings_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>
         let frame = Frame::new().fill(colors.good_fill).corner_radius(4.0).inner_margin(Margin::symmetric(8, 5));
         frame.show(ui, |ui| {
             ui.set_min_width(ui.available_width());
-            let text = format!("Normal study. {}", summary.normal_sentence());
+            let text = tr!("Normal study. {sentence}", sentence = summary.normal_sentence());
             ui.add(Label::new(RichText::new(text).color(colors.good)).wrap());
         });
         return;
@@ -44,7 +47,7 @@ pub fn findings_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>
             ui.painter().rect_filled(mark.shrink2(vec2(1.0, 2.0)), 2.0, colors.severity_fill(disc.severity));
             let text = format!("{}: {}.", disc.level, disc.text);
             let label = ui.add(Label::new(RichText::new(text).size(12.5)).wrap().sense(Sense::click()));
-            if label.on_hover_cursor(CursorIcon::PointingHand).on_hover_text("Show this disc").clicked() {
+            if label.on_hover_cursor(CursorIcon::PointingHand).on_hover_text(tr!("Show this disc")).clicked() {
                 actions.push(UiAction::SelectDisc(disc.level));
             }
         });
@@ -59,23 +62,24 @@ pub fn findings_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>
 pub fn verdict_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
     let Some(selection) = state.selection else { return };
     let Selection { level, grading } = selection;
-    ui.label(RichText::new(format!("{level}  {}", grading.name())).strong());
+    ui.label(RichText::new(format!("{level}  {}", criteria::name(grading))).strong());
     if let Some(grade) = state.grade(selection).filter(|_| !state.evidence.blind) {
         ui.horizontal_wrapped(|ui| {
             for class in 0..grading.classes() {
-                let name = grading.class_name(class);
+                let name = criteria::class_name(grading, class);
                 let button = Button::selectable(grade.class() == class, name).min_size(vec2(34.0, 22.0));
                 let hint = criteria::criterion(grading, class);
                 if ui.add(button).on_hover_text(format!("{name}: {hint}")).clicked() {
                     actions.push(UiAction::SetGrade { selection, class: Some(class) });
                 }
             }
-            let computed = grading.class_name(grade.computed);
-            let text = format!("computed {computed}, {:.0} %", grade.probability * 100.0);
+            let computed = criteria::class_name(grading, grade.computed);
+            let percent = format!("{:.0}", grade.probability * 100.0);
+            let text = tr!("computed {class}, {percent} %", class = computed, percent = percent);
             let text = RichText::new(text).small().color(theme::of(ui).text_weak);
             ui.label(if grade.edited.is_some() { text.strikethrough() } else { text });
             if grade.edited.is_some()
-                && ui.small_button("Reset").on_hover_text(UiCommand::GradeAsComputed.hint(ui.ctx())).clicked()
+                && ui.small_button(tr!("Reset")).on_hover_text(UiCommand::GradeAsComputed.hint(ui.ctx())).clicked()
             {
                 actions.push(UiAction::ResetGrade);
             }
@@ -86,7 +90,7 @@ pub fn verdict_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>)
         .id_salt(("comment", level))
         .desired_rows(1)
         .desired_width(f32::INFINITY)
-        .hint_text(format!("Comment on {level}"));
+        .hint_text(tr!("Comment on {level}", level = level));
     if ui.add(field).changed() {
         actions.push(UiAction::SetComment { level, text });
     }
@@ -95,10 +99,14 @@ pub fn verdict_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>)
 /// The classes of a grade, to choose from in a menu.
 pub fn grade_menu_ui(ui: &mut Ui, selection: Selection, grade: ShownGrade, actions: &mut Vec<UiAction>) {
     let Selection { level, grading } = selection;
-    ui.label(RichText::new(format!("{level} {}", grading.name())).strong());
+    ui.label(RichText::new(format!("{level} {}", criteria::name(grading))).strong());
     for class in 0..grading.classes() {
-        let computed = if class == grade.computed { " (computed)" } else { "" };
-        let text = format!("{}{computed}: {}", grading.class_name(class), criteria::criterion(grading, class));
+        let (name, meaning) = (criteria::class_name(grading, class), criteria::criterion(grading, class));
+        let text = if class == grade.computed {
+            tr!("{class} (computed): {meaning}", class = name, meaning = meaning)
+        } else {
+            format!("{name}: {meaning}")
+        };
         if ui.selectable_label(grade.class() == class, text).clicked() {
             actions.push(UiAction::SetGrade { selection, class: Some(class) });
             ui.close();
@@ -112,20 +120,25 @@ pub fn sign_off_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>
     ui.horizontal(|ui| {
         if let Some(sign_off) = &state.findings.review.sign_off {
             let when = sign_off.signed_at.replace('T', " ").replace('Z', " UTC");
-            let text = RichText::new(format!("Signed by {}", sign_off.reader)).color(colors.good);
+            let text = RichText::new(tr!("Signed by {reader}", reader = sign_off.reader)).color(colors.good);
             ui.add(Label::new(text).truncate()).on_hover_text(when);
-            if ui.small_button("Withdraw").on_hover_text("Take the signature back; any change does too").clicked() {
+            if ui
+                .small_button(tr!("Withdraw"))
+                .on_hover_text(tr!("Take the signature back; any change does too"))
+                .clicked()
+            {
                 actions.push(UiAction::WithdrawSignOff);
             }
         } else {
             let mut reader = state.reader.clone();
-            let label = ui.label("Reader");
-            let field = ui.add(TextEdit::singleline(&mut reader).desired_width(110.0).hint_text("name or initials"));
+            let label = ui.label(tr!("Reader"));
+            let field =
+                ui.add(TextEdit::singleline(&mut reader).desired_width(110.0).hint_text(tr!("name or initials")));
             if field.labelled_by(label.id).changed() {
                 actions.push(UiAction::SetReader(reader));
             }
             let button = ui.add_enabled(state.is_graded(), Button::new(UiCommand::SignOff.label()));
-            let button = button.on_disabled_hover_text("Possible when all discs are graded");
+            let button = button.on_disabled_hover_text(tr!("Possible when all discs are graded"));
             if button.on_hover_text(UiCommand::SignOff.hint(ui.ctx())).clicked() {
                 actions.push(UiAction::SignOff);
             }

@@ -4,6 +4,7 @@ use eframe::egui::{self, Frame, Image, Label, Margin, RichText, Sense, Stroke, T
 
 use super::action::UiAction;
 use super::companion::CompanionAction;
+use super::language::tr;
 use super::state::{SeriesEntry, ViewLayout, ViewerState};
 use super::theme;
 use crate::worker::Loadable;
@@ -13,13 +14,13 @@ const THUMBNAIL_SIDE: f32 = 96.0;
 
 /// The list along the left side.
 pub fn series_panel_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
-    ui.label(RichText::new("Series").strong());
+    ui.label(RichText::new(tr!("Series")).strong());
     ui.add_space(2.0);
     if state.series_list.is_empty() {
         let text = match &state.folder {
-            Loadable::Pending(_) => "Looking for images…",
-            Loadable::Failed(_) => "The folder could not be read.",
-            _ => "No series found.",
+            Loadable::Pending(_) => tr!("Looking for images…"),
+            Loadable::Failed(_) => tr!("The folder could not be read."),
+            _ => tr!("No series found."),
         };
         ui.label(RichText::new(text).color(theme::of(ui).text_weak));
     }
@@ -34,7 +35,7 @@ pub fn series_panel_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAct
         }
         let can_stand_beside = state.loaded().is_some() && !series.shown;
         response.context_menu(|ui| {
-            if ui.add_enabled(can_stand_beside, egui::Button::new("Show beside")).clicked() {
+            if ui.add_enabled(can_stand_beside, egui::Button::new(tr!("Show beside"))).clicked() {
                 actions.push(UiAction::SetLayout(ViewLayout::Companion));
                 actions.push(UiAction::Companion(CompanionAction::Show(index)));
                 ui.close();
@@ -74,7 +75,7 @@ fn entry_ui(ui: &mut Ui, index: usize, series: &SeriesEntry, thumbnail: Option<&
             });
         })
         .response;
-    let label = format!("Series {}", series.title);
+    let label = tr!("Series {title}", title = series.title);
     response.widget_info(|| egui::WidgetInfo::selected(egui::Role::Button, true, series.shown, &label));
     response.on_hover_cursor(egui::CursorIcon::PointingHand)
 }
@@ -85,7 +86,7 @@ fn warnings_ui<'a>(ui: &mut Ui, warnings: impl Iterator<Item = &'a String>) {
         return;
     }
     ui.add_space(8.0);
-    ui.label(RichText::new("Warnings").strong().color(theme::of(ui).warning));
+    ui.label(RichText::new(tr!("Warnings")).strong().color(theme::of(ui).warning));
     for warning in warnings {
         ui.add(Label::new(RichText::new(warning).small()).wrap());
     }

@@ -19,6 +19,7 @@ use super::archive::ArchiveState;
 use super::camera::ImageFrame;
 use super::command::UiCommand;
 use super::companion::Companion;
+use super::language::Language;
 
 use crate::render::SeriesHandle;
 
@@ -118,6 +119,8 @@ pub struct ViewerState {
     pub palette: Option<String>,
     /// Light colors instead of dark ones around the image.
     pub light_theme: bool,
+    /// Languages to choose from beside English.
+    pub languages: Vec<&'static Language>,
     /// A drag with the right button sets the window instead of zooming.
     pub right_drag_windows: bool,
     /// Whether the page of keys is open.

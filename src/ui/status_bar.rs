@@ -3,11 +3,9 @@
 use eframe::egui::{Align, Label, Layout, Panel, ProgressBar, RichText, Ui};
 
 use super::action::UiAction;
+use super::language::tr;
 use super::state::ViewerState;
 use super::theme;
-
-/// Stands on every screen.
-pub const RESEARCH_USE: &str = "Research use only. Not a medical device.";
 
 /// The strip along the bottom.
 pub fn status_bar_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
@@ -15,7 +13,7 @@ pub fn status_bar_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiActio
         ui.horizontal_centered(|ui| {
             job_ui(ui, state, actions);
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                ui.label(RichText::new(RESEARCH_USE).color(theme::of(ui).warning));
+                ui.label(RichText::new(tr!("Research use only. Not a medical device.")).color(theme::of(ui).warning));
                 if !state.device.is_empty() {
                     ui.separator();
                     ui.label(RichText::new(&state.device).color(theme::of(ui).text_weak));
@@ -23,7 +21,8 @@ pub fn status_bar_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiActio
                 if let Some(probe) = &state.view.probe {
                     ui.separator();
                     let (x, y) = (probe.image.x.round(), probe.image.y.round());
-                    let text = format!("x {x:.0}  y {y:.0}  value {:.0}", probe.value);
+                    let value = format!("{:.0}", probe.value);
+                    let text = tr!("x {x}  y {y}  value {value}", x = x, y = y, value = value);
                     ui.add(Label::new(RichText::new(text).monospace().color(theme::of(ui).text_weak)).truncate());
                 }
             });
@@ -33,17 +32,17 @@ pub fn status_bar_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiActio
 
 fn job_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
     let Some(job) = &state.job else {
-        ui.label(RichText::new("Ready").color(theme::of(ui).text_weak));
+        ui.label(RichText::new(tr!("Ready")).color(theme::of(ui).text_weak));
         return;
     };
     let progress = job.progress;
     ui.label(progress.step);
     if progress.total > 0 {
         let share = progress.done as f32 / progress.total as f32;
-        let text = RichText::new(format!("{} of {}", progress.done, progress.total)).small();
+        let text = RichText::new(tr!("{done} of {total}", done = progress.done, total = progress.total)).small();
         ui.add(ProgressBar::new(share).desired_width(130.0).desired_height(14.0).text(text));
     }
-    if ui.small_button("Cancel").on_hover_text("Stop this job; what is done so far stays").clicked() {
+    if ui.small_button(tr!("Cancel")).on_hover_text(tr!("Stop this job; what is done so far stays")).clicked() {
         actions.push(UiAction::CancelJob);
     }
 }

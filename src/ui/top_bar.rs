@@ -1,9 +1,13 @@
 //! Menus, tools and the title of the series.
 
-use eframe::egui::{Align, Button, DragValue, Label, Layout, MenuBar, Panel, RichText, Ui};
+use std::iter;
+
+use eframe::egui::gui_zoom::{self, kb_shortcuts};
+use eframe::egui::{Align, Button, Context, DragValue, Label, Layout, MenuBar, Panel, RichText, Ui};
 
 use super::action::UiAction;
 use super::command::UiCommand;
+use super::language::{self, Language, tr, translated};
 use super::state::{Tool, ViewLayout, ViewerState, WindowPreset};
 use super::theme;
 use crate::spine::MeasurementKind;
@@ -32,9 +36,9 @@ pub fn top_bar_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>)
 
 fn menus_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
     let study_open = state.folder.pending().is_some() || state.folder.ready().is_some();
-    ui.menu_button("File", |ui| {
+    ui.menu_button(tr!("File"), |ui| {
         item_ui(ui, UiCommand::OpenFolder, true, actions);
-        ui.menu_button("Open recent", |ui| {
+        ui.menu_button(tr!("Open recent"), |ui| {
             for study in &state.recent {
                 let name = study.file_name().unwrap_or(study.as_os_str()).to_string_lossy();
                 if ui.button(name).on_hover_text(study.display().to_string()).clicked() {
@@ -60,9 +64,9 @@ fn menus_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
         ui.separator();
         item_ui(ui, UiCommand::Quit, true, actions);
     });
-    ui.menu_button("Edit", |ui| edit_menu_ui(ui, state, actions));
-    ui.menu_button("View", |ui| view_menu_ui(ui, state.loaded().is_some(), actions));
-    ui.menu_button("Help", |ui| {
+    ui.menu_button(tr!("Edit"), |ui| edit_menu_ui(ui, state, actions));
+    ui.menu_button(tr!("View"), |ui| view_menu_ui(ui, state, actions));
+    ui.menu_button(tr!("Help"), |ui| {
         item_ui(ui, UiCommand::Palette, true, actions);
         item_ui(ui, UiCommand::Help, true, actions);
     });
@@ -70,7 +74,8 @@ fn menus_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
 
 fn edit_menu_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
     let named = |command: UiCommand, what: Option<&str>| {
-        what.map_or_else(|| command.label().to_owned(), |what| format!("{} {what}", command.label()))
+        let label = command.label();
+        what.map_or_else(|| label.to_owned(), |what| tr!("{command} {change}", command = label, change = what))
     };
     let (undo, redo) = (state.undo_label, state.redo_label);
     named_item_ui(ui, UiCommand::Undo, &named(UiCommand::Undo, undo), undo.is_some(), actions);
@@ -90,12 +95,13 @@ fn edit_menu_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
     item_ui(ui, UiCommand::SignOff, state.is_graded(), actions);
 }
 
-fn view_menu_ui(ui: &mut Ui, image_shown: bool, actions: &mut Vec<UiAction>) {
+fn view_menu_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
     use UiCommand::{
         ActualSize, Cine, CycleAnnotations, FitView, FlipHorizontally, FlipVertically, Invert, LinkCompanion,
         NextLayout, ResetView, RotateLeft, RotateRight, Smooth, ToggleBlind, ToggleContour, ToggleEvidence,
         ToggleTheme,
     };
+    let image_shown = state.loaded().is_some();
     for group in [
         &[FitView, ActualSize, ResetView][..],
         &[Invert, Smooth, RotateRight, RotateLeft, FlipHorizontally, FlipVertically],
@@ -108,7 +114,36 @@ fn view_menu_ui(ui: &mut Ui, image_shown: bool, actions: &mut Vec<UiAction>) {
     }
     item_ui(ui, ToggleTheme, true, actions);
     item_ui(ui, UiCommand::ToggleRightDrag, true, actions);
-    eframe::egui::gui_zoom::zoom_menu_buttons(ui);
+    ui.menu_button(tr!("Language"), |ui| language_menu_ui(ui, &state.languages, actions));
+    zoom_menu_ui(ui);
+}
+
+/// English, and the tables that the user has.
+fn language_menu_ui(ui: &mut Ui, languages: &[&'static Language], actions: &mut Vec<UiAction>) {
+    let now = language::in_force().map_or("", Language::code);
+    let others = languages.iter().map(|language| (language.code(), language.name()));
+    for (code, name) in iter::once(("", language::ENGLISH)).chain(others) {
+        if ui.add(Button::selectable(code == now, name)).clicked() {
+            actions.push(UiAction::SetLanguage(code.to_owned()));
+            ui.close();
+        }
+    }
+}
+
+/// The size of everything: egui's own entries, whose words would be English always.
+fn zoom_menu_ui(ui: &mut Ui) {
+    let now = ui.ctx().zoom_factor();
+    let entries: [(_, _, _, fn(&Context)); 3] = [
+        (tr!("Zoom In"), kb_shortcuts::ZOOM_IN, now < 5.0, gui_zoom::zoom_in),
+        (tr!("Zoom Out"), kb_shortcuts::ZOOM_OUT, now > 0.2, gui_zoom::zoom_out),
+        (tr!("Reset Zoom"), kb_shortcuts::ZOOM_RESET, now != 1.0, |ctx| ctx.set_zoom_factor(1.0)),
+    ];
+    for (label, keys, is_enabled, zoom) in entries {
+        let button = Button::new(label).shortcut_text(ui.ctx().format_shortcut(&keys));
+        if ui.add_enabled(is_enabled, button).clicked() {
+            zoom(ui.ctx());
+        }
+    }
 }
 
 fn item_ui(ui: &mut Ui, command: UiCommand, enabled: bool, actions: &mut Vec<UiAction>) {
@@ -125,20 +160,20 @@ fn named_item_ui(ui: &mut Ui, command: UiCommand, label: &str, enabled: bool, ac
 
 fn tools_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
     for (label, tool, command) in [
-        ("Window", Tool::Window, UiCommand::WindowTool),
-        ("Pan", Tool::Pan, UiCommand::PanTool),
-        ("Zoom", Tool::Zoom, UiCommand::ZoomTool),
-        ("Scroll", Tool::Scroll, UiCommand::ScrollTool),
-        ("Cross", Tool::Crosshair, UiCommand::CrosshairTool),
-        ("Box", Tool::Box, UiCommand::BoxTool),
-        ("Vertebra", Tool::Vertebra, UiCommand::VertebraTool),
+        (tr!("Window"), Tool::Window, UiCommand::WindowTool),
+        (tr!("Pan"), Tool::Pan, UiCommand::PanTool),
+        (tr!("Zoom"), Tool::Zoom, UiCommand::ZoomTool),
+        (tr!("Scroll"), Tool::Scroll, UiCommand::ScrollTool),
+        (tr!("Cross"), Tool::Crosshair, UiCommand::CrosshairTool),
+        (tr!("Box"), Tool::Box, UiCommand::BoxTool),
+        (tr!("Vertebra"), Tool::Vertebra, UiCommand::VertebraTool),
     ] {
         let button = ui.add(Button::selectable(state.view.tool == tool, label));
         if button.on_hover_text(command.hint(ui.ctx())).clicked() {
             actions.push(command.action());
         }
     }
-    let active = if let Tool::Measure(kind) = state.view.tool { kind.name() } else { "Measure" };
+    let active = if let Tool::Measure(kind) = state.view.tool { translated(kind.name()) } else { tr!("Measure") };
     ui.menu_button(active, |ui| {
         for (kind, command) in MeasurementKind::ALL.into_iter().zip([
             UiCommand::LengthTool,
@@ -148,7 +183,7 @@ fn tools_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
             UiCommand::DiscHeightTool,
             UiCommand::CanalWidthTool,
         ]) {
-            named_item_ui(ui, command, kind.name(), true, actions);
+            named_item_ui(ui, command, translated(kind.name()), true, actions);
         }
         ui.separator();
         for command in [UiCommand::MeasureSlip, UiCommand::MeasureDiscHeight] {
@@ -160,7 +195,7 @@ fn tools_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
 /// Ready-made windows and the numbers themselves.
 fn window_menu_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
     let window = state.window();
-    ui.menu_button("W/L", |ui| {
+    ui.menu_button(tr!("W/L"), |ui| {
         for (preset, command) in WindowPreset::ALL.into_iter().zip([
             UiCommand::WindowHeader,
             UiCommand::WindowSeries,
@@ -174,9 +209,9 @@ fn window_menu_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>)
         let (mut width, mut center) = (window.width, window.center);
         let speed = f64::from(window.width.max(1.0)) / 300.0;
         ui.horizontal(|ui| {
-            let label = ui.label("Width");
+            let label = ui.label(tr!("Width"));
             ui.add(DragValue::new(&mut width).speed(speed).range(1e-3..=1e9).max_decimals(1)).labelled_by(label.id);
-            let label = ui.label("Level");
+            let label = ui.label(tr!("Level"));
             ui.add(DragValue::new(&mut center).speed(speed).range(-1e9..=1e9).max_decimals(1)).labelled_by(label.id);
         });
         if (width, center) != (window.width, window.center) {
@@ -184,16 +219,16 @@ fn window_menu_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>)
         }
     })
     .response
-    .on_hover_text("Window and level: presets and numbers");
+    .on_hover_text(tr!("Window and level: presets and numbers"));
 }
 
 fn layout_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
     for (layout, name, hint) in [
-        (ViewLayout::Single, "Slice", "The slice alone"),
-        (ViewLayout::Planes, "Planes", "With the axial and coronal planes through the crosshair"),
-        (ViewLayout::Disc, "Disc", "With the nine slices of the selected disc"),
-        (ViewLayout::Compare, "Compare", "Twice, with two evidence maps: other methods or gradings"),
-        (ViewLayout::Companion, "Series", "With another series, or one of a prior study, at the same place"),
+        (ViewLayout::Single, tr!("Slice"), tr!("The slice alone")),
+        (ViewLayout::Planes, tr!("Planes"), tr!("With the axial and coronal planes through the crosshair")),
+        (ViewLayout::Disc, tr!("Disc"), tr!("With the nine slices of the selected disc")),
+        (ViewLayout::Compare, tr!("Compare"), tr!("Twice, with two evidence maps: other methods or gradings")),
+        (ViewLayout::Companion, tr!("Series"), tr!("With another series, or one of a prior study, at the same place")),
     ] {
         let button = ui.add(Button::selectable(state.view.layout == layout, name));
         let hint = format!("{hint} ({})", UiCommand::NextLayout.keys_text(ui.ctx()));

@@ -4,6 +4,7 @@ use eframe::egui::Rect;
 
 use super::action::Probe;
 use super::camera::Camera;
+use super::language::tr;
 use crate::spine::MeasurementKind;
 use crate::volume::WindowLevel;
 
@@ -116,11 +117,11 @@ impl WindowPreset {
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
-            Self::Header => "As recorded",
-            Self::Series => "Automatic, series",
-            Self::Slice => "Automatic, this slice",
-            Self::Vertebrae => "Vertebrae mid-gray",
-            Self::Wide => "Wide (fluid and fat)",
+            Self::Header => tr!("As recorded"),
+            Self::Series => tr!("Automatic, series"),
+            Self::Slice => tr!("Automatic, this slice"),
+            Self::Vertebrae => tr!("Vertebrae mid-gray"),
+            Self::Wide => tr!("Wide (fluid and fat)"),
         }
     }
 }

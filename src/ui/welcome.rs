@@ -4,8 +4,12 @@ use eframe::egui::{self, Align, Button, Layout, RichText, ScrollArea, TextEdit, 
 
 use super::action::UiAction;
 use super::command::UiCommand;
+use super::language::tr;
 use super::state::{PathEntry, PathPurpose, ViewerState};
 use super::theme;
+
+/// Name of the program, the same in every language.
+const PROGRAM: &str = "SpineNet Viewer";
 
 /// Shown while no folder is open.
 pub fn welcome_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
@@ -13,8 +17,8 @@ pub fn welcome_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>)
     let top = (ui.available_height() * share).max(20.0);
     ui.with_layout(Layout::top_down(Align::Center), |ui| {
         ui.add_space(top);
-        ui.label(RichText::new("SpineNet Viewer").size(26.0).color(theme::of(ui).text_strong));
-        ui.label("Grades the discs of a lumbar MRI and shows where in the image the evidence lies.");
+        ui.label(RichText::new(PROGRAM).size(26.0).color(theme::of(ui).text_strong));
+        ui.label(tr!("Grades the discs of a lumbar MRI and shows where in the image the evidence lies."));
         ui.add_space(22.0);
         let button = |label: &str| Button::new(RichText::new(label).size(15.0)).min_size(vec2(220.0, 36.0));
         let open = button(UiCommand::OpenFolder.label()).fill(theme::of(ui).accent_dim);
@@ -26,12 +30,12 @@ pub fn welcome_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>)
             actions.push(UiCommand::OpenArchive.action());
         }
         let demo = ui.add(button(UiCommand::OpenDemo.label()));
-        if demo.on_hover_text("A synthetic study, graded and explained: see what this program does").clicked() {
+        if demo.on_hover_text(tr!("A synthetic study, graded and explained: see what this program does")).clicked() {
             actions.push(UiCommand::OpenDemo.action());
         }
         ui.add_space(14.0);
         ui.label(
-            RichText::new("or drop a folder with DICOM files, a NIfTI or a MetaImage file here")
+            RichText::new(tr!("or drop a folder with DICOM files, a NIfTI or a MetaImage file here"))
                 .color(theme::of(ui).text_weak),
         );
         ui.add_space(22.0);
@@ -44,7 +48,7 @@ fn recent_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
     if state.recent.is_empty() {
         return;
     }
-    ui.label(RichText::new("Recent studies").strong());
+    ui.label(RichText::new(tr!("Recent studies")).strong());
     ScrollArea::vertical().max_height((ui.available_height() - 60.0).max(80.0)).show(ui, |ui| {
         for study in &state.recent {
             let name = study.file_name().unwrap_or(study.as_os_str()).to_string_lossy();
@@ -55,7 +59,8 @@ fn recent_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
         }
     });
     ui.add_space(4.0);
-    let clear = ui.small_button("Clear this list").on_hover_text("The list is kept in a file that only you can read");
+    let clear =
+        ui.small_button(tr!("Clear this list")).on_hover_text(tr!("The list is kept in a file that only you can read"));
     if clear.clicked() {
         actions.push(UiAction::ClearRecent);
     }
@@ -65,14 +70,14 @@ fn recent_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
 pub fn path_entry_ui(ui: &Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
     let Some(PathEntry { purpose, text: shown }) = &state.path_entry else { return };
     let button = match purpose {
-        PathPurpose::OpenStudy | PathPurpose::OpenFile => "Open",
-        PathPurpose::AddStudy => "Add",
-        _ => "Save",
+        PathPurpose::OpenStudy | PathPurpose::OpenFile => tr!("Open"),
+        PathPurpose::AddStudy => tr!("Add"),
+        _ => tr!("Save"),
     };
     let mut open = true;
     let window = Window::new(purpose.title()).open(&mut open).collapsible(false).resizable(false);
     window.anchor(egui::Align2::CENTER_CENTER, vec2(0.0, 0.0)).show(ui.ctx(), |ui| {
-        ui.label("No file dialog was found on this system. Type or paste the path:");
+        ui.label(tr!("No file dialog was found on this system. Type or paste the path:"));
         let mut text = shown.clone();
         let field = ui.add(TextEdit::singleline(&mut text).desired_width(460.0).hint_text(purpose.example()));
         let entered = field.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));

@@ -12,14 +12,15 @@ use eframe::egui::{Align2, Button, ComboBox, Label, ProgressBar, RichText, Ui, W
 use super::action::UiAction;
 use super::state::ViewerState;
 use super::theme;
+use crate::ui::language::tr;
 
 /// The window over everything else, while a page is open.
 pub fn archive_ui(ui: &Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
     let Some(page) = state.archive.page else { return };
     let title = match page {
-        ArchivePage::Studies => "Open from archive",
-        ArchivePage::Send => "Send results to archive",
-        ArchivePage::Connections => "Archive connections",
+        ArchivePage::Studies => tr!("Open from archive"),
+        ArchivePage::Send => tr!("Send results to archive"),
+        ArchivePage::Connections => tr!("Archive connections"),
     };
     let mut open = true;
     let room = ui.ctx().content_rect().size();
@@ -45,8 +46,8 @@ pub fn archive_ui(ui: &Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
 /// Which connection is used, and what is to be known about it.
 fn connection_ui(ui: &mut Ui, state: &ArchiveState, actions: &mut Vec<ArchiveAction>) {
     ui.horizontal(|ui| {
-        let label = ui.label("Archive");
-        let name = state.connection().map_or("none", |connection| connection.name.as_str());
+        let label = ui.label(tr!("Archive"));
+        let name = state.connection().map_or(tr!("none"), |connection| connection.name.as_str());
         let combo = ComboBox::from_id_salt("connection").selected_text(name).width(220.0).show_ui(ui, |ui| {
             for (index, connection) in state.connections.iter().enumerate() {
                 if ui.selectable_label(state.chosen == index, &connection.name).clicked() {
@@ -55,7 +56,7 @@ fn connection_ui(ui: &mut Ui, state: &ArchiveState, actions: &mut Vec<ArchiveAct
             }
         });
         combo.response.labelled_by(label.id);
-        if ui.button("Connections…").clicked() {
+        if ui.button(tr!("Connections…")).clicked() {
             actions.push(ArchiveAction::Show(ArchivePage::Connections));
         }
         if let Some(warning) = state.connection().and_then(crate::pacs::Connection::warning) {
@@ -73,10 +74,11 @@ fn status_ui(ui: &mut Ui, state: &ArchiveState, actions: &mut Vec<ArchiveAction>
             ui.label(progress.step);
             if progress.total > 0 {
                 let share = progress.done as f32 / progress.total as f32;
-                let text = RichText::new(format!("{} of {}", progress.done, progress.total)).small();
+                let text =
+                    RichText::new(tr!("{done} of {total}", done = progress.done, total = progress.total)).small();
                 ui.add(ProgressBar::new(share).desired_width(220.0).desired_height(14.0).text(text));
             }
-            if ui.button("Cancel").clicked() {
+            if ui.button(tr!("Cancel")).clicked() {
                 actions.push(ArchiveAction::Cancel);
             }
         } else if let Some(message) = &state.message {

@@ -4,11 +4,11 @@ use eframe::egui::{Key, Label, RichText, ScrollArea, Sense, TextEdit, Ui, UiBuil
 
 use super::{ArchiveAction, ArchiveState, connection_ui, main_button};
 use crate::pacs::{StudyEntry, is_date_range};
+use crate::ui::language::tr;
 use crate::ui::theme;
 
 /// Widths of the columns: date, patient, id, modalities, images, description takes the rest.
 const WIDTHS: [f32; 5] = [84.0, 220.0, 120.0, 90.0, 62.0];
-const HEADS: [&str; 6] = ["Date", "Patient", "Patient ID", "Modalities", "Objects", "Description"];
 const ROW_HEIGHT: f32 = 22.0;
 
 /// The page.
@@ -17,21 +17,24 @@ pub(super) fn studies_ui(ui: &mut Ui, state: &ArchiveState, room: f32, actions: 
     ui.add_space(4.0);
     search_ui(ui, state, actions);
     ui.separator();
-    row_ui(ui, HEADS.map(|head| RichText::new(head).strong()));
+    let heads = [tr!("Date"), tr!("Patient"), tr!("Patient ID"), tr!("Modalities"), tr!("Objects"), tr!("Description")];
+    row_ui(ui, heads.map(|head| RichText::new(head).strong()));
     let height = room.clamp(120.0, 420.0);
     ScrollArea::vertical().min_scrolled_height(height).max_height(height).auto_shrink([false, false]).show(ui, |ui| {
         let weak = |text: &str| RichText::new(text).color(theme::of(ui).text_weak);
         match state.studies.as_deref() {
             None if state.connections.is_empty() => {
-                ui.label(weak("No archive is configured. “Connections…” adds one; until then nothing is contacted."));
+                ui.label(weak(tr!(
+                    "No archive is configured. “Connections…” adds one; until then nothing is contacted."
+                )));
             }
             None => {
-                ui.label(weak(
-                    "Search for a patient, or leave all fields empty for the newest studies with MR images.",
-                ));
+                ui.label(weak(tr!(
+                    "Search for a patient, or leave all fields empty for the newest studies with MR images."
+                )));
             }
             Some(studies) if studies.is_empty() => {
-                ui.label(weak("No study matches."));
+                ui.label(weak(tr!("No study matches.")));
             }
             Some(studies) => {
                 for (index, study) in studies.iter().enumerate() {
@@ -41,16 +44,17 @@ pub(super) fn studies_ui(ui: &mut Ui, state: &ArchiveState, room: f32, actions: 
         }
     });
     if state.studies.as_ref().is_some_and(|studies| studies.len() == state.query.limit) {
-        let text = format!("Only {} studies are listed; search for something narrower.", state.query.limit);
+        let text = tr!("Only {count} studies are listed; search for something narrower.", count = state.query.limit);
         ui.label(RichText::new(text).small().color(theme::of(ui).warning));
     }
     ui.add_space(4.0);
     let can_open = state.selected.is_some() && state.progress.is_none();
     ui.horizontal(|ui| {
-        if main_button(ui, "Open", can_open) {
+        if main_button(ui, tr!("Open"), can_open) {
             actions.push(ArchiveAction::Open);
         }
-        let note = "Images are fetched into a private temporary folder, which is removed when the study is closed.";
+        let note =
+            tr!("Images are fetched into a private temporary folder, which is removed when the study is closed.");
         ui.label(RichText::new(note).small().color(theme::of(ui).text_weak));
     });
 }
@@ -60,9 +64,9 @@ fn search_ui(ui: &mut Ui, state: &ArchiveState, actions: &mut Vec<ArchiveAction>
     let mut is_entered = false;
     ui.horizontal(|ui| {
         for (name, text, width, hint) in [
-            ("Patient name", &mut query.patient_name, 170.0, ""),
-            ("Patient ID", &mut query.patient_id, 110.0, ""),
-            ("Study date", &mut query.study_date, 160.0, "20260101-20261231"),
+            (tr!("Patient name"), &mut query.patient_name, 170.0, ""),
+            (tr!("Patient ID"), &mut query.patient_id, 110.0, ""),
+            (tr!("Study date"), &mut query.study_date, 160.0, "20260101-20261231"),
         ] {
             let label = ui.label(name);
             let field = ui.add(TextEdit::singleline(text).desired_width(width).hint_text(hint)).labelled_by(label.id);
@@ -71,9 +75,9 @@ fn search_ui(ui: &mut Ui, state: &ArchiveState, actions: &mut Vec<ArchiveAction>
         let date = query.study_date.trim();
         let is_date = date.is_empty() || is_date_range(date);
         let can_search = state.connection().is_some() && is_date;
-        let is_clicked = main_button(ui, "Search", can_search);
+        let is_clicked = main_button(ui, tr!("Search"), can_search);
         if !is_date {
-            ui.label(RichText::new("Date: YYYYMMDD or a range").small().color(theme::of(ui).warning));
+            ui.label(RichText::new(tr!("Date: YYYYMMDD or a range")).small().color(theme::of(ui).warning));
         }
         if query != state.query {
             actions.push(ArchiveAction::Query(query));
@@ -110,7 +114,7 @@ fn study_ui(ui: &mut Ui, state: &ArchiveState, index: usize, study: &StudyEntry,
             );
         })
         .response;
-    let label = format!("Study of {} {}", study.study_date, name.trim());
+    let label = tr!("Study of {date} {name}", date = study.study_date, name = name.trim());
     response.widget_info(|| WidgetInfo::selected(eframe::egui::Role::Button, true, is_selected, &label));
     if response.clicked() || response.double_clicked() {
         actions.push(ArchiveAction::Select(index));

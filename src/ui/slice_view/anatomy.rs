@@ -5,6 +5,7 @@ use eframe::egui::{self, Align2, CursorIcon, Painter, Pos2, Role, Sense, Shape, 
 use super::{Scene, input, name_on_image};
 use crate::spine::{Corners, Disc, Vertebra};
 use crate::ui::action::UiAction;
+use crate::ui::language::tr;
 use crate::ui::state::AnnotationLevel;
 use crate::ui::theme;
 
@@ -69,7 +70,7 @@ fn disc_name_ui(ui: &Ui, painter: &Painter, scene: &Scene, disc: &Disc, actions:
         return;
     }
     let response = ui.interact(rect, ui.scope_id().with(("disc", disc.level)), Sense::click());
-    response.widget_info(|| WidgetInfo::labeled(Role::Button, true, format!("Disc {name}")));
+    response.widget_info(|| WidgetInfo::labeled(Role::Button, true, tr!("Disc {level}", level = name)));
     let selected = scene.state.selection.is_some_and(|selection| selection.level == disc.level);
     name_on_image(painter, at, anchor, &name, disc_colors(selected, response.hovered()));
     painter.line_segment([anterior + outward * 4.0, at - outward * 3.0], Stroke::new(1.0, leader_color(selected)));
@@ -79,7 +80,7 @@ fn disc_name_ui(ui: &Ui, painter: &Painter, scene: &Scene, disc: &Disc, actions:
     response.context_menu(|ui| input::relabel_menu_ui(ui, disc.level, actions));
     response
         .on_hover_cursor(CursorIcon::PointingHand)
-        .on_hover_text("Click to select, right click to correct the level");
+        .on_hover_text(tr!("Click to select, right click to correct the level"));
 }
 
 fn leader_color(selected: bool) -> egui::Color32 {

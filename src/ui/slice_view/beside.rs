@@ -6,9 +6,10 @@ use super::{Scene, boxes, chrome, image, input};
 use crate::spine::Grading;
 use crate::ui::action::UiAction;
 use crate::ui::camera::{Camera, SliceTransform};
-use crate::ui::evidence_panel::{METHODS, method_name};
+use crate::ui::evidence_panel::{METHODS, method_name, views_text};
+use crate::ui::language::tr;
 use crate::ui::state::{BesideChoice, ViewerState};
-use crate::ui::theme;
+use crate::ui::{criteria, theme};
 
 /// Choices at the top, the image below; it is zoomed and leafed through together with the first.
 pub fn beside_view_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
@@ -24,7 +25,8 @@ pub fn beside_view_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiActi
     let transform = SliceTransform::new(&frame, viewport, &camera);
     let slice = state.view.slice.min(series.volume.slices() - 1);
     let scene = Scene { state, series, transform, slice, window: state.window() };
-    response.widget_info(|| WidgetInfo::labeled(Role::Canvas, true, format!("Second map, slice {}", slice + 1)));
+    response
+        .widget_info(|| WidgetInfo::labeled(Role::Canvas, true, tr!("Second map, slice {slice}", slice = slice + 1)));
     let map = &state.evidence.beside;
     image::image_ui(ui, &scene, map);
     input::gestures_ui(ui, &response, &scene, actions);
@@ -32,11 +34,10 @@ pub fn beside_view_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiActi
     boxes::predicted(&painter, &scene, map);
     chrome::legend(&painter, &scene, map);
     let words = match (state.selection, &map.map) {
-        (None, _) => "Select a grade in the table to compare its maps.".to_owned(),
-        (_, None) if map.request.error().is_some() => "The second map could not be computed.".to_owned(),
-        (_, None) => "computing…".to_owned(),
-        (_, Some(map)) if map.augmentations == 1 => "1 view".to_owned(),
-        (_, Some(map)) => format!("{} views", map.augmentations),
+        (None, _) => tr!("Select a grade in the table to compare its maps.").to_owned(),
+        (_, None) if map.request.error().is_some() => tr!("The second map could not be computed.").to_owned(),
+        (_, None) => tr!("computing…").to_owned(),
+        (_, Some(map)) => views_text(map.augmentations),
     };
     let font = theme::image_font(12.0);
     painter.text(viewport.left_bottom() + vec2(10.0, -10.0), Align2::LEFT_BOTTOM, words, font, theme::ON_IMAGE);
@@ -46,7 +47,7 @@ fn choices_ui(ui: &mut Ui, choice: BesideChoice, actions: &mut Vec<UiAction>) {
     // In a narrow window the second choice stands below the first.
     ui.horizontal_wrapped(|ui| {
         let mut chosen = choice;
-        let label = ui.label("Beside it");
+        let label = ui.label(tr!("Beside it"));
         let methods = ComboBox::from_id_salt("beside method").width(170.0).selected_text(method_name(choice.method));
         let methods = methods.show_ui(ui, |ui| {
             for method in METHODS {
@@ -54,7 +55,7 @@ fn choices_ui(ui: &mut Ui, choice: BesideChoice, actions: &mut Vec<UiAction>) {
             }
         });
         methods.response.labelled_by(label.id);
-        let name = |grading: Option<Grading>| grading.map_or("the same grading", Grading::name);
+        let name = |grading: Option<Grading>| grading.map_or(tr!("the same grading"), criteria::name);
         let gradings = ComboBox::from_id_salt("beside grading").width(170.0).selected_text(name(choice.grading));
         let gradings = gradings.show_ui(ui, |ui| {
             for grading in std::iter::once(None).chain(Grading::ALL.map(Some)) {

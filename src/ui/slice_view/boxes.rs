@@ -9,6 +9,7 @@ use super::{Scene, text_on_image};
 use crate::spine::PixelBox;
 use crate::ui::action::UiAction;
 use crate::ui::boxes_panel::overlap_text;
+use crate::ui::language::tr;
 use crate::ui::state::MapState;
 use crate::ui::theme;
 
@@ -156,7 +157,7 @@ pub fn paint(ui: &Ui, scene: &Scene, dragged: Option<DraggedBox>) {
     }
     if let (Some(shown), Some(overlap)) = (last, scene.state.slice_iou(scene.slice)) {
         let at = shown.left_bottom() + vec2(0.0, 5.0);
-        let text = overlap_text("IoU", Some(overlap));
+        let text = overlap_text(tr!("IoU"), Some(overlap));
         text_on_image(&painter, at, Align2::LEFT_TOP, &text, 12.0, theme::BOX_READER);
     }
 }

@@ -6,8 +6,9 @@ use glam::DVec2;
 use super::{Scene, name_on_image, text_on_image};
 use crate::ui::action::Probe;
 use crate::ui::evidence_panel::method_name;
+use crate::ui::language::tr;
 use crate::ui::state::{AnnotationLevel, MapState, Tool};
-use crate::ui::theme;
+use crate::ui::{criteria, theme};
 use crate::volume::{PlaneOrientation, orientation_letters};
 
 const MARGIN: f32 = 10.0;
@@ -35,7 +36,7 @@ pub fn paint(ui: &Ui, scene: &Scene, probe: Option<Probe>) {
     legend(&painter, scene, &scene.state.evidence.main);
     if scene.state.view.tool == Tool::Box && scene.state.selection.is_none() {
         let at = scene.transform.viewport.center_top() + vec2(0.0, 34.0);
-        let text = "Select a grade in the table, then drag a box around its finding.";
+        let text = tr!("Select a grade in the table, then drag a box around its finding.");
         text_on_image(&painter, at, Align2::CENTER_TOP, text, 13.0, theme::WARNING);
     }
 }
@@ -90,11 +91,11 @@ fn position_lines(scene: &Scene, probe: Option<Probe>, pixels_per_point: f32) ->
     let zoom = scene.transform.points_per_pixel().x * f64::from(pixels_per_point) * 100.0;
     let value = probe.map_or_else(|| "–".to_owned(), |probe| format!("{:.0}", probe.value));
     vec![
-        format!("Slice {} / {}", scene.slice + 1, volume.slices()),
-        format!("Position {side} {:.1} mm", distance.abs()),
-        format!("W {:.0}  L {:.0}", window.width, window.center),
-        format!("Zoom {zoom:.0} %"),
-        format!("Value {value}"),
+        tr!("Slice {slice} / {count}", slice = scene.slice + 1, count = volume.slices()),
+        tr!("Position {side} {mm} mm", side = side, mm = format!("{:.1}", distance.abs())),
+        tr!("W {width}  L {level}", width = format!("{:.0}", window.width), level = format!("{:.0}", window.center)),
+        tr!("Zoom {percent} %", percent = format!("{zoom:.0}")),
+        tr!("Value {value}", value = value),
     ]
 }
 
@@ -154,18 +155,18 @@ pub fn legend(painter: &Painter, scene: &Scene, shown: &MapState) {
     let share = (shown.threshold / shown.peak.max(f32::MIN_POSITIVE)).clamp(0.0, 1.0);
     let y = bar.bottom() - share * bar.height();
     painter.line_segment([pos2(bar.left() - 3.0, y), pos2(bar.right() + 3.0, y)], Stroke::new(1.5, theme::ON_IMAGE));
-    text_on_image(painter, side(bar.top() + 5.0), Align2::RIGHT_CENTER, "strong", 11.0, theme::ON_IMAGE);
-    text_on_image(painter, side(bar.bottom() - 5.0), Align2::RIGHT_CENTER, "weak", 11.0, theme::ON_IMAGE);
+    text_on_image(painter, side(bar.top() + 5.0), Align2::RIGHT_CENTER, tr!("strong"), 11.0, theme::ON_IMAGE);
+    text_on_image(painter, side(bar.bottom() - 5.0), Align2::RIGHT_CENTER, tr!("weak"), 11.0, theme::ON_IMAGE);
     let lines = scene.series.patient_lines.len().max(scene.series.study_lines.len()) as f32;
     let is_narrow = scene.state.view.annotations == AnnotationLevel::All && area.width() < NARROW;
-    let text = format!(
-        "Evidence for {} {} {}{}{}",
-        map.level,
-        map.grading.name(),
-        map.grading.class_name(map.class),
-        if is_narrow { "\n" } else { " · " },
-        method_name(map.method).to_lowercase()
+    let evidence = tr!(
+        "Evidence for {level} {grading} {class}",
+        level = map.level,
+        grading = criteria::name(map.grading),
+        class = criteria::class_name(map.grading, map.class)
     );
+    let between = if is_narrow { "\n" } else { " · " };
+    let text = format!("{evidence}{between}{}", method_name(map.method).to_lowercase());
     // In a narrow view the caption stands below the texts in the upper corners.
     let below = if is_narrow { lines * LINE_HEIGHT + 6.0 } else { 22.0 };
     let at = scene.transform.viewport.center_top() + vec2(0.0, MARGIN + below);

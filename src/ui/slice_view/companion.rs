@@ -13,6 +13,7 @@ use crate::ui::camera::{Camera, SliceTransform};
 use crate::ui::command::UiCommand;
 use crate::ui::companion::{CommonSpace, Companion, CompanionAction};
 use crate::ui::gesture::{Gesture, dragged_window, gestures, moved_camera};
+use crate::ui::language::tr;
 use crate::ui::state::{AnnotationLevel, LoadedSeries, Tool, ViewerState};
 use crate::ui::theme;
 use crate::worker::Loadable;
@@ -28,9 +29,9 @@ pub fn companion_view_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiA
     let companion = &state.companion;
     let (Some(read), Some(series)) = (state.loaded(), companion.image.ready()) else {
         let words = match companion.image {
-            Loadable::Pending(_) => "Loading the series…",
-            Loadable::Failed(_) => "The series could not be loaded.",
-            _ => "Choose a series above, or add a prior study.",
+            Loadable::Pending(_) => tr!("Loading the series…"),
+            Loadable::Failed(_) => tr!("The series could not be loaded."),
+            _ => tr!("Choose a series above, or add a prior study."),
         };
         let font = theme::image_font(15.0);
         ui.painter().text(viewport.center(), Align2::CENTER_CENTER, words, font, theme::TEXT_WEAK);
@@ -40,7 +41,8 @@ pub fn companion_view_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiA
     let transform = SliceTransform::new(&series.frame(), viewport, &camera);
     let window = companion.window.unwrap_or(series.default_window);
     let scene = Scene { state, series, transform, slice: companion.slice, window };
-    let name = format!("Series beside, slice {} of {}", scene.slice + 1, series.volume.slices());
+    let (slice, count) = (scene.slice + 1, series.volume.slices());
+    let name = tr!("Series beside, slice {slice} of {count}", slice = slice, count = count);
     response.widget_info(|| WidgetInfo::labeled(Role::Canvas, true, &name));
     if let Some(texture) = &companion.texture {
         let look = SliceLook { invert: state.view.inverted, smooth: state.view.smooth, ..SliceLook::new(window) };
@@ -56,8 +58,8 @@ pub fn companion_view_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiA
 fn choices_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
     let companion = &state.companion;
     ui.horizontal_wrapped(|ui| {
-        let label = ui.label("Series");
-        let title = companion.index.and_then(|index| state.series_list.get(index)).map_or("none", |it| &it.title);
+        let label = ui.label(tr!("Series"));
+        let title = companion.index.and_then(|index| state.series_list.get(index)).map_or(tr!("none"), |it| &it.title);
         let choice = ComboBox::from_id_salt("companion").width(130.0).selected_text(title).show_ui(ui, |ui| {
             for (index, series) in state.series_list.iter().enumerate().filter(|(_, series)| !series.shown) {
                 let text = format!("{}\n{}, {}", series.title, series.study, series.detail);
@@ -68,14 +70,15 @@ fn choices_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
             }
         });
         choice.response.labelled_by(label.id);
-        let link = ui.add(Button::selectable(!companion.is_unlinked, "Linked"));
-        let hint = "Both views show the same place and move together. Unlink, leaf each to its place and link again to \
-                    put them on each other by hand.";
+        let link = ui.add(Button::selectable(!companion.is_unlinked, tr!("Linked")));
+        let hint =
+            tr!("Both views show the same place and move together. Unlink, leaf each to its place and link again to \
+             put them on each other by hand.");
         let keys = UiCommand::LinkCompanion.keys_text(ui.ctx());
         if link.on_hover_text(format!("{hint} ({keys})")).clicked() {
             actions.push(UiCommand::LinkCompanion.action());
         }
-        let add = ui.button("Add…").on_hover_text("Open a prior or another study beside this one");
+        let add = ui.button(tr!("Add…")).on_hover_text(tr!("Open a prior or another study beside this one"));
         if add.clicked() {
             actions.push(UiCommand::AddStudy.action());
         }

@@ -8,6 +8,7 @@ use crate::spine::{Corners, DiscLevel};
 use crate::ui::action::UiAction;
 use crate::ui::command::UiCommand;
 use crate::ui::gesture::{Gesture, dragged_window, gestures};
+use crate::ui::language::tr;
 use crate::ui::state::{Tool, ViewLayout};
 
 /// Wheel and drags.
@@ -74,7 +75,7 @@ pub fn context_menu(response: &Response, scene: &Scene, actions: &mut Vec<UiActi
         }
         anatomy_menu_ui(ui, scene, point, actions);
         if let Some(value) = selected_value(scene)
-            && ui.button(format!("Copy {value}")).clicked()
+            && ui.button(tr!("Copy {value}", value = value)).clicked()
         {
             actions.push(UiAction::Copy(value));
             ui.close();
@@ -103,13 +104,13 @@ pub fn context_menu(response: &Response, scene: &Scene, actions: &mut Vec<UiActi
 fn anatomy_menu_ui(ui: &mut Ui, scene: &Scene, point: DVec2, actions: &mut Vec<UiAction>) {
     match super::vertebrae::body_at(scene, point) {
         Some(label) => {
-            if ui.button(format!("Delete vertebra {label}")).clicked() {
+            if ui.button(tr!("Delete vertebra {label}", label = label)).clicked() {
                 actions.push(UiAction::DeleteVertebra(label));
                 ui.close();
             }
         }
         None => {
-            if ui.button("Add a vertebra here").clicked() {
+            if ui.button(tr!("Add a vertebra here")).clicked() {
                 actions.push(UiAction::AddVertebra(point));
                 ui.close();
             }
@@ -126,7 +127,7 @@ fn selected_value(scene: &Scene) -> Option<String> {
 
 /// "This disc is …": all levels, those of a sixth lumbar vertebra last.
 pub fn relabel_menu_ui(ui: &mut Ui, from: DiscLevel, actions: &mut Vec<UiAction>) {
-    ui.label(egui::RichText::new(format!("{from}: this disc is …")).strong());
+    ui.label(egui::RichText::new(tr!("{level}: this disc is …", level = from)).strong());
     for to in DiscLevel::every() {
         if ui.selectable_label(to == from, to.to_string()).clicked() {
             if to != from {

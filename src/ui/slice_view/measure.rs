@@ -6,6 +6,7 @@ use glam::DVec2;
 use super::{Scene, name_on_image, text_on_image};
 use crate::spine::{Measurement, MeasurementKind};
 use crate::ui::action::UiAction;
+use crate::ui::language::translated;
 use crate::ui::theme;
 
 /// A point is grabbed within this many points of the screen.
@@ -159,6 +160,6 @@ fn paint_unfinished(ui: &Ui, response: &Response, scene: &Scene, kind: Measureme
         lines(&painter, kind, &points, true);
     }
     let at = scene.transform.viewport.center_bottom() - vec2(0.0, 40.0);
-    let hint = kind.next_point(hand.placed.len());
+    let hint = translated(kind.next_point(hand.placed.len()));
     text_on_image(&painter, at, Align2::CENTER_BOTTOM, hint, 13.0, theme::MEASUREMENT);
 }

@@ -21,6 +21,7 @@ use super::action::{Probe, UiAction};
 use super::camera::{Camera, SliceTransform};
 use super::state::{AnnotationLevel, LoadedSeries, Pane, Tool, ViewLayout, ViewerState};
 use super::{plane_view, theme};
+use crate::ui::language::tr;
 use crate::volume::WindowLevel;
 use crate::worker::Loadable;
 
@@ -49,7 +50,9 @@ pub fn slice_view_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiActio
     let slice = state.view.slice.min(series.volume.slices() - 1);
     let scene = Scene { state, series, transform, slice, window: state.window() };
     let slices = series.volume.slices();
-    response.widget_info(|| WidgetInfo::labeled(Role::Canvas, true, format!("Slice {} of {slices}", slice + 1)));
+    response.widget_info(|| {
+        WidgetInfo::labeled(Role::Canvas, true, tr!("Slice {slice} of {count}", slice = slice + 1, count = slices))
+    });
 
     image::image_ui(ui, &scene, &state.evidence.main);
     if state.view.layout == ViewLayout::Planes || state.view.tool == Tool::Crosshair {
@@ -94,10 +97,10 @@ pub fn slice_view_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiActio
 /// Before the series is there: its middle slice as soon as that is known, and what is waited for.
 fn waiting_ui(ui: &Ui, viewport: Rect, state: &ViewerState) {
     let text = match &state.image {
-        Loadable::Pending(_) => "Loading the series…",
-        Loadable::Failed(_) => "The series could not be loaded.",
-        _ if state.folder.pending().is_some() => "Looking for a T2 sagittal series…",
-        _ => "Choose a series on the left.",
+        Loadable::Pending(_) => tr!("Loading the series…"),
+        Loadable::Failed(_) => tr!("The series could not be loaded."),
+        _ if state.folder.pending().is_some() => tr!("Looking for a T2 sagittal series…"),
+        _ => tr!("Choose a series on the left."),
     };
     let painter = ui.painter_at(viewport);
     if let Some(preview) = state.preview.as_ref().filter(|_| state.image.error().is_none()) {

@@ -4,6 +4,7 @@ use eframe::egui::{Rect, Sense, Ui, WidgetInfo, pos2};
 
 use super::Scene;
 use crate::ui::action::UiAction;
+use crate::ui::language::tr;
 use crate::ui::theme;
 
 const WIDTH: f32 = 10.0;
@@ -18,7 +19,7 @@ pub fn scroll_bar_ui(ui: &Ui, scene: &Scene, actions: &mut Vec<UiAction>) {
     let viewport = scene.transform.viewport;
     let track = Rect::from_min_max(pos2(viewport.right() - WIDTH, viewport.top()), viewport.right_bottom());
     let response = ui.interact(track, ui.scope_id().with("slice bar"), Sense::click_and_drag());
-    response.widget_info(|| WidgetInfo::slider(true, scene.slice as f64 + 1.0, "Place in the stack"));
+    response.widget_info(|| WidgetInfo::slider(true, scene.slice as f64 + 1.0, tr!("Place in the stack")));
     let thumb = (track.height() / slices as f32).max(SHORTEST_THUMB).min(track.height());
     let room = track.height() - thumb;
     if let Some(at) = response.interact_pointer_pos().filter(|_| response.dragged() || response.clicked()) {

@@ -6,6 +6,7 @@ use glam::DVec2;
 use super::{Scene, text_on_image};
 use crate::spine::{Corners, VertebraLabel};
 use crate::ui::action::UiAction;
+use crate::ui::language::tr;
 use crate::ui::theme;
 
 /// A corner is grabbed within this many points of the screen.
@@ -109,6 +110,6 @@ fn paint(ui: &Ui, scene: &Scene, moved: Option<(Grab, Corners)>) {
         }
     }
     let at = scene.transform.viewport.center_bottom() - vec2(0.0, 40.0);
-    let text = "Drag a corner or a body. Right click: delete or add a vertebra.";
+    let text = tr!("Drag a corner or a body. Right click: delete or add a vertebra.");
     text_on_image(&painter, at, Align2::CENTER_BOTTOM, text, 13.0, theme::VERTEBRA);
 }
