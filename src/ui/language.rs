@@ -1,8 +1,8 @@
 //! The language of the window: texts are written in English where they are shown, and looked up in a table.
 //!
 //! The English text is the key, so the program needs no table for English and a table that lacks a text still shows
-//! something readable. `tr!("Open folder…")` is a text without places; `tr!("Slice {slice} of {count}", slice = 3, count
-//! = 11)` fills places by name, so that a translation may put them in another order.
+//! something readable. `tr!("Open folder…")` is a text without places; `tr!("Slice {slice}", slice = 3)` fills places by
+//! name, so that a translation may put several in another order.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::{Display, Write};
@@ -16,7 +16,7 @@ use thiserror::Error;
 /// Name of the language that the texts are written in.
 pub const ENGLISH: &str = "English";
 
-/// The language of this process; `None` is English. One for all windows, because [`tr!`] is also asked where no window
+/// The language of this process; `None` is English. One for all windows, because `tr!` is also asked where no window
 /// is at hand.
 static IN_FORCE: RwLock<Option<&'static Language>> = RwLock::new(None);
 
@@ -116,7 +116,7 @@ pub fn translation(english: &str) -> Option<&'static str> {
     in_force()?.texts.get(english).map(String::as_str)
 }
 
-/// An English text in the language in force. For names that the layers below give; others are written in [`tr!`], which
+/// An English text in the language in force. For names that the layers below give; others are written in `tr!`, which
 /// the test of the table finds.
 #[must_use]
 pub fn translated(english: &str) -> &str {
