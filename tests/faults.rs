@@ -219,7 +219,7 @@ fn a_lost_graphics_card_costs_nothing_but_the_window() {
     let (log, data) = (folder.path().join("log.txt"), folder.path().join("data"));
     let program = env!("CARGO_BIN_EXE_spinenet");
     let outcome = Command::new("xvfb-run")
-        .args(["-a", "timeout", "25", program, "--log"])
+        .args(["-a", "timeout", "40", program, "--log"])
         .args([&log, &study])
         .env("XDG_DATA_HOME", &data)
         .env("SPINENET_TEST_GRAPHICS_LOSS", "5")
