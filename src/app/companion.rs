@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use glam::DVec3;
 
-use super::{Command, Event, Viewer, present};
+use super::{Command, Event, Viewer, navigation, present};
 use crate::detection::Detection;
-use crate::dicom::{DicomError, FolderScan, Series, SeriesSummary, load_series};
-use crate::pipeline::{PipelineError, scan_path};
+use crate::dicom::{FolderScan, Series, SeriesSummary};
+use crate::pipeline::StudyReader;
 use crate::spine::SpineAlignment;
+use crate::ui::action::UiAction;
 use crate::ui::companion::{CommonSpace, Companion, CompanionAction};
 use crate::ui::language::tr;
 use crate::ui::state::{BannerKind, ViewLayout};
@@ -57,10 +58,7 @@ pub enum ReadingKind {
 
 /// Reads headers and images.
 #[derive(Default)]
-pub struct Reading {
-    /// The NIfTI or MetaImage file that was scanned last; it is read whole to be scanned.
-    volume: Option<Arc<Series>>,
-}
+pub struct Reading(StudyReader);
 
 impl Work for Reading {
     type Command = ReadingCommand;
@@ -82,24 +80,18 @@ impl Work for Reading {
         let mut on_progress = |progress| job.progress(progress);
         match command {
             ReadingCommand::Scan(path) => {
-                let scanned: Result<_, PipelineError> = scan_path(&path, job.cancel(), &mut on_progress, &mut |_| ());
-                let (scan, volume) = scanned.map_err(JobError::failed)?;
-                self.volume = volume.map(Arc::new);
-                Ok(ReadingEvent::Scanned(Arc::new(scan)))
+                let scan = self.0.scan(&path, job.cancel(), &mut on_progress, &mut |_| ());
+                Ok(ReadingEvent::Scanned(Arc::new(scan.map_err(JobError::failed)?)))
             }
             ReadingCommand::Load(series) => {
-                let wanted = &series.series_instance_uid;
-                if let Some(volume) = self.volume.as_ref().filter(|it| it.summary.series_instance_uid == *wanted) {
-                    return Ok(ReadingEvent::Loaded(Arc::clone(volume)));
-                }
-                let loaded: Result<_, DicomError> = load_series(&series, job.cancel(), &mut on_progress);
-                Ok(ReadingEvent::Loaded(Arc::new(loaded.map_err(JobError::failed)?)))
+                let loaded = self.0.load(&series, job.cancel(), &mut on_progress);
+                Ok(ReadingEvent::Loaded(loaded.map_err(JobError::failed)?))
             }
         }
     }
 
     fn reset(&mut self) {
-        self.volume = None;
+        *self = Self::default();
     }
 }
 
@@ -141,9 +133,6 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
                 let Some(shown) = companion.image.ready() else { return };
                 let place = companion.here(shown.volume.geometry().lps_from_voxel(voxel));
                 self.point_at(place);
-                if self.state.companion.is_unlinked {
-                    self.companion_jobs.followed = self.looked_at();
-                }
             }
         }
     }
@@ -191,10 +180,10 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     fn point_at(&mut self, place: DVec3) {
         let Some(read) = self.state.loaded() else { return };
         let [slice, row, column] = read.volume.geometry().voxel_from_lps(place);
-        let corner = [read.volume.rows() as f64 - 1.0, read.volume.columns() as f64 - 1.0];
-        let slice = (slice.round().max(0.0) as usize).min(read.volume.slices() - 1);
-        self.state.view.slice = slice;
-        self.state.view.crosshair = Some([row.clamp(0.0, corner[0]), column.clamp(0.0, corner[1])]);
+        let slice = slice.round().max(0.0) as usize;
+        for action in [UiAction::ShowSlice(slice), UiAction::SetCrosshair([row, column])] {
+            navigation::apply(&mut self.state, action);
+        }
     }
 
     /// Axial images of the read study first, then the graded series of another study, then whatever there is.

@@ -1,6 +1,7 @@
 //! From a folder to graded discs, step by step.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::{Models, ModelsInfo, PipelineError, Report, ReportParts, Seconds, sentence};
@@ -39,24 +40,53 @@ pub fn open_series(
     Ok(series)
 }
 
-/// What a folder holds; of a NIfTI or MetaImage file, its volume as the only series, which is read with it. `on_series`
-/// hears of the series found so far before all files of a folder are read.
-///
-/// # Errors
-/// If the folder or the file cannot be read.
-pub fn scan_path(
-    path: &Path,
-    cancel: &CancelToken,
-    on_progress: &mut dyn FnMut(Progress),
-    on_series: &mut dyn FnMut(Vec<SeriesSummary>),
-) -> Result<(FolderScan, Option<Series>), PipelineError> {
-    if is_volume_file(path) && path.is_file() {
+/// Reads studies for a thread that first lists their series and then loads some of them.
+#[derive(Default)]
+pub struct StudyReader {
+    /// The NIfTI or MetaImage file that was scanned last; it is read whole to be scanned.
+    volume: Option<Arc<Series>>,
+}
+
+impl StudyReader {
+    /// What a folder holds; of a NIfTI or MetaImage file, its volume as the only series. `on_series` hears of the series
+    /// found so far before all files of a folder are read.
+    ///
+    /// # Errors
+    /// If the folder or the file cannot be read.
+    pub fn scan(
+        &mut self,
+        path: &Path,
+        cancel: &CancelToken,
+        on_progress: &mut dyn FnMut(Progress),
+        on_series: &mut dyn FnMut(Vec<SeriesSummary>),
+    ) -> Result<FolderScan, PipelineError> {
+        self.volume = None;
+        if !(is_volume_file(path) && path.is_file()) {
+            return Ok(scan_folder_telling(path, cancel, on_progress, on_series)?);
+        }
         on_progress(Progress { step: "Reading the file", done: 0, total: 1 });
         let series = open_series(path, None, cancel, on_progress)?;
         let scan = FolderScan { series: vec![series.summary.clone()], ..FolderScan::default() };
-        return Ok((scan, Some(series)));
+        self.volume = Some(Arc::new(series));
+        Ok(scan)
     }
-    Ok((scan_folder_telling(path, cancel, on_progress, on_series)?, None))
+
+    /// The images of a series that was found.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub fn load(
+        &self,
+        series: &SeriesSummary,
+        cancel: &CancelToken,
+        on_progress: &mut dyn FnMut(Progress),
+    ) -> Result<Arc<Series>, PipelineError> {
+        let wanted = &series.series_instance_uid;
+        match self.volume.as_ref().filter(|it| it.summary.series_instance_uid == *wanted) {
+            Some(volume) => Ok(Arc::clone(volume)),
+            None => Ok(Arc::new(load_series(series, cancel, on_progress)?)),
+        }
+    }
 }
 
 /// The series with `series_uid`, or without it the one chosen for grading.

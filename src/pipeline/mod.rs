@@ -36,8 +36,8 @@ pub use box_measures::{
 };
 pub use boxes::{BOXES_SCHEMA, BoxesError, BoxesFile, MapEntry, PeakEntry, SeenSliceEntry};
 pub use chain::{
-    Analysis, AnalysisObserver, AnalysisOptions, GradeOutcome, analyze_folder, analyze_series, choose_series, explain,
-    grade_discs, open_series, scan_path,
+    Analysis, AnalysisObserver, AnalysisOptions, GradeOutcome, StudyReader, analyze_folder, analyze_series,
+    choose_series, explain, grade_discs, open_series,
 };
 pub use coco::{CocoImage, coco_text};
 pub use cohort::{Cohort, CohortPlace, CohortTally, Results, Shard};

@@ -8,10 +8,10 @@ use super::handle::{Handle, JobContext, Work};
 use super::job::JobError;
 use super::message::{Command, Event};
 use crate::detection::Detection;
-use crate::dicom::{Series, anonymize_folder, load_series};
+use crate::dicom::anonymize_folder;
 use crate::export::{ExportError, PdfOptions, report_pdf};
 use crate::picture::write_png;
-use crate::pipeline::{self, DemoStudy, DeviceChoice, DeviceError, GradeOutcome, Models, PipelineError};
+use crate::pipeline::{self, DemoStudy, DeviceChoice, DeviceError, GradeOutcome, Models, PipelineError, StudyReader};
 use crate::saliency::{SaliencyMap, SaliencyRequest};
 use crate::volume::Volume;
 
@@ -29,7 +29,7 @@ impl WorkerHandle {
         wake: impl Fn() + Send + Sync + 'static,
     ) -> Result<Self, StartError> {
         let models = Models::new(device, user_weights)?;
-        Ok(Self::start("inference", Inference { models, demo: None, volume: None }, wake)?)
+        Ok(Self::start("inference", Inference { models, demo: None, reader: StudyReader::default() }, wake)?)
     }
 }
 
@@ -49,8 +49,7 @@ pub struct Inference {
     models: Models,
     /// Keeps the temporary folder of the latest demo.
     demo: Option<Arc<DemoStudy>>,
-    /// The research file that was scanned last; it is read whole to be scanned.
-    volume: Option<Arc<Series>>,
+    reader: StudyReader,
 }
 
 /// Kinds of jobs.
@@ -134,16 +133,11 @@ impl Inference {
                 let mut on_series = |series| {
                     let _ = job.emit(Event::SeriesFound(Arc::new(series)));
                 };
-                let (scan, volume) = pipeline::scan_path(&folder, cancel, &mut on_progress, &mut on_series)?;
-                self.volume = volume.map(Arc::new);
+                let scan = self.reader.scan(&folder, cancel, &mut on_progress, &mut on_series)?;
                 Ok(Event::FolderScanned(Arc::new(scan)))
             }
             Command::LoadSeries { series } => {
-                let wanted = &series.series_instance_uid;
-                if let Some(volume) = self.volume.as_ref().filter(|it| it.summary.series_instance_uid == *wanted) {
-                    return Ok(Event::SeriesLoaded(Arc::clone(volume)));
-                }
-                Ok(Event::SeriesLoaded(Arc::new(load_series(&series, cancel, &mut on_progress)?)))
+                Ok(Event::SeriesLoaded(self.reader.load(&series, cancel, &mut on_progress)?))
             }
             Command::DetectDiscs { volume } => Ok(Event::DiscsDetected(self.detect(&volume, job)?)),
             Command::DetectBeside { volume } => Ok(Event::DetectedBeside(self.detect(&volume, job)?)),

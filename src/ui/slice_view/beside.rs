@@ -28,7 +28,8 @@ pub fn beside_view_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiActi
     response
         .widget_info(|| WidgetInfo::labeled(Role::Canvas, true, tr!("Second map, slice {slice}", slice = slice + 1)));
     let map = &state.evidence.beside;
-    image::image_ui(ui, &scene, map);
+    let evidence = image::evidence_paint(&state.evidence, map);
+    image::image_ui(ui, &scene, state.image_texture.as_ref(), evidence);
     input::gestures_ui(ui, &response, &scene, actions);
     let painter = ui.painter_at(viewport);
     boxes::predicted(&painter, &scene, map);

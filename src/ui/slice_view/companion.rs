@@ -5,9 +5,7 @@ use eframe::egui::{
 };
 use glam::DVec2;
 
-use super::{Scene, chrome, name_on_image, probe_at, text_on_image};
-use crate::picture::SliceLook;
-use crate::render::SlicePaint;
+use super::{Scene, chrome, image, name_on_image, probe_at, text_on_image};
 use crate::ui::action::UiAction;
 use crate::ui::camera::{Camera, SliceTransform};
 use crate::ui::command::UiCommand;
@@ -44,12 +42,7 @@ pub fn companion_view_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiA
     let (slice, count) = (scene.slice + 1, series.volume.slices());
     let name = tr!("Series beside, slice {slice} of {count}", slice = slice, count = count);
     response.widget_info(|| WidgetInfo::labeled(Role::Canvas, true, &name));
-    if let Some(texture) = &companion.texture {
-        let look = SliceLook { invert: state.view.inverted, smooth: state.view.smooth, ..SliceLook::new(window) };
-        let image_from_screen = transform.placement();
-        let paint = SlicePaint { series: texture.clone(), slice: scene.slice, image_from_screen, look, evidence: None };
-        ui.painter().add(paint.shape(viewport));
-    }
+    image::image_ui(ui, &scene, companion.texture.as_ref(), None);
     places_ui(ui, &scene, read);
     texts_ui(ui, &scene, response.hover_pos());
     mouse(ui, &response, &scene, camera, actions);

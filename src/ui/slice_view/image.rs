@@ -4,21 +4,16 @@ use eframe::egui::Ui;
 
 use super::Scene;
 use crate::picture::{EvidenceLook, SliceLook};
-use crate::render::{EvidencePaint, SlicePaint};
+use crate::render::{EvidencePaint, SeriesHandle, SlicePaint};
 use crate::ui::state::{EvidenceState, MapState};
 
-/// Paints the slice with an evidence map; nothing where there is no GPU (tests of state alone).
-pub fn image_ui(ui: &Ui, scene: &Scene, map: &MapState) {
-    let Some(texture) = &scene.state.image_texture else { return };
+/// Paints the slice with evidence over it; nothing where there is no GPU (tests of state alone).
+pub fn image_ui(ui: &Ui, scene: &Scene, texture: Option<&SeriesHandle>, evidence: Option<EvidencePaint>) {
+    let Some(texture) = texture else { return };
     let view = &scene.state.view;
     let look = SliceLook { invert: view.inverted, smooth: view.smooth, ..SliceLook::new(scene.window) };
-    let paint = SlicePaint {
-        series: texture.clone(),
-        slice: scene.slice,
-        image_from_screen: scene.transform.placement(),
-        look,
-        evidence: evidence_paint(&scene.state.evidence, map),
-    };
+    let (series, image_from_screen) = (texture.clone(), scene.transform.placement());
+    let paint = SlicePaint { series, slice: scene.slice, image_from_screen, look, evidence };
     ui.painter().add(paint.shape(scene.transform.viewport));
 }
 

@@ -54,7 +54,8 @@ pub fn slice_view_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiActio
         WidgetInfo::labeled(Role::Canvas, true, tr!("Slice {slice} of {count}", slice = slice + 1, count = slices))
     });
 
-    image::image_ui(ui, &scene, &state.evidence.main);
+    let evidence = evidence_paint(&state.evidence, &state.evidence.main);
+    image::image_ui(ui, &scene, state.image_texture.as_ref(), evidence);
     if state.view.layout == ViewLayout::Planes || state.view.tool == Tool::Crosshair {
         plane_view::lines_on_slice(ui, state, &transform, &frame);
     }
