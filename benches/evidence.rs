@@ -76,7 +76,7 @@ fn main() {
     let (mut views, mut distances, mut overlaps, mut errors) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for (volume, disc) in discs() {
         let prediction = grader.grade(volume, disc, Views::FiftyFour, &CancelToken::default()).expect("graded");
-        let all = Grading::ALL.map(|grading| SaliencyTarget { grading, class: prediction.class(grading) });
+        let all = Grading::PAPER.map(|grading| SaliencyTarget { grading, class: prediction.class(grading) });
         let mut put = |name, value| seconds.entry(name).or_default().push(value);
         for (targets, names) in [
             (&all[..1], ["first_of_one", "converged_one", "fixed_150_one"]),

@@ -13,7 +13,7 @@ use spinenet_viewer::files::data_folder;
 use spinenet_viewer::model::{DiscPrediction, Grader, Views};
 use spinenet_viewer::phantom::Phantom;
 use spinenet_viewer::pipeline::DeviceChoice;
-use spinenet_viewer::spine::{Disc, Grading, discs_between};
+use spinenet_viewer::spine::{Disc, discs_between};
 use spinenet_viewer::task::CancelToken;
 use spinenet_viewer::training::spider::load_cases;
 use spinenet_viewer::volume::Volume;
@@ -60,7 +60,7 @@ struct Agreement {
 impl Agreement {
     fn add(&mut self, shared: &DiscPrediction, separate: &DiscPrediction) {
         self.discs += 1;
-        for grading in Grading::ALL {
+        for grading in shared.probabilities.gradings() {
             self.grades += 1;
             self.equal += usize::from(shared.class(grading) == separate.class(grading));
             for (a, b) in shared.probabilities[grading].iter().zip(&separate.probabilities[grading]) {

@@ -174,14 +174,18 @@ fn texts_in(code: &str) -> Vec<String> {
 
 /// Names that the layers below the window give, and that it looks up in the table.
 fn names_from_below() -> impl Iterator<Item = String> {
-    let classes = |grading: Grading| (0..grading.classes()).map(move |class| grading.class_name(class));
-    // Numbers, Roman ones too, are the same in every language.
-    let words = Grading::ALL.into_iter().flat_map(classes).filter(|name| name.contains(char::is_lowercase));
+    let of_grading = |grading: Grading| {
+        let spec = grading.spec();
+        let (names, criteria): (Vec<_>, Vec<_>) = spec.classes.iter().copied().unzip();
+        // Numbers, Roman ones too, are the same in every language.
+        let names = names.into_iter().filter(|name| name.contains(char::is_lowercase));
+        let texts = [spec.name, spec.group, spec.heading, spec.about, spec.source];
+        texts.into_iter().filter(|text| !text.is_empty()).chain(names).chain(criteria)
+    };
     let points = |kind: MeasurementKind| (0..8).map(move |placed| kind.next_point(placed));
     Grading::ALL
-        .map(Grading::name)
         .into_iter()
-        .chain(words)
+        .flat_map(of_grading)
         .chain(MeasurementKind::ALL.map(MeasurementKind::name))
         .chain(MeasurementKind::ALL.into_iter().flat_map(points))
         .chain(ColorMap::ALL.map(ColorMap::name))

@@ -60,6 +60,7 @@ impl Golden {
             let off = disc.centroid_lps.iter().zip(golden.centroid_lps).map(|(a, b)| (a - b).abs());
             assert!(off.fold(0.0, f64::max) < PLACE_MM, "{what}: {:?}", disc.centroid_lps);
             assert_eq!(disc.unlike_training_data, golden.unlike_training_data, "{what}");
+            assert!(disc.grades.gradings().eq(golden.grades.gradings()), "{what}");
             for (grading, (grade, probabilities)) in disc.grades.iter() {
                 let (golden_grade, golden) = &golden.grades[grading];
                 for (got, expected) in probabilities.iter().zip(golden) {

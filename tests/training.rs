@@ -113,8 +113,8 @@ fn spider_as_published_is_read_and_named_by_its_masks() {
             let distance = distance_mm(&case.volume, &labelled.disc, real);
             assert!(distance < 5.0, "{} {}: {distance} mm", case.name, labelled.disc.level);
             let labels = &labelled.labels;
-            assert_eq!(labels.gradings[Grading::Pfirrmann].single(), Some(place.min(4)));
-            assert_eq!(labels.gradings[Grading::DiscNarrowing], ClassSet::of(1..=3));
+            assert_eq!(labels.of(Grading::Pfirrmann).single(), Some(place.min(4)));
+            assert_eq!(labels.of(Grading::DiscNarrowing), ClassSet::of(1..=3));
             assert!(labels.either_marrow_changed);
         }
     }
@@ -158,7 +158,7 @@ fn the_rsna_challenge_is_read_and_named_by_its_points() {
     let stenoses: Vec<_> = data.cases[0]
         .discs
         .iter()
-        .map(|disc| (disc.disc.level, disc.labels.gradings[Grading::CentralCanalStenosis].single()))
+        .map(|disc| (disc.disc.level, disc.labels.of(Grading::CentralCanalStenosis).single()))
         .collect();
     assert_eq!(stenoses, [(DiscLevel::L1L2, Some(0)), (DiscLevel::L4L5, Some(1))]);
 }
@@ -182,7 +182,7 @@ fn a_table_and_synthetic_patients_train_together() {
     let discs = |cases: &[ScanCase]| cases.iter().map(|case| case.discs.len()).collect::<Vec<_>>();
     assert_eq!(discs(&data.cases), [6, 6, 6, 6]);
     assert_eq!(data.left_out.len(), 1);
-    assert!(data.cases[3].discs.iter().all(|disc| disc.labels.gradings[Grading::DiscNarrowing].single().is_some()));
+    assert!(data.cases[3].discs.iter().all(|disc| disc.labels.of(Grading::DiscNarrowing).single().is_some()));
 
     let config = include_str!("../assets/training/grading.toml")
         .replace("folds = 3", "folds = 2")

@@ -106,7 +106,7 @@ mod tests {
     fn grades_are_found_under_the_new_name() {
         let before = findings();
         let mut book = GradeBook::default();
-        let probabilities = PerGrading::from_fn(|grading| vec![1.0; grading.classes()]);
+        let probabilities = PerGrading::from_fn(Grading::PAPER, |grading| vec![1.0; grading.classes()]);
         let grades = DiscGrades { probabilities, spread: PerGrading::default(), is_familiar: true };
         for disc in discs_between(&before.vertebrae) {
             book.enter(disc, grades.clone());

@@ -40,7 +40,9 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     pub(super) fn select_disc(&mut self, level: DiscLevel) {
         let last = self.state.evidence.choices.get(&level).map(|choice| choice.grading);
         let now = self.state.selection.map(|selection| selection.grading);
-        self.explain(Selection { level, grading: last.or(now).unwrap_or(Grading::Pfirrmann) });
+        if let Some(grading) = last.or(now).or(self.state.columns().first().copied()) {
+            self.explain(Selection { level, grading });
+        }
     }
 
     /// Selects a grade, shows its disc and asks for its evidence; class and method are those that were last chosen for it.
@@ -119,8 +121,9 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         let (grading, class) = match grading.filter(|grading| *grading != selection.grading) {
             None => (selection.grading, class),
             Some(grading) => {
-                let predicted = self.state.grades_of(selection.level).map(|grades| predicted_class(&grades[grading]));
-                (grading, predicted.unwrap_or_default())
+                let predicted =
+                    self.state.grades_of(selection.level).and_then(|grades| grades.probabilities.get(grading));
+                (grading, predicted.map(|classes| predicted_class(classes)).unwrap_or_default())
             }
         };
         let wanted = MapWanted { level: selection.level, grading, class, method };
@@ -144,8 +147,8 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     /// The selection with the class that its map explains, once it is graded.
     fn explained(&self) -> Option<(Selection, ClassIndex)> {
         let selection = self.state.selection?;
-        let grades = self.state.grades_of(selection.level)?;
-        let predicted = || predicted_class(&grades[selection.grading]);
+        let probabilities = self.state.grades_of(selection.level)?.probabilities.get(selection.grading)?;
+        let predicted = || predicted_class(probabilities);
         Some((selection, self.state.evidence.class.unwrap_or_else(predicted)))
     }
 
@@ -206,7 +209,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         let volume = Arc::clone(&self.state.loaded()?.volume);
         let grades = self.state.grades_of(map.level);
         Some(Evidence {
-            probability: grades.and_then(|grades| grades[map.grading].get(map.class).copied()),
+            probability: grades.and_then(|grades| grades.probabilities.get(map.grading)?.get(map.class).copied()),
             map,
             seed: SEED,
             percentile: self.state.evidence.percentile,
@@ -299,7 +302,8 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         let (Some(series), Some(disc)) = (self.state.loaded(), self.state.disc(selection.level)) else { return };
         let Selection { level, grading } = selection;
         let evidence = &self.state.evidence;
-        let probability = self.state.grades_of(level).and_then(|grades| grades[grading].get(class).copied());
+        let probability =
+            self.state.grades_of(level).and_then(|grades| grades.probabilities.get(grading)?.get(class).copied());
         let order = FigureOrder {
             volume: Arc::clone(&series.volume),
             series_instance_uid: series.series_instance_uid.clone(),

@@ -52,6 +52,9 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
 
     pub(super) fn models_loaded(&mut self, models: &ModelsInfo) {
         self.state.device.clone_from(&models.device);
+        if !models.gradings.is_empty() {
+            self.state.gradings.clone_from(&models.gradings);
+        }
         self.state.experimental = models.experimental.clone();
         self.models = Some(models.clone());
         self.sum_up();

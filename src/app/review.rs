@@ -8,7 +8,7 @@ use chrono::{SecondsFormat, Utc};
 use super::{Command, Event, Viewer};
 use crate::model::{DiscPrediction, Views};
 use crate::pipeline::{ModelsInfo, Report, ReportParts, ReportWarning, ScanSource, SignOff, StudySummary};
-use crate::spine::{ClassIndex, Disc, DiscLevel, Grading, Measurement};
+use crate::spine::{ClassIndex, Disc, DiscLevel, Measurement};
 use crate::ui::language::tr;
 use crate::ui::state::{BannerKind, DiscGrades, PathPurpose, Selection, Tool, ViewerState};
 use crate::worker::Work;
@@ -139,6 +139,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         let no_models = ModelsInfo {
             weights: vec![],
             device: self.state.device.clone(),
+            gradings: self.state.gradings.clone(),
             experimental: self.state.experimental.clone(),
         };
         let predictions = predictions(&self.state);
@@ -184,10 +185,12 @@ pub(super) fn predictions(state: &ViewerState) -> Vec<DiscPrediction> {
 /// The disc and grading so many steps away that has a grade; at the edge of the table it stays.
 pub(super) fn moved_selection(state: &ViewerState, discs: isize, gradings: isize) -> Option<Selection> {
     let levels: Vec<DiscLevel> = state.discs.iter().map(|disc| disc.level).collect();
-    let first = Selection { level: *levels.first()?, grading: Grading::ALL[0] };
+    let columns = state.columns();
+    let first = Selection { level: *levels.first()?, grading: *columns.first()? };
     let Some(now) = state.selection else { return Some(first) };
     let row = levels.iter().position(|level| *level == now.level)?;
     let row = row.saturating_add_signed(discs).min(levels.len() - 1);
-    let column = now.grading.index().saturating_add_signed(gradings).min(Grading::ALL.len() - 1);
-    Some(Selection { level: levels[row], grading: Grading::ALL[column] })
+    let column = columns.iter().position(|grading| *grading == now.grading)?;
+    let column = column.saturating_add_signed(gradings).min(columns.len() - 1);
+    Some(Selection { level: levels[row], grading: columns[column] })
 }

@@ -69,6 +69,7 @@ impl DiscArguments {
 
     /// What is explained of a grading.
     pub fn target(&self, grading: Grading, prediction: &DiscPrediction) -> anyhow::Result<SaliencyTarget> {
+        ensure!(prediction.probabilities.contains(grading), "the weights do not grade {grading}");
         let classes = grading.classes();
         let class = self.class.unwrap_or_else(|| prediction.class(grading));
         ensure!(class < classes, "{grading} has {classes} classes, 0 to {}", classes - 1);
@@ -86,7 +87,7 @@ impl DiscArguments {
 pub struct ExplainArguments {
     #[command(flatten)]
     disc: DiscArguments,
-    /// Grading, such as pfirrmann or `upper_marrow_change`; all eight with "all", in little more time than one.
+    /// Grading, such as pfirrmann or `upper_marrow_change`; "all" that the weights have take little more time than one.
     #[arg(long, value_name = "GRADING", value_parser = gradings)]
     grading: Gradings,
     /// How: gradient, guided, excitation or contrastive-excitation.
@@ -103,15 +104,18 @@ pub struct ExplainArguments {
     out: PathBuf,
 }
 
-/// One grading or all.
-#[derive(Debug, Clone)]
-struct Gradings(Vec<Grading>);
+/// One grading, or all that the weights have.
+#[derive(Debug, Clone, Copy)]
+enum Gradings {
+    One(Grading),
+    All,
+}
 
 fn gradings(text: &str) -> Result<Gradings, String> {
     if text == "all" {
-        return Ok(Gradings(Grading::ALL.to_vec()));
+        return Ok(Gradings::All);
     }
-    text.parse().map(|grading| Gradings(vec![grading])).map_err(|error: UnknownGrading| format!("{error}, or all"))
+    text.parse().map(Gradings::One).map_err(|error: UnknownGrading| format!("{error}, or all"))
 }
 
 /// How many views, and when to stop before.
@@ -137,13 +141,17 @@ pub(super) fn percentile(text: &str) -> Result<f64, String> {
 
 /// Runs `spinenet explain`.
 pub fn run(arguments: &ExplainArguments, console: Console) -> anyhow::Result<Outcome> {
-    let gradings = &arguments.grading.0;
-    ensure!(arguments.disc.class.is_none() || gradings.len() == 1, "--class needs one grading, not all");
+    let is_one = matches!(arguments.grading, Gradings::One(_));
+    ensure!(arguments.disc.class.is_none() || is_one, "--class needs one grading, not all");
     let cancel = CancelToken::default();
     let line = console.progress("");
     let mut show = |progress: Progress| line.show(progress);
     let Prepared { mut models, analysis, prediction } = arguments.disc.prepare(&cancel, &mut show)?;
-    let targets = gradings.iter().map(|grading| arguments.disc.target(*grading, &prediction));
+    let gradings = match arguments.grading {
+        Gradings::One(grading) => vec![grading],
+        Gradings::All => prediction.probabilities.gradings().collect(),
+    };
+    let targets = gradings.into_iter().map(|grading| arguments.disc.target(grading, &prediction));
     let targets: Vec<SaliencyTarget> = targets.collect::<anyhow::Result<_>>()?;
     let Augmentations { most, precision } = arguments.augmentations;
     let (method, layer, seed) = (arguments.method, arguments.layer, arguments.disc.seed);

@@ -1,24 +1,23 @@
 //! The grades of a scan as an aligned table.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::pipeline::{CohortTally, DiscEntry, EXPERIMENTAL_NOTE, GradeEntry, Report};
-use crate::spine::Grading;
-
-/// Column heads, in the order of [`Grading::ALL`].
-const HEADS: [&str; 8] =
-    ["Pfirrmann", "Narrowing", "Endplate ↑", "Endplate ↓", "Marrow ↑", "Marrow ↓", "Slip", "Stenosis"];
+use crate::spine::{Grading, GradingSpec};
 
 /// Lines of the table: a head, one line a disc with grade and probability of each grading, and a note on gradings that
 /// must not be relied on (marked *).
 pub fn grade_table(report: &Report) -> Vec<String> {
     let is_experimental = |grading: Grading| report.experimental_gradings.contains(&grading);
+    let gradings = report.gradings();
     let mut rows = vec![vec!["Disc".to_owned()]];
-    for grading in Grading::ALL {
-        let mark = if is_experimental(grading) { "*" } else { "" };
-        rows[0].push(format!("{}{mark}", HEADS[grading.index()]));
+    for grading in &gradings {
+        let mark = if is_experimental(*grading) { "*" } else { "" };
+        let GradingSpec { group, heading, .. } = grading.spec();
+        rows[0].push(format!("{group} {heading}{mark}").trim_start().to_owned());
     }
-    rows.extend(report.discs.iter().map(row));
+    rows.extend(report.discs.iter().map(|disc| row(disc, &gradings)));
     let mut lines = aligned(&rows);
     if !report.experimental_gradings.is_empty() {
         lines.push(EXPERIMENTAL_NOTE.to_owned());
@@ -48,10 +47,11 @@ pub fn cohort_table(tally: &CohortTally, elapsed: Duration) -> Vec<String> {
     lines
 }
 
-fn row(disc: &DiscEntry) -> Vec<String> {
+fn row(disc: &DiscEntry, gradings: &BTreeSet<Grading>) -> Vec<String> {
     let mut cells = vec![disc.level.to_string()];
-    for grading in Grading::ALL {
-        cells.push(disc.gradings.as_ref().map_or_else(|| "-".to_owned(), |entries| cell(grading, &entries[grading])));
+    for grading in gradings {
+        let entry = disc.gradings.as_ref().and_then(|entries| entries.get(*grading));
+        cells.push(entry.map_or_else(|| "-".to_owned(), |entry| cell(*grading, entry)));
     }
     cells
 }

@@ -11,7 +11,7 @@ use crate::dicom::objects::{
 };
 use crate::picture::{DiscNote, study_overview};
 use crate::pipeline::{DiscEntry, Evidence, MeasurementEntry, Report, method_in_words, reported_sentence};
-use crate::spine::{Grading, PerGrading};
+use crate::spine::PerGrading;
 
 /// Writes structured report, segmentation and secondary capture, for evidence maps a parametric map each and a
 /// segmentation of their hotspots, and for boxes and measurements a presentation state into `folder`; returns the files.
@@ -119,11 +119,10 @@ fn weights(study: &ReportedStudy, place: usize) -> (&str, &str) {
 /// Disc and grade that a map is evidence for.
 fn explained(evidence: &Evidence) -> String {
     let map = &evidence.map;
-    match map.grading {
-        Grading::Pfirrmann | Grading::DiscNarrowing => {
-            format!("{} {}", map.level, Code::of_grade(map.grading, map.class).meaning)
-        }
-        grading => format!("{} {}: {}", map.level, grading.name(), grading.class_name(map.class)),
+    if map.grading.is_presence() {
+        format!("{} {}: {}", map.level, map.grading.name(), map.grading.class_name(map.class))
+    } else {
+        format!("{} {}", map.level, Code::of_grade(map.grading, map.class).meaning)
     }
 }
 

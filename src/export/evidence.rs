@@ -1,7 +1,7 @@
 //! Evidence for the abnormal grades of a report.
 
 use super::study::{ExportError, ReportedStudy};
-use crate::pipeline::{DiscEntry, Evidence, Explanation, Models};
+use crate::pipeline::{DiscEntry, Evidence, Explanation, Models, is_abnormal};
 use crate::saliency::{BoxRule, SaliencyMethod, SaliencyPlan, SaliencyTarget};
 use crate::spine::{ClassIndex, DiscLevel, Grading, SliceBox};
 use crate::task::{CancelToken, Progress};
@@ -19,8 +19,8 @@ pub struct EvidenceOptions {
     pub limit: usize,
 }
 
-/// The abnormal grades of a report that can be relied on, most abnormal first: severity times probability. A Pfirrmann
-/// grade counts from IV. A reader's grade counts before the computed one.
+/// The abnormal grades of a report that can be relied on, most abnormal first: severity times probability. A
+/// reader's grade counts before the computed one.
 #[must_use]
 pub fn abnormal_grades(study: &ReportedStudy) -> Vec<(DiscLevel, Grading, ClassIndex)> {
     let mut found = Vec::new();
@@ -28,8 +28,7 @@ pub fn abnormal_grades(study: &ReportedStudy) -> Vec<(DiscLevel, Grading, ClassI
         let Some(gradings) = &disc.gradings else { continue };
         for (grading, entry) in gradings.iter() {
             let class = grading.class_from_grade(entry.reported()).unwrap_or_default();
-            let first = if grading == Grading::Pfirrmann { 3 } else { 1 };
-            if class >= first && !study.report.experimental_gradings.contains(&grading) {
+            if is_abnormal(grading, class) && !study.report.experimental_gradings.contains(&grading) {
                 let probability = entry.probabilities.get(class).copied().unwrap_or_default();
                 found.push((f64::from(grading.severity(class)) * probability, (disc.level, grading, class)));
             }

@@ -9,8 +9,8 @@ const HEAD: &str = "Patient,IVD label,Modic,UP endplate,LOW endplate,Spondylolis
 /// CSV text of `reports`: the study UID stands for the patient, discs count from the one above S1 = 1 upwards, a reader's grade
 /// counts before the computed one.
 ///
-/// Cells stay empty where this program does not grade: herniation, bulging, and the type of a marrow change (0 is
-/// written where there is none on either side).
+/// Cells stay empty where the weights do not grade, and for the type of a marrow change (0 is written where there is none on
+/// either side).
 #[must_use]
 pub fn spider_csv<'a>(reports: impl IntoIterator<Item = &'a Report>) -> String {
     let mut text = HEAD.to_owned();
@@ -29,15 +29,18 @@ pub fn spider_csv<'a>(reports: impl IntoIterator<Item = &'a Report>) -> String {
 }
 
 fn row(patient: &str, disc: usize, grades: &PerGrading<u8>) -> String {
-    let changed = grades[Grading::UpperMarrowChange] + grades[Grading::LowerMarrowChange] > 0;
-    let modic = if changed { "" } else { "0" };
+    let grade = |grading: Grading| grades.get(grading).map(u8::to_string).unwrap_or_default();
+    let marrow = [Grading::UpperMarrowChange, Grading::LowerMarrowChange].map(|grading| grades.get(grading));
+    let modic = if marrow == [Some(&0), Some(&0)] { "0" } else { "" };
+    let narrowed = grades.get(Grading::DiscNarrowing).map(|grade| u8::from(*grade > 1).to_string()).unwrap_or_default();
     format!(
-        "{patient},{disc},{modic},{},{},{},,{},,{}\n",
-        grades[Grading::UpperEndplateDefect],
-        grades[Grading::LowerEndplateDefect],
-        grades[Grading::Spondylolisthesis],
-        u8::from(grades[Grading::DiscNarrowing] > 1),
-        grades[Grading::Pfirrmann],
+        "{patient},{disc},{modic},{},{},{},{},{narrowed},{},{}\n",
+        grade(Grading::UpperEndplateDefect),
+        grade(Grading::LowerEndplateDefect),
+        grade(Grading::Spondylolisthesis),
+        grade(Grading::DiscHerniation),
+        grade(Grading::DiscBulging),
+        grade(Grading::Pfirrmann),
     )
 }
 
@@ -47,12 +50,15 @@ mod tests {
 
     #[test]
     fn a_row_has_the_columns_of_the_head() {
-        let mut grades = PerGrading::from_fn(|grading| grading.grade_from_class(0));
+        let mut grades = PerGrading::from_fn(Grading::PAPER, |grading| grading.grade_from_class(0));
         assert_eq!(row("1.2", 1, &grades), "1.2,1,0,0,0,0,,0,,1\n");
         grades[Grading::DiscNarrowing] = 3;
         grades[Grading::LowerMarrowChange] = 1;
         grades[Grading::Pfirrmann] = 4;
         assert_eq!(row("1.2", 2, &grades), "1.2,2,,0,0,0,,1,,4\n");
+        grades.insert(Grading::DiscHerniation, 1);
+        grades.insert(Grading::DiscBulging, 0);
+        assert_eq!(row("1.2", 2, &grades), "1.2,2,,0,0,0,1,1,0,4\n");
         assert_eq!(HEAD.matches(',').count(), 9);
     }
 }

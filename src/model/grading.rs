@@ -1,7 +1,7 @@
-//! SpineNet in two and three dimensions: nine sagittal slices of a disc in, logits of the eight gradings out.
+//! SpineNet in two and three dimensions: nine sagittal slices of a disc in, logits of its gradings out.
 //!
 //! Jamaludin et al. 2017, section 3.2: VGG-M of the "1024" kind without local response normalization, Conv2 with stride 1;
-//! a branch of three fully connected layers per grading after pool5. The 2-D network takes the nine slices as channels of
+//! a branch of three fully connected layers per grading after pool5; which gradings a network has, its weights say. The 2-D network takes the nine slices as channels of
 //! Conv1; the paper's size gives the paper's 426.0 M parameters. The 3-D network has filters three slices thick that keep
 //! the nine slices up to Conv4, which reduces them to one; as the text has it the paper's size gives 448.5 M parameters,
 //! the paper's "434M" is what a Conv4 of three slices would give. Without that reduction, as the paper tried too, all
@@ -11,7 +11,7 @@ mod familiarity;
 mod layers;
 mod levels;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use candle_core::{DType, Device, Result, Tensor, Var, bail};
@@ -154,10 +154,14 @@ const POOLED_PIXELS: usize = (PATCH_ROWS / 16) * (PATCH_COLUMNS / 16);
 
 /// Dimensions of the network and widths of its layers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct GradingConfig {
     /// How the slices are taken in.
     #[serde(default, skip_serializing_if = "Dimensions::is_default")]
     pub dimensions: Dimensions,
+    /// Gradings that have a branch.
+    #[serde(default = "papers_gradings", skip_serializing_if = "are_papers_gradings")]
+    pub gradings: BTreeSet<Grading>,
     /// Filters of Conv1 to Conv5.
     pub channels: [usize; 5],
     /// Units of FC6 and FC7 of each grading.
@@ -177,6 +181,7 @@ impl GradingConfig {
     pub fn paper(dimensions: Dimensions) -> Self {
         Self {
             dimensions,
+            gradings: papers_gradings(),
             channels: [96, 256, 512, 512, 512],
             fully_connected: 1024,
             level_units: 0,
@@ -189,6 +194,7 @@ impl GradingConfig {
     pub fn shipped() -> Self {
         Self {
             dimensions: Dimensions::Three,
+            gradings: papers_gradings(),
             channels: [16, 32, 64, 64, 64],
             fully_connected: 64,
             level_units: 8,
@@ -210,7 +216,7 @@ impl GradingConfig {
             add(plan.name, vec![filters, inputs, depth, height, width]);
             inputs = filters;
         }
-        for grading in Grading::ALL {
+        for grading in &self.gradings {
             let key = grading.key();
             add(&format!("{key}.fc6"), vec![self.fully_connected, self.pooled_units()]);
             add(&format!("{key}.fc7"), vec![self.fully_connected, self.fully_connected]);
@@ -279,6 +285,15 @@ impl GradingConfig {
     }
 }
 
+// Weights older than the choice of gradings do not list theirs.
+fn papers_gradings() -> BTreeSet<Grading> {
+    Grading::PAPER.into()
+}
+
+fn are_papers_gradings(gradings: &BTreeSet<Grading>) -> bool {
+    *gradings == papers_gradings()
+}
+
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
 fn is_zero(units: &usize) -> bool {
     *units == 0
@@ -317,11 +332,11 @@ impl GradingNetwork {
         let (inputs, plans) = (config.dimensions.input_channels(), config.dimensions.trunk());
         let layer = |index: usize, inputs, filters| ConvolutionLayer::new(&plans[index], inputs, filters, &vb);
         let trunk = [layer(0, inputs, c1)?, layer(1, c1, c2)?, layer(2, c2, c3)?, layer(3, c3, c4)?, layer(4, c4, c5)?];
-        let mut heads = Vec::with_capacity(8);
-        for grading in Grading::ALL {
-            heads.push(Head::new(config, grading.classes(), &vb.pp(grading.key()))?);
+        if config.gradings.is_empty() {
+            bail!("the network has no gradings");
         }
-        let heads = PerGrading::from_fn(|grading| heads[grading.index()].clone());
+        let head = |grading: &Grading| Ok((*grading, Head::new(config, grading.classes(), &vb.pp(grading.key()))?));
+        let heads = config.gradings.iter().map(head).collect::<Result<PerGrading<Head>>>()?;
         let input_mean = vb.get_with_hints(inputs, INPUT_MEAN, Init::Const(0.0))?.detach();
         let levels = (config.level_units > 0).then(|| LevelLayers::new(config, &vb)).transpose()?;
         let familiarity = config.familiarity.then(|| Familiarity::new(&vb)).transpose()?;
@@ -338,8 +353,8 @@ impl GradingNetwork {
         let Some(levels) = &self.levels else { return Ok(self.clone()) };
         let biases = levels.biases(&[level], self.device())?;
         let mut heads = self.heads.as_ref().clone();
-        for grading in Grading::ALL {
-            heads[grading].fc7.bias = (&heads[grading].fc7.bias + biases[grading].squeeze(0)?)?;
+        for (grading, bias) in biases.iter() {
+            heads[grading].fc7.bias = (&heads[grading].fc7.bias + bias.squeeze(0)?)?;
         }
         let config = GradingConfig { level_units: 0, ..self.config.clone() };
         Ok(Self { config, heads: Arc::new(heads), levels: None, ..self.clone() })
@@ -376,9 +391,14 @@ impl GradingNetwork {
     }
 
     /// The layers of a grading's branch.
-    #[must_use]
-    pub fn head(&self, grading: Grading) -> &Head {
-        &self.heads[grading]
+    ///
+    /// # Errors
+    /// If the network does not have the grading.
+    pub fn head(&self, grading: Grading) -> Result<&Head> {
+        match self.heads.get(grading) {
+            Some(head) => Ok(head),
+            None => bail!("the network does not grade {grading}"),
+        }
     }
 
     /// All tensors by the names of [`GradingConfig::tensors`].
@@ -432,7 +452,7 @@ impl GradingNetwork {
     /// One grading's branch with every activation on the way, from pool5.
     ///
     /// # Errors
-    /// If the device fails.
+    /// If the network does not have the grading or the device fails.
     pub fn trace_head(&self, grading: Grading, features: &Tensor) -> Result<HeadTrace> {
         self.trace_head_dropping(grading, features, None, None)
     }
@@ -447,7 +467,7 @@ impl GradingNetwork {
         if self.levels.is_some() && level_bias.is_none() {
             bail!("the network has to be told the levels of the discs");
         }
-        let Head { fc6, fc7, fc8 } = &self.heads[grading];
+        let Head { fc6, fc7, fc8 } = self.head(grading)?;
         let mut hidden = |sums: &Tensor| {
             let units = relu(sums)?;
             match &mut dropout {
@@ -481,12 +501,11 @@ impl GradingNetwork {
             (Some(layers), Some(levels)) => Some(layers.biases(levels, features.device())?),
             _ => None,
         };
-        let mut logits = PerGrading::from_fn(|_| features.clone());
-        for grading in Grading::ALL {
-            let bias = biases.as_ref().map(|biases| &biases[grading]);
-            logits[grading] = self.trace_head_dropping(grading, features, bias, dropout.as_deref_mut())?.logits;
-        }
-        Ok(logits)
+        let logits = |grading: Grading| {
+            let bias = biases.as_ref().and_then(|biases| biases.get(grading));
+            Ok((grading, self.trace_head_dropping(grading, features, bias, dropout.as_deref_mut())?.logits))
+        };
+        self.heads.gradings().map(logits).collect()
     }
 
     /// pool5 `[n, channels · slices · 7 · 14]`, of [`Dimensions::pooled_slices`].

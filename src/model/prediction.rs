@@ -5,14 +5,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::spine::{ClassIndex, DiscLevel, Grading, PerGrading};
 
-/// Class probabilities of the eight gradings of one disc.
+/// Class probabilities of the gradings of one disc: those that the weights have.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DiscPrediction {
     /// Which disc.
     pub level: DiscLevel,
     /// For each grading the probability of each class; they sum to 1.
     pub probabilities: PerGrading<Vec<f32>>,
-    /// For each grading the standard deviation over the views of the most probable class's probability; 0 of one view.
+    /// For each grading the standard deviation over the views of the most probable class's probability; absent or 0 of one
+    /// view.
     pub spread: PerGrading<f32>,
     /// Whether the disc looks like those that the network learned from (see [`super::grading::Familiarity`]). Where it does
     /// not, its grades are uncertain, however probable.
@@ -21,6 +22,9 @@ pub struct DiscPrediction {
 
 impl DiscPrediction {
     /// The most probable class, the milder one where two are equal.
+    ///
+    /// # Panics
+    /// As this and what follows do for a grading that the prediction does not have.
     #[must_use]
     pub fn class(&self, grading: Grading) -> ClassIndex {
         let probabilities = &self.probabilities[grading];
@@ -41,11 +45,11 @@ impl DiscPrediction {
         weighted.map(|(class, probability)| probability * grading.severity(class)).sum()
     }
 
-    /// The grading with the greatest [`Self::severity`], the first where several are equal.
+    /// The grading with the greatest [`Self::severity`], the first where several are equal; `None` without gradings.
     #[must_use]
-    pub fn most_abnormal(&self) -> Grading {
+    pub fn most_abnormal(&self) -> Option<Grading> {
         let worse = |best: Grading, next: Grading| if self.severity(next) > self.severity(best) { next } else { best };
-        Grading::ALL.into_iter().fold(Grading::Pfirrmann, worse)
+        self.probabilities.gradings().reduce(worse)
     }
 }
 
@@ -54,12 +58,10 @@ impl DiscPrediction {
 /// # Errors
 /// If the device fails.
 pub fn probabilities(logits: &PerGrading<Tensor>) -> Result<Vec<PerGrading<Vec<f32>>>> {
-    let mut rows = Vec::with_capacity(Grading::ALL.len());
-    for (_, logits) in logits.iter() {
-        rows.push(candle_nn::ops::softmax(logits, D::Minus1)?.to_vec2::<f32>()?);
-    }
-    let samples = rows[0].len();
-    Ok((0..samples).map(|sample| PerGrading::from_fn(|grading| rows[grading.index()][sample].clone())).collect())
+    let rows = |(grading, logits)| Ok((grading, candle_nn::ops::softmax(logits, D::Minus1)?.to_vec2::<f32>()?));
+    let rows: PerGrading<Vec<Vec<f32>>> = logits.iter().map(rows).collect::<Result<_>>()?;
+    let samples = rows.iter().map(|(_, rows)| rows.len()).next().unwrap_or(0);
+    Ok((0..samples).map(|sample| rows.map(|_, rows| rows[sample].clone())).collect())
 }
 
 #[cfg(test)]
@@ -69,7 +71,7 @@ mod tests {
 
     #[test]
     fn probabilities_are_softmax_per_sample_and_the_largest_class_wins() -> Result<()> {
-        let mut logits = PerGrading::from_fn(|grading| {
+        let mut logits = PerGrading::from_fn(Grading::PAPER, |grading| {
             Tensor::zeros((2, grading.classes()), candle_core::DType::F32, &Device::Cpu).expect("small tensor")
         });
         logits[Grading::DiscNarrowing] =
@@ -90,7 +92,7 @@ mod tests {
         assert!(
             (predictions[1].severity(Grading::DiscNarrowing) - (2.0 / 9.0 + 10.0 / 9.0 + 1.0 / 3.0) / 3.0).abs() < 1e-6
         );
-        assert_eq!(predictions[1].most_abnormal(), Grading::DiscNarrowing);
+        assert_eq!(predictions[1].most_abnormal(), Some(Grading::DiscNarrowing));
         Ok(())
     }
 }

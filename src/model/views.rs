@@ -87,7 +87,8 @@ impl Views {
         volume: &Volume,
         cancel: &CancelToken,
     ) -> std::result::Result<ViewAverage, GraderError> {
-        let zeros = || PerGrading::from_fn(|grading| vec![0.0_f64; grading.classes()]);
+        let gradings = &network.config().gradings;
+        let zeros = || PerGrading::from_fn(gradings.iter().copied(), |grading| vec![0.0_f64; grading.classes()]);
         let (mut sums, mut squares, mut count) = (zeros(), zeros(), 0.0);
         self.classify(network, frame, volume, cancel, &mut |view| {
             count += 1.0;

@@ -53,6 +53,9 @@ pub use scene::{MASK_CANAL, MASK_DISC, MASK_VERTEBRA};
 /// Why a phantom cannot be asked for.
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
 pub enum PhantomError {
+    /// Phantoms have no truth of the grading.
+    #[error("synthetic studies do not know {0}")]
+    NoSuchGrading(Grading),
     /// The grading has no such grade.
     #[error("{grading} has no grade {grade}")]
     NoSuchGrade {
@@ -74,6 +77,9 @@ pub struct PhantomSettings {
 }
 
 impl PhantomSettings {
+    /// The gradings that phantoms have truth of.
+    pub const GRADINGS: [Grading; 8] = Grading::PAPER;
+
     /// Settings with usual pathology.
     #[must_use]
     pub fn new(seed: u64) -> Self {
@@ -83,8 +89,11 @@ impl PhantomSettings {
     /// Fixes one grade of one disc; grades not fixed are drawn, plausible beside the fixed ones.
     ///
     /// # Errors
-    /// If the grading has no such grade (Pfirrmann 1–5, narrowing 1–4, the others 0 or 1).
+    /// If phantoms do not have the grading or it no such grade (Pfirrmann 1–5, narrowing 1–4, the others 0 or 1).
     pub fn with_grade(mut self, level: DiscLevel, grading: Grading, grade: u8) -> Result<Self, PhantomError> {
+        if !Self::GRADINGS.contains(&grading) {
+            return Err(PhantomError::NoSuchGrading(grading));
+        }
         if grading.class_from_grade(grade).is_none() {
             return Err(PhantomError::NoSuchGrade { grading, grade });
         }
@@ -96,7 +105,7 @@ impl PhantomSettings {
     #[must_use]
     pub fn healthy(mut self) -> Self {
         for level in DiscLevel::ALL {
-            for grading in Grading::ALL {
+            for grading in Self::GRADINGS {
                 self.fixed.insert((level, grading), grading.grade_from_class(0));
             }
         }

@@ -284,7 +284,7 @@ fn draw_grades(
     let stenosis_rate = rates.central_canal_stenosis * by_grade(&STENOSIS) * STENOSIS_LEVEL[level.index()];
     let stenosis = present(Grading::CentralCanalStenosis, stenosis_rate);
     let in_order = [pfirrmann, narrowing, upper_defect, lower_defect, both, lower_marrow, slip, stenosis];
-    PerGrading::from_fn(|grading| in_order[grading.index()])
+    PhantomSettings::GRADINGS.into_iter().zip(in_order).collect()
 }
 
 /// The value that a standard normal variable stays below with this chance (logistic approximation).

@@ -33,7 +33,7 @@ fn sick() -> &'static PhantomStudy {
     STUDY.get_or_init(|| {
         let mut settings = plain();
         for level in LEVELS_WITH_FINDINGS {
-            for grading in Grading::ALL {
+            for grading in PhantomSettings::GRADINGS {
                 let worst = grading.grade_from_class(grading.classes() - 1);
                 settings = settings.with_grade(level, grading, worst).expect("the worst grade exists");
             }
@@ -141,6 +141,8 @@ fn asked_grades_are_given_and_impossible_ones_refused() {
     }
     let refused = PhantomSettings::new(1).with_grade(DiscLevel::L4L5, Grading::Pfirrmann, 6);
     assert_eq!(refused, Err(PhantomError::NoSuchGrade { grading: Grading::Pfirrmann, grade: 6 }));
+    let refused = PhantomSettings::new(1).with_grade(DiscLevel::L4L5, Grading::DiscBulging, 1);
+    assert_eq!(refused, Err(PhantomError::NoSuchGrading(Grading::DiscBulging)));
 }
 
 #[test]
@@ -202,7 +204,7 @@ fn findings_have_boxes_and_nothing_else_has() {
     assert!(healthy().boxes.is_empty());
     let study = sick();
     for level in DiscLevel::ALL {
-        for grading in Grading::ALL {
+        for grading in PhantomSettings::GRADINGS {
             let count = study.boxes.iter().filter(|found| found.level == level && found.grading == grading).count();
             let boxed = !matches!(grading, Grading::Pfirrmann | Grading::DiscNarrowing);
             let expected = boxed && LEVELS_WITH_FINDINGS.contains(&level);
@@ -264,7 +266,7 @@ fn usual_pathology_is_as_common_and_as_correlated_as_in_the_development_scans() 
         let all = patients.iter().flat_map(|discs| DiscLevel::ALL.map(|level| grade(discs, level, grading)));
         all.filter(|grade| *grade == wanted).count() as f64 / (6 * PATIENTS) as f64
     };
-    for grading in Grading::ALL {
+    for grading in PhantomSettings::GRADINGS {
         assert!((0..grading.classes()).all(|class| share(grading, class) > 0.015), "{grading}");
     }
     // Counted in 970 graded discs: (grading, class, share).

@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 
 use super::output::{ReportEntry, entry};
 use super::{PipelineError, write_whole};
-use crate::spine::{Grading, PerGrading};
+use crate::spine::PerGrading;
 
 /// Place of a study in the list of a cohort.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -206,7 +206,7 @@ pub struct CohortTally {
     pub skipped: usize,
     /// Discs of the graded studies.
     pub discs: usize,
-    /// Discs of each class of each grading.
+    /// Discs of each class of each grading that was graded.
     pub classes: PerGrading<[usize; 5]>,
 }
 
@@ -220,9 +220,9 @@ impl CohortTally {
         self.graded += 1;
         self.discs += report.discs.len();
         for gradings in report.discs.iter().filter_map(|disc| disc.gradings.as_ref()) {
-            for grading in Grading::ALL {
-                if let Some(class) = grading.class_from_grade(gradings[grading].reported()) {
-                    self.classes[grading][class] += 1;
+            for (grading, entry) in gradings.iter() {
+                if let Some(class) = grading.class_from_grade(entry.reported()) {
+                    self.classes.entry(grading)[class] += 1;
                 }
             }
         }

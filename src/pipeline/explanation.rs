@@ -52,7 +52,7 @@ impl Explanation<'_> {
         let info = models.info();
         let volume = Arc::new(series.volume.clone());
         let evidence = |map: SaliencyMap| Evidence {
-            probability: prediction.probabilities[map.grading].get(map.class).copied(),
+            probability: prediction.probabilities.get(map.grading).and_then(|classes| classes.get(map.class)).copied(),
             map: Arc::new(map),
             seed: plan.seed,
             percentile: self.percentile,

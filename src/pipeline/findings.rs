@@ -39,20 +39,15 @@ impl Finding {
 /// The finding with the greatest [`Finding::weight`] among the gradings that can be relied on (`experimental` names the
 /// others); of equal ones the first from the thorax down. `None` if there is nothing to choose from.
 #[must_use]
-pub fn most_abnormal(predictions: &[DiscPrediction], experimental: &PerGrading<Option<String>>) -> Option<Finding> {
+pub fn most_abnormal(predictions: &[DiscPrediction], experimental: &PerGrading<String>) -> Option<Finding> {
     let findings = predictions.iter().flat_map(|prediction| reliable(prediction, experimental));
     findings.reduce(|best, next| if next.weight() > best.weight() { next } else { best })
 }
 
 /// What is abnormal about a disc, in one sentence: "L4-L5: Pfirrmann IV, narrowing 3, upper endplate defect."
 #[must_use]
-pub fn sentence(prediction: &DiscPrediction, experimental: &PerGrading<Option<String>>) -> String {
-    let mut parts = vec![headline(prediction)];
-    parts.extend(abnormal(prediction, experimental));
-    if parts.len() == 1 {
-        parts.push("nothing else abnormal".to_owned());
-    }
-    format!("{}: {}.", prediction.level, parts.join(", "))
+pub fn sentence(prediction: &DiscPrediction, experimental: &PerGrading<String>) -> String {
+    in_one_sentence(prediction.level, headline(prediction), abnormal(prediction, experimental))
 }
 
 /// The same sentence from a report, where a reader's grade counts before the computed one; `None` without grades.
@@ -61,21 +56,26 @@ pub fn sentence(prediction: &DiscPrediction, experimental: &PerGrading<Option<St
 pub fn reported_sentence(disc: &DiscEntry, experimental: &[Grading]) -> Option<String> {
     let gradings = disc.gradings.as_ref()?;
     let classes = gradings.map(|grading, entry| grading.class_from_grade(entry.reported()).unwrap_or_default());
-    let mut parts = vec![format!("Pfirrmann {}", Grading::Pfirrmann.class_name(classes[Grading::Pfirrmann]))];
-    let reliable = Grading::ALL.into_iter().filter(|grading| !experimental.contains(grading));
-    parts.extend(reliable.filter_map(|grading| beside_pfirrmann(grading, classes[grading])));
-    if parts.len() == 1 {
-        parts.push("nothing else abnormal".to_owned());
-    }
-    Some(format!("{}: {}.", disc.level, parts.join(", ")))
+    let headline = classes.get(Grading::Pfirrmann).map(|class| in_words(Grading::Pfirrmann, *class));
+    let reliable = classes.iter().filter(|(grading, _)| !experimental.contains(grading));
+    let abnormal = reliable.filter_map(|(grading, class)| beside_pfirrmann(grading, *class)).collect();
+    Some(in_one_sentence(disc.level, headline, abnormal))
+}
+
+/// Pfirrmann's grade, where the weights have it, and what is abnormal beside it.
+fn in_one_sentence(level: DiscLevel, headline: Option<String>, abnormal: Vec<String>) -> String {
+    let nothing = if headline.is_some() { "nothing else abnormal" } else { "nothing abnormal" };
+    let nothing = abnormal.is_empty().then(|| nothing.to_owned());
+    let parts: Vec<String> = headline.into_iter().chain(abnormal).chain(nothing).collect();
+    format!("{level}: {}.", parts.join(", "))
 }
 
 /// The notes beside the discs of an overview picture.
 #[must_use]
-pub fn disc_notes(predictions: &[DiscPrediction], experimental: &PerGrading<Option<String>>) -> Vec<DiscNote> {
+pub fn disc_notes(predictions: &[DiscPrediction], experimental: &PerGrading<String>) -> Vec<DiscNote> {
     let note = |prediction: &DiscPrediction| DiscNote {
         level: prediction.level,
-        headline: headline(prediction),
+        headline: headline(prediction).unwrap_or_default(),
         detail: abnormal(prediction, experimental).join(", "),
         severity: reliable(prediction, experimental).map(|finding| finding.weight()).fold(0.0, f32::max),
     };
@@ -95,26 +95,25 @@ pub fn method_in_words(method: SaliencyMethod) -> &'static str {
 
 fn reliable<'a>(
     prediction: &'a DiscPrediction,
-    experimental: &'a PerGrading<Option<String>>,
+    experimental: &'a PerGrading<String>,
 ) -> impl Iterator<Item = Finding> + 'a {
-    Grading::ALL
-        .into_iter()
-        .filter(|grading| experimental[*grading].is_none())
-        .map(|grading| Finding::of(prediction, grading))
+    let gradings = prediction.probabilities.gradings();
+    gradings.filter(|grading| !experimental.contains(*grading)).map(|grading| Finding::of(prediction, grading))
 }
 
-fn headline(prediction: &DiscPrediction) -> String {
-    format!("Pfirrmann {}", Grading::Pfirrmann.class_name(prediction.class(Grading::Pfirrmann)))
+fn headline(prediction: &DiscPrediction) -> Option<String> {
+    let grading = Grading::Pfirrmann;
+    prediction.probabilities.contains(grading).then(|| in_words(grading, prediction.class(grading)))
 }
 
 /// Abnormal gradings besides Pfirrmann's, in words.
-fn abnormal(prediction: &DiscPrediction, experimental: &PerGrading<Option<String>>) -> Vec<String> {
+fn abnormal(prediction: &DiscPrediction, experimental: &PerGrading<String>) -> Vec<String> {
     reliable(prediction, experimental).filter_map(|finding| beside_pfirrmann(finding.grading, finding.class)).collect()
 }
 
 /// What an abnormal class adds to a sentence; Pfirrmann's stands at its head.
 fn beside_pfirrmann(grading: Grading, class: ClassIndex) -> Option<String> {
-    (grading != Grading::Pfirrmann && class > 0).then(|| in_words(grading, class))
+    (grading != Grading::Pfirrmann && is_abnormal(grading, class)).then(|| in_words(grading, class))
 }
 
 /// The final grades of a disc: computed, or the reader's where they differ.
@@ -122,7 +121,7 @@ fn beside_pfirrmann(grading: Grading, class: ClassIndex) -> Option<String> {
 pub struct DiscClasses {
     /// Disc.
     pub level: DiscLevel,
-    /// Class of each grading.
+    /// Class of each grading that there is.
     pub classes: PerGrading<ClassIndex>,
 }
 
@@ -147,17 +146,17 @@ pub struct StudySummary {
 }
 
 impl StudySummary {
-    /// Sums up the discs by the gradings that can be relied on (`experimental` names the others). Pfirrmann I and II count
-    /// as normal, as do narrowing 1 and the absence of everything else.
+    /// Sums up the discs by the gradings that can be relied on (`experimental` names the others). What counts as
+    /// abnormal, the table of gradings says ([`is_abnormal`]).
     #[must_use]
-    pub fn of(discs: &[DiscClasses], experimental: &PerGrading<Option<String>>) -> Self {
+    pub fn of(discs: &[DiscClasses], experimental: &PerGrading<String>) -> Self {
         let mut summary = Self::default();
         let mut weights = Vec::new();
         for disc in discs {
             let found = || {
-                let reliable = Grading::ALL.into_iter().filter(|grading| experimental[*grading].is_none());
+                let reliable = disc.classes.iter().filter(|(grading, _)| !experimental.contains(*grading));
                 reliable
-                    .map(|grading| (grading, disc.classes[grading]))
+                    .map(|(grading, class)| (grading, *class))
                     .filter(|(grading, class)| is_abnormal(*grading, *class))
             };
             let words = words_of(&found().collect::<Vec<_>>());
@@ -204,10 +203,10 @@ impl fmt::Display for StudySummary {
     }
 }
 
-/// Whether a class counts as a finding: Pfirrmann III and worse, narrowing 2 and worse, presence of anything else.
+/// Whether a class counts as a finding.
 #[must_use]
 pub fn is_abnormal(grading: Grading, class: ClassIndex) -> bool {
-    class >= if grading == Grading::Pfirrmann { 2 } else { 1 }
+    class >= grading.spec().first_abnormal
 }
 
 /// Findings of a disc in words; what is found above and below the disc alike is said once.
@@ -228,11 +227,8 @@ fn words_of(found: &[(Grading, ClassIndex)]) -> Vec<String> {
 }
 
 fn in_words(grading: Grading, class: ClassIndex) -> String {
-    match grading {
-        Grading::Pfirrmann => format!("Pfirrmann {}", grading.class_name(class)),
-        Grading::DiscNarrowing => format!("narrowing {}", grading.class_name(class)),
-        other => other.name().to_lowercase(),
-    }
+    let name = grading.spec().in_sentence;
+    if grading.is_presence() { name.to_owned() } else { format!("{name} {}", grading.class_name(class)) }
 }
 
 #[cfg(test)]
@@ -240,7 +236,7 @@ mod tests {
     use super::*;
 
     fn healthy(level: DiscLevel) -> DiscPrediction {
-        let probabilities = PerGrading::from_fn(|grading| {
+        let probabilities = PerGrading::from_fn(Grading::PAPER, |grading| {
             let mut probabilities = vec![0.0; grading.classes()];
             probabilities[0] = 1.0;
             probabilities
@@ -248,8 +244,8 @@ mod tests {
         DiscPrediction { level, probabilities, spread: PerGrading::default(), is_familiar: true }
     }
 
-    fn all_reliable() -> PerGrading<Option<String>> {
-        PerGrading::from_fn(|_| None)
+    fn all_reliable() -> PerGrading<String> {
+        PerGrading::default()
     }
 
     #[test]
@@ -262,7 +258,7 @@ mod tests {
         // 0.75 × 0.9 against 1 × 0.6.
         assert_eq!((found.level, found.grading, found.class), (DiscLevel::L3L4, Grading::Pfirrmann, 3));
         let mut experimental = all_reliable();
-        experimental[Grading::Pfirrmann] = Some("hardly trained".to_owned());
+        experimental.insert(Grading::Pfirrmann, "hardly trained".to_owned());
         let found = most_abnormal(&[upper, lower], &experimental).expect("predictions");
         assert_eq!((found.level, found.grading), (DiscLevel::L5S1, Grading::LowerMarrowChange));
         assert_eq!(most_abnormal(&[], &all_reliable()), None);
@@ -277,7 +273,7 @@ mod tests {
         disc.probabilities[Grading::UpperEndplateDefect] = vec![0.1, 0.9];
         disc.probabilities[Grading::CentralCanalStenosis] = vec![0.1, 0.9];
         let mut experimental = all_reliable();
-        experimental[Grading::CentralCanalStenosis] = Some("no labels".to_owned());
+        experimental.insert(Grading::CentralCanalStenosis, "no labels".to_owned());
         assert_eq!(sentence(&disc, &experimental), "L4-L5: Pfirrmann IV, narrowing 3, upper endplate defect.");
         let notes = disc_notes(&[disc], &experimental);
         assert_eq!(
@@ -290,14 +286,14 @@ mod tests {
     #[test]
     fn a_summary_names_the_worst_disc_first_and_the_normal_ones_last() {
         let disc = |level, pfirrmann, narrowing| {
-            let mut classes = PerGrading::from_fn(|_| 0);
+            let mut classes = PerGrading::from_fn(Grading::PAPER, |_| 0);
             (classes[Grading::Pfirrmann], classes[Grading::DiscNarrowing]) = (pfirrmann, narrowing);
             DiscClasses { level, classes }
         };
         let mut discs = [disc(DiscLevel::L3L4, 1, 0), disc(DiscLevel::L4L5, 2, 0), disc(DiscLevel::L5S1, 3, 2)];
         discs[0].classes[Grading::CentralCanalStenosis] = 1;
         let mut experimental = all_reliable();
-        experimental[Grading::CentralCanalStenosis] = Some("no labels".to_owned());
+        experimental.insert(Grading::CentralCanalStenosis, "no labels".to_owned());
         let summary = StudySummary::of(&discs, &experimental);
         assert_eq!(summary.to_string(), "L5-S1: Pfirrmann IV, narrowing 3.\nL4-L5: Pfirrmann III.\nNormal: L3-L4.");
         assert!(!summary.is_normal());

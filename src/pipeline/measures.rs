@@ -125,10 +125,11 @@ pub fn measure_grades(truth: &TruthTable, reports: &[ReportEntry], second_rater:
     }
     let discs_without_prediction = truth.grades.keys().filter(|key| !graded.contains_key(*key)).count();
     let computed = |key: &(String, DiscLevel), grading: Grading| {
-        let entry = &graded.get(key)?[grading];
+        let entry = graded.get(key)?.get(grading)?;
         Some((entry.grade, Some(entry.probabilities.clone())))
     };
-    let second = |key: &(String, DiscLevel), grading: Grading| Some((second_rater?.grades.get(key)?[grading]?, None));
+    let second =
+        |key: &(String, DiscLevel), grading: Grading| Some((*second_rater?.grades.get(key)?.get(grading)?, None));
     GradeMeasures {
         schema: MEASURES_SCHEMA.to_owned(),
         discs_without_prediction,
@@ -155,7 +156,7 @@ fn measure_all(truth: &TruthTable, graded: &dyn Fn(&(String, DiscLevel), Grading
                 Some(Answer {
                     patient: patients[truth.patient(&key.0)],
                     level: key.1,
-                    truth: grading.class_from_grade(grades[grading]?)?,
+                    truth: grading.class_from_grade(*grades.get(grading)?)?,
                     grade: grading.class_from_grade(grade)?,
                     probabilities,
                 })
@@ -278,8 +279,7 @@ mod tests {
         // Ten series, half of those with each grade called right.
         let mut truth = TruthTable::default();
         for series in 0..10_u8 {
-            let mut grades = PerGrading::from_fn(|_| None);
-            grades[Grading::Spondylolisthesis] = Some(series % 2);
+            let grades = PerGrading::from_fn([Grading::Spondylolisthesis], |_| series % 2);
             truth.grades.insert((series.to_string(), DiscLevel::L4L5), grades);
         }
         let interval = |truth: &TruthTable| {

@@ -18,7 +18,7 @@ pub struct Models {
     grading_weights: String,
     detector: Option<Detector>,
     grader: Option<Grader>,
-    experimental: PerGrading<Option<String>>,
+    experimental: PerGrading<String>,
 }
 
 /// Which networks were used, where, and what not to rely on.
@@ -28,16 +28,10 @@ pub struct ModelsInfo {
     pub weights: Vec<WeightsUsed>,
     /// `cpu`, `cuda` or `metal`.
     pub device: String,
-    /// Why a grading must not be relied on, where that is so.
-    pub experimental: PerGrading<Option<String>>,
-}
-
-impl ModelsInfo {
-    /// The gradings that must not be relied on.
-    #[must_use]
-    pub fn experimental_gradings(&self) -> Vec<Grading> {
-        self.experimental.iter().filter(|(_, reason)| reason.is_some()).map(|(grading, _)| grading).collect()
-    }
+    /// The gradings that the weights have; empty until they are loaded.
+    pub gradings: Vec<Grading>,
+    /// Why gradings must not be relied on, where that is so.
+    pub experimental: PerGrading<String>,
 }
 
 impl Models {
@@ -82,8 +76,9 @@ impl Models {
         let is_new = self.grader.is_none();
         if is_new {
             let weights = find_weights(&self.grading_weights, self.user_weights.as_deref())?;
-            self.grader = Some(Grader::from_folder(&weights, &self.device)?);
-            self.experimental = experimental_gradings(&weights.metadata);
+            let grader = Grader::from_folder(&weights, &self.device)?;
+            self.experimental = experimental_gradings(&grader, &weights.metadata);
+            self.grader = Some(grader);
         }
         Ok(is_new)
     }
@@ -125,6 +120,7 @@ impl Models {
         ModelsInfo {
             weights: [detector, grader].into_iter().flatten().cloned().map(WeightsUsed::from).collect(),
             device: device_name(&self.device).to_owned(),
+            gradings: self.grader.iter().flat_map(|grader| grader.network().config().gradings.clone()).collect(),
             experimental: self.experimental.clone(),
         }
     }
@@ -132,9 +128,10 @@ impl Models {
 
 /// Why gradings must not be relied on, after what the weights say of their training; weights that say nothing claim that
 /// all of them were taught and measured.
-fn experimental_gradings(metadata: &WeightsMetadata) -> PerGrading<Option<String>> {
+fn experimental_gradings(grader: &Grader, metadata: &WeightsMetadata) -> PerGrading<String> {
     let reasons = &metadata.training.results[EXPERIMENTAL_GRADINGS];
-    PerGrading::from_fn(|grading| reasons[grading.key()].as_str().map(str::to_owned))
+    let gradings = grader.network().config().gradings.iter();
+    gradings.filter_map(|grading| Some((*grading, reasons[grading.key()].as_str()?.to_owned()))).collect()
 }
 
 /// Checks size, SHA-256 and every tensor of weights whose architecture this program knows.
@@ -147,5 +144,24 @@ pub fn verify_weights(weights: &WeightsFolder) -> Result<(), WeightsError> {
     } else {
         // An unknown architecture fails here, naming what it is.
         weights.load::<GradingConfig>(&Device::Cpu).map(|_| ())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::grader::GRADING_2D_WEIGHTS;
+
+    #[test]
+    fn weights_that_list_no_gradings_have_those_of_the_paper() {
+        for name in [GRADING_WEIGHTS, GRADING_2D_WEIGHTS] {
+            let weights = find_weights(name, None).expect("shipped weights");
+            assert_eq!(weights.metadata.config.get("gradings"), None, "{name} says nothing");
+            verify_weights(&weights).expect("every tensor in its shape, and no other");
+            let mut models = Models::new(DeviceChoice::Cpu, None).expect("a processor").grading_with(name);
+            assert!(models.info().gradings.is_empty());
+            models.load_grader().expect("shipped weights");
+            assert_eq!(models.info().gradings, Grading::PAPER);
+        }
     }
 }

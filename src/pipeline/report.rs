@@ -3,6 +3,7 @@
 //! The same scan, weights and options give the same bytes: keys keep their order, numbers are rounded to what they are
 //! worth, and the running times are the only part that changes from run to run ([`Report::without_times`] drops them).
 
+use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
 use glam::{DVec2, DVec3};
@@ -173,7 +174,7 @@ pub struct DiscEntry {
     pub centroid_lps: [f64; 3],
     /// Center as `[slice, x, y]`.
     pub centroid_image: [f64; 3],
-    /// Grades; absent where the disc was only detected or could not be graded.
+    /// Grades, of the gradings that the weights have; absent where the disc was only detected or could not be graded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gradings: Option<PerGrading<GradeEntry>>,
     /// The disc looks unlike those that the network learned from: its grades are uncertain, however probable.
@@ -296,7 +297,7 @@ impl Report {
             device: parts.models.device.clone(),
             views: parts.views.map(Views::count),
             research_use_only: true,
-            experimental_gradings: parts.models.experimental_gradings(),
+            experimental_gradings: parts.models.experimental.gradings().collect(),
             pixel_spacing_mm: [rounded(geometry.row_spacing_mm(), 6), rounded(geometry.column_spacing_mm(), 6)],
             slice_spacing_mm: geometry.slice_spacing_mm().map(|spacing| rounded(spacing, 4)),
             study_instance_uid: source.study_instance_uid.to_owned(),
@@ -330,7 +331,8 @@ impl Report {
         let exists = grade.is_none_or(|grade| grading.class_from_grade(grade).is_some());
         let disc = self.discs.iter_mut().find(|disc| disc.level == level);
         let Some(gradings) = disc.and_then(|disc| disc.gradings.as_mut()).filter(|_| exists) else { return false };
-        gradings[grading].edited = grade.filter(|grade| *grade != gradings[grading].grade);
+        let Some(entry) = gradings.get_mut(grading) else { return false };
+        entry.edited = grade.filter(|grade| *grade != entry.grade);
         true
     }
 
@@ -340,6 +342,12 @@ impl Report {
         let comment = comment.trim();
         disc.comment = (!comment.is_empty()).then(|| comment.to_owned());
         true
+    }
+
+    /// The gradings that any of its discs has.
+    #[must_use]
+    pub fn gradings(&self) -> BTreeSet<Grading> {
+        self.discs.iter().filter_map(|disc| disc.gradings.as_ref()).flat_map(PerGrading::gradings).collect()
     }
 
     /// Adds a warning.
@@ -382,9 +390,11 @@ impl DiscEntry {
                 prediction.probabilities.map(|grading, probabilities| GradeEntry {
                     grade: grading.grade_from_class(prediction.class(grading)),
                     probabilities: probabilities.iter().map(|value| rounded(f64::from(*value), 5)).collect(),
-                    spread: Some(prediction.spread[grading])
-                        .filter(|spread| *spread > 0.0)
-                        .map(|spread| rounded(f64::from(spread), 5)),
+                    spread: prediction
+                        .spread
+                        .get(grading)
+                        .filter(|spread| **spread > 0.0)
+                        .map(|spread| rounded(f64::from(*spread), 5)),
                     edited: None,
                 })
             }),
@@ -397,10 +407,10 @@ impl DiscEntry {
     #[must_use]
     pub fn prediction(&self) -> Option<DiscPrediction> {
         let gradings = self.gradings.as_ref()?;
-        let of = |grading: Grading| gradings[grading].probabilities.iter().map(|value| *value as f32).collect();
+        let probabilities = gradings.map(|_, entry| entry.probabilities.iter().map(|value| *value as f32).collect());
         let is_familiar = !self.unlike_training_data;
         let spread = gradings.map(|_, entry| entry.spread.unwrap_or_default() as f32);
-        Some(DiscPrediction { level: self.level, probabilities: PerGrading::from_fn(of), spread, is_familiar })
+        Some(DiscPrediction { level: self.level, probabilities, spread, is_familiar })
     }
 }
 

@@ -1,5 +1,7 @@
 //! Reports as a table, one row a disc: the columns that CSV and Parquet share.
 
+use std::collections::BTreeSet;
+
 use super::output::ReportEntry;
 use super::report::{DiscEntry, GradeEntry, Report};
 use crate::spine::Grading;
@@ -61,11 +63,20 @@ const FIRST_COLUMNS: [(&str, Kind); 8] = [
 /// Columns that come behind them, with what the reader added.
 const LAST_COLUMNS: [(&str, Kind); 3] = [("comment", Kind::Text), ("signed_by", Kind::Text), ("signed_at", Kind::Text)];
 
-/// The columns; for each grading the computed grade, the reader's edit, and the probability of each grade.
-pub(super) fn columns() -> Vec<Column> {
+/// The gradings that any report has grades of.
+pub(super) fn gradings(entries: &[ReportEntry]) -> BTreeSet<Grading> {
+    let reports = entries.iter().filter_map(|entry| match entry {
+        ReportEntry::Report(report) => Some(report),
+        ReportEntry::Failed(_) => None,
+    });
+    reports.flat_map(|report| report.gradings()).collect()
+}
+
+/// The columns; for each of `gradings` the computed grade, the reader's edit, and the probability of each grade.
+pub(super) fn columns(gradings: &BTreeSet<Grading>) -> Vec<Column> {
     let named = |(name, kind): (&str, Kind)| Column { name: name.to_owned(), kind };
     let mut columns: Vec<Column> = FIRST_COLUMNS.map(named).to_vec();
-    for grading in Grading::ALL {
+    for grading in gradings {
         let key = grading.key();
         columns.extend([(key, Kind::Integer), (&format!("{key}_edited"), Kind::Integer)].map(named));
         let probability = |class| format!("{key}_p{}", grading.grade_from_class(class));
@@ -76,11 +87,11 @@ pub(super) fn columns() -> Vec<Column> {
 }
 
 /// The rows of a report; a failed scan has one that holds only its error.
-pub(super) fn rows(entry: &ReportEntry) -> Vec<Vec<Cell>> {
+pub(super) fn rows(entry: &ReportEntry, gradings: &BTreeSet<Grading>) -> Vec<Vec<Cell>> {
     match entry {
-        ReportEntry::Report(report) => report.discs.iter().map(|disc| disc_row(report, disc)).collect(),
+        ReportEntry::Report(report) => report.discs.iter().map(|disc| disc_row(report, disc, gradings)).collect(),
         ReportEntry::Failed(failed) => {
-            let mut row = vec![Cell::Empty; columns().len()];
+            let mut row = vec![Cell::Empty; columns(gradings).len()];
             row[2] = failed.folder.as_ref().into();
             row[7] = Cell::Text(failed.error.clone());
             vec![row]
@@ -92,15 +103,16 @@ pub(super) fn rows(entry: &ReportEntry) -> Vec<Vec<Cell>> {
 pub(super) fn csv(entries: &[ReportEntry]) -> String {
     let mut writer = csv::Writer::from_writer(Vec::new());
     let mut write = |row: Vec<String>| writer.write_record(row).expect("writing to memory, rows of one length");
-    write(columns().into_iter().map(|column| column.name).collect());
-    for row in entries.iter().flat_map(rows) {
+    let gradings = gradings(entries);
+    write(columns(&gradings).into_iter().map(|column| column.name).collect());
+    for row in entries.iter().flat_map(|entry| rows(entry, &gradings)) {
         write(row.iter().map(Cell::text).collect());
     }
     let bytes = writer.into_inner().expect("flushing to memory");
     String::from_utf8(bytes).expect("written from strings")
 }
 
-fn disc_row(report: &Report, disc: &DiscEntry) -> Vec<Cell> {
+fn disc_row(report: &Report, disc: &DiscEntry, gradings: &BTreeSet<Grading>) -> Vec<Cell> {
     let [slice, x, y] = disc.centroid_image.map(Cell::Real);
     let mut row = vec![
         Cell::Text(report.study_instance_uid.clone()),
@@ -112,9 +124,9 @@ fn disc_row(report: &Report, disc: &DiscEntry) -> Vec<Cell> {
         y,
         Cell::Empty,
     ];
-    for grading in Grading::ALL {
-        match &disc.gradings {
-            Some(gradings) => row.extend(grade_cells(&gradings[grading])),
+    for grading in gradings {
+        match disc.gradings.as_ref().and_then(|grades| grades.get(*grading)) {
+            Some(entry) => row.extend(grade_cells(entry)),
             None => row.extend(vec![Cell::Empty; 2 + grading.classes()]),
         }
     }

@@ -28,7 +28,7 @@ fn scan() -> (Volume, Vec<Vertebra>) {
 }
 
 fn prediction(level: DiscLevel) -> DiscPrediction {
-    let probabilities = PerGrading::from_fn(|grading| {
+    let probabilities = PerGrading::from_fn(Grading::PAPER, |grading| {
         let mut probabilities = vec![0.1; grading.classes()];
         probabilities[1] = 1.0 - 0.1 * (grading.classes() as f32 - 1.0);
         probabilities
@@ -37,10 +37,14 @@ fn prediction(level: DiscLevel) -> DiscPrediction {
 }
 
 fn models() -> ModelsInfo {
-    let mut experimental = PerGrading::from_fn(|_| None);
-    experimental[Grading::CentralCanalStenosis] = Some("no labels".to_owned());
+    let experimental = PerGrading::from_fn([Grading::CentralCanalStenosis], |_| "no labels".to_owned());
     let used = |name: &str| WeightsUsed { name: name.into(), version: "1.0.0".into(), sha256: "ab".repeat(32) };
-    ModelsInfo { weights: vec![used("detector"), used("grading")], device: "cpu".into(), experimental }
+    ModelsInfo {
+        weights: vec![used("detector"), used("grading")],
+        device: "cpu".into(),
+        gradings: Grading::PAPER.to_vec(),
+        experimental,
+    }
 }
 
 fn report() -> Report {
@@ -260,4 +264,40 @@ fn the_nifti_file_reads_back_with_values_and_affine() {
     assert_eq!(read.shape(), [PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES]);
     assert_eq!(read[[200, 40, 3]], 0.75);
     assert_eq!(read.sum(), 0.75);
+}
+
+/// The gradings decide what a report holds: optional ones are there where the weights have them, missing ones nowhere.
+#[test]
+fn only_the_gradings_of_the_weights_are_reported() {
+    let mut report = report();
+    let [kept, added] = [Grading::Pfirrmann, Grading::DiscHerniation];
+    let gradings = report.discs[0].gradings.as_mut().expect("graded");
+    let pfirrmann = gradings[kept].clone();
+    let herniation = GradeEntry { grade: 1, probabilities: vec![0.1, 0.9], spread: None, edited: None };
+    *gradings = [(kept, pfirrmann), (added, herniation)].into_iter().collect();
+    report.experimental_gradings.clear();
+    let entry = ReportEntry::from(report.clone());
+    let csv = text(OutputFormat::Csv, std::slice::from_ref(&entry));
+    let head = csv.lines().next().expect("a head");
+    let named: Vec<&str> = Grading::ALL.map(Grading::key).into_iter().filter(|key| head.contains(key)).collect();
+    assert_eq!(named, [kept.key(), added.key()]);
+    assert!(
+        head.contains("pfirrmann_p5,disc_herniation,disc_herniation_edited,disc_herniation_p0,disc_herniation_p1,")
+    );
+    assert_eq!(reported_sentence(&report.discs[0], &[]).expect("graded"), "L4-L5: Pfirrmann II, disc herniation.");
+    assert!(!report.set_edited(DiscLevel::L4L5, Grading::DiscBulging, Some(1)), "there is nothing to edit");
+    let json = text(OutputFormat::Json, &[entry]);
+    assert!(json.contains("disc_herniation") && !json.contains("disc_narrowing") && !json.contains("disc_bulging"));
+    assert_eq!(serde_json::from_str::<Report>(&json).expect("its own report"), report);
+}
+
+/// A report and its table as version 0.1.0 wrote them.
+#[test]
+fn reports_written_before_optional_gradings_read_and_write_the_same() {
+    let json = include_str!("../../tests/golden/report-0.1.0.json");
+    let report: Report = serde_json::from_str(json).expect("an old report");
+    assert_eq!(report.gradings(), Grading::PAPER.into());
+    let entries = [ReportEntry::from(report)];
+    assert_eq!(text(OutputFormat::Json, &entries), json);
+    assert_eq!(text(OutputFormat::Csv, &entries), include_str!("../../tests/golden/report-0.1.0.csv"));
 }

@@ -1,6 +1,6 @@
 //! What is true of a synthetic study, schema `spinenet-truth/1`, and truth tables to evaluate against.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -63,11 +63,11 @@ impl TruthFile {
     }
 }
 
-/// True grades by series and disc; a grading without a label is `None`.
+/// True grades by series and disc; a grading without a label is missing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TruthTable {
     /// Grades in a reader's counting.
-    pub grades: BTreeMap<(String, DiscLevel), PerGrading<Option<u8>>>,
+    pub grades: BTreeMap<(String, DiscLevel), PerGrading<u8>>,
     /// Whose a series is, where the table tells; intervals are drawn by patient.
     pub patients: BTreeMap<String, String>,
 }
@@ -77,7 +77,7 @@ impl TruthTable {
     pub fn add(&mut self, truth: &TruthFile) {
         for disc in &truth.discs {
             let key = (truth.series_instance_uid.clone(), disc.level);
-            self.grades.insert(key, disc.gradings.map(|_, grade| Some(*grade)));
+            self.grades.insert(key, disc.gradings.clone());
         }
         self.patients.insert(truth.series_instance_uid.clone(), truth.seed.to_string());
     }
@@ -107,8 +107,9 @@ impl TruthTable {
         let needed = |name: &str| column(name).ok_or_else(|| broken(format!("column {name} is missing")));
         let (series, level) = (needed("series_instance_uid")?, needed("level")?);
         let patient = column("patient");
-        let columns = PerGrading::from_fn(|grading| column(grading.key()));
-        if columns.iter().all(|(_, column)| column.is_none()) {
+        let columns: Vec<(Grading, usize)> =
+            Grading::ALL.into_iter().filter_map(|grading| Some((grading, column(grading.key())?))).collect();
+        if columns.is_empty() {
             return Err(broken(format!("no column of a grading, such as {}", Grading::Pfirrmann)));
         }
         let mut table = Self::default();
@@ -117,13 +118,13 @@ impl TruthTable {
             let line = number + 2;
             let cell = |index: usize| row.get(index).unwrap_or_default().trim();
             let level = cell(level).parse().map_err(|error| broken(format!("line {line}: {error}")))?;
-            let mut grades = PerGrading::from_fn(|_| None);
-            for (grading, column) in columns.iter() {
-                let text = column.map(cell).unwrap_or_default();
+            let mut grades = PerGrading::default();
+            for (grading, column) in &columns {
+                let text = cell(*column);
                 if !text.is_empty() {
                     let grade = text.parse().ok().filter(|grade| grading.class_from_grade(*grade).is_some());
                     let no_such = || broken(format!("line {line}: {grading} has no grade \"{text}\""));
-                    grades[grading] = Some(grade.ok_or_else(no_such)?);
+                    grades.insert(*grading, grade.ok_or_else(no_such)?);
                 }
             }
             if let Some(patient) = patient.map(cell).filter(|patient| !patient.is_empty()) {
@@ -140,7 +141,8 @@ impl TruthTable {
     /// If the file cannot be written.
     pub fn write(&self, file: &Path) -> Result<(), PipelineError> {
         let mut text = String::from("series_instance_uid,patient,level");
-        for grading in Grading::ALL {
+        let gradings: BTreeSet<Grading> = self.grades.values().flat_map(PerGrading::gradings).collect();
+        for grading in &gradings {
             text.push(',');
             text.push_str(grading.key());
         }
@@ -148,7 +150,8 @@ impl TruthTable {
         for ((series, level), grades) in &self.grades {
             let patient = self.patients.get(series).cloned().unwrap_or_default();
             let mut cells = vec![series.clone(), patient, level.to_string()];
-            cells.extend(grades.iter().map(|(_, grade)| grade.map(|grade| grade.to_string()).unwrap_or_default()));
+            let grade = |grading: &Grading| grades.get(*grading).map(u8::to_string).unwrap_or_default();
+            cells.extend(gradings.iter().map(grade));
             text.push_str(&cells.join(","));
             text.push('\n');
         }
@@ -165,10 +168,10 @@ mod tests {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let file = folder.path().join("truth.csv");
         let mut table = TruthTable::default();
-        let mut grades = PerGrading::from_fn(|grading| Some(grading.grade_from_class(1)));
-        grades[Grading::CentralCanalStenosis] = None;
-        table.grades.insert(("1.2.3".to_owned(), DiscLevel::L4L5), grades.clone());
-        table.grades.insert(("1.2.4".to_owned(), DiscLevel::L4L5), grades);
+        let some = PerGrading::from_fn(Grading::PAPER.into_iter().take(7), |grading| grading.grade_from_class(1));
+        let more = PerGrading::from_fn(Grading::ALL, |grading| grading.grade_from_class(0));
+        table.grades.insert(("1.2.3".to_owned(), DiscLevel::L4L5), some);
+        table.grades.insert(("1.2.4".to_owned(), DiscLevel::L4L5), more);
         table.patients.insert("1.2.3".to_owned(), "7".to_owned());
         assert_eq!((table.patient("1.2.3"), table.patient("1.2.4")), ("7", "1.2.4"));
         table.write(&file).expect("written");

@@ -40,7 +40,7 @@ pub fn random_augmentation(random: &mut ChaCha8Rng) -> PatchAugmentation {
 /// 8, … views and at the end.
 ///
 /// # Errors
-/// If the grading has no such class, the disc has no usable outline, the work is cancelled, or the device fails.
+/// If the network does not have the grading or it no such class, the disc has no usable outline, the work is cancelled, or the device fails.
 ///
 /// # Panics
 /// Never: a map is told of at the end at the latest.
@@ -75,10 +75,13 @@ pub fn explain_all(
     cancel: &CancelToken,
     on_map: &mut dyn FnMut(SaliencyMap),
 ) -> Result<(), SaliencyError> {
-    if let Some(SaliencyTarget { grading, class }) =
-        targets.iter().find(|target| target.class >= target.grading.classes())
-    {
-        return Err(SaliencyError::Class { grading: *grading, class: *class });
+    for SaliencyTarget { grading, class } in targets {
+        if !network.config().gradings.contains(grading) {
+            return Err(SaliencyError::Grading(*grading));
+        }
+        if *class >= grading.classes() {
+            return Err(SaliencyError::Class { grading: *grading, class: *class });
+        }
     }
     let frame = DiscFrame::of_disc(volume, disc)?;
     let network = network.at_level(disc.level)?;

@@ -87,7 +87,7 @@ impl<'a> Tracer<'a> {
         for SaliencyTarget { grading, class } in targets {
             let head = self.network.trace_head(*grading, &trunk.features)?;
             let top = one_hot(head.logits.dims2()?, *class, self.network.device())?;
-            let layers = self.network.head(*grading);
+            let layers = self.network.head(*grading)?;
             features.push(match self.method {
                 SaliencyMethod::Gradient => head_gradient(&head, layers, &top, false)?,
                 SaliencyMethod::Guided => head_gradient(&head, layers, &top, true)?,

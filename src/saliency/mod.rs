@@ -183,6 +183,9 @@ pub enum SaliencyError {
     /// The disc cannot be cut out of the scan.
     #[error("the disc has no usable outline: {0}")]
     Frame(#[from] DiscFrameError),
+    /// The network has no such grading.
+    #[error("these weights do not grade {0}")]
+    Grading(Grading),
     /// The grading has no such class.
     #[error("{grading} has {} classes, there is no class {class}", grading.classes())]
     Class {

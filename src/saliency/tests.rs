@@ -170,7 +170,7 @@ fn layers(
     let is_contrastive = method == SaliencyMethod::ContrastiveExcitation;
     let mut layers = Vec::new();
     let mut on_layer = |name, p: &Tensor| layers.push((name, p.clone()));
-    let features = head_excitation(trunk, &head, network.head(grading), top, is_contrastive, &mut on_layer)?;
+    let features = head_excitation(trunk, &head, network.head(grading)?, top, is_contrastive, &mut on_layer)?;
     let pool5 = features.reshape(pooled_shape(trunk)?)?;
     let tracer = Tracer::new(network, method, Some(SaliencyLayer::Input))?;
     let read_off = tracer.trunk_excitation(trunk, discs, pool5, &mut on_layer)?;
@@ -184,7 +184,7 @@ fn probabilities_keep_their_sum_at_every_layer_and_contrastive_ones_sum_to_zero(
         [(0, Dimensions::Three), (1, Dimensions::Three), (2, Dimensions::Two), (3, Dimensions::ThreeUnreduced)]
     {
         let (network, discs) = (network_with(dimensions, seed, Ok)?, discs(2)?);
-        for grading in Grading::ALL {
+        for grading in Grading::PAPER {
             let class = grading.classes() - 1;
             let mut top = vec![0.0_f32; 2 * grading.classes()];
             (top[class], top[grading.classes() + class]) = (1.0, 1.0);
@@ -388,7 +388,7 @@ fn grades_explained_together_get_the_maps_they_get_alone_and_stop_when_converged
     let (volume, disc) = scan();
     let network = network(3).expect("small network");
     let targets: Vec<SaliencyTarget> =
-        Grading::ALL.into_iter().map(|grading| SaliencyTarget { grading, class: grading.classes() - 1 }).collect();
+        Grading::PAPER.into_iter().map(|grading| SaliencyTarget { grading, class: grading.classes() - 1 }).collect();
     let token = CancelToken::default();
     for method in [SaliencyMethod::Guided, SaliencyMethod::ContrastiveExcitation] {
         // Loose enough for some maps to converge early.

@@ -69,7 +69,7 @@ impl fmt::Debug for ClassSet {
 /// What is known of one disc.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct DiscLabels {
-    /// Admissible classes of each grading.
+    /// Admissible classes of each grading of which something is known; [`Self::of`] asks for one.
     pub gradings: PerGrading<ClassSet>,
     /// At least one of the two neighbouring marrows is changed, it is not told which. The two marrow gradings are then
     /// unknown by themselves.
@@ -77,13 +77,19 @@ pub struct DiscLabels {
 }
 
 impl DiscLabels {
-    /// Every grading known exactly, from grades in a reader's words (Pfirrmann 1–5, narrowing 1–4, others 0 or 1);
+    /// Gradings known exactly, from grades in a reader's words (Pfirrmann 1–5, narrowing 1–4, others 0 or 1);
     /// a grade that does not exist counts as unknown.
     #[must_use]
     pub fn exact(grades: &PerGrading<u8>) -> Self {
-        let gradings =
-            grades.map(|grading, grade| grading.class_from_grade(*grade).map_or(ClassSet::UNKNOWN, ClassSet::exactly));
-        Self { gradings, either_marrow_changed: false }
+        let known =
+            |(grading, grade): (Grading, &u8)| Some((grading, ClassSet::exactly(grading.class_from_grade(*grade)?)));
+        Self { gradings: grades.iter().filter_map(known).collect(), either_marrow_changed: false }
+    }
+
+    /// Admissible classes of a grading.
+    #[must_use]
+    pub fn of(&self, grading: Grading) -> ClassSet {
+        self.gradings.get(grading).copied().unwrap_or(ClassSet::UNKNOWN)
     }
 
     /// Whether any marrow label is known: `Some(true)` where at least one endplate's marrow is changed.
@@ -92,15 +98,16 @@ impl DiscLabels {
         if self.either_marrow_changed {
             return Some(true);
         }
-        let upper = self.gradings[Grading::UpperMarrowChange].single()?;
-        let lower = self.gradings[Grading::LowerMarrowChange].single()?;
+        let upper = self.of(Grading::UpperMarrowChange).single()?;
+        let lower = self.of(Grading::LowerMarrowChange).single()?;
         Some(upper + lower > 0)
     }
 
     /// What is known of some gradings alone. A marrow change on either side stays known with either of the two.
     #[must_use]
     pub fn only(&self, keep: impl Fn(Grading) -> bool) -> Self {
-        let gradings = self.gradings.map(|grading, classes| if keep(grading) { *classes } else { ClassSet::UNKNOWN });
+        let kept = self.gradings.iter().filter(|(grading, _)| keep(*grading));
+        let gradings = kept.map(|(grading, classes)| (grading, *classes)).collect();
         let marrow = keep(Grading::UpperMarrowChange) || keep(Grading::LowerMarrowChange);
         Self { gradings, either_marrow_changed: self.either_marrow_changed && marrow }
     }
@@ -128,16 +135,16 @@ mod tests {
 
     #[test]
     fn exact_grades_become_single_classes() {
-        let labels = DiscLabels::exact(&PerGrading::from_fn(|grading| match grading {
+        let labels = DiscLabels::exact(&PerGrading::from_fn(Grading::PAPER, |grading| match grading {
             Grading::Pfirrmann => 5,
             Grading::DiscNarrowing | Grading::LowerMarrowChange => 1,
             _ => 0,
         }));
-        assert_eq!(labels.gradings[Grading::Pfirrmann].single(), Some(4));
-        assert_eq!(labels.gradings[Grading::DiscNarrowing].single(), Some(0));
+        assert_eq!(labels.of(Grading::Pfirrmann).single(), Some(4));
+        assert_eq!(labels.of(Grading::DiscNarrowing).single(), Some(0));
         assert_eq!(labels.any_marrow_change(), Some(true));
         let some = labels.only(|grading| grading == Grading::Pfirrmann);
-        assert_eq!((some.gradings[Grading::Pfirrmann].single(), some.any_marrow_change()), (Some(4), None));
+        assert_eq!((some.of(Grading::Pfirrmann).single(), some.any_marrow_change()), (Some(4), None));
         assert!(DiscLabels::default().is_empty() && DiscLabels::default().any_marrow_change().is_none());
     }
 }

@@ -56,7 +56,7 @@ pub fn mean_distance(rows: &[Comparison]) -> f64 {
 /// Measures a patient's scan on its middle slice.
 pub fn measure_case(case: &ScanCase, into: &mut Measures) {
     let grades = case.discs.iter().filter_map(|labelled| {
-        let class = labelled.labels.gradings[Grading::Pfirrmann].single()?;
+        let class = labelled.labels.of(Grading::Pfirrmann).single()?;
         Some((labelled.disc.level, class + 1))
     });
     let slice = middle_slice(&case.vertebrae, &case.volume);

@@ -69,7 +69,7 @@ pub(super) fn load(folder: &Path, finder: &DiscFinder, reading: &mut Reading) ->
             let discs = discs_named(&vertebrae, |disc| nearest_level(points, &volume, disc));
             let discs = discs.into_iter().filter_map(|disc| {
                 let mut labels = DiscLabels::default();
-                labels.gradings[Grading::CentralCanalStenosis] = *grades.get(&disc.level)?;
+                labels.gradings.insert(Grading::CentralCanalStenosis, *grades.get(&disc.level)?);
                 Some(LabelledDisc { disc, labels })
             });
             let (discs, name) = (discs.collect(), format!("{}/{}", row.study_id, row.series_id));

@@ -136,8 +136,12 @@ struct GradeRow {
     lower_endplate: u8,
     #[serde(rename = "Spondylolisthesis")]
     spondylolisthesis: u8,
+    #[serde(rename = "Disc herniation")]
+    herniation: u8,
     #[serde(rename = "Disc narrowing")]
     narrowing: u8,
+    #[serde(rename = "Disc bulging")]
+    bulging: u8,
     #[serde(rename = "Pfirrman grade")]
     pfirrmann: u8,
 }
@@ -148,7 +152,7 @@ impl GradeRow {
             0 | 1 => ClassSet::exactly(usize::from(value)),
             _ => ClassSet::UNKNOWN,
         };
-        let gradings = PerGrading::from_fn(|grading| match grading {
+        let gradings = PerGrading::from_fn(Grading::ALL, |grading| match grading {
             Grading::Pfirrmann => grading.class_from_grade(self.pfirrmann).map_or(ClassSet::UNKNOWN, ClassSet::exactly),
             Grading::DiscNarrowing if self.narrowing == 0 => ClassSet::exactly(0),
             Grading::DiscNarrowing => ClassSet::of(1..=3),
@@ -159,6 +163,8 @@ impl GradeRow {
                 ClassSet::UNKNOWN
             }
             Grading::Spondylolisthesis => binary(self.spondylolisthesis),
+            Grading::DiscBulging => binary(self.bulging),
+            Grading::DiscHerniation => binary(self.herniation),
         });
         DiscLabels { gradings, either_marrow_changed: self.modic > 0 }
     }
@@ -337,7 +343,7 @@ fn label_stenosis(
         }
     }
     for LabelledDisc { disc, labels } in &mut case.discs {
-        let stenosis = &mut labels.gradings[Grading::CentralCanalStenosis];
+        let stenosis = labels.gradings.entry(Grading::CentralCanalStenosis);
         if stenosis.is_unknown() {
             *stenosis = stenosis_label(widths.remove(&disc.level).unwrap_or_default());
         }
@@ -423,11 +429,11 @@ mod tests {
         let case = cases.iter().find(|case| case.name == "4_t2").expect("patient 4");
         assert_eq!(case.volume.geometry().pixel_size_mm(), DVec2::new(0.625, 0.5063));
         let disc = case.discs.iter().find(|disc| disc.disc.level == DiscLevel::L3L4).expect("graded");
-        assert_eq!(disc.labels.gradings[Grading::Pfirrmann].single(), Some(4));
-        assert_eq!(disc.labels.gradings[Grading::DiscNarrowing], ClassSet::of(1..=3));
-        assert_eq!(disc.labels.gradings[Grading::Spondylolisthesis].single(), Some(1));
-        assert!(disc.labels.gradings[Grading::UpperMarrowChange].is_unknown() && disc.labels.either_marrow_changed);
-        assert!(disc.labels.gradings[Grading::CentralCanalStenosis].is_unknown());
+        assert_eq!(disc.labels.of(Grading::Pfirrmann).single(), Some(4));
+        assert_eq!(disc.labels.of(Grading::DiscNarrowing), ClassSet::of(1..=3));
+        assert_eq!(disc.labels.of(Grading::Spondylolisthesis).single(), Some(1));
+        assert!(disc.labels.of(Grading::UpperMarrowChange).is_unknown() && disc.labels.either_marrow_changed);
+        assert!(disc.labels.of(Grading::CentralCanalStenosis).is_unknown());
         let corners = case.vertebrae.iter().find(|body| body.label == VertebraLabel::S1).expect("sacrum");
         let corners = corners.outlines[0].corners;
         let height = ((corners.ia - corners.sa) * case.volume.geometry().pixel_size_mm()).length();

@@ -90,7 +90,7 @@ impl Row {
                 "" => {}
                 "0" => {
                     for grading in [Grading::UpperMarrowChange, Grading::LowerMarrowChange] {
-                        self.labels.gradings[grading] = ClassSet::exactly(0);
+                        self.labels.gradings.insert(grading, ClassSet::exactly(0));
                     }
                 }
                 "1" => self.labels.either_marrow_changed = true,
@@ -102,7 +102,7 @@ impl Row {
                     admissible(grading, cell).ok_or_else(|| format!("{key} is {cell}, which is no grade of it"))?;
                 // A marrow known by itself is not overwritten by what is known of both.
                 if !set.is_unknown() {
-                    self.labels.gradings[grading] = set;
+                    self.labels.gradings.insert(grading, set);
                 }
             }
         }
@@ -183,13 +183,13 @@ mod tests {
         let one = &scans[Path::new("a/one.nii.gz")];
         assert_eq!((scans.len(), one.patient.as_str(), one.discs.len()), (2, "A", 2));
         let upper = &one.discs[&DiscLevel::L4L5];
-        assert_eq!(upper.gradings[Grading::Pfirrmann].single(), Some(2));
-        assert_eq!(upper.gradings[Grading::DiscNarrowing], ClassSet::of(1..=3));
-        assert!(upper.either_marrow_changed && upper.gradings[Grading::UpperMarrowChange].is_unknown());
+        assert_eq!(upper.of(Grading::Pfirrmann).single(), Some(2));
+        assert_eq!(upper.of(Grading::DiscNarrowing), ClassSet::of(1..=3));
+        assert!(upper.either_marrow_changed && upper.of(Grading::UpperMarrowChange).is_unknown());
         let lower = &one.discs[&DiscLevel::L5S1];
-        assert_eq!(lower.gradings[Grading::LowerMarrowChange].single(), Some(0));
-        assert_eq!(lower.gradings[Grading::UpperMarrowChange].single(), Some(1));
-        assert!(lower.gradings[Grading::Pfirrmann].is_unknown());
+        assert_eq!(lower.of(Grading::LowerMarrowChange).single(), Some(0));
+        assert_eq!(lower.of(Grading::UpperMarrowChange).single(), Some(1));
+        assert!(lower.of(Grading::Pfirrmann).is_unknown());
     }
 
     #[test]

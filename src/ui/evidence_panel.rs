@@ -136,7 +136,8 @@ fn computation_ui(ui: &mut Ui, state: &ViewerState, selection: Selection, action
         }
     });
     row_ui(ui, tr!("Class"), tr!("Which grade the evidence speaks for"), |ui| {
-        let predicted = state.grades_of(selection.level).map(|grades| predicted_class(&grades[grading]));
+        let predicted = state.grades_of(selection.level).and_then(|grades| grades.probabilities.get(grading));
+        let predicted = predicted.map(|classes| predicted_class(classes));
         let name = |class: &Option<ClassIndex>| match (class, predicted) {
             (Some(class), _) => criteria::class_name(grading, *class).to_owned(),
             (None, Some(predicted)) => tr!("predicted ({class})", class = criteria::class_name(grading, predicted)),

@@ -6,7 +6,7 @@ use eframe::egui::{
 use eframe::egui::{pos2, vec2};
 
 use super::action::UiAction;
-use super::language::tr;
+use super::language::{tr, translated};
 use super::state::{DiscGrades, Pane, Selection, ShownGrade, ViewerState};
 use super::theme::{self, Palette};
 use super::{criteria, review_panel};
@@ -16,8 +16,8 @@ use crate::worker::Loadable;
 
 const ROW_HEIGHT: f32 = 34.0;
 const HEADER_HEIGHT: f32 = 34.0;
-/// Widths relative to each other: the level's name, then the eight gradings.
-const COLUMN_SHARES: [f32; 9] = [46.0, 55.0, 55.0, 36.0, 36.0, 36.0, 36.0, 36.0, 50.0];
+/// Width of the levels' names relative to those of the columns' headings.
+const LEVEL_SHARE: f32 = 46.0;
 
 /// What a cell shows.
 enum Cell {
@@ -53,13 +53,14 @@ pub fn grade_table_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiActi
     let levels = state.findings.levels();
     let size = vec2(ui.available_width(), HEADER_HEIGHT + ROW_HEIGHT * levels.len() as f32);
     let (area, _) = ui.allocate_exact_size(size, Sense::hover());
-    let columns = column_edges(area);
+    let gradings = state.columns();
+    let columns = column_edges(area, gradings);
     header_ui(ui, state, area.top(), &columns);
     for (row, level) in levels.iter().copied().enumerate() {
         let top = area.top() + HEADER_HEIGHT + ROW_HEIGHT * row as f32;
         level_ui(ui, state, level, cell_rect(&columns, 0, top), actions);
-        for grading in Grading::ALL {
-            let rect = cell_rect(&columns, grading.index() + 1, top);
+        for (place, grading) in gradings.iter().copied().enumerate() {
+            let rect = cell_rect(&columns, place + 1, top);
             cell_ui(ui, state, Selection { level, grading }, rect, actions);
         }
     }
@@ -73,29 +74,20 @@ fn can_grade(state: &ViewerState) -> bool {
     state.loaded().is_some() && !is_under_way && !is_done
 }
 
-fn column_edges(area: Rect) -> [f32; 10] {
-    let scale = area.width() / COLUMN_SHARES.iter().sum::<f32>();
-    let mut edges = [area.left(); 10];
-    for (index, share) in COLUMN_SHARES.iter().enumerate() {
-        edges[index + 1] = edges[index] + share * scale;
+/// Edges of the columns: the level's name, then each grading as wide as its heading needs.
+fn column_edges(area: Rect, gradings: &[Grading]) -> Vec<f32> {
+    let share = |grading: &Grading| (10.0 + 5.0 * grading.spec().heading.chars().count() as f32).max(36.0);
+    let shares: Vec<f32> = std::iter::once(LEVEL_SHARE).chain(gradings.iter().map(share)).collect();
+    let scale = area.width() / shares.iter().sum::<f32>();
+    let mut edges = vec![area.left()];
+    for share in shares {
+        edges.push(edges[edges.len() - 1] + share * scale);
     }
     edges
 }
 
-fn cell_rect(columns: &[f32; 10], column: usize, top: f32) -> Rect {
+fn cell_rect(columns: &[f32], column: usize, top: f32) -> Rect {
     Rect::from_min_max(pos2(columns[column], top), pos2(columns[column + 1], top + ROW_HEIGHT)).shrink(1.0)
-}
-
-/// Heading of a column: the name of a pair of columns, or empty, and the name of this one.
-fn heading(grading: Grading) -> &'static str {
-    match grading {
-        Grading::Pfirrmann => tr!("Pfirrmann"),
-        Grading::DiscNarrowing => tr!("Narrowing"),
-        Grading::UpperEndplateDefect | Grading::UpperMarrowChange => tr!("upper"),
-        Grading::LowerEndplateDefect | Grading::LowerMarrowChange => tr!("lower"),
-        Grading::Spondylolisthesis => tr!("Slip"),
-        Grading::CentralCanalStenosis => tr!("Stenosis"),
-    }
 }
 
 /// What a disc is called that looks unlike those the network learned from.
@@ -103,33 +95,22 @@ fn unfamiliar_text() -> &'static str {
     tr!("Looks unlike the discs that the network learned from; the grades are uncertain.")
 }
 
-fn header_ui(ui: &Ui, state: &ViewerState, top: f32, columns: &[f32; 10]) {
-    let painter = ui.painter();
-    let font = theme::image_font(11.0);
-    let middle = |first: usize, last: usize, y: f32| pos2(f32::midpoint(columns[first], columns[last]), y);
-    for (first, name) in [(3, tr!("Endplate")), (5, tr!("Marrow"))] {
-        painter.text(
-            middle(first, first + 2, top + 8.0),
-            Align2::CENTER_CENTER,
-            name,
-            font.clone(),
-            theme::of(ui).text,
-        );
-    }
-    for grading in Grading::ALL {
-        let column = grading.index() + 1;
-        let mark = if state.experimental[grading].is_some() { "*" } else { "" };
-        let text = format!("{}{mark}", heading(grading));
-        painter.text(
-            middle(column, column + 1, top + 23.0),
-            Align2::CENTER_CENTER,
-            text,
-            font.clone(),
-            theme::of(ui).text,
-        );
-        let rect = Rect::from_min_max(pos2(columns[column], top), pos2(columns[column + 1], top + HEADER_HEIGHT));
-        let response = ui.interact(rect, ui.scope_id().with(("grade heading", column)), Sense::hover());
-        response.on_hover_ui(|ui| scale_ui(ui, state, grading, None));
+fn header_ui(ui: &Ui, state: &ViewerState, top: f32, columns: &[f32]) {
+    let text = |first: usize, last: usize, y: f32, text: &str| {
+        let at = pos2(f32::midpoint(columns[first], columns[last]), top + y);
+        ui.painter().text(at, Align2::CENTER_CENTER, text, theme::image_font(11.0), theme::of(ui).text);
+    };
+    let mut column = 1;
+    for group in state.columns().chunk_by(|a, b| a.spec().group == b.spec().group) {
+        text(column, column + group.len(), 8.0, translated(group[0].spec().group));
+        for grading in group.iter().copied() {
+            let mark = if state.experimental.contains(grading) { "*" } else { "" };
+            text(column, column + 1, 23.0, &format!("{}{mark}", translated(grading.spec().heading)));
+            let rect = Rect::from_min_max(pos2(columns[column], top), pos2(columns[column + 1], top + HEADER_HEIGHT));
+            let response = ui.interact(rect, ui.scope_id().with(("grade heading", column)), Sense::hover());
+            response.on_hover_ui(|ui| scale_ui(ui, state, grading, None));
+            column += 1;
+        }
     }
 }
 
@@ -150,10 +131,11 @@ fn scale_ui(ui: &mut Ui, state: &ViewerState, grading: Grading, grades: Option<(
             ui.end_row();
         }
     });
-    if let Some((grades, grade)) = grades.filter(|(grades, _)| grades.spread[grading] > 0.0) {
+    let spread = grades.and_then(|(grades, _)| grades.spread.get(grading)).filter(|spread| **spread > 0.0);
+    if let (Some((_, grade)), Some(spread)) = (grades, spread) {
         let class = criteria::class_name(grading, grade.computed);
         let percent = format!("{:.0}", grade.probability * 100.0);
-        let spread = format!("{:.0}", grades.spread[grading] * 100.0);
+        let spread = format!("{:.0}", spread * 100.0);
         ui.label(tr!(
             "{class}: {percent} %, over the views ± {spread} (standard deviation)",
             class = class,
@@ -170,7 +152,7 @@ fn scale_ui(ui: &mut Ui, state: &ViewerState, grading: Grading, grades: Option<(
     if grades.is_some_and(|(grades, _)| !grades.is_familiar) {
         ui.label(RichText::new(unfamiliar_text()).color(theme::of(ui).warning));
     }
-    if let Some(reason) = &state.experimental[grading] {
+    if let Some(reason) = state.experimental.get(grading) {
         ui.label(RichText::new(tr!("Experimental: {reason}", reason = reason)).color(theme::of(ui).warning));
     }
 }
@@ -222,10 +204,10 @@ fn cell_of(state: &ViewerState, selection: Selection) -> Cell {
 
 /// A class in the table: a sign for the two-class gradings, the reader's word for the others.
 fn short_name(grading: Grading, class: ClassIndex) -> &'static str {
-    match (grading.classes(), class) {
-        (2, 0) => "–",
-        (2, _) => "+",
-        _ => criteria::class_name(grading, class),
+    match class {
+        _ if !grading.is_presence() => criteria::class_name(grading, class),
+        0 => "–",
+        _ => "+",
     }
 }
 
@@ -250,7 +232,7 @@ fn cell_ui(ui: &Ui, state: &ViewerState, selection: Selection, rect: Rect, actio
             painter.text(rect.center(), Align2::CENTER_CENTER, "!", theme::image_font(14.0), colors.error);
         }
         Cell::Grade(grade) => {
-            let uncertain = state.experimental[grading].is_some() || state.is_unfamiliar(level);
+            let uncertain = state.experimental.contains(grading) || state.is_unfamiliar(level);
             let dimmed = uncertain && grade.edited.is_none();
             grade_ui(painter, colors, rect, grading, grade, dimmed);
         }
@@ -342,7 +324,7 @@ fn footnote_ui(ui: &mut Ui, state: &ViewerState) {
     if state.discs.iter().any(|disc| state.is_unfamiliar(disc.level)) {
         ui.label(RichText::new(format!("? {}", unfamiliar_text())).small().color(theme::of(ui).warning));
     }
-    if state.experimental.iter().any(|(_, reason)| reason.is_some()) {
+    if !state.experimental.is_empty() {
         ui.label(RichText::new(EXPERIMENTAL_NOTE).small().color(theme::of(ui).warning));
     }
 }
@@ -360,7 +342,7 @@ mod tests {
         assert!(matches!(cell_of(&state, selection), Cell::Waiting));
         state.detection = Loadable::Ready(Arc::new(()));
         assert!(matches!(cell_of(&state, selection), Cell::Absent));
-        let grades = PerGrading::from_fn(|grading| {
+        let grades = PerGrading::from_fn(Grading::PAPER, |grading| {
             let mut probabilities = vec![0.1; grading.classes()];
             probabilities[1] = 0.6;
             probabilities
@@ -374,8 +356,8 @@ mod tests {
     #[test]
     fn columns_fill_the_width() {
         let area = Rect::from_min_size(pos2(10.0, 0.0), vec2(400.0, 100.0));
-        let edges = column_edges(area);
-        assert!((edges[9] - 410.0).abs() < 1e-3);
+        let edges = column_edges(area, &Grading::ALL);
+        assert!(edges.len() == Grading::ALL.len() + 2 && (edges[edges.len() - 1] - 410.0).abs() < 1e-3);
         assert!(edges.windows(2).all(|pair| pair[1] > pair[0]));
     }
 }

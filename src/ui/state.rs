@@ -28,7 +28,7 @@ pub use super::path::{PathEntry, PathPurpose};
 pub use super::view::{AnnotationLevel, Cine, Pane, Tool, ViewLayout, ViewState, WindowPreset};
 pub use crate::picture::ColorMap;
 
-/// What was computed for one disc, whatever it is called.
+/// What was computed for one disc, whatever it is called: of the gradings that the weights have.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DiscGrades {
     /// Probability of each class of each grading.
@@ -81,8 +81,10 @@ pub struct ViewerState {
     pub discs: Vec<Disc>,
     /// Grades of each disc, filled one disc at a time.
     pub grades: BTreeMap<DiscLevel, Loadable<DiscGrades>>,
-    /// Why a grading must not be relied on, where that is so.
-    pub experimental: PerGrading<Option<String>>,
+    /// The gradings that the weights have; empty until they are loaded.
+    pub gradings: Vec<Grading>,
+    /// Why gradings must not be relied on, where that is so.
+    pub experimental: PerGrading<String>,
     /// The disc and grading looked at.
     pub selection: Option<Selection>,
     /// Evidence map and how it is shown.
@@ -285,6 +287,12 @@ impl ViewerState {
         self.grades.get(&level)?.ready().map(AsRef::as_ref)
     }
 
+    /// The columns of the table of grades: the gradings of the weights, or those of the paper until the weights are loaded.
+    #[must_use]
+    pub fn columns(&self) -> &[Grading] {
+        if self.gradings.is_empty() { &Grading::PAPER } else { &self.gradings }
+    }
+
     /// Whether the grades of a disc are uncertain because it looks unlike those that the network learned from.
     #[must_use]
     pub fn is_unfamiliar(&self, level: DiscLevel) -> bool {
@@ -294,7 +302,7 @@ impl ViewerState {
     /// A grade with the reader's change, once it is there.
     #[must_use]
     pub fn grade(&self, Selection { level, grading }: Selection) -> Option<ShownGrade> {
-        let probabilities = &self.grades_of(level)?[grading];
+        let probabilities = self.grades_of(level)?.probabilities.get(grading)?;
         let computed = predicted_class(probabilities);
         let probability = probabilities.get(computed).copied().unwrap_or_default();
         let edited = self.findings.review.class_of(level, grading).filter(|class| *class != computed);
@@ -311,10 +319,9 @@ impl ViewerState {
     #[must_use]
     pub fn final_classes(&self) -> Vec<DiscClasses> {
         let graded = self.findings.levels().iter().copied().filter(|level| self.grades_of(*level).is_some());
-        let class = |level, grading| self.grade(Selection { level, grading }).map_or(0, |grade| grade.class());
-        graded
-            .map(|level| DiscClasses { level, classes: PerGrading::from_fn(|grading| class(level, grading)) })
-            .collect()
+        let class = |level, grading| Some((grading, self.grade(Selection { level, grading })?.class()));
+        let classes = |level| self.columns().iter().filter_map(move |grading| class(level, *grading)).collect();
+        graded.map(|level| DiscClasses { level, classes: classes(level) }).collect()
     }
 
     /// Whether every disc that was found has its grades.

@@ -193,7 +193,7 @@ fn volume() -> Volume {
 /// L4-L5 is the bad disc.
 fn prediction(level: DiscLevel) -> DiscPrediction {
     let sure = if level == DiscLevel::L4L5 { 0.85 } else { 0.1 };
-    let probabilities = PerGrading::from_fn(|grading: Grading| {
+    let probabilities = PerGrading::from_fn(Grading::PAPER, |grading: Grading| {
         let classes = grading.classes();
         let mut probabilities = vec![0.0; classes];
         probabilities[classes - 1] = sure;

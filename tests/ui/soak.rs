@@ -37,7 +37,7 @@ fn read_study<W: Work<Command = Command, Event = worker::Event>>(
     wait_for(window, "grades of all discs", |viewer| viewer.state.is_graded());
     let context = window.ctx.clone();
     let disc = window.state().state.discs[reading % window.state().state.discs.len()].clone();
-    let grading = Grading::ALL[reading % Grading::ALL.len()];
+    let grading = Grading::PAPER[reading % Grading::PAPER.len()];
     window.state_mut().apply(&context, UiAction::Explain(Selection { level: disc.level, grading }));
     wait_for(window, "the evidence", |viewer| viewer.state.evidence.main.request.ready().is_some());
     let [_, row, column] = disc.center_voxel;

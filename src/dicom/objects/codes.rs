@@ -66,27 +66,17 @@ impl Code {
         }
     }
 
-    /// A grading; none of the eight has a code in a standard that means just this scale.
+    /// A grading; none has a code in a standard that means just this scale.
     #[must_use]
-    pub const fn of_grading(grading: Grading) -> Self {
-        let (value, meaning) = match grading {
-            Grading::Pfirrmann => ("PFIRRMANN", "Pfirrmann grade"),
-            Grading::DiscNarrowing => ("NARROWING", "Disc narrowing"),
-            Grading::UpperEndplateDefect => ("UP-ENDPLATE", "Upper endplate defect"),
-            Grading::LowerEndplateDefect => ("LOW-ENDPLATE", "Lower endplate defect"),
-            Grading::UpperMarrowChange => ("UP-MARROW", "Upper marrow change"),
-            Grading::LowerMarrowChange => ("LOW-MARROW", "Lower marrow change"),
-            Grading::Spondylolisthesis => ("LISTHESIS", "Spondylolisthesis"),
-            Grading::CentralCanalStenosis => ("CANAL-STENOSIS", "Central canal stenosis"),
-        };
-        Self::of(PRIVATE_SCHEME, value, meaning)
+    pub fn of_grading(grading: Grading) -> Self {
+        Self::of(PRIVATE_SCHEME, grading.spec().code, grading.name())
     }
 
     /// A grade: the scale's own, or present and absent.
     #[must_use]
     pub fn of_grade(grading: Grading, class: ClassIndex) -> Self {
-        match grading {
-            Grading::Pfirrmann | Grading::DiscNarrowing => {
+        match class {
+            _ if !grading.is_presence() => {
                 let scale = Self::of_grading(grading);
                 Self {
                     value: format!("{}-{}", scale.value, class + 1).into(),
@@ -94,7 +84,7 @@ impl Code {
                     meaning: format!("{} {}", scale.meaning, grading.class_name(class)).into(),
                 }
             }
-            _ if class == 0 => Self::sct("272519000", "Absent"),
+            0 => Self::sct("272519000", "Absent"),
             _ => Self::sct("52101004", "Present"),
         }
     }

@@ -10,14 +10,16 @@ const ROW_HEIGHT: f32 = 27.0;
 
 /// Draws the table at `top` and returns where it ends.
 pub(super) fn draw(sheet: &mut Sheet, report: &Report, top: f32) -> f32 {
-    let width = (WIDTH - 2.0 * MARGIN - LEVEL_WIDTH) / Grading::ALL.len() as f32;
+    let gradings = report.gradings();
+    let width = (WIDTH - 2.0 * MARGIN - LEVEL_WIDTH) / gradings.len().max(1) as f32;
     let column = |index: usize| MARGIN + LEVEL_WIDTH + index as f32 * width;
-    let head = Style::new(7.5, QUIET);
+    // Eight columns have room for this size.
+    let head = Style::new(7.5 * (8.0 / gradings.len() as f32).min(1.0), QUIET);
     sheet.text(MARGIN, top + 20.0, head.bold(), "Disc");
-    for grading in Grading::ALL {
-        let mark = if report.experimental_gradings.contains(&grading) { "*" } else { "" };
-        let [first, second] = title(grading);
-        let x = column(grading.index()) + 4.0;
+    for (place, grading) in gradings.iter().enumerate() {
+        let mark = if report.experimental_gradings.contains(grading) { "*" } else { "" };
+        let [first, second] = grading.spec().title;
+        let x = column(place) + 4.0;
         sheet.text(x, top + 11.0, head.bold(), first);
         sheet.text(x, top + 20.0, head.bold(), &format!("{second}{mark}"));
     }
@@ -26,10 +28,11 @@ pub(super) fn draw(sheet: &mut Sheet, report: &Report, top: f32) -> f32 {
         sheet.rule(y - 0.3);
         sheet.text(MARGIN, y + 17.0, Style::new(10.0, TEXT).bold(), &disc.level.to_string());
         match &disc.gradings {
-            Some(gradings) => {
-                for (grading, entry) in gradings.iter() {
-                    let experimental = report.experimental_gradings.contains(&grading);
-                    cell(sheet, (column(grading.index()), y, width), grading, entry, experimental);
+            Some(grades) => {
+                for (place, grading) in gradings.iter().enumerate() {
+                    let Some(entry) = grades.get(*grading) else { continue };
+                    let experimental = report.experimental_gradings.contains(grading);
+                    cell(sheet, (column(place), y, width), *grading, entry, experimental);
                 }
             }
             None => sheet.text(column(0) + 4.0, y + 17.0, Style::new(9.0, QUIET), "not graded"),
@@ -38,19 +41,6 @@ pub(super) fn draw(sheet: &mut Sheet, report: &Report, top: f32) -> f32 {
     }
     sheet.rule(y - 0.3);
     notes(sheet, report, y + 11.0)
-}
-
-fn title(grading: Grading) -> [&'static str; 2] {
-    match grading {
-        Grading::Pfirrmann => ["Pfirrmann", "grade"],
-        Grading::DiscNarrowing => ["Disc", "narrowing"],
-        Grading::UpperEndplateDefect => ["Upper end-", "plate defect"],
-        Grading::LowerEndplateDefect => ["Lower end-", "plate defect"],
-        Grading::UpperMarrowChange => ["Upper mar-", "row change"],
-        Grading::LowerMarrowChange => ["Lower mar-", "row change"],
-        Grading::Spondylolisthesis => ["Spondylo-", "listhesis"],
-        Grading::CentralCanalStenosis => ["Central canal", "stenosis"],
-    }
 }
 
 /// One grade: the reader's where there is one, its probability, and how the probabilities are spread over the classes.
@@ -78,7 +68,7 @@ fn cell(sheet: &mut Sheet, (x, y, width): (f32, f32, f32), grading: Grading, ent
         percent(class)
     };
     sheet.text(x + 4.0, y + 21.5, small, &below);
-    if grading.classes() > 2 && entry.edited.is_none() {
+    if !grading.is_presence() && entry.edited.is_none() {
         bars(sheet, (x + width - 4.0, y + 22.0), &entry.probabilities, class);
     }
 }

@@ -31,7 +31,7 @@ impl LevelLayers {
         let mut parameters =
             vec![("level.bias".to_owned(), vec![units]), ("level.weight".to_owned(), vec![units, LEVELS])];
         let of_branch = |grading: Grading| (branch_name(grading), vec![config.fully_connected, units]);
-        parameters.extend(Grading::ALL.map(of_branch));
+        parameters.extend(config.gradings.iter().copied().map(of_branch));
         parameters
     }
 
@@ -39,11 +39,9 @@ impl LevelLayers {
         let units = LinearLayer::new(LEVELS, config.level_units, &vb.pp("level"))?;
         let shape = [config.fully_connected, config.level_units];
         let bound = f64::from(glorot_bound(&shape));
-        let mut fc7 = Vec::new();
-        for grading in Grading::ALL {
-            fc7.push(vb.get_with_hints(&shape, &branch_name(grading), Init::Uniform { lo: -bound, up: bound })?);
-        }
-        Ok(Self { units, fc7: PerGrading::from_fn(|grading| fc7[grading.index()].clone()) })
+        let hint = Init::Uniform { lo: -bound, up: bound };
+        let of_branch = |grading: &Grading| Ok((*grading, vb.get_with_hints(&shape, &branch_name(*grading), hint)?));
+        Ok(Self { units, fc7: config.gradings.iter().map(of_branch).collect::<Result<_>>()? })
     }
 
     /// What is added to FC7 of each branch for discs of these levels, `[n, fully connected]`.
@@ -53,11 +51,7 @@ impl LevelLayers {
             one_hot[row * LEVELS + position(*level)] = 1.0;
         }
         let units = relu(&self.units.forward(&Tensor::from_vec(one_hot, (levels.len(), LEVELS), device)?)?)?;
-        let mut biases = Vec::new();
-        for (_, weight) in self.fc7.iter() {
-            biases.push(units.matmul(&weight.t()?)?);
-        }
-        Ok(PerGrading::from_fn(|grading| biases[grading.index()].clone()))
+        self.fc7.iter().map(|(grading, weight)| Ok((grading, units.matmul(&weight.t()?)?))).collect()
     }
 
     /// All tensors by the names of [`Self::parameters`].

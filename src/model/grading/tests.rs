@@ -240,3 +240,44 @@ fn tensors_of_another_shape_are_refused() -> Result<()> {
     assert!(GradingNetwork::new(&wider, vb(tensors)).is_err());
     Ok(())
 }
+
+#[test]
+fn a_network_has_the_gradings_of_its_configuration_and_no_others() -> Result<()> {
+    use crate::model::weights::{WeightsError, WeightsMetadata, save_weights};
+    let two = [Grading::Pfirrmann, Grading::DiscHerniation];
+    let config = GradingConfig { gradings: two.into(), level_units: 3, ..tiny() };
+    let (variables, network) = network(&config, 9)?;
+    let (_, of_paper) = self::network(&tiny(), 9)?;
+    assert_eq!(of_paper.forward(&discs(1)?)?.gradings().collect::<Vec<_>>(), Grading::PAPER);
+    let tensors = network.tensors();
+    assert!(tensors.contains_key("disc_herniation.fc7_level.weight"));
+    assert!(!tensors.keys().any(|name| name.contains("disc_narrowing") || name.contains("disc_bulging")));
+    let network = network.at_level(DiscLevel::L4L5)?;
+    assert_eq!(network.forward(&discs(1)?)?.gradings().collect::<Vec<_>>(), two);
+    let trace = network.trace_trunk(&discs(1)?)?;
+    assert!(network.trace_head(Grading::DiscHerniation, &trace.features).is_ok());
+    let refused = network.trace_head(Grading::DiscBulging, &trace.features).expect_err("no such branch");
+    assert!(refused.to_string().contains("does not grade disc_bulging"), "{refused}");
+
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let metadata =
+        WeightsMetadata { name: "two".to_owned(), version: "0.0.1".to_owned(), ..WeightsMetadata::default() };
+    let data = variables.data().lock().expect("not poisoned");
+    let tensors = data.iter().map(|(name, variable)| (name.clone(), variable.as_tensor().clone())).collect();
+    let mut saved = save_weights(folder.path(), &config, metadata, &tensors, true).expect("saved");
+    assert_eq!(saved.metadata.config["gradings"], serde_json::json!(["pfirrmann", "disc_herniation"]));
+    assert_eq!(saved.load::<GradingConfig>(&Device::Cpu).expect("whole").config, config);
+    // A head too many or too few, a grading that nobody knows, a key that nobody knows.
+    let mut load = |gradings: serde_json::Value| {
+        saved.metadata.config["gradings"] = gradings;
+        saved.load::<GradingConfig>(&Device::Cpu).map(|_| ()).expect_err("refused")
+    };
+    let missing = load(serde_json::json!(["pfirrmann", "disc_bulging", "disc_herniation"]));
+    assert!(matches!(missing, WeightsError::MissingTensor { name, .. } if name.starts_with("disc_bulging.")));
+    let superfluous = load(serde_json::json!(["pfirrmann"]));
+    assert!(matches!(superfluous, WeightsError::UnexpectedTensor { name, .. } if name.starts_with("disc_herniation.")));
+    assert!(matches!(load(serde_json::json!(["disc_colour"])), WeightsError::Metadata { .. }));
+    let unknown = serde_json::json!({"channels": [2, 3, 4, 4, 5], "fully_connected": 6, "attention": true});
+    assert!(serde_json::from_value::<GradingConfig>(unknown).is_err());
+    Ok(())
+}

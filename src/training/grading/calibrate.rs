@@ -5,6 +5,8 @@
 //! calibrated, by minimizing the same loss on held-out answers. Scale and shift become part of the last layer, so nothing
 //! that uses the network has to know of them.
 
+use std::collections::BTreeSet;
+
 use candle_core::{DType, Device, Result, Tensor, Var};
 use candle_nn::{Init, VarBuilder, VarMap};
 use serde::{Deserialize, Serialize};
@@ -43,40 +45,42 @@ impl Calibration {
         let device = &Device::Cpu;
         let weights = LabelWeights::of(predictions.iter().map(|prediction| &prediction.labels));
         let discs: Vec<_> = predictions.iter().map(|prediction| (&prediction.labels, &weights, 1.0)).collect();
-        let targets = BatchTargets::new(&discs, device)?;
-        let mut logits = Vec::new();
-        for grading in Grading::ALL {
+        let gradings: BTreeSet<Grading> =
+            predictions.iter().flat_map(|prediction| prediction.probabilities.gradings()).collect();
+        let targets = BatchTargets::new(&gradings, &discs, device)?;
+        let mut logits = PerGrading::default();
+        for grading in gradings.iter().copied() {
             let of_grading = predictions.iter().flat_map(|prediction| &prediction.probabilities[grading]);
             let values: Vec<f32> = of_grading.map(|p| p.max(SMALLEST_PROBABILITY).ln()).collect();
-            logits.push(Tensor::from_vec(values, (predictions.len(), grading.classes()), device)?);
+            logits.insert(grading, Tensor::from_vec(values, (predictions.len(), grading.classes()), device)?);
         }
         let variables = VarMap::new();
         let vb = VarBuilder::from_varmap(&variables, DType::F32, device);
-        let mut parameters = Vec::new();
-        for grading in Grading::ALL {
+        let mut parameters = PerGrading::default();
+        for grading in gradings {
             let vb = vb.pp(grading.key());
             let log_scale = vb.get_with_hints(1, "log_scale", Init::Const(0.0))?;
-            parameters.push((log_scale, vb.get_with_hints(grading.classes(), "shift", Init::Const(0.0))?));
+            parameters.insert(grading, (log_scale, vb.get_with_hints(grading.classes(), "shift", Init::Const(0.0))?));
         }
         let mut optimizer = Optimizer::new(UpdateRule::AdamW, &variables, 0.0, f64::INFINITY)?;
         for _ in 0..STEPS {
-            let mut calibrated = Vec::new();
+            let mut calibrated = PerGrading::default();
             let mut total = Tensor::zeros((), DType::F32, device)?;
-            for (logits, (log_scale, shift)) in logits.iter().zip(&parameters) {
-                calibrated.push(logits.broadcast_mul(&log_scale.exp()?)?.broadcast_add(shift)?);
+            for (grading, (log_scale, shift)) in parameters.iter() {
+                let scaled = logits[grading].broadcast_mul(&log_scale.exp()?)?;
+                calibrated.insert(grading, scaled.broadcast_add(shift)?);
                 total = (total + ((log_scale.sqr()?.sum_all()? + shift.sqr()?.sum_all()?)? * RIDGE)?)?;
             }
-            for (_, loss) in targets.loss(&per_grading(&calibrated))?.iter() {
+            for (_, loss) in targets.loss(&calibrated)?.iter() {
                 total = (total + loss)?;
             }
             optimizer.step(&total.backward()?, LEARNING_RATE)?;
         }
-        let mut fitted = Vec::new();
-        for (log_scale, shift) in &parameters {
+        let fitted = |(grading, (log_scale, shift)): (Grading, &(Tensor, Tensor))| {
             let scale = log_scale.exp()?.to_vec1::<f32>()?[0];
-            fitted.push(GradingCalibration { scale, shift: shift.to_vec1()? });
-        }
-        Ok(Self(per_grading(&fitted)))
+            Ok((grading, GradingCalibration { scale, shift: shift.to_vec1()? }))
+        };
+        Ok(Self(parameters.iter().map(fitted).collect::<Result<_>>()?))
     }
 
     /// Makes the calibration part of the last layer of each grading's branch.
@@ -100,10 +104,6 @@ impl Calibration {
     }
 }
 
-fn per_grading<T: Clone>(values: &[T]) -> PerGrading<T> {
-    PerGrading::from_fn(|grading| values[grading.index()].clone())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,8 +114,9 @@ mod tests {
 
     fn disc(grading: Grading, label: ClassSet, of_grading: &[f32]) -> HeldOutPrediction {
         let mut labels = DiscLabels::default();
-        labels.gradings[grading] = label;
-        let mut probabilities = PerGrading::from_fn(|grading| vec![1.0 / grading.classes() as f32; grading.classes()]);
+        labels.gradings.insert(grading, label);
+        let mut probabilities =
+            PerGrading::from_fn(Grading::PAPER, |grading| vec![1.0 / grading.classes() as f32; grading.classes()]);
         probabilities[grading] = of_grading.to_vec();
         let (kind, level) = (ScanKind::MidSagittal, DiscLevel::L4L5);
         HeldOutPrediction { fold: 0, patient: 1, kind, level, labels, probabilities }
@@ -175,7 +176,7 @@ mod tests {
         let values = (0..PATCH_SLICES * PATCH_ROWS * PATCH_COLUMNS).map(|i| (i as f32 * 0.1).sin().abs()).collect();
         let input = Tensor::from_vec(values, (1, PATCH_SLICES, PATCH_ROWS, PATCH_COLUMNS), &Device::Cpu)?;
         let before = probabilities(&network.forward(&input)?)?.remove(0);
-        let calibration = Calibration(PerGrading::from_fn(|grading| GradingCalibration {
+        let calibration = Calibration(PerGrading::from_fn(Grading::PAPER, |grading| GradingCalibration {
             scale: 0.5,
             shift: (0..grading.classes()).map(|class| class as f32 * 0.3).collect(),
         }));

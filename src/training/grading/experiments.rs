@@ -53,17 +53,18 @@ pub struct ExperimentResult {
 }
 
 /// The paper's balanced accuracy in two and in three dimensions, percent (Jamaludin et al. 2017, Table 2 and text); of
-/// narrowing as yes or no. The paper tells the two marrows apart; here stands their mean.
+/// narrowing as yes or no; `None` of gradings that it does not have. The paper tells the two marrows apart; here stands their mean.
 #[must_use]
-pub fn published(grading: MeasuredGrading) -> [f64; 2] {
+pub fn published(grading: MeasuredGrading) -> Option<[f64; 2]> {
     match grading {
-        MeasuredGrading::Pfirrmann => [71.9, 71.5],
-        MeasuredGrading::DiscNarrowingPresent => [87.8, 90.0],
-        MeasuredGrading::UpperEndplateDefect => [83.7, 85.2],
-        MeasuredGrading::LowerEndplateDefect => [86.9, 87.5],
-        MeasuredGrading::EitherMarrowChange => [90.0, 90.65],
-        MeasuredGrading::Spondylolisthesis => [92.9, 95.2],
-        MeasuredGrading::CentralCanalStenosis => [94.3, 94.3],
+        MeasuredGrading::One(Grading::Pfirrmann) => Some([71.9, 71.5]),
+        MeasuredGrading::One(Grading::DiscNarrowing) => Some([87.8, 90.0]),
+        MeasuredGrading::One(Grading::UpperEndplateDefect) => Some([83.7, 85.2]),
+        MeasuredGrading::One(Grading::LowerEndplateDefect) => Some([86.9, 87.5]),
+        MeasuredGrading::EitherMarrowChange => Some([90.0, 90.65]),
+        MeasuredGrading::One(Grading::Spondylolisthesis) => Some([92.9, 95.2]),
+        MeasuredGrading::One(Grading::CentralCanalStenosis) => Some([94.3, 94.3]),
+        MeasuredGrading::One(_) => None,
     }
 }
 
@@ -83,10 +84,11 @@ impl Experiment {
         };
         let network = &base.network;
         match self {
-            Self::Tasks => (1..=Grading::ALL.len())
+            Self::Tasks => (1..=network.gradings.len())
                 .map(|count| {
-                    let tasks = Grading::ALL[..count].iter().map(|task| (*task, config.task_weight(*task)));
-                    let added = Grading::ALL[count - 1].name().to_owned();
+                    let gradings: Vec<Grading> = network.gradings.iter().copied().take(count).collect();
+                    let added = gradings[count - 1].name().to_owned();
+                    let tasks = gradings.into_iter().map(|task| (task, config.task_weight(task)));
                     let name = if count == 1 { added } else { format!("+ {added}") };
                     let tasks = Some(tasks.collect());
                     (name, format!("tasks-{count}"), GradingTrainingConfig { tasks, ..base.clone() })
@@ -154,7 +156,7 @@ fn stenosis_by_level(answers: &[HeldOutPrediction]) -> BTreeMap<DiscLevel, Vec<M
         let rows = [ScanKind::MidSagittal, ScanKind::Stack].into_iter().flat_map(|kind| measure(&answers, kind));
         // Where nobody is stenosed, or everybody, a balanced accuracy says nothing.
         let says_something = |row: &MeasuredRow| row.class_counts.iter().all(|count| *count > 0);
-        rows.filter(|row| row.grading == MeasuredGrading::CentralCanalStenosis && says_something(row))
+        rows.filter(|row| row.grading == MeasuredGrading::One(Grading::CentralCanalStenosis) && says_something(row))
             .collect::<Vec<_>>()
     };
     DiscLevel::ALL.into_iter().map(|level| (level, at(level))).filter(|(_, rows)| !rows.is_empty()).collect()
@@ -181,13 +183,16 @@ impl ExperimentResult {
                 let cells: Vec<String> = cells.into_iter().map(|cell| cell.unwrap_or_else(|| "–".to_owned())).collect();
                 lines.push(format!("| {name} | {discs} | {} | {} | {} |", cells.join(" | "), paper[0], paper[1]));
             };
-            for grading in MeasuredGrading::ALL {
+            for grading in MeasuredGrading::of(Grading::ALL) {
                 let rows: Vec<_> = self.columns.iter().map(|column| of_kind(&column.table, grading)).collect();
                 let Some(discs) = rows.iter().flatten().map(|row| row.discs).max() else { continue };
                 let cell = |row: &MeasuredRow| format!("{:.1} ± {:.1}", row.balanced_accuracy, row.standard_deviation);
                 let cells = rows.iter().map(|row| row.as_ref().map(cell)).collect();
-                line(grading.name(), discs, cells, published(grading).map(|figure| format!("{figure:.1}")));
-                if grading == MeasuredGrading::Pfirrmann {
+                let figure = |dimensions: usize| {
+                    published(grading).map_or_else(|| "–".to_owned(), |of| format!("{:.1}", of[dimensions]))
+                };
+                line(grading.name(), discs, cells, [figure(0), figure(1)]);
+                if grading == MeasuredGrading::One(Grading::Pfirrmann) {
                     let within = |row: &MeasuredRow| row.within_one_grade.map(|share| format!("{share:.1}"));
                     let cells = rows.iter().map(|row| row.as_ref().and_then(within)).collect();
                     line("– within one grade", discs, cells, PUBLISHED_WITHIN_ONE.map(|figure| format!("{figure:.1}")));
@@ -195,7 +200,7 @@ impl ExperimentResult {
             }
             for level in DiscLevel::ALL {
                 let at = |column: &ExperimentColumn| {
-                    of_kind(column.stenosis_by_level.get(&level)?, MeasuredGrading::CentralCanalStenosis)
+                    of_kind(column.stenosis_by_level.get(&level)?, MeasuredGrading::One(Grading::CentralCanalStenosis))
                 };
                 let rows: Vec<_> = self.columns.iter().map(at).collect();
                 let Some(discs) = rows.iter().flatten().map(|row| row.discs).max() else { continue };
@@ -228,7 +233,7 @@ mod tests {
         assert!(
             second.task_weight(Grading::DiscNarrowing) > 0.0 && second.task_weight(Grading::Spondylolisthesis) < 0.1
         );
-        assert!(Grading::ALL.iter().all(|task| tasks[7].2.task_weight(*task) > 0.0));
+        assert!(Grading::PAPER.iter().all(|task| tasks[7].2.task_weight(*task) > 0.0));
         let dimensions = variants(Experiment::Dimensions);
         assert_eq!(dimensions[0].2.network.dimensions, Dimensions::Two);
         let same = GradingTrainingConfig { final_network: true, ..dimensions[1].2.clone() };
@@ -240,8 +245,9 @@ mod tests {
     fn levels_without_both_classes_are_left_out() {
         let answer = |level, stenosed: usize| {
             let mut labels = DiscLabels::default();
-            labels.gradings[Grading::CentralCanalStenosis] = ClassSet::exactly(stenosed);
-            let probabilities = PerGrading::from_fn(|grading| vec![1.0 / grading.classes() as f32; grading.classes()]);
+            labels.gradings.insert(Grading::CentralCanalStenosis, ClassSet::exactly(stenosed));
+            let probabilities =
+                PerGrading::from_fn(Grading::PAPER, |grading| vec![1.0 / grading.classes() as f32; grading.classes()]);
             HeldOutPrediction { fold: 0, patient: 1, kind: ScanKind::Stack, level, labels, probabilities }
         };
         let answers = [answer(DiscLevel::L1L2, 0), answer(DiscLevel::L4L5, 0), answer(DiscLevel::L4L5, 1)];

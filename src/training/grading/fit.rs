@@ -18,7 +18,7 @@ use super::examples::{GradingExample, ScanKind, blank_outer_slices};
 use super::flat::FlatNetwork;
 use super::log::{LogLine, Watched};
 use super::loss::{BatchTargets, LabelWeights};
-use super::measure::{HeldOutPrediction, balanced_accuracies};
+use super::measure::{HeldOutPrediction, MeasuredGrading, balanced_accuracies};
 use super::{GradingTrainingConfig, GradingTrainingError, Stage};
 use crate::memory;
 use crate::model::grading::{Dropout, INPUT_MEAN};
@@ -190,6 +190,8 @@ impl Run<'_> {
         (trunk, heads): (Trunk, Heads),
     ) -> Result<(), GradingTrainingError> {
         let (stage, dimensions) = (self.stage(name), self.config.network.dimensions);
+        let gradings = &self.config.network.gradings;
+        let measured = MeasuredGrading::of(gradings.iter().copied());
         let mut optimizer =
             Optimizer::new(self.config.optimizer, variables, self.config.weight_decay, self.config.largest_gradient)?;
         let mut average = WeightAverage::new(variables, self.config.averaging)?;
@@ -214,7 +216,7 @@ impl Run<'_> {
             let start = Instant::now();
             let mut random = self.random(name, epoch);
             let order = self.epoch_order(name, epoch, &mut random);
-            let mut sums = PerGrading::from_fn(|_| 0.0);
+            let mut sums = PerGrading::from_fn(gradings.iter().copied(), |_| 0.0);
             let mut answers = Vec::new();
             let multiplier = stage.plateau.as_ref().map(|plateau| plateau.multiplier(&errors));
             let batches = order.chunks(stage.batch).count();
@@ -250,10 +252,19 @@ impl Run<'_> {
             }
             let watched = self.watch(name, &weights, (trunk, heads))?;
             errors.push(watched.as_ref().map_or_else(|| self.total(&sums), |watched| watched.loss));
-            let learned = Watched { loss: self.total(&sums), accuracies: balanced_accuracies(&answers) };
+            let learned = Watched { loss: self.total(&sums), accuracies: balanced_accuracies(&answers, &measured) };
             let seconds = start.elapsed().as_secs_f64();
             let steps = optimizer.steps();
-            let line = LogLine { stage: name.key(), epoch, steps, seconds, losses: &sums, learned, watched };
+            let line = LogLine {
+                stage: name.key(),
+                epoch,
+                steps,
+                seconds,
+                losses: &sums,
+                measured: &measured,
+                learned,
+                watched,
+            };
             line.append_to(&self.job.folder.join("log.csv"))?;
             if stage.patience.is_some() && best_epoch(&errors) == Some(epoch) {
                 candle_core::safetensors::save(&average.state()?, self.best_path(name))?;
@@ -303,7 +314,8 @@ impl Run<'_> {
             }
             answers.extend(told(&discs, &logits)?);
         }
-        Ok(Some(Watched { loss, accuracies: balanced_accuracies(&answers) }))
+        let measured = MeasuredGrading::of(self.config.network.gradings.iter().copied());
+        Ok(Some(Watched { loss, accuracies: balanced_accuracies(&answers, &measured) }))
     }
 
     fn total(&self, losses: &PerGrading<f64>) -> f64 {
@@ -426,7 +438,7 @@ impl Run<'_> {
                 (&example.labels, &weights[usize::from(phantom)], factor)
             })
             .collect();
-        BatchTargets::new(&discs, &self.job.device)
+        BatchTargets::new(&self.config.network.gradings, &discs, &self.job.device)
     }
 
     /// Where the weights of the best epoch of a stage are kept.

@@ -11,7 +11,8 @@ use crate::spine::PerGrading;
 /// Loss and balanced accuracy in percent of an epoch.
 pub(super) struct Watched {
     pub(super) loss: f64,
-    pub(super) accuracies: [Option<f64>; MeasuredGrading::ALL.len()],
+    /// One for each of [`LogLine::measured`].
+    pub(super) accuracies: Vec<Option<f64>>,
 }
 
 /// A line of the log.
@@ -23,6 +24,8 @@ pub(super) struct LogLine<'a> {
     pub(super) seconds: f64,
     /// On the discs learned from, as they were changed.
     pub(super) losses: &'a PerGrading<f64>,
+    /// What accuracies are told of.
+    pub(super) measured: &'a [MeasuredGrading],
     pub(super) learned: Watched,
     /// On the patients set aside.
     pub(super) watched: Option<Watched>,
@@ -42,18 +45,19 @@ impl LogLine<'_> {
 
     fn columns(&self) -> Vec<String> {
         let losses = self.losses.iter().map(|(grading, _)| grading.key().to_owned());
-        let accuracies = |of: &str| MeasuredGrading::ALL.map(|grading| format!("{of}_{}", grading.key()));
+        let accuracies = |of: &'static str| self.measured.iter().map(move |grading| format!("{of}_{}", grading.key()));
         let first = ["stage", "epoch", "steps", "seconds", "loss"].map(str::to_owned).into_iter();
         let columns = first.chain(losses).chain(accuracies("accuracy"));
         columns.chain(["validation_loss".to_owned()]).chain(accuracies("validation")).collect()
     }
 
     fn cells(&self) -> Vec<String> {
-        let accuracies = |measured: Option<&Watched>| {
-            let accuracies = measured.map_or([None; MeasuredGrading::ALL.len()], |measured| measured.accuracies);
-            accuracies.map(|accuracy| accuracy.map_or_else(String::new, |percent| format!("{percent:.1}")))
+        let Self { stage, epoch, steps, seconds, losses, measured, learned, watched } = self;
+        let accuracies = |watched: Option<&Watched>| {
+            let of = |place: usize| watched.and_then(|watched| watched.accuracies[place]);
+            let cells = (0..measured.len()).map(|place| of(place).map_or_else(String::new, |p| format!("{p:.1}")));
+            cells.collect::<Vec<_>>()
         };
-        let Self { stage, epoch, steps, seconds, losses, learned, watched } = self;
         let mut cells = vec![(*stage).to_owned(), (epoch + 1).to_string(), steps.to_string(), format!("{seconds:.1}")];
         cells.push(format!("{:.4}", learned.loss));
         cells.extend(losses.iter().map(|(_, loss)| format!("{loss:.4}")));

@@ -1,6 +1,6 @@
 //! Class-balanced cross-entropy over sets of admissible outcomes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use candle_core::{D, Device, Result, Tensor};
 use candle_nn::ops::log_softmax;
@@ -22,7 +22,7 @@ enum LabelKey {
 /// The label of `grading`, if it is known.
 fn label_key(labels: &DiscLabels, grading: Grading) -> Option<LabelKey> {
     let marrow = matches!(grading, Grading::UpperMarrowChange | Grading::LowerMarrowChange);
-    let set = labels.gradings[grading];
+    let set = labels.of(grading);
     if !set.is_unknown() {
         Some(LabelKey::Classes(set))
     } else if marrow && labels.either_marrow_changed {
@@ -44,7 +44,7 @@ impl LabelWeights {
         for labels in labels {
             for grading in Grading::ALL {
                 if let Some(key) = label_key(labels, grading) {
-                    *counts[grading].entry(key).or_default() += 1;
+                    *counts.entry(grading).entry(key).or_default() += 1;
                 }
             }
         }
@@ -57,7 +57,7 @@ impl LabelWeights {
 
     /// Weight of a label; 0 where it is unknown or was not in the training set.
     fn of_label(&self, labels: &DiscLabels, grading: Grading) -> f32 {
-        label_key(labels, grading).and_then(|key| self.0[grading].get(&key)).copied().unwrap_or(0.0)
+        label_key(labels, grading).and_then(|key| self.0.get(grading)?.get(&key)).copied().unwrap_or(0.0)
     }
 }
 
@@ -73,49 +73,52 @@ pub struct BatchTargets {
 }
 
 impl BatchTargets {
-    /// Targets of discs, each with its labels, the weights of its source, and a factor on all of its losses.
+    /// Targets of discs for the gradings of a network; each disc with its labels, the weights of its source, and a factor on
+    /// all of its losses.
     ///
     /// # Errors
     /// If the device fails.
-    pub fn new(discs: &[(&DiscLabels, &LabelWeights, f32)], device: &Device) -> Result<Self> {
-        let (mut masks, mut weights) = (Vec::new(), Vec::new());
-        for grading in Grading::ALL {
+    pub fn new(
+        gradings: &BTreeSet<Grading>,
+        discs: &[(&DiscLabels, &LabelWeights, f32)],
+        device: &Device,
+    ) -> Result<Self> {
+        let (mut masks, mut weights) = (PerGrading::default(), PerGrading::default());
+        for grading in gradings.iter().copied() {
             let classes = grading.classes();
             let mask: Vec<f32> = discs
                 .iter()
                 .flat_map(|(labels, ..)| {
-                    let set = labels.gradings[grading];
+                    let set = labels.of(grading);
                     (0..classes).map(move |class| if set.is_unknown() || set.contains(class) { 0.0 } else { EXCLUDED })
                 })
                 .collect();
-            let known = |labels: &DiscLabels| f32::from(u8::from(!labels.gradings[grading].is_unknown()));
+            let known = |labels: &DiscLabels| f32::from(u8::from(!labels.of(grading).is_unknown()));
             let weight: Vec<f32> = discs
                 .iter()
                 .map(|(labels, weights, factor)| factor * known(labels) * weights.of_label(labels, grading))
                 .collect();
-            masks.push(Tensor::from_vec(mask, (discs.len(), classes), device)?);
-            weights.push(Tensor::from_vec(weight, discs.len(), device)?);
+            masks.insert(grading, Tensor::from_vec(mask, (discs.len(), classes), device)?);
+            weights.insert(grading, Tensor::from_vec(weight, discs.len(), device)?);
         }
         let either: Vec<f32> = discs
             .iter()
             .map(|(labels, weights, factor)| {
-                let undecided =
-                    labels.either_marrow_changed && labels.gradings[Grading::UpperMarrowChange].is_unknown();
+                let undecided = labels.either_marrow_changed && labels.of(Grading::UpperMarrowChange).is_unknown();
                 if undecided { factor * weights.of_label(labels, Grading::UpperMarrowChange) } else { 0.0 }
             })
             .collect();
         let either_weights = Tensor::from_vec(either, discs.len(), device)?;
-        let by_grading = |values: Vec<Tensor>| PerGrading::from_fn(|grading| values[grading.index()].clone());
-        Ok(Self { masks: by_grading(masks), weights: by_grading(weights), either_weights })
+        Ok(Self { masks, weights, either_weights })
     }
 
     /// Sum over gradings of the mean weighted loss of the batch, and each grading's part of it. The joint marrow label
-    /// counts for the upper and the lower marrow by halves.
+    /// counts for the upper and the lower marrow by halves, where the network has both.
     ///
     /// # Errors
     /// If the logits do not have the shape of the targets.
     pub fn loss(&self, logits: &PerGrading<Tensor>) -> Result<PerGrading<Tensor>> {
-        let mut losses = Vec::with_capacity(Grading::ALL.len());
+        let mut losses = PerGrading::default();
         let mut log_absent = Vec::new();
         for (grading, logits) in logits.iter() {
             let log_probabilities = log_softmax(logits, D::Minus1)?;
@@ -123,16 +126,17 @@ impl BatchTargets {
                 log_absent.push(log_probabilities.narrow(1, 0, 1)?.squeeze(1)?);
             }
             let admitted = (&log_probabilities + &self.masks[grading])?.log_sum_exp(1)?;
-            losses.push((admitted.neg()? * &self.weights[grading])?.mean_all()?);
+            losses.insert(grading, (admitted.neg()? * &self.weights[grading])?.mean_all()?);
         }
+        let [upper, lower] = log_absent.as_slice() else { return Ok(losses) };
         // −log(1 − (1 − p_upper)(1 − p_lower)); the product is kept below 1 so that the logarithm stays finite.
-        let both_absent = (&log_absent[0] + &log_absent[1])?.exp()?.affine(1.0 - 1e-6, 0.0)?;
+        let both_absent = (upper + lower)?.exp()?.affine(1.0 - 1e-6, 0.0)?;
         let either = both_absent.affine(-1.0, 1.0)?.log()?.neg()?;
         let either = ((either * &self.either_weights)?.mean_all()? * 0.5)?;
         for grading in [Grading::UpperMarrowChange, Grading::LowerMarrowChange] {
-            losses[grading.index()] = (&losses[grading.index()] + &either)?;
+            losses[grading] = (&losses[grading] + &either)?;
         }
-        Ok(PerGrading::from_fn(|grading| losses[grading.index()].clone()))
+        Ok(losses)
     }
 }
 
@@ -142,11 +146,11 @@ mod tests {
     use candle_core::Var;
 
     fn labels(set: impl Fn(Grading) -> ClassSet, either: bool) -> DiscLabels {
-        DiscLabels { gradings: PerGrading::from_fn(set), either_marrow_changed: either }
+        DiscLabels { gradings: PerGrading::from_fn(Grading::PAPER, set), either_marrow_changed: either }
     }
 
     fn logits(discs: usize) -> PerGrading<Var> {
-        PerGrading::from_fn(|grading| {
+        PerGrading::from_fn(Grading::PAPER, |grading| {
             let values: Vec<f32> = (0..discs * grading.classes()).map(|i| (i as f32 * 0.7).sin()).collect();
             Var::from_vec(values, (discs, grading.classes()), &Device::Cpu).expect("tensor")
         })
@@ -178,7 +182,8 @@ mod tests {
             true,
         );
         let weights = LabelWeights::of([&label]);
-        let targets = BatchTargets::new(&[(&label, &weights, 1.0)], &Device::Cpu).expect("targets");
+        let targets =
+            BatchTargets::new(&Grading::PAPER.into(), &[(&label, &weights, 1.0)], &Device::Cpu).expect("targets");
         let vars = logits(1);
         let losses = targets.loss(&vars.map(|_, var| var.as_tensor().clone())).expect("loss");
         let softmax = |grading: Grading| {
@@ -205,7 +210,8 @@ mod tests {
             false,
         );
         let weights = LabelWeights::of([&label]);
-        let targets = BatchTargets::new(&[(&label, &weights, 1.0)], &Device::Cpu).expect("targets");
+        let targets =
+            BatchTargets::new(&Grading::PAPER.into(), &[(&label, &weights, 1.0)], &Device::Cpu).expect("targets");
         let vars = logits(1);
         let losses = targets.loss(&vars.map(|_, var| var.as_tensor().clone())).expect("loss");
         let total = losses.iter().try_fold(Tensor::new(0f32, &Device::Cpu).expect("zero"), |sum, (_, l)| sum + l);

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::examples::{GradingExample, ScanKind};
 use crate::evaluation::{ConfusionMatrix, area_under_curve};
-use crate::spine::{DiscLevel, Grading, PerGrading};
+use crate::spine::{DiscLevel, Grading, PerGrading, UnknownGrading};
 use crate::training::labels::DiscLabels;
 
 /// The network's answer for a disc of a patient left out of its training.
@@ -26,47 +26,40 @@ pub struct HeldOutPrediction {
 
 /// What is measured: gradings as far as the labels tell them apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(into = "&'static str", try_from = "String")]
 pub enum MeasuredGrading {
-    /// Five grades.
-    Pfirrmann,
-    /// Grade 1 against grades 2 to 4.
-    DiscNarrowingPresent,
-    /// Present or absent.
-    UpperEndplateDefect,
-    /// Present or absent.
-    LowerEndplateDefect,
-    /// Upper or lower marrow changed, or both.
+    /// Pfirrmann in five grades, narrowing as yes or no, presence of the others.
+    One(Grading),
+    /// Upper or lower marrow changed, or both: labels do not say which.
     EitherMarrowChange,
-    /// Present or absent.
-    Spondylolisthesis,
-    /// Present or absent.
-    CentralCanalStenosis,
 }
 
 impl MeasuredGrading {
-    /// All of them in the order of [`Grading::ALL`].
-    pub const ALL: [Self; 7] = [
-        Self::Pfirrmann,
-        Self::DiscNarrowingPresent,
-        Self::UpperEndplateDefect,
-        Self::LowerEndplateDefect,
-        Self::EitherMarrowChange,
-        Self::Spondylolisthesis,
-        Self::CentralCanalStenosis,
-    ];
+    /// Narrowing is labelled as yes or no.
+    const NARROWING_PRESENT: &'static str = "disc_narrowing_present";
+    const EITHER_MARROW_CHANGE: &'static str = "either_marrow_change";
+
+    /// What can be measured of some gradings, in the order of [`Grading::ALL`].
+    #[must_use]
+    pub fn of(gradings: impl IntoIterator<Item = Grading>) -> Vec<Self> {
+        let mut measured = Vec::new();
+        for grading in gradings {
+            match grading {
+                Grading::UpperMarrowChange => {}
+                Grading::LowerMarrowChange => measured.push(Self::EitherMarrowChange),
+                one => measured.push(Self::One(one)),
+            }
+        }
+        measured
+    }
 
     /// Name in files.
     #[must_use]
     pub fn key(self) -> &'static str {
         match self {
-            Self::Pfirrmann => "pfirrmann",
-            Self::DiscNarrowingPresent => "disc_narrowing_present",
-            Self::UpperEndplateDefect => "upper_endplate_defect",
-            Self::LowerEndplateDefect => "lower_endplate_defect",
-            Self::EitherMarrowChange => "either_marrow_change",
-            Self::Spondylolisthesis => "spondylolisthesis",
-            Self::CentralCanalStenosis => "central_canal_stenosis",
+            Self::One(Grading::DiscNarrowing) => Self::NARROWING_PRESENT,
+            Self::One(grading) => grading.key(),
+            Self::EitherMarrowChange => Self::EITHER_MARROW_CHANGE,
         }
     }
 
@@ -74,63 +67,67 @@ impl MeasuredGrading {
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
-            Self::Pfirrmann => "Pfirrmann",
-            Self::DiscNarrowingPresent => "narrowing, yes or no",
-            Self::UpperEndplateDefect => "upper endplate defect",
-            Self::LowerEndplateDefect => "lower endplate defect",
+            Self::One(Grading::DiscNarrowing) => "narrowing, yes or no",
+            Self::One(grading) => grading.spec().in_sentence,
             Self::EitherMarrowChange => "marrow change, either side",
-            Self::Spondylolisthesis => "spondylolisthesis",
-            Self::CentralCanalStenosis => "central canal stenosis",
         }
     }
 
     /// The gradings of the network that it measures.
     #[must_use]
-    pub fn gradings(self) -> &'static [Grading] {
+    pub fn gradings(self) -> Vec<Grading> {
         match self {
-            Self::Pfirrmann => &[Grading::Pfirrmann],
-            Self::DiscNarrowingPresent => &[Grading::DiscNarrowing],
-            Self::UpperEndplateDefect => &[Grading::UpperEndplateDefect],
-            Self::LowerEndplateDefect => &[Grading::LowerEndplateDefect],
-            Self::EitherMarrowChange => &[Grading::UpperMarrowChange, Grading::LowerMarrowChange],
-            Self::Spondylolisthesis => &[Grading::Spondylolisthesis],
-            Self::CentralCanalStenosis => &[Grading::CentralCanalStenosis],
+            Self::One(grading) => vec![grading],
+            Self::EitherMarrowChange => vec![Grading::UpperMarrowChange, Grading::LowerMarrowChange],
         }
     }
 
     /// Number of classes.
     #[must_use]
     pub fn classes(self) -> usize {
-        if self == Self::Pfirrmann { 5 } else { 2 }
+        match self {
+            Self::One(Grading::Pfirrmann) => Grading::Pfirrmann.classes(),
+            Self::One(_) | Self::EitherMarrowChange => 2,
+        }
     }
 
     /// True class of a disc, where it is known.
     #[must_use]
     pub fn truth(self, labels: &DiscLabels) -> Option<usize> {
-        let binary = |grading: Grading| labels.gradings[grading].lowest().map(|class| class.min(1));
         match self {
-            Self::Pfirrmann => labels.gradings[Grading::Pfirrmann].single(),
-            Self::DiscNarrowingPresent => binary(Grading::DiscNarrowing),
-            Self::UpperEndplateDefect => binary(Grading::UpperEndplateDefect),
-            Self::LowerEndplateDefect => binary(Grading::LowerEndplateDefect),
+            Self::One(Grading::Pfirrmann) => labels.of(Grading::Pfirrmann).single(),
+            Self::One(grading) => labels.of(grading).lowest().map(|class| class.min(1)),
             Self::EitherMarrowChange => labels.any_marrow_change().map(usize::from),
-            Self::Spondylolisthesis => binary(Grading::Spondylolisthesis),
-            Self::CentralCanalStenosis => binary(Grading::CentralCanalStenosis),
         }
     }
 
-    /// Probabilities of the classes that this measure tells apart.
+    /// Probabilities of the classes that this measure tells apart; `None` where a grading is missing.
     #[must_use]
-    pub fn probabilities(self, all: &PerGrading<Vec<f32>>) -> Vec<f32> {
-        let binary = |absent: f32| vec![absent, 1.0 - absent];
-        match self {
-            Self::Pfirrmann => all[Grading::Pfirrmann].clone(),
-            Self::DiscNarrowingPresent => binary(all[Grading::DiscNarrowing][0]),
-            Self::UpperEndplateDefect => binary(all[Grading::UpperEndplateDefect][0]),
-            Self::LowerEndplateDefect => binary(all[Grading::LowerEndplateDefect][0]),
-            Self::EitherMarrowChange => binary(all[Grading::UpperMarrowChange][0] * all[Grading::LowerMarrowChange][0]),
-            Self::Spondylolisthesis => binary(all[Grading::Spondylolisthesis][0]),
-            Self::CentralCanalStenosis => binary(all[Grading::CentralCanalStenosis][0]),
+    pub fn probabilities(self, all: &PerGrading<Vec<f32>>) -> Option<Vec<f32>> {
+        let absent = |grading| Some(*all.get(grading)?.first()?);
+        let absent = match self {
+            Self::One(Grading::Pfirrmann) => return all.get(Grading::Pfirrmann).cloned(),
+            Self::One(grading) => absent(grading)?,
+            Self::EitherMarrowChange => absent(Grading::UpperMarrowChange)? * absent(Grading::LowerMarrowChange)?,
+        };
+        Some(vec![absent, 1.0 - absent])
+    }
+}
+
+impl From<MeasuredGrading> for &'static str {
+    fn from(measured: MeasuredGrading) -> Self {
+        measured.key()
+    }
+}
+
+impl TryFrom<String> for MeasuredGrading {
+    type Error = UnknownGrading;
+
+    fn try_from(key: String) -> Result<Self, UnknownGrading> {
+        match key.as_str() {
+            Self::NARROWING_PRESENT => Ok(Self::One(Grading::DiscNarrowing)),
+            Self::EITHER_MARROW_CHANGE => Ok(Self::EitherMarrowChange),
+            other => other.parse().map(Self::One),
         }
     }
 }
@@ -169,17 +166,17 @@ impl HeldOutPrediction {
 }
 
 /// Balanced accuracy of each measured grading over all scans together, percent; `None` where nothing is labelled.
-pub(super) fn balanced_accuracies(predictions: &[HeldOutPrediction]) -> [Option<f64>; MeasuredGrading::ALL.len()] {
+pub(super) fn balanced_accuracies(predictions: &[HeldOutPrediction], gradings: &[MeasuredGrading]) -> Vec<Option<f64>> {
     let all: Vec<_> = predictions.iter().collect();
-    MeasuredGrading::ALL
-        .map(|grading| row(&all, ScanKind::MidSagittal, grading).map(|row| row.pooled_balanced_accuracy))
+    let accuracy = |grading| row(&all, ScanKind::MidSagittal, grading).map(|row| row.pooled_balanced_accuracy);
+    gradings.iter().copied().map(accuracy).collect()
 }
 
-/// The table of a scan kind; gradings without labels are left out.
+/// The table of a scan kind; gradings without labels or answers are left out.
 #[must_use]
 pub fn measure(predictions: &[HeldOutPrediction], kind: ScanKind) -> Vec<MeasuredRow> {
     let chosen: Vec<_> = predictions.iter().filter(|prediction| prediction.kind == kind).collect();
-    MeasuredGrading::ALL.into_iter().filter_map(|grading| row(&chosen, kind, grading)).collect()
+    MeasuredGrading::of(Grading::ALL).into_iter().filter_map(|grading| row(&chosen, kind, grading)).collect()
 }
 
 fn row(predictions: &[&HeldOutPrediction], kind: ScanKind, grading: MeasuredGrading) -> Option<MeasuredRow> {
@@ -194,7 +191,7 @@ fn row(predictions: &[&HeldOutPrediction], kind: ScanKind, grading: MeasuredGrad
     let mut answers = Vec::new();
     for prediction in predictions {
         let Some(truth) = grading.truth(&prediction.labels) else { continue };
-        let probabilities = grading.probabilities(&prediction.probabilities);
+        let Some(probabilities) = grading.probabilities(&prediction.probabilities) else { continue };
         let predicted = (0..classes).max_by(|a, b| probabilities[*a].total_cmp(&probabilities[*b]))?;
         answers.push(Answer { fold: prediction.fold, truth, predicted, severity: probabilities[classes - 1] });
         patients.push(prediction.patient);
@@ -235,8 +232,9 @@ mod tests {
 
     fn prediction(fold: usize, patient: u32, slipped: bool, probability: f32) -> HeldOutPrediction {
         let mut labels = DiscLabels::default();
-        labels.gradings[Grading::Spondylolisthesis] = ClassSet::exactly(usize::from(slipped));
-        let mut probabilities = PerGrading::from_fn(|grading| vec![1.0 / grading.classes() as f32; grading.classes()]);
+        labels.gradings.insert(Grading::Spondylolisthesis, ClassSet::exactly(usize::from(slipped)));
+        let mut probabilities =
+            PerGrading::from_fn(Grading::PAPER, |grading| vec![1.0 / grading.classes() as f32; grading.classes()]);
         probabilities[Grading::Spondylolisthesis] = vec![1.0 - probability, probability];
         HeldOutPrediction { fold, patient, kind: ScanKind::Stack, level: DiscLevel::L4L5, labels, probabilities }
     }
@@ -268,7 +266,28 @@ mod tests {
         assert_eq!(MeasuredGrading::EitherMarrowChange.truth(&labels), Some(1));
         labels.either_marrow_changed = false;
         assert_eq!(MeasuredGrading::EitherMarrowChange.truth(&labels), None);
-        let probabilities = PerGrading::from_fn(|_| vec![0.6, 0.4]);
-        assert!((MeasuredGrading::EitherMarrowChange.probabilities(&probabilities)[1] - 0.64).abs() < 1e-6);
+        let probabilities = PerGrading::from_fn(Grading::PAPER, |_| vec![0.6, 0.4]);
+        let either = MeasuredGrading::EitherMarrowChange.probabilities(&probabilities).expect("both marrows");
+        assert!((either[1] - 0.64).abs() < 1e-6);
+        assert_eq!(MeasuredGrading::One(Grading::DiscBulging).probabilities(&probabilities), None);
+    }
+
+    #[test]
+    fn keys_are_those_of_files_written_before() {
+        let keys: Vec<_> = MeasuredGrading::of(Grading::PAPER).into_iter().map(MeasuredGrading::key).collect();
+        let expected = [
+            "pfirrmann",
+            "disc_narrowing_present",
+            "upper_endplate_defect",
+            "lower_endplate_defect",
+            "either_marrow_change",
+            "spondylolisthesis",
+            "central_canal_stenosis",
+        ];
+        assert_eq!(keys, expected);
+        for measured in MeasuredGrading::of(Grading::ALL) {
+            let text = serde_json::to_string(&measured).expect("a text");
+            assert_eq!(serde_json::from_str::<MeasuredGrading>(&text).expect("its own key"), measured);
+        }
     }
 }

@@ -51,7 +51,7 @@ pub struct GradingTrainingConfig {
     /// Of folds, the share of the patients learned from that is set aside to watch training on; it then calibrates, too.
     #[serde(default)]
     pub validation_share: f64,
-    /// Gradings that are learned, and how much the loss of each counts; all of them, equally, if left out.
+    /// Gradings of the network that are learned, and how much the loss of each counts; all of them, equally, if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tasks: Option<BTreeMap<Grading, f64>>,
     /// How gradients change the weights.
@@ -86,7 +86,19 @@ impl GradingTrainingConfig {
     /// How much the loss of a grading counts; 0 where it is not learned.
     #[must_use]
     pub fn task_weight(&self, grading: Grading) -> f64 {
+        if !self.network.gradings.contains(&grading) {
+            return 0.0;
+        }
         self.tasks.as_ref().map_or(1.0, |tasks| tasks.get(&grading).copied().unwrap_or(0.0))
+    }
+
+    /// Every grading that is to be learned has a place in the network.
+    fn check(&self) -> Result<(), GradingTrainingError> {
+        let mut tasks = self.tasks.iter().flat_map(BTreeMap::keys);
+        match tasks.find(|grading| !self.network.gradings.contains(grading)) {
+            Some(grading) => Err(GradingTrainingError::NoHead(*grading)),
+            None => Ok(()),
+        }
     }
 
     /// Labels of the gradings that are learned.
@@ -166,6 +178,9 @@ pub enum GradingTrainingError {
         /// Folds asked for.
         folds: usize,
     },
+    /// A grading is to be learned that the network does not have.
+    #[error("{0} is among the tasks, but not among the gradings of the network: add it there")]
+    NoHead(Grading),
     /// An experiment needs patients left out.
     #[error("an experiment measures on patients left out: set folds in the configuration")]
     NoFolds,

@@ -71,7 +71,7 @@ fn metadata(
         "synthetic_discs": config.flat.epochs * config.flat.phantom + config.deep.epochs * config.deep.phantom,
         "calibration": outcome.calibration,
         "familiarity": outcome.familiarity_measures,
-        EXPERIMENTAL_GRADINGS: experimental_gradings(outcome),
+        EXPERIMENTAL_GRADINGS: experimental_gradings(config, outcome),
         "config": config,
     });
     let dimensions = config.network.dimensions;
@@ -101,7 +101,7 @@ fn metadata(
         version: version.to_owned(),
         changelog: changes.iter().map(|(version, change)| ((*version).to_owned(), (*change).to_owned())).collect(),
         name: name.to_owned(),
-        task: "Eight radiological gradings of a lumbar disc on sagittal T2 MRI".to_owned(),
+        task: format!("{} radiological gradings of a lumbar disc on sagittal T2 MRI", config.network.gradings.len()),
         description: format!(
             "{} SpineNet of narrow layers, first learned on single slices, inflated, and trained on disc volumes. \
              Labels are partial: narrowing is known as yes or no, marrow change for both endplates together; the finer \
@@ -140,10 +140,10 @@ fn metadata(
 const RELIABLE: f64 = 0.4;
 
 /// Gradings that must not be relied on, and why; shown wherever their grades are.
-fn experimental_gradings(outcome: &TrainingOutcome) -> BTreeMap<&'static str, String> {
+fn experimental_gradings(config: &GradingTrainingConfig, outcome: &TrainingOutcome) -> BTreeMap<&'static str, String> {
     let mut reasons = BTreeMap::new();
     let table: &[MeasuredRow] = outcome.cross_validation.as_ref().map_or(&[], |measured| &measured.table);
-    for measured in MeasuredGrading::ALL {
+    for measured in MeasuredGrading::of(config.network.gradings.iter().copied()) {
         let chance = 1.0 / measured.classes() as f64;
         let most_discs = table.iter().filter(|row| row.grading == measured).max_by_key(|row| row.discs);
         if let Some(row) = most_discs {
@@ -152,13 +152,15 @@ fn experimental_gradings(outcome: &TrainingOutcome) -> BTreeMap<&'static str, St
             if accuracy < bar {
                 let (reached, bar) = (accuracy * 100.0, bar * 100.0);
                 let reason = format!("balanced accuracy on patients left out {reached:.0} %, below {bar:.0} %");
-                reasons.extend(measured.gradings().iter().map(|grading| (grading.key(), reason.clone())));
+                reasons.extend(measured.gradings().into_iter().map(|grading| (grading.key(), reason.clone())));
             }
         }
     }
     // What stands for readers' grades here is a width on masks.
     let stenosis = "learned from canal widths and synthetic studies, not from readers' grades";
-    reasons.insert(Grading::CentralCanalStenosis.key(), stenosis.to_owned());
+    if config.network.gradings.contains(&Grading::CentralCanalStenosis) {
+        reasons.insert(Grading::CentralCanalStenosis.key(), stenosis.to_owned());
+    }
     for grading in &outcome.phantom_only_gradings {
         reasons.insert(grading.key(), "trained on synthetic studies only, not on patients".to_owned());
     }

@@ -14,6 +14,7 @@ use super::fit::{Fitted, Run};
 use super::measure::{HeldOutPrediction, MeasuredRow, measure};
 use super::{GradingTrainingConfig, GradingTrainingError};
 use crate::model::{GradingNetwork, Views, probabilities};
+use crate::phantom::PhantomSettings;
 use crate::spine::{Grading, PATCH_COLUMNS, PATCH_ROWS, PatchAugmentation, PerGrading};
 use crate::task::{CancelToken, Progress};
 use crate::training::TrainingJob;
@@ -77,15 +78,16 @@ struct Fold {
 /// kept and the interrupted one goes on from its last whole epoch, with the same result as without the interruption.
 ///
 /// # Errors
-/// If there are fewer patients than folds, a disc has no frame, a file cannot be written, or it was cancelled.
+/// If a task is no grading of the network, there are fewer patients than folds, a disc has no frame, a file cannot be written, or it was cancelled.
 pub fn train(
     config: &GradingTrainingConfig,
     examples: &[GradingExample],
     job: &TrainingJob,
     on_progress: &mut dyn FnMut(Progress),
 ) -> Result<TrainingOutcome, GradingTrainingError> {
+    config.check()?;
     let examples = taught_by(config, examples);
-    let slipped = |example: &GradingExample| example.labels.gradings[Grading::Spondylolisthesis].single() == Some(1);
+    let slipped = |example: &GradingExample| example.labels.of(Grading::Spondylolisthesis).single() == Some(1);
     let strata = examples.iter().map(|example| (example.patient, usize::from(slipped(example))));
     let mut patients: Vec<u32> = examples.iter().map(|example| example.patient).collect();
     patients.sort_unstable();
@@ -164,11 +166,13 @@ pub fn train(
     };
     let taught =
         |examples: &[GradingExample], grading| examples.iter().any(|example| teaches(&example.labels, grading));
-    let (untaught, _): (Vec<_>, Vec<_>) = Grading::ALL.into_iter().partition(|grading| !taught(&examples, *grading));
-    // Of phantoms everything is known.
+    let gradings = config.network.gradings.iter().copied();
+    let untaught = gradings.filter(|grading| !taught(&examples, *grading));
     let uses_phantoms = config.flat.phantom + config.deep.phantom > 0;
-    let phantoms_teach = |grading: &Grading| uses_phantoms && config.task_weight(*grading) > 0.0;
-    let (phantom_only_gradings, untrained_gradings) = untaught.into_iter().partition(phantoms_teach);
+    let phantoms_teach = |grading: &Grading| {
+        uses_phantoms && PhantomSettings::GRADINGS.contains(grading) && config.task_weight(*grading) > 0.0
+    };
+    let (phantom_only_gradings, untrained_gradings) = untaught.partition(phantoms_teach);
     let discs = examples.len();
     Ok(TrainingOutcome {
         cross_validation,
@@ -193,6 +197,7 @@ pub fn train_on_phantoms(
     job: &TrainingJob,
     on_progress: &mut dyn FnMut(Progress),
 ) -> Result<CrossValidation, GradingTrainingError> {
+    config.check()?;
     let examples = taught_by(config, examples);
     let everybody = Division { test: examples.iter().map(|example| example.patient).collect(), ..Division::default() };
     let split = Split { config, examples: &examples, division: &everybody };
@@ -223,7 +228,7 @@ fn both_kinds(predictions: &[HeldOutPrediction]) -> Vec<MeasuredRow> {
 
 fn teaches(labels: &DiscLabels, grading: Grading) -> bool {
     let marrow = matches!(grading, Grading::UpperMarrowChange | Grading::LowerMarrowChange);
-    !labels.gradings[grading].is_unknown() || (marrow && labels.either_marrow_changed)
+    !labels.of(grading).is_unknown() || (marrow && labels.either_marrow_changed)
 }
 
 /// Discs and the patients that are left out of training.

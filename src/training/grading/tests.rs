@@ -52,7 +52,7 @@ pub(super) fn scan_case(patient: u32, slices: usize) -> ScanCase {
     let geometry = VolumeGeometry::new(origins, DVec3::Y, -DVec3::Z, 1.0, 1.0).expect("valid geometry");
     let volume = Volume::new(90, 80, voxels, geometry).expect("matching size");
     let mut labels = DiscLabels::default();
-    labels.gradings[Grading::Pfirrmann] = ClassSet::exactly(if bright { 0 } else { 4 });
+    labels.gradings.insert(Grading::Pfirrmann, ClassSet::exactly(if bright { 0 } else { 4 }));
     let discs =
         discs_between(&vertebrae).into_iter().map(|disc| LabelledDisc { disc, labels: labels.clone() }).collect();
     ScanCase { patient, name: format!("{patient}_made"), volume, vertebrae, top_is_extrapolated: false, discs }
@@ -132,7 +132,10 @@ fn bright_and_dark_discs_are_told_apart_in_patients_left_out() {
     let outcome = run(&config, folder.path(), false, &CancelToken::default()).expect("training");
     let measured = outcome.cross_validation.expect("asked for");
     let scans: Vec<_> = measured.table.iter().map(|row| (row.grading, row.scans, row.discs)).collect();
-    assert_eq!(scans, [ScanKind::MidSagittal, ScanKind::Stack].map(|kind| (MeasuredGrading::Pfirrmann, kind, 4)));
+    assert_eq!(
+        scans,
+        [ScanKind::MidSagittal, ScanKind::Stack].map(|kind| (MeasuredGrading::One(Grading::Pfirrmann), kind, 4))
+    );
     for row in measured.table.iter().chain(&measured.plain_table).chain(&measured.flat_table) {
         assert_eq!(row.pooled_balanced_accuracy, 100.0, "{row:?}");
     }
@@ -256,4 +259,29 @@ fn a_stage_ends_when_the_patients_set_aside_gain_no_more() {
     assert!(rows.iter().all(|row| !row[column("accuracy_pfirrmann")].is_empty()));
     assert_eq!((losses.len(), losses[0].to_bits()), (2, losses[1].to_bits()), "one epoch without gain ends it");
     assert!(folder.path().join("fold-0/best-flat.safetensors").is_file());
+}
+
+/// The configuration decides which heads the network has and which of them learn.
+#[test]
+fn optional_gradings_are_learned_where_the_configuration_asks_for_them() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let gradings = [Grading::Pfirrmann, Grading::DiscHerniation];
+    let mut config =
+        GradingTrainingConfig { tasks: Some(gradings.map(|grading| (grading, 1.0)).into()), ..config(1, 1) };
+    let refused = run(&config, folder.path(), false, &CancelToken::default());
+    assert!(matches!(refused, Err(GradingTrainingError::NoHead(Grading::DiscHerniation))));
+    config.network.gradings = gradings.into();
+    let mut cases = cases();
+    for case in &mut cases {
+        let herniated = ClassSet::exactly(usize::from(case.patient % 2 == 1));
+        case.discs[0].labels.gradings.insert(Grading::DiscHerniation, herniated);
+    }
+    let examples = GradingExample::of_cases(cases).expect("discs have frames");
+    let outcome = train(&config, &examples, &TrainingJob::new(folder.path()), &mut |_| {}).expect("training");
+    assert!(outcome.untrained_gradings.is_empty() && outcome.phantom_only_gradings.is_empty());
+    let network = &outcome.network.expect("a network").0;
+    assert_eq!(network.config().gradings, gradings.into());
+    let log = std::fs::read_to_string(folder.path().join("final/log.csv")).expect("a log");
+    let head = log.lines().next().expect("a header");
+    assert!(head.contains("accuracy_disc_herniation") && !head.contains("spondylolisthesis"), "{head}");
 }

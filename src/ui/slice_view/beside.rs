@@ -8,7 +8,7 @@ use crate::ui::action::UiAction;
 use crate::ui::camera::{Camera, SliceTransform};
 use crate::ui::evidence_panel::{METHODS, method_name, views_text};
 use crate::ui::language::tr;
-use crate::ui::state::{BesideChoice, ViewerState};
+use crate::ui::state::ViewerState;
 use crate::ui::{criteria, theme};
 
 /// Choices at the top, the image below; it is zoomed and leafed through together with the first.
@@ -16,7 +16,7 @@ pub fn beside_view_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiActi
     let bar = Frame::new().fill(theme::of(ui).panel).inner_margin(Margin::symmetric(8, 5));
     bar.show(ui, |ui| {
         ui.set_min_width(ui.available_width());
-        choices_ui(ui, state.evidence.beside_choice, actions);
+        choices_ui(ui, state, actions);
     });
     let (viewport, response) = ui.allocate_exact_size(ui.available_size(), Sense::click_and_drag());
     let Some(series) = state.loaded() else { return };
@@ -44,7 +44,8 @@ pub fn beside_view_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiActi
     painter.text(viewport.left_bottom() + vec2(10.0, -10.0), Align2::LEFT_BOTTOM, words, font, theme::ON_IMAGE);
 }
 
-fn choices_ui(ui: &mut Ui, choice: BesideChoice, actions: &mut Vec<UiAction>) {
+fn choices_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
+    let choice = state.evidence.beside_choice;
     // In a narrow window the second choice stands below the first.
     ui.horizontal_wrapped(|ui| {
         let mut chosen = choice;
@@ -59,7 +60,7 @@ fn choices_ui(ui: &mut Ui, choice: BesideChoice, actions: &mut Vec<UiAction>) {
         let name = |grading: Option<Grading>| grading.map_or(tr!("the same grading"), criteria::name);
         let gradings = ComboBox::from_id_salt("beside grading").width(170.0).selected_text(name(choice.grading));
         let gradings = gradings.show_ui(ui, |ui| {
-            for grading in std::iter::once(None).chain(Grading::ALL.map(Some)) {
+            for grading in std::iter::once(None).chain(state.columns().iter().copied().map(Some)) {
                 ui.selectable_value(&mut chosen.grading, grading, name(grading));
             }
         });
