@@ -14,7 +14,7 @@ use spinenet_viewer::model::{Grader, Views};
 use spinenet_viewer::phantom::Phantom;
 use spinenet_viewer::pipeline::DeviceChoice;
 use spinenet_viewer::saliency::{CONVERGED, SaliencyMap, SaliencyMethod, SaliencyPlan, SaliencyTarget, explain_all};
-use spinenet_viewer::spine::{Disc, Grading, discs_between};
+use spinenet_viewer::spine::{Disc, Grading, discs_between, most_probable};
 use spinenet_viewer::task::CancelToken;
 use spinenet_viewer::volume::Volume;
 
@@ -76,7 +76,9 @@ fn main() {
     let (mut views, mut distances, mut overlaps, mut errors) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for (volume, disc) in discs() {
         let prediction = grader.grade(volume, disc, Views::FiftyFour, &CancelToken::default()).expect("graded");
-        let all = Grading::PAPER.map(|grading| SaliencyTarget { grading, class: prediction.class(grading) });
+        let target =
+            |(grading, classes): (Grading, &Vec<f32>)| SaliencyTarget { grading, class: most_probable(classes) };
+        let all: Vec<SaliencyTarget> = prediction.probabilities.iter().map(target).collect();
         let mut put = |name, value| seconds.entry(name).or_default().push(value);
         for (targets, names) in [
             (&all[..1], ["first_of_one", "converged_one", "fixed_150_one"]),

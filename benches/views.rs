@@ -10,10 +10,10 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use spinenet_viewer::files::data_folder;
-use spinenet_viewer::model::{DiscPrediction, Grader, Views};
+use spinenet_viewer::model::{Grader, Views};
 use spinenet_viewer::phantom::Phantom;
 use spinenet_viewer::pipeline::DeviceChoice;
-use spinenet_viewer::spine::{Disc, discs_between};
+use spinenet_viewer::spine::{Disc, DiscPrediction, discs_between};
 use spinenet_viewer::task::CancelToken;
 use spinenet_viewer::training::spider::load_cases;
 use spinenet_viewer::volume::Volume;

@@ -1,8 +1,8 @@
 //! What follows when the reader corrects a level: names, grades, comments and boxes move with the discs.
 
 use crate::detection::{RelabelError, relabel};
-use crate::spine::{Disc, DiscLevel, SliceBox, Vertebra, VertebraLabel, discs_between};
-use crate::ui::state::{DiscGrades, Findings};
+use crate::spine::{Disc, DiscLevel, DiscPrediction, SliceBox, Vertebra, VertebraLabel, discs_between};
+use crate::ui::state::Findings;
 
 /// The findings after the disc called `from` was named `to`; all other names move with it, and so do boxes and the
 /// reader's grades and comments. Those of discs that are pushed out of the six graded levels are dropped; undo brings
@@ -43,20 +43,21 @@ pub fn is_same_disc(a: &Disc, b: &Disc) -> bool {
 /// Grades by place in the scan: a grade belongs to the tissue, not to the name, so a corrected level needs no new grading.
 #[derive(Default)]
 pub struct GradeBook {
-    entries: Vec<(Disc, DiscGrades)>,
+    entries: Vec<(Disc, DiscPrediction)>,
 }
 
 impl GradeBook {
     /// Remembers the grades of a disc.
-    pub fn enter(&mut self, disc: Disc, grades: DiscGrades) {
+    pub fn enter(&mut self, disc: Disc, grades: DiscPrediction) {
         self.entries.retain(|(known, _)| !is_same_disc(known, &disc));
         self.entries.push((disc, grades));
     }
 
-    /// The grades of a disc, whatever it was called when it was graded.
+    /// The grades of a disc under its present name, whatever it was called when it was graded.
     #[must_use]
-    pub fn look_up(&self, disc: &Disc) -> Option<&DiscGrades> {
-        self.entries.iter().find(|(known, _)| is_same_disc(known, disc)).map(|(_, grades)| grades)
+    pub fn look_up(&self, disc: &Disc) -> Option<DiscPrediction> {
+        let (_, grades) = self.entries.iter().find(|(known, _)| is_same_disc(known, disc))?;
+        Some(DiscPrediction { level: disc.level, ..grades.clone() })
     }
 }
 
@@ -107,13 +108,14 @@ mod tests {
         let before = findings();
         let mut book = GradeBook::default();
         let probabilities = PerGrading::from_fn(Grading::PAPER, |grading| vec![1.0; grading.classes()]);
-        let grades = DiscGrades { probabilities, spread: PerGrading::default(), is_familiar: true };
         for disc in discs_between(&before.vertebrae) {
-            book.enter(disc, grades.clone());
+            let (probabilities, spread) = (probabilities.clone(), PerGrading::default());
+            let grades = DiscPrediction { level: disc.level, probabilities, spread, is_familiar: true };
+            book.enter(disc, grades);
         }
         let after = relabelled(&before, DiscLevel::L4L5, DiscLevel::L3L4).expect("exists");
         let discs = discs_between(&after.vertebrae);
         assert_eq!(discs.len(), 3);
-        assert!(discs.iter().all(|disc| book.look_up(disc).is_some()));
+        assert!(discs.iter().all(|disc| book.look_up(disc).is_some_and(|grades| grades.level == disc.level)));
     }
 }

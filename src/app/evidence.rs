@@ -12,7 +12,7 @@ use crate::spine::{ClassIndex, DiscLevel, Grading};
 use crate::task::Progress;
 use crate::ui::language::tr;
 use crate::ui::state::{
-    BannerKind, BesideChoice, EvidenceChoice, JobStatus, MapState, PathPurpose, Selection, ViewLayout, predicted_class,
+    BannerKind, BesideChoice, EvidenceChoice, JobStatus, MapState, PathPurpose, Selection, ViewLayout,
 };
 use crate::worker::{JobId, Loadable, Work};
 
@@ -121,9 +121,8 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         let (grading, class) = match grading.filter(|grading| *grading != selection.grading) {
             None => (selection.grading, class),
             Some(grading) => {
-                let predicted =
-                    self.state.grades_of(selection.level).and_then(|grades| grades.probabilities.get(grading));
-                (grading, predicted.map(|classes| predicted_class(classes)).unwrap_or_default())
+                let predicted = self.state.grades_of(selection.level).and_then(|grades| grades.class(grading));
+                (grading, predicted.unwrap_or_default())
             }
         };
         let wanted = MapWanted { level: selection.level, grading, class, method };
@@ -147,9 +146,8 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     /// The selection with the class that its map explains, once it is graded.
     fn explained(&self) -> Option<(Selection, ClassIndex)> {
         let selection = self.state.selection?;
-        let probabilities = self.state.grades_of(selection.level)?.probabilities.get(selection.grading)?;
-        let predicted = || predicted_class(probabilities);
-        Some((selection, self.state.evidence.class.unwrap_or_else(predicted)))
+        let predicted = self.state.grades_of(selection.level)?.class(selection.grading)?;
+        Some((selection, self.state.evidence.class.unwrap_or(predicted)))
     }
 
     fn finished(&self, wanted: MapWanted) -> Option<Arc<SaliencyMap>> {
@@ -209,7 +207,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         let volume = Arc::clone(&self.state.loaded()?.volume);
         let grades = self.state.grades_of(map.level);
         Some(Evidence {
-            probability: grades.and_then(|grades| grades.probabilities.get(map.grading)?.get(map.class).copied()),
+            probability: grades.and_then(|grades| grades.probability(map.grading, map.class)),
             map,
             seed: SEED,
             percentile: self.state.evidence.percentile,
@@ -302,8 +300,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         let (Some(series), Some(disc)) = (self.state.loaded(), self.state.disc(selection.level)) else { return };
         let Selection { level, grading } = selection;
         let evidence = &self.state.evidence;
-        let probability =
-            self.state.grades_of(level).and_then(|grades| grades.probabilities.get(grading)?.get(class).copied());
+        let probability = self.state.grades_of(level).and_then(|grades| grades.probability(grading, class));
         let order = FigureOrder {
             volume: Arc::clone(&series.volume),
             series_instance_uid: series.series_instance_uid.clone(),

@@ -208,7 +208,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         });
         self.state.grades.clear();
         for disc in &self.state.discs {
-            let known = self.grade_book.look_up(disc).cloned();
+            let known = self.grade_book.look_up(disc);
             let known = known.map_or(Loadable::Idle, |grades| Loadable::Ready(std::sync::Arc::new(grades)));
             self.state.grades.insert(disc.level, known);
         }

@@ -3,13 +3,12 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::review::predictions;
 use super::{Command, Event, Viewer, present};
 use crate::dicom::{FolderScan, Series, SeriesSummary};
 use crate::pipeline::{DemoStudy, ModelsInfo, ScanSource, most_abnormal};
-use crate::spine::DiscLevel;
+use crate::spine::{DiscLevel, DiscPrediction};
 use crate::ui::language::tr;
-use crate::ui::state::{BannerKind, DiscGrades, Selection, ViewerState};
+use crate::ui::state::{BannerKind, Selection, ViewerState};
 use crate::worker::{JobError, JobId, Loadable, Work};
 
 impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
@@ -124,10 +123,10 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         }
     }
 
-    pub(super) fn disc_graded(&mut self, job: JobId, level: DiscLevel, grades: DiscGrades) {
+    pub(super) fn disc_graded(&mut self, job: JobId, grades: &Arc<DiscPrediction>) {
+        let level = grades.level;
         let Some(slot) = self.state.grades.get_mut(&level) else { return };
-        let grades = Arc::new(grades);
-        if !slot.resolve(job, Arc::clone(&grades)) {
+        if !slot.resolve(job, Arc::clone(grades)) {
             return;
         }
         if let Some(disc) = self.state.disc(level).cloned() {
@@ -152,7 +151,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         }
         self.grading_job = None;
         if std::mem::take(&mut self.explains_worst)
-            && let Some(finding) = most_abnormal(&predictions(&self.state), &self.state.experimental)
+            && let Some(finding) = most_abnormal(&self.state.disc_findings())
         {
             self.explain(Selection { level: finding.level, grading: finding.grading });
         }

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use chrono::{SecondsFormat, Utc};
 
 use super::{Command, Event, Viewer};
-use crate::model::{DiscPrediction, Views};
+use crate::model::Views;
 use crate::pipeline::{ModelsInfo, Report, ReportParts, ReportWarning, ScanSource, SignOff, StudySummary};
-use crate::spine::{ClassIndex, Disc, DiscLevel, Measurement};
+use crate::spine::{ClassIndex, Disc, DiscLevel, DiscPrediction, Measurement};
 use crate::ui::language::tr;
-use crate::ui::state::{BannerKind, DiscGrades, PathPurpose, Selection, Tool, ViewerState};
+use crate::ui::state::{BannerKind, PathPurpose, Selection, Tool, ViewerState};
 use crate::worker::Work;
 
 impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
@@ -104,7 +104,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
 
     /// Writes the summary anew after grades or edits changed.
     pub(super) fn sum_up(&mut self) {
-        self.state.summary = StudySummary::of(&self.state.final_classes(), &self.state.experimental);
+        self.state.summary = StudySummary::of(&self.state.disc_findings());
     }
 
     /// Asks for the file of the report.
@@ -141,6 +141,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             device: self.state.device.clone(),
             gradings: self.state.gradings.clone(),
             experimental: self.state.experimental.clone(),
+            calibrated: None,
         };
         let predictions = predictions(&self.state);
         let mut report = Report::new(&ReportParts {
@@ -164,22 +165,9 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     }
 }
 
-impl From<&DiscPrediction> for DiscGrades {
-    fn from(prediction: &DiscPrediction) -> Self {
-        let DiscPrediction { probabilities, spread, is_familiar, .. } = prediction.clone();
-        Self { probabilities, spread, is_familiar }
-    }
-}
-
 /// What was computed for the discs, from the thorax down.
 pub(super) fn predictions(state: &ViewerState) -> Vec<DiscPrediction> {
-    let graded = state.grades.iter().filter_map(|(level, grades)| Some((*level, grades.ready()?)));
-    graded
-        .map(|(level, grades)| {
-            let DiscGrades { probabilities, spread, is_familiar } = grades.as_ref().clone();
-            DiscPrediction { level, probabilities, spread, is_familiar }
-        })
-        .collect()
+    state.grades.values().filter_map(|grades| Some(grades.ready()?.as_ref().clone())).collect()
 }
 
 /// The disc and grading so many steps away that has a grade; at the edge of the table it stays.

@@ -234,7 +234,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             Event::DetectedBeside(detection) => self.companion_detected(job, &detection),
             Event::Exported(files) => self.exported(job, &files),
             Event::Anonymized(outcome) => self.anonymized(job, &outcome),
-            Event::DiscGraded(disc) => self.disc_graded(job, disc.level, disc.as_ref().into()),
+            Event::DiscGraded(disc) => self.disc_graded(job, &disc),
             Event::DiscNotGraded { level, reason } => self.disc_not_graded(job, level, reason),
             Event::DiscsGradingFinished => self.discs_graded(job),
             Event::SaliencyRefined(map) => self.evidence_refined(job, map),

@@ -66,7 +66,7 @@ pub fn run_headless(arguments: &DemoArguments, console: Console) -> anyhow::Resu
     write_overview(&analysis, &overview)?;
 
     let predictions = analysis.predictions();
-    let worst = most_abnormal(&predictions, &analysis.models.experimental).context("no disc was graded")?;
+    let worst = most_abnormal(&analysis.findings()).context("no disc was graded")?;
     let disc = analysis.disc(worst.level)?;
     let prediction = predictions.iter().find(|prediction| prediction.level == worst.level).context("graded above")?;
     let target = SaliencyTarget { grading: worst.grading, class: worst.class };

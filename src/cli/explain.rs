@@ -2,17 +2,17 @@
 
 use std::path::PathBuf;
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use clap::Args;
 
 use super::Outcome;
 use super::arguments::ModelArguments;
 use super::console::{Console, RESEARCH_USE_ONLY};
+use crate::model::Views;
 use crate::model::grader::GRADING_WEIGHTS;
-use crate::model::{DiscPrediction, Views};
 use crate::pipeline::{Analysis, AnalysisOptions, DEFAULT_PERCENTILE, Evidence, Explanation, Models, analyze_folder};
 use crate::saliency::{BoxRule, CONVERGED, SaliencyLayer, SaliencyMethod, SaliencyPlan, SaliencyTarget};
-use crate::spine::{ClassIndex, DiscLevel, Grading, UnknownGrading};
+use crate::spine::{ClassIndex, DiscLevel, DiscPrediction, Grading, UnknownGrading};
 use crate::task::{CancelToken, Progress};
 
 /// Views after which "auto" stops in any case: the paper's number.
@@ -69,9 +69,9 @@ impl DiscArguments {
 
     /// What is explained of a grading.
     pub fn target(&self, grading: Grading, prediction: &DiscPrediction) -> anyhow::Result<SaliencyTarget> {
-        ensure!(prediction.probabilities.contains(grading), "the weights do not grade {grading}");
+        let predicted = prediction.class(grading).with_context(|| format!("the weights do not grade {grading}"))?;
+        let class = self.class.unwrap_or(predicted);
         let classes = grading.classes();
-        let class = self.class.unwrap_or_else(|| prediction.class(grading));
         ensure!(class < classes, "{grading} has {classes} classes, 0 to {}", classes - 1);
         Ok(SaliencyTarget { grading, class })
     }

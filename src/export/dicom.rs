@@ -10,7 +10,7 @@ use crate::dicom::objects::{
     structured_report,
 };
 use crate::picture::{DiscNote, study_overview};
-use crate::pipeline::{DiscEntry, Evidence, MeasurementEntry, Report, method_in_words, reported_sentence};
+use crate::pipeline::{DiscEntry, DiscFindings, Evidence, MeasurementEntry, Report, method_in_words};
 use crate::spine::PerGrading;
 
 /// Writes structured report, segmentation and secondary capture, for evidence maps a parametric map each and a
@@ -194,18 +194,6 @@ fn graded_disc(disc: &DiscEntry) -> GradedDisc {
 
 /// The notes of the overview picture, with the grades that count.
 fn notes(report: &Report) -> Vec<DiscNote> {
-    let experimental = &report.experimental_gradings;
-    let note = |disc: &DiscEntry| {
-        let sentence = reported_sentence(disc, experimental)?;
-        let words = sentence.trim_end_matches('.').split_once(": ").map(|(_, words)| words.to_owned())?;
-        let (headline, detail) = words.split_once(", ").unwrap_or((&words, ""));
-        let gradings = disc.gradings.as_ref()?;
-        let severity = gradings
-            .iter()
-            .filter(|(grading, _)| !experimental.contains(grading))
-            .filter_map(|(grading, entry)| Some(grading.severity(grading.class_from_grade(entry.reported())?)))
-            .fold(0.0, f32::max);
-        Some(DiscNote { level: disc.level, headline: headline.to_owned(), detail: detail.to_owned(), severity })
-    };
-    report.discs.iter().filter_map(note).collect()
+    let findings = |disc: &DiscEntry| DiscFindings::reported(disc, &report.experimental_gradings);
+    report.discs.iter().filter_map(|disc| Some(findings(disc)?.note())).collect()
 }

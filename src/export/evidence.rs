@@ -1,7 +1,7 @@
 //! Evidence for the abnormal grades of a report.
 
 use super::study::{ExportError, ReportedStudy};
-use crate::pipeline::{DiscEntry, Evidence, Explanation, Models, is_abnormal};
+use crate::pipeline::{DiscEntry, DiscFindings, Evidence, Explanation, Models, by_weight};
 use crate::saliency::{BoxRule, SaliencyMethod, SaliencyPlan, SaliencyTarget};
 use crate::spine::{ClassIndex, DiscLevel, Grading, SliceBox};
 use crate::task::{CancelToken, Progress};
@@ -19,24 +19,12 @@ pub struct EvidenceOptions {
     pub limit: usize,
 }
 
-/// The abnormal grades of a report that can be relied on, most abnormal first: severity times probability. A
-/// reader's grade counts before the computed one.
+/// The abnormal grades of a report that can be relied on, the worst first ([`by_weight`]).
 #[must_use]
 pub fn abnormal_grades(study: &ReportedStudy) -> Vec<(DiscLevel, Grading, ClassIndex)> {
-    let mut found = Vec::new();
-    for disc in &study.report.discs {
-        let Some(gradings) = &disc.gradings else { continue };
-        for (grading, entry) in gradings.iter() {
-            let class = grading.class_from_grade(entry.reported()).unwrap_or_default();
-            if is_abnormal(grading, class) && !study.report.experimental_gradings.contains(&grading) {
-                let probability = entry.probabilities.get(class).copied().unwrap_or_default();
-                found.push((f64::from(grading.severity(class)) * probability, (disc.level, grading, class)));
-            }
-        }
-    }
-    // Stable, so that equal weights keep the order from the thorax down.
-    found.sort_by(|a, b| b.0.total_cmp(&a.0));
-    found.into_iter().map(|(_, grade)| grade).collect()
+    let ReportedStudy { report, .. } = study;
+    let discs = report.discs.iter().filter_map(|disc| DiscFindings::reported(disc, &report.experimental_gradings));
+    by_weight(&discs.collect::<Vec<_>>()).iter().map(|found| (found.level, found.grading, found.class)).collect()
 }
 
 /// Computes the evidence for the most abnormal grades and adds it to the study, with the boxes around its hotspots.

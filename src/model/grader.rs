@@ -8,8 +8,8 @@ use thiserror::Error;
 
 use super::grading::appearance;
 use super::weights::{WeightsError, WeightsFolder, WeightsInfo, find_weights};
-use super::{DiscPrediction, GradingConfig, GradingNetwork, ViewAverage, Views};
-use crate::spine::{Disc, DiscFrame, DiscFrameError, PerGrading};
+use super::{GradingConfig, GradingNetwork, ViewAverage, Views};
+use crate::spine::{Disc, DiscFrame, DiscFrameError, DiscPrediction, most_probable};
 use crate::task::{CancelToken, Cancelled};
 use crate::volume::Volume;
 
@@ -93,9 +93,7 @@ impl Grader {
             Some(familiarity) => familiarity.distance(&appearance(&frame.sample(volume).voxels))? <= 1.0,
             None => true,
         };
-        let mut prediction =
-            DiscPrediction { level: disc.level, probabilities, spread: PerGrading::default(), is_familiar };
-        prediction.spread = deviations.map(|grading, deviations| deviations[prediction.class(grading)]);
-        Ok(prediction)
+        let spread = deviations.map(|grading, deviations| deviations[most_probable(&probabilities[grading])]);
+        Ok(DiscPrediction { level: disc.level, probabilities, spread, is_familiar })
     }
 }

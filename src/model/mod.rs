@@ -10,6 +10,6 @@ pub mod weights;
 pub use detector::{DetectorConfig, DetectorNetwork};
 pub use grader::{Grader, GraderError};
 pub use grading::{Dimensions, GradingConfig, GradingNetwork};
-pub use prediction::{DiscPrediction, probabilities};
+pub use prediction::probabilities;
 pub use views::{Place, ViewAverage, Views};
 pub use weights::{WeightsError, WeightsFolder, WeightsInfo, find_weights};

@@ -154,6 +154,10 @@ pub trait Architecture: Serialize + DeserializeOwned {
 /// Key of [`Training::results`] under which grading weights say which gradings must not be relied on, and why.
 pub const EXPERIMENTAL_GRADINGS: &str = "experimental_gradings";
 
+/// Key of [`Training::results`] under which grading weights keep the calibration that is part of them; missing or `null` where
+/// their probabilities are not calibrated.
+pub const CALIBRATION: &str = "calibration";
+
 /// How weights were made.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Training {

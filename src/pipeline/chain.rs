@@ -4,13 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{Models, ModelsInfo, PipelineError, Report, ReportParts, Seconds, sentence};
+use super::{DiscFindings, Models, ModelsInfo, PipelineError, Report, ReportParts, Seconds};
 use crate::detection::Detection;
 use crate::dicom::{FolderScan, Series, SeriesSummary, load_series, scan_folder, scan_folder_telling};
-use crate::model::{DiscPrediction, Grader, GraderError, Views};
+use crate::model::{Grader, GraderError, Views};
 use crate::research::{is_volume_file, read_volume};
 use crate::saliency::{self, SaliencyMap, SaliencyRequest};
-use crate::spine::{Disc, DiscLevel, discs_between};
+use crate::spine::{Disc, DiscLevel, DiscPrediction, discs_between};
 use crate::task::{CancelToken, Progress};
 use crate::volume::Volume;
 
@@ -303,10 +303,17 @@ impl Analysis {
         self.outcomes.iter().filter_map(GradeOutcome::prediction).cloned().collect()
     }
 
+    /// The grades that can be relied on of the discs that have them.
+    #[must_use]
+    pub fn findings(&self) -> Vec<DiscFindings> {
+        let graded = self.outcomes.iter().filter_map(GradeOutcome::prediction);
+        graded.map(|prediction| DiscFindings::computed(prediction, &self.models.experimental)).collect()
+    }
+
     /// One sentence for each graded disc.
     #[must_use]
     pub fn predictions_in_words(&self) -> Vec<String> {
-        self.predictions().iter().map(|prediction| sentence(prediction, &self.models.experimental)).collect()
+        self.findings().iter().map(DiscFindings::sentence).collect()
     }
 
     /// The disc of a level.

@@ -3,12 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Analysis, Evidence, Models, PipelineError, disc_notes};
+use super::{Analysis, DiscFindings, Evidence, Models, PipelineError};
 use crate::dicom::Series;
-use crate::model::DiscPrediction;
-use crate::picture::{study_overview, write_png};
+use crate::picture::{DiscNote, study_overview, write_png};
 use crate::saliency::{BoxRule, SaliencyMap, SaliencyPlan, SaliencyTarget, explain_all};
-use crate::spine::Disc;
+use crate::spine::{Disc, DiscPrediction};
 use crate::task::{CancelToken, Progress};
 
 /// Explains grades of a scan.
@@ -52,7 +51,7 @@ impl Explanation<'_> {
         let info = models.info();
         let volume = Arc::new(series.volume.clone());
         let evidence = |map: SaliencyMap| Evidence {
-            probability: prediction.probabilities.get(map.grading).and_then(|classes| classes.get(map.class)).copied(),
+            probability: prediction.probability(map.grading, map.class),
             map: Arc::new(map),
             seed: plan.seed,
             percentile: self.percentile,
@@ -74,7 +73,7 @@ impl Explanation<'_> {
 /// # Errors
 /// If the file cannot be written.
 pub fn write_overview(analysis: &Analysis, file: &Path) -> Result<(), PipelineError> {
-    let notes = disc_notes(&analysis.predictions(), &analysis.models.experimental);
+    let notes: Vec<DiscNote> = analysis.findings().iter().map(DiscFindings::note).collect();
     let picture = study_overview(&analysis.series.volume, &analysis.detection.vertebrae, &notes, "Lumbar spine");
     Ok(write_png(&picture, file)?)
 }

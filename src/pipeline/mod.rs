@@ -47,10 +47,7 @@ pub use error::PipelineError;
 pub use evidence::{CURVE_PERCENTILES, DEFAULT_PERCENTILE, EVIDENCE_SCHEMA, Evidence, ras_from_patch};
 pub use evidence_figures::{FigureOrder, FigureRequest, NamedFigure, write_figures};
 pub use explanation::{Explanation, write_overview};
-pub use findings::{
-    DiscClasses, DiscSummary, Finding, StudySummary, disc_notes, is_abnormal, method_in_words, most_abnormal,
-    reported_sentence, sentence,
-};
+pub use findings::{DiscFindings, DiscSummary, Finding, StudySummary, by_weight, method_in_words, most_abnormal};
 pub use measure_tables::{
     box_measures_chart, box_measures_csv, evidence_measures_charts, evidence_measures_csv, grade_measures_csv,
     reliability_charts,

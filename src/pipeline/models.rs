@@ -7,7 +7,7 @@ use candle_core::Device;
 use super::{DeviceChoice, DeviceError, PipelineError, WeightsUsed, device_name};
 use crate::detection::Detector;
 use crate::model::grader::GRADING_WEIGHTS;
-use crate::model::weights::{Architecture, EXPERIMENTAL_GRADINGS, WeightsMetadata};
+use crate::model::weights::{Architecture, CALIBRATION, EXPERIMENTAL_GRADINGS, WeightsMetadata};
 use crate::model::{DetectorConfig, Grader, GradingConfig, WeightsError, WeightsFolder, find_weights};
 use crate::spine::{Grading, PerGrading};
 
@@ -19,6 +19,7 @@ pub struct Models {
     detector: Option<Detector>,
     grader: Option<Grader>,
     experimental: PerGrading<String>,
+    calibrated: Option<bool>,
 }
 
 /// Which networks were used, where, and what not to rely on.
@@ -32,6 +33,8 @@ pub struct ModelsInfo {
     pub gradings: Vec<Grading>,
     /// Why gradings must not be relied on, where that is so.
     pub experimental: PerGrading<String>,
+    /// Whether probabilities are calibrated, as the weights say; `None` until they are loaded.
+    pub calibrated: Option<bool>,
 }
 
 impl Models {
@@ -47,6 +50,7 @@ impl Models {
             detector: None,
             grader: None,
             experimental: PerGrading::default(),
+            calibrated: None,
         })
     }
 
@@ -78,6 +82,7 @@ impl Models {
             let weights = find_weights(&self.grading_weights, self.user_weights.as_deref())?;
             let grader = Grader::from_folder(&weights, &self.device)?;
             self.experimental = experimental_gradings(&grader, &weights.metadata);
+            self.calibrated = Some(!weights.metadata.training.results[CALIBRATION].is_null());
             self.grader = Some(grader);
         }
         Ok(is_new)
@@ -122,6 +127,7 @@ impl Models {
             device: device_name(&self.device).to_owned(),
             gradings: self.grader.iter().flat_map(|grader| grader.network().config().gradings.clone()).collect(),
             experimental: self.experimental.clone(),
+            calibrated: self.calibrated,
         }
     }
 }
@@ -153,15 +159,16 @@ mod tests {
     use crate::model::grader::GRADING_2D_WEIGHTS;
 
     #[test]
-    fn weights_that_list_no_gradings_have_those_of_the_paper() {
-        for name in [GRADING_WEIGHTS, GRADING_2D_WEIGHTS] {
+    fn shipped_weights_say_what_they_grade_and_whether_they_are_calibrated() {
+        for (name, calibrated) in [(GRADING_WEIGHTS, true), (GRADING_2D_WEIGHTS, false)] {
             let weights = find_weights(name, None).expect("shipped weights");
             assert_eq!(weights.metadata.config.get("gradings"), None, "{name} says nothing");
             verify_weights(&weights).expect("every tensor in its shape, and no other");
             let mut models = Models::new(DeviceChoice::Cpu, None).expect("a processor").grading_with(name);
             assert!(models.info().gradings.is_empty());
             models.load_grader().expect("shipped weights");
-            assert_eq!(models.info().gradings, Grading::PAPER);
+            let info = models.info();
+            assert_eq!((info.gradings, info.calibrated), (Grading::PAPER.to_vec(), Some(calibrated)), "{name}");
         }
     }
 }

@@ -226,7 +226,7 @@ impl EvidenceStudy {
                     })?;
                     let boxed = maps.par_iter().flat_map_iter(|map| {
                         let truth = &truth[&map.grading];
-                        let is_found = prediction.class(map.grading) == PRESENT;
+                        let is_found = prediction.class(map.grading) == Some(PRESENT);
                         BoxRule::ALL.map(|box_rule| Measured {
                             grading: map.grading,
                             method: *method,

@@ -12,8 +12,10 @@ use serde::{Deserialize, Serialize};
 use super::{CohortPlace, MeasurementEntry, ModelsInfo, rounded};
 use crate::dicom::{Series, SeriesSummary, SeriesWarning};
 use crate::files::sha256;
-use crate::model::{DiscPrediction, Views, WeightsInfo};
-use crate::spine::{Corners, Disc, DiscLevel, Grading, PerGrading, Vertebra, VertebraLabel};
+use crate::model::{Views, WeightsInfo};
+use crate::spine::{
+    Corners, Disc, DiscLevel, DiscPrediction, Grading, PerGrading, Vertebra, VertebraLabel, most_probable,
+};
 use crate::volume::VolumeGeometry;
 
 /// Name and version of the report's schema.
@@ -43,6 +45,9 @@ pub struct Report {
     pub research_use_only: bool,
     /// Gradings that the weights were hardly or not trained for; their values say little.
     pub experimental_gradings: Vec<Grading>,
+    /// Whether the weights calibrate probabilities; absent where nothing was graded, and in older reports.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibrated: Option<bool>,
     /// Distance between rows and between columns, mm.
     pub pixel_spacing_mm: [f64; 2],
     /// Mean distance between slices, mm, measured from positions; `null` for a single slice.
@@ -298,6 +303,7 @@ impl Report {
             views: parts.views.map(Views::count),
             research_use_only: true,
             experimental_gradings: parts.models.experimental.gradings().collect(),
+            calibrated: parts.models.calibrated,
             pixel_spacing_mm: [rounded(geometry.row_spacing_mm(), 6), rounded(geometry.column_spacing_mm(), 6)],
             slice_spacing_mm: geometry.slice_spacing_mm().map(|spacing| rounded(spacing, 4)),
             study_instance_uid: source.study_instance_uid.to_owned(),
@@ -350,6 +356,13 @@ impl Report {
         self.discs.iter().filter_map(|disc| disc.gradings.as_ref()).flat_map(PerGrading::gradings).collect()
     }
 
+    /// What its probabilities stand for, as far as the weights say.
+    #[must_use]
+    pub fn probability_note(&self) -> Option<&'static str> {
+        let calibrated = "Probabilities are calibrated for classes that are equally common.";
+        self.calibrated.map(|is| if is { calibrated } else { "Probabilities are not calibrated." })
+    }
+
     /// Adds a warning.
     pub fn warn(&mut self, code: &str, message: String) {
         self.warnings.push(ReportWarning { code: code.to_owned(), message });
@@ -388,7 +401,7 @@ impl DiscEntry {
             centroid_image: [slice, column, row].map(|index| rounded(index, 3)),
             gradings: prediction.map(|prediction| {
                 prediction.probabilities.map(|grading, probabilities| GradeEntry {
-                    grade: grading.grade_from_class(prediction.class(grading)),
+                    grade: grading.grade_from_class(most_probable(probabilities)),
                     probabilities: probabilities.iter().map(|value| rounded(f64::from(*value), 5)).collect(),
                     spread: prediction
                         .spread

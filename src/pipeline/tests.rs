@@ -3,10 +3,10 @@ use std::path::Path;
 use glam::{DVec2, DVec3};
 
 use super::*;
-use crate::model::{DiscPrediction, Views};
+use crate::model::Views;
 use crate::spine::{
-    Corners, DiscFrame, DiscLevel, Grading, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, PerGrading, Vertebra,
-    VertebraLabel, VertebraOutline, discs_between,
+    Corners, DiscFrame, DiscLevel, DiscPrediction, Grading, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, PerGrading,
+    Vertebra, VertebraLabel, VertebraOutline, discs_between,
 };
 use crate::volume::{Volume, VolumeGeometry};
 
@@ -44,6 +44,7 @@ fn models() -> ModelsInfo {
         device: "cpu".into(),
         gradings: Grading::PAPER.to_vec(),
         experimental,
+        calibrated: Some(true),
     }
 }
 
@@ -85,6 +86,7 @@ fn the_report_has_the_keys_of_the_schema_in_their_order() {
         "views",
         "research_use_only",
         "experimental_gradings",
+        "calibrated",
         "pixel_spacing_mm",
         "slice_spacing_mm",
         "study_instance_uid",
@@ -284,7 +286,10 @@ fn only_the_gradings_of_the_weights_are_reported() {
     assert!(
         head.contains("pfirrmann_p5,disc_herniation,disc_herniation_edited,disc_herniation_p0,disc_herniation_p1,")
     );
-    assert_eq!(reported_sentence(&report.discs[0], &[]).expect("graded"), "L4-L5: Pfirrmann II, disc herniation.");
+    assert_eq!(
+        DiscFindings::reported(&report.discs[0], &[]).expect("graded").sentence(),
+        "L4-L5: Pfirrmann II, disc herniation."
+    );
     assert!(!report.set_edited(DiscLevel::L4L5, Grading::DiscBulging, Some(1)), "there is nothing to edit");
     let json = text(OutputFormat::Json, &[entry]);
     assert!(json.contains("disc_herniation") && !json.contains("disc_narrowing") && !json.contains("disc_bulging"));

@@ -6,6 +6,7 @@ mod disc_volume;
 mod grading;
 mod label;
 mod measurement;
+mod prediction;
 mod vertebra;
 
 pub use alignment::SpineAlignment;
@@ -17,4 +18,5 @@ pub use disc_volume::{
 pub use grading::{ClassIndex, Grading, GradingSpec, PerGrading, UnknownGrading};
 pub use label::{DiscLevel, UnknownLevel, VertebraLabel};
 pub use measurement::{MeasuredValue, Measurement, MeasurementKind, meyerding_grade};
+pub use prediction::{DiscPrediction, most_probable};
 pub use vertebra::{Corners, Disc, Vertebra, VertebraOutline, discs_between};

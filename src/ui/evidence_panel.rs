@@ -5,7 +5,7 @@ use eframe::egui::{ComboBox, Grid, RichText, Slider, Ui, vec2};
 use super::action::UiAction;
 use super::command::UiCommand;
 use super::language::{tr, translated};
-use super::state::{ColorMap, Selection, ViewerState, predicted_class};
+use super::state::{ColorMap, Selection, ViewerState};
 use super::{criteria, theme};
 use crate::picture::EvidenceFill;
 use crate::saliency::{BoxRule, SaliencyMethod};
@@ -136,8 +136,7 @@ fn computation_ui(ui: &mut Ui, state: &ViewerState, selection: Selection, action
         }
     });
     row_ui(ui, tr!("Class"), tr!("Which grade the evidence speaks for"), |ui| {
-        let predicted = state.grades_of(selection.level).and_then(|grades| grades.probabilities.get(grading));
-        let predicted = predicted.map(|classes| predicted_class(classes));
+        let predicted = state.grades_of(selection.level).and_then(|grades| grades.class(grading));
         let name = |class: &Option<ClassIndex>| match (class, predicted) {
             (Some(class), _) => criteria::class_name(grading, *class).to_owned(),
             (None, Some(predicted)) => tr!("predicted ({class})", class = criteria::class_name(grading, predicted)),

@@ -7,11 +7,11 @@ use eframe::egui::{pos2, vec2};
 
 use super::action::UiAction;
 use super::language::{tr, translated};
-use super::state::{DiscGrades, Pane, Selection, ShownGrade, ViewerState};
+use super::state::{Pane, Selection, ShownGrade, ViewerState};
 use super::theme::{self, Palette};
 use super::{criteria, review_panel};
 use crate::pipeline::EXPERIMENTAL_NOTE;
-use crate::spine::{ClassIndex, DiscLevel, Grading};
+use crate::spine::{ClassIndex, DiscLevel, DiscPrediction, Grading};
 use crate::worker::Loadable;
 
 const ROW_HEIGHT: f32 = 34.0;
@@ -115,7 +115,7 @@ fn header_ui(ui: &Ui, state: &ViewerState, top: f32, columns: &[f32]) {
 }
 
 /// A grading explained: every class in words, the definition's source, and the probabilities of one disc.
-fn scale_ui(ui: &mut Ui, state: &ViewerState, grading: Grading, grades: Option<(&DiscGrades, ShownGrade)>) {
+fn scale_ui(ui: &mut Ui, state: &ViewerState, grading: Grading, grades: Option<(&DiscPrediction, ShownGrade)>) {
     ui.set_max_width(430.0);
     ui.label(RichText::new(criteria::name(grading)).strong());
     ui.label(criteria::about(grading));
@@ -125,7 +125,7 @@ fn scale_ui(ui: &mut Ui, state: &ViewerState, grading: Grading, grades: Option<(
             let counts = grades.is_some_and(|(_, grade)| grade.class() == class);
             ui.label(if counts { name.strong().color(theme::of(ui).accent) } else { name });
             if let Some((grades, _)) = grades {
-                ui.label(format!("{:.0} %", grades[grading].get(class).copied().unwrap_or_default() * 100.0));
+                ui.label(format!("{:.0} %", grades.probability(grading, class).unwrap_or_default() * 100.0));
             }
             ui.add(egui::Label::new(criteria::criterion(grading, class)).wrap());
             ui.end_row();
@@ -347,7 +347,8 @@ mod tests {
             probabilities[1] = 0.6;
             probabilities
         });
-        let grades = DiscGrades { probabilities: grades, spread: PerGrading::default(), is_familiar: true };
+        let (level, spread) = (selection.level, PerGrading::default());
+        let grades = DiscPrediction { level, probabilities: grades, spread, is_familiar: true };
         state.grades.insert(DiscLevel::L4L5, Loadable::Ready(Arc::new(grades)));
         let cell = cell_of(&state, selection);
         assert_eq!(cell_label(selection, &cell), "L4-L5 Pfirrmann grade: II, 60 %");

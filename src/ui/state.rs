@@ -1,7 +1,6 @@
 //! What the window shows; panels read it, only the app changes it.
 
 use std::collections::BTreeMap;
-use std::ops::Index;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -9,8 +8,10 @@ use eframe::egui::TextureHandle;
 
 use crate::detection::LevelDoubt;
 use crate::evaluation::iou_of_pairs;
-use crate::pipeline::{CURVE_PERCENTILES, DiscClasses, Review, StudySummary};
-use crate::spine::{ClassIndex, Disc, DiscFrame, DiscLevel, Grading, PerGrading, PixelBox, SliceBox, Vertebra};
+use crate::pipeline::{CURVE_PERCENTILES, DiscFindings, Finding, Review, StudySummary};
+use crate::spine::{
+    ClassIndex, Disc, DiscFrame, DiscLevel, DiscPrediction, Grading, PerGrading, PixelBox, SliceBox, Vertebra,
+};
 use crate::task::Progress;
 use crate::volume::{Section, Volume, WindowLevel};
 use crate::worker::Loadable;
@@ -27,32 +28,6 @@ pub use super::evidence_state::{BesideChoice, EvidenceChoice, EvidenceState, Map
 pub use super::path::{PathEntry, PathPurpose};
 pub use super::view::{AnnotationLevel, Cine, Pane, Tool, ViewLayout, ViewState, WindowPreset};
 pub use crate::picture::ColorMap;
-
-/// What was computed for one disc, whatever it is called: of the gradings that the weights have.
-#[derive(Debug, Clone, PartialEq)]
-pub struct DiscGrades {
-    /// Probability of each class of each grading.
-    pub probabilities: PerGrading<Vec<f32>>,
-    /// Standard deviation of the computed class's probability over the views.
-    pub spread: PerGrading<f32>,
-    /// Whether the disc looks like those that the network learned from; its grades are uncertain otherwise.
-    pub is_familiar: bool,
-}
-
-impl Index<Grading> for DiscGrades {
-    type Output = Vec<f32>;
-
-    fn index(&self, grading: Grading) -> &Vec<f32> {
-        &self.probabilities[grading]
-    }
-}
-
-/// The most probable class, the milder one where two are equal.
-#[must_use]
-pub fn predicted_class(probabilities: &[f32]) -> ClassIndex {
-    (1..probabilities.len())
-        .fold(0, |best, class| if probabilities[class] > probabilities[best] { class } else { best })
-}
 
 /// Everything on the screen.
 #[derive(Default)]
@@ -80,7 +55,7 @@ pub struct ViewerState {
     /// Discs between the labelled bodies, from the thorax down.
     pub discs: Vec<Disc>,
     /// Grades of each disc, filled one disc at a time.
-    pub grades: BTreeMap<DiscLevel, Loadable<DiscGrades>>,
+    pub grades: BTreeMap<DiscLevel, Loadable<DiscPrediction>>,
     /// The gradings that the weights have; empty until they are loaded.
     pub gradings: Vec<Grading>,
     /// Why gradings must not be relied on, where that is so.
@@ -283,7 +258,7 @@ impl ViewerState {
 
     /// The grades of a level, once they are there.
     #[must_use]
-    pub fn grades_of(&self, level: DiscLevel) -> Option<&DiscGrades> {
+    pub fn grades_of(&self, level: DiscLevel) -> Option<&DiscPrediction> {
         self.grades.get(&level)?.ready().map(AsRef::as_ref)
     }
 
@@ -302,9 +277,9 @@ impl ViewerState {
     /// A grade with the reader's change, once it is there.
     #[must_use]
     pub fn grade(&self, Selection { level, grading }: Selection) -> Option<ShownGrade> {
-        let probabilities = self.grades_of(level)?.probabilities.get(grading)?;
-        let computed = predicted_class(probabilities);
-        let probability = probabilities.get(computed).copied().unwrap_or_default();
+        let grades = self.grades_of(level)?;
+        let computed = grades.class(grading)?;
+        let probability = grades.probability(grading, computed)?;
         let edited = self.findings.review.class_of(level, grading).filter(|class| *class != computed);
         Some(ShownGrade { computed, probability, edited })
     }
@@ -315,13 +290,22 @@ impl ViewerState {
         if self.findings.vertebrae_corrected { &[] } else { &self.level_doubts }
     }
 
-    /// The classes that count of every graded disc, from the thorax down.
+    /// The grades that count of every graded disc, from the thorax down: the reader's before the computed ones.
     #[must_use]
-    pub fn final_classes(&self) -> Vec<DiscClasses> {
+    pub fn disc_findings(&self) -> Vec<DiscFindings> {
         let graded = self.findings.levels().iter().copied().filter(|level| self.grades_of(*level).is_some());
-        let class = |level, grading| Some((grading, self.grade(Selection { level, grading })?.class()));
-        let classes = |level| self.columns().iter().filter_map(move |grading| class(level, *grading)).collect();
-        graded.map(|level| DiscClasses { level, classes: classes(level) }).collect()
+        let finding = |level, grading| {
+            let grade = self.grade(Selection { level, grading })?;
+            let probability = if grade.edited.is_some() { 1.0 } else { grade.probability };
+            Some(Finding { level, grading, class: grade.class(), probability })
+        };
+        let is_reliable = |grading: &Grading| !self.experimental.contains(*grading);
+        graded
+            .map(|level| {
+                let gradings = self.columns().iter().copied().filter(is_reliable);
+                DiscFindings { level, findings: gradings.filter_map(|grading| finding(level, grading)).collect() }
+            })
+            .collect()
     }
 
     /// Whether every disc that was found has its grades.

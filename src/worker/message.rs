@@ -10,10 +10,10 @@ use super::job::JobError;
 use crate::detection::Detection;
 use crate::dicom::{AnonymizedFolder, FolderScan, Series, SeriesSummary};
 use crate::export::OpenStudy;
-use crate::model::{DiscPrediction, Views};
+use crate::model::Views;
 use crate::pipeline::{DemoStudy, Evidence, FigureOrder, ModelsInfo, Report};
 use crate::saliency::{SaliencyMap, SaliencyPlan};
-use crate::spine::{ClassIndex, Disc, DiscLevel, Grading};
+use crate::spine::{ClassIndex, Disc, DiscLevel, DiscPrediction, Grading};
 use crate::task::Progress;
 use crate::volume::Volume;
 

@@ -6,11 +6,10 @@ use std::sync::{Arc, Mutex};
 use glam::{DVec2, DVec3};
 use spinenet_viewer::detection::Detection;
 use spinenet_viewer::dicom::{Choice, FolderScan, HeaderTexts, Series, SeriesSummary, Weighting};
-use spinenet_viewer::model::DiscPrediction;
 use spinenet_viewer::saliency::SaliencyMap;
 use spinenet_viewer::spine::{
-    Corners, Disc, DiscFrame, DiscLevel, Grading, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, PerGrading, Vertebra,
-    VertebraLabel, VertebraOutline,
+    Corners, Disc, DiscFrame, DiscLevel, DiscPrediction, Grading, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, PerGrading,
+    Vertebra, VertebraLabel, VertebraOutline,
 };
 use spinenet_viewer::task::Progress;
 use spinenet_viewer::volume::{PlaneOrientation, Volume, VolumeGeometry};

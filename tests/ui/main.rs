@@ -314,7 +314,7 @@ fn a_wrong_level_is_corrected_and_the_correction_undone() {
     assert_eq!(after[0], VertebraLabel::T11);
     assert_eq!(after[6], VertebraLabel::L5);
     let worst = window.state().state.grades_of(DiscLevel::L3L4).expect("the grade moved with its disc");
-    assert!(worst[Grading::Pfirrmann][4] > 0.8);
+    assert!(worst.probability(Grading::Pfirrmann, 4).is_some_and(|probability| probability > 0.8));
     window.get_by_label("L5-S1 Pfirrmann grade: not in the scan");
     window.key_press_modifiers(Modifiers::COMMAND, Key::Z);
     window.run();

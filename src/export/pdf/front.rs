@@ -5,7 +5,7 @@ use super::page::{CAUTION, HEIGHT, MARGIN, QUIET, READER, Sheet, Style, TEXT, WI
 use super::table;
 use crate::export::study::ReportedStudy;
 use crate::picture::{DISCLAIMER, key_image};
-use crate::pipeline::{Report, reported_sentence};
+use crate::pipeline::{DiscFindings, Report};
 
 /// Room for the key image.
 const IMAGE: (f32, f32) = (196.0, 290.0);
@@ -87,8 +87,8 @@ fn findings(sheet: &mut Sheet, study: &ReportedStudy, (x, top): (f32, f32), room
     sheet.text(x, top, Style::new(12.0, TEXT).bold(), "Findings");
     let mut y = top + 18.0;
     for disc in &report.discs {
-        let words = reported_sentence(disc, &report.experimental_gradings)
-            .unwrap_or_else(|| format!("{}: found, not graded.", disc.level));
+        let findings = DiscFindings::reported(disc, &report.experimental_gradings);
+        let words = findings.map_or_else(|| format!("{}: found, not graded.", disc.level), |found| found.sentence());
         y = sheet.paragraph(x, y, Style::new(10.0, TEXT), &words, room);
         if let Some(comment) = &disc.comment {
             y = sheet.paragraph(x + 8.0, y - 1.0, Style::new(9.0, READER), &format!("Reader: {comment}"), room - 8.0);

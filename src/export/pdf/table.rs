@@ -1,7 +1,7 @@
 //! The grades of all discs with their probabilities.
 
 use super::page::{MARGIN, QUIET, READER, RULE, Sheet, Style, TEXT, WIDTH};
-use crate::pipeline::{GradeEntry, Report};
+use crate::pipeline::{EXPERIMENTAL_NOTE, GradeEntry, Report};
 use crate::spine::{Grading, PerGrading};
 
 const LEVEL_WIDTH: f32 = 44.0;
@@ -86,16 +86,33 @@ fn bars(sheet: &mut Sheet, (right, bottom): (f32, f32), probabilities: &[f64], m
 
 fn notes(sheet: &mut Sheet, report: &Report, y: f32) -> f32 {
     let quiet = Style::new(7.5, QUIET);
-    let mut words = "Below each grade: the network's probability of it; bars: of every grade, lowest left. \
-        Probabilities are not calibrated."
-        .to_owned();
-    if !report.experimental_gradings.is_empty() {
-        words.push_str(" * experimental: hardly trained on patients, not to be relied on.");
-    }
+    sheet.paragraph(MARGIN, y, quiet, &note_words(report), WIDTH - 2.0 * MARGIN)
+}
+
+/// What the marks of the table mean; nothing is claimed that the weights do not say.
+fn note_words(report: &Report) -> String {
+    let grades = "Below each grade: the network's probability of it; bars: of every grade, lowest left.";
     let is_edited = |entry: &GradeEntry| entry.edited.is_some();
-    let grades = report.discs.iter().filter_map(|disc| disc.gradings.as_ref());
-    if grades.flat_map(PerGrading::iter).any(|(_, entry)| is_edited(entry)) {
-        words.push_str(" Green: the reader's grade, the computed one below it.");
+    let mut entries = report.discs.iter().filter_map(|disc| disc.gradings.as_ref()).flat_map(PerGrading::iter);
+    let edited = entries.any(|(_, entry)| is_edited(entry));
+    let edited = edited.then_some("Green: the reader's grade, the computed one below it.");
+    let experimental = (!report.experimental_gradings.is_empty()).then(|| format!("{EXPERIMENTAL_NOTE}."));
+    let parts = [Some(grades), report.probability_note(), experimental.as_deref(), edited];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_notes_claim_what_the_weights_say() {
+        let json = include_str!("../../../tests/golden/report-0.1.0.json");
+        let old: Report = serde_json::from_str(json).expect("an old report");
+        assert!(!note_words(&old).contains("calibrated"), "an old report does not say");
+        assert!(note_words(&old).ends_with(&format!("{EXPERIMENTAL_NOTE}.")));
+        let notes = |calibrated| note_words(&Report { calibrated: Some(calibrated), ..old.clone() });
+        assert!(notes(true).contains("Probabilities are calibrated for classes that are equally common."));
+        assert!(notes(false).contains("Probabilities are not calibrated."));
     }
-    sheet.paragraph(MARGIN, y, quiet, &words, WIDTH - 2.0 * MARGIN)
 }

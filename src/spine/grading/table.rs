@@ -22,9 +22,10 @@ pub struct GradingSpec {
     pub in_sentence: &'static str,
     /// Name and criterion of each class, the mildest first.
     pub classes: &'static [(&'static str, &'static str)],
-    /// The first class that is a finding.
+    /// The first class that is a finding. Pfirrmann I and II are normal, III to V degenerated, the usual division of the
+    /// scale (as in doi:10.1186/s40064-016-3155-8), though some studies begin at IV.
     pub first_abnormal: ClassIndex,
-    /// Code value in this program's coding scheme, at most 14 characters: classes of scales add theirs.
+    /// Code value in this program's coding scheme, at most 16 characters with the number that classes of scales add.
     pub code: &'static str,
     /// What is looked at.
     pub about: &'static str,

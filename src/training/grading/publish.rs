@@ -10,7 +10,9 @@ use super::measure::{MeasuredGrading, MeasuredRow};
 use super::{GradingTrainingConfig, GradingTrainingError, TrainingOutcome};
 use crate::model::Dimensions;
 use crate::model::grader::{GRADING_2D_WEIGHTS, GRADING_WEIGHTS};
-use crate::model::weights::{EXPERIMENTAL_GRADINGS, Training, WeightsFolder, WeightsMetadata, save_weights};
+use crate::model::weights::{
+    CALIBRATION, EXPERIMENTAL_GRADINGS, Training, WeightsFolder, WeightsMetadata, save_weights,
+};
 use crate::spine::Grading;
 use crate::training::manifest::DataSource;
 use crate::training::optimizer::sorted;
@@ -69,7 +71,7 @@ fn metadata(
         "patients": outcome.patients,
         "discs": outcome.discs,
         "synthetic_discs": config.flat.epochs * config.flat.phantom + config.deep.epochs * config.deep.phantom,
-        "calibration": outcome.calibration,
+        CALIBRATION: outcome.calibration,
         "familiarity": outcome.familiarity_measures,
         EXPERIMENTAL_GRADINGS: experimental_gradings(config, outcome),
         "config": config,
