@@ -28,4 +28,5 @@ pub mod training;
 #[cfg(feature = "gui")]
 pub mod ui;
 pub mod volume;
+pub mod words;
 pub mod worker;

@@ -9,6 +9,7 @@ const LAYERS: &[&str] = &[
     "task",
     "files",
     "memory",
+    "words",
     "research",
     "spine",
     "phantom",

@@ -12,8 +12,9 @@ use crate::model::Views;
 use crate::model::grader::GRADING_WEIGHTS;
 use crate::pipeline::{Analysis, AnalysisOptions, DEFAULT_PERCENTILE, Evidence, Explanation, Models, analyze_folder};
 use crate::saliency::{BoxRule, CONVERGED, SaliencyLayer, SaliencyMethod, SaliencyPlan, SaliencyTarget};
-use crate::spine::{ClassIndex, DiscLevel, DiscPrediction, Grading, UnknownGrading};
+use crate::spine::{ClassIndex, DiscLevel, DiscPrediction, Grading};
 use crate::task::{CancelToken, Progress};
+use crate::words::UnknownWord;
 
 /// Views after which "auto" stops in any case: the paper's number.
 const AUTO_AUGMENTATIONS: usize = 150;
@@ -115,7 +116,7 @@ fn gradings(text: &str) -> Result<Gradings, String> {
     if text == "all" {
         return Ok(Gradings::All);
     }
-    text.parse().map(Gradings::One).map_err(|error: UnknownGrading| format!("{error}, or all"))
+    text.parse().map(Gradings::One).map_err(|error: UnknownWord| format!("{error}, or all"))
 }
 
 /// How many views, and when to stop before.

@@ -42,7 +42,7 @@ pub struct GradeArguments {
     pub(super) out: Option<PathBuf>,
     /// Views of each disc that are averaged: 54 is the method's own, 1 is quick; 54-separate passes each of the 54
     /// through the whole network, the reference; 54-bare does so without the scan around each view.
-    #[arg(long, default_value = "54", value_parser = views)]
+    #[arg(long, default_value_t = Views::FiftyFour)]
     pub(super) views: Views,
 }
 
@@ -91,12 +91,6 @@ pub(super) struct ScanArguments {
     no_times: bool,
     #[command(flatten)]
     models: ModelArguments,
-}
-
-/// By [`Views::key`].
-pub(super) fn views(text: &str) -> Result<Views, String> {
-    let found = Views::ALL.into_iter().find(|views| views.key() == text);
-    found.ok_or_else(|| "choose 1, 54, 54-separate or 54-bare".to_owned())
 }
 
 fn report_file(text: &str) -> Result<PathBuf, String> {

@@ -24,6 +24,7 @@ use crate::spine::{
 };
 use crate::task::CancelToken;
 use crate::volume::Volume;
+use crate::words::words;
 
 /// Pixels between neighbouring places of pool5: the stride of the trunk.
 const STEP: usize = 16;
@@ -55,25 +56,18 @@ pub struct ViewAverage {
     pub deviations: PerGrading<Vec<f32>>,
 }
 
-impl Views {
-    /// All ways.
-    pub const ALL: [Self; 4] = [Self::One, Self::FiftyFour, Self::FiftyFourSeparate, Self::FiftyFourBare];
+words!(Views, "views", [
+    One "1",
+    FiftyFour "54",
+    FiftyFourSeparate "54-separate",
+    FiftyFourBare "54-bare",
+]);
 
+impl Views {
     /// Number of views.
     #[must_use]
     pub fn count(self) -> usize {
         self.shifts().len() * self.arrangements().len()
-    }
-
-    /// Name on the command line: `1`, `54`, `54-separate` or `54-bare`.
-    #[must_use]
-    pub fn key(self) -> &'static str {
-        match self {
-            Self::One => "1",
-            Self::FiftyFour => "54",
-            Self::FiftyFourSeparate => "54-separate",
-            Self::FiftyFourBare => "54-bare",
-        }
     }
 
     /// Class probabilities of the disc in `frame`, over the views.

@@ -1,10 +1,9 @@
 //! Where the networks run.
 
-use std::fmt;
-use std::str::FromStr;
-
 use candle_core::Device;
 use thiserror::Error;
+
+use crate::words::words;
 
 /// Where the user wants the networks to run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -23,9 +22,6 @@ pub enum DeviceChoice {
 /// Why the wanted device cannot be had.
 #[derive(Debug, Error)]
 pub enum DeviceError {
-    /// No such word.
-    #[error("unknown device \"{0}\"; choose auto, cpu, cuda or metal")]
-    Unknown(String),
     /// This build does not contain the back end.
     #[error("this build has no {0} support; build with `--features {0}`, or choose cpu")]
     NotBuiltIn(&'static str),
@@ -52,35 +48,9 @@ impl DeviceChoice {
             Self::Auto => Ok(open_cuda().or_else(|_| open_metal()).unwrap_or(Device::Cpu)),
         }
     }
-
-    /// The word for it.
-    #[must_use]
-    pub fn key(self) -> &'static str {
-        match self {
-            Self::Auto => "auto",
-            Self::Cpu => "cpu",
-            Self::Cuda => "cuda",
-            Self::Metal => "metal",
-        }
-    }
 }
 
-impl fmt::Display for DeviceChoice {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.key())
-    }
-}
-
-impl FromStr for DeviceChoice {
-    type Err = DeviceError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        [Self::Auto, Self::Cpu, Self::Cuda, Self::Metal]
-            .into_iter()
-            .find(|choice| choice.key().eq_ignore_ascii_case(text))
-            .ok_or_else(|| DeviceError::Unknown(text.to_owned()))
-    }
-}
+words!(DeviceChoice, "device", [Auto "auto", Cpu "cpu", Cuda "cuda", Metal "metal"]);
 
 fn open_cuda() -> Result<Device, DeviceError> {
     if !cfg!(feature = "cuda") {

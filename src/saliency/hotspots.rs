@@ -1,20 +1,17 @@
 //! Hotspots of a map and the boxes around them, in patch, image and patient coordinates.
 
-use std::fmt;
-use std::str::FromStr;
-
 use glam::{DVec2, DVec3};
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
 use super::SaliencyMap;
 use super::map::SLICE_VOXELS;
 use crate::spine::{BoxSource, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, PATCH_VOXELS, PixelBox, SliceBox};
 use crate::volume::{Volume, VolumeGeometry};
+use crate::words::words;
 
 /// Which hotspots of a slice its box encloses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(into = "&'static str", try_from = "String")]
 pub enum BoxRule {
     /// All of them, as in the paper.
     #[default]
@@ -26,40 +23,11 @@ pub enum BoxRule {
     LargestOfVolume,
 }
 
-impl BoxRule {
-    /// All rules.
-    pub const ALL: [Self; 3] = [Self::All, Self::LargestOfSlice, Self::LargestOfVolume];
-
-    /// Name in files and on the command line.
-    #[must_use]
-    pub fn key(self) -> &'static str {
-        match self {
-            Self::All => "all",
-            Self::LargestOfSlice => "largest-of-slice",
-            Self::LargestOfVolume => "largest-of-volume",
-        }
-    }
-}
-
-impl fmt::Display for BoxRule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.key())
-    }
-}
-
-/// A name that is none of the rules.
-#[derive(Debug, Error, Clone, PartialEq, Eq)]
-#[error("unknown box rule \"{0}\"; choose all, largest-of-slice or largest-of-volume")]
-pub struct UnknownBoxRule(pub String);
-
-impl FromStr for BoxRule {
-    type Err = UnknownBoxRule;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let key = text.trim().to_ascii_lowercase();
-        Self::ALL.into_iter().find(|rule| rule.key() == key).ok_or_else(|| UnknownBoxRule(text.to_owned()))
-    }
-}
+words!(BoxRule, "box rule", [
+    All "all",
+    LargestOfSlice "largest-of-slice",
+    LargestOfVolume "largest-of-volume",
+]);
 
 /// The box around the hotspots of one slice.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -13,13 +13,10 @@ mod mwp;
 mod sanity;
 
 pub use augment::{explain, explain_all, random_augmentation};
-pub use hotspots::{BoxRule, HotspotBox, Peak, UnknownBoxRule};
+pub use hotspots::{BoxRule, HotspotBox, Peak};
 pub use map::{Ranks, SaliencyMap};
 pub use methods::{SaliencyTarget, Tracer, evidence};
 pub use sanity::{CASCADE, randomized};
-
-use std::fmt;
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -27,10 +24,11 @@ use thiserror::Error;
 use crate::model::Dimensions;
 use crate::spine::{ClassIndex, DiscFrameError, Grading};
 use crate::task::Cancelled;
+use crate::words::words;
 
 /// How evidence is traced back through the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(into = "&'static str", try_from = "String")]
 pub enum SaliencyMethod {
     /// |∂ logit / ∂ voxel|.
     Gradient,
@@ -42,45 +40,16 @@ pub enum SaliencyMethod {
     ContrastiveExcitation,
 }
 
-impl SaliencyMethod {
-    /// All methods.
-    pub const ALL: [Self; 4] = [Self::Gradient, Self::Guided, Self::Excitation, Self::ContrastiveExcitation];
-
-    /// Name in files and on the command line.
-    #[must_use]
-    pub fn key(self) -> &'static str {
-        match self {
-            Self::Gradient => "gradient",
-            Self::Guided => "guided",
-            Self::Excitation => "excitation",
-            Self::ContrastiveExcitation => "contrastive-excitation",
-        }
-    }
-}
-
-impl fmt::Display for SaliencyMethod {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.key())
-    }
-}
-
-/// A name that is none of the methods.
-#[derive(Debug, Error, Clone, PartialEq, Eq)]
-#[error("unknown method \"{0}\"; choose gradient, guided, excitation or contrastive-excitation")]
-pub struct UnknownMethod(pub String);
-
-impl FromStr for SaliencyMethod {
-    type Err = UnknownMethod;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let key = text.trim().to_ascii_lowercase().replace(['_', ' '], "-");
-        Self::ALL.into_iter().find(|method| method.key() == key).ok_or_else(|| UnknownMethod(text.to_owned()))
-    }
-}
+words!(SaliencyMethod, "method", [
+    Gradient "gradient",
+    Guided "guided",
+    Excitation "excitation",
+    ContrastiveExcitation "contrastive-excitation",
+]);
 
 /// Where on the way back through the network evidence is read off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(into = "&'static str", try_from = "String")]
 pub enum SaliencyLayer {
     /// The voxels.
     Input,
@@ -97,9 +66,6 @@ pub enum SaliencyLayer {
 }
 
 impl SaliencyLayer {
-    /// From the input up.
-    pub const ALL: [Self; 6] = [Self::Input, Self::Conv1, Self::Conv2, Self::Conv3, Self::Conv4, Self::Conv5];
-
     /// Where a method is read off unless another layer is asked for. Gradients go to the voxels. Excitation stops at Conv1,
     /// as in the paper; in two dimensions Conv1 has no slices any more, so it goes on to the voxels.
     #[must_use]
@@ -109,40 +75,16 @@ impl SaliencyLayer {
             (_, Dimensions::Three | Dimensions::ThreeUnreduced) => Self::Conv1,
         }
     }
-
-    /// Name in files and on the command line.
-    #[must_use]
-    pub fn key(self) -> &'static str {
-        match self {
-            Self::Input => "input",
-            Self::Conv1 => "conv1",
-            Self::Conv2 => "conv2",
-            Self::Conv3 => "conv3",
-            Self::Conv4 => "conv4",
-            Self::Conv5 => "conv5",
-        }
-    }
 }
 
-impl fmt::Display for SaliencyLayer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.key())
-    }
-}
-
-/// A name that is none of the layers.
-#[derive(Debug, Error, Clone, PartialEq, Eq)]
-#[error("unknown layer \"{0}\"; choose input or conv1 to conv5")]
-pub struct UnknownLayer(pub String);
-
-impl FromStr for SaliencyLayer {
-    type Err = UnknownLayer;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let key = text.trim().to_ascii_lowercase();
-        Self::ALL.into_iter().find(|layer| layer.key() == key).ok_or_else(|| UnknownLayer(text.to_owned()))
-    }
-}
+words!(SaliencyLayer, "layer", [
+    Input "input",
+    Conv1 "conv1",
+    Conv2 "conv2",
+    Conv3 "conv3",
+    Conv4 "conv4",
+    Conv5 "conv5",
+]);
 
 /// What to explain, and how thoroughly.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

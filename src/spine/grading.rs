@@ -6,25 +6,16 @@
 mod table;
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::ops::{Index, IndexMut};
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
+
+use crate::words::conversions;
 
 pub use table::{Grading, GradingSpec};
 
 /// Class of a grading as the network counts it, from 0.
 pub type ClassIndex = usize;
-
-/// A name that is none of the gradings.
-#[derive(Debug, Error, Clone, PartialEq, Eq)]
-#[error("unknown grading \"{name}\"; choose {}", Grading::ALL.map(Grading::key).join(", "))]
-pub struct UnknownGrading {
-    /// The name.
-    pub name: String,
-}
 
 impl Grading {
     /// The eight of Jamaludin et al. 2017, section 2, in the order of its tables. Weights that do not say which gradings
@@ -95,23 +86,7 @@ impl Grading {
     }
 }
 
-impl fmt::Display for Grading {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.key())
-    }
-}
-
-impl FromStr for Grading {
-    type Err = UnknownGrading;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let key = text.trim().to_ascii_lowercase().replace(['-', ' '], "_");
-        Self::ALL
-            .into_iter()
-            .find(|grading| grading.key() == key)
-            .ok_or_else(|| UnknownGrading { name: text.to_owned() })
-    }
-}
+conversions!(Grading, "grading");
 
 /// A value for some of the gradings, in the order of [`Grading::ALL`]; written as a JSON object keyed by [`Grading::key`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

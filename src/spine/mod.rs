@@ -15,7 +15,7 @@ pub use disc_volume::{
     DiscFrame, DiscFrameError, DiscVolume, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, PATCH_VOXELS, PatchAugmentation,
     WIDE_COLUMNS, WIDE_MARGIN, WIDE_ROWS, WIDE_SLICE_MARGIN, WIDE_SLICES, WIDE_VOXELS,
 };
-pub use grading::{ClassIndex, Grading, GradingSpec, PerGrading, UnknownGrading};
+pub use grading::{ClassIndex, Grading, GradingSpec, PerGrading};
 pub use label::{DiscLevel, UnknownLevel, VertebraLabel};
 pub use measurement::{MeasuredValue, Measurement, MeasurementKind, meyerding_grade};
 pub use prediction::{DiscPrediction, most_probable};

@@ -48,8 +48,9 @@ macro_rules! gradings {
     ($($(#[doc = $doc:literal])* $variant:ident $key:literal { $($field:ident: $value:expr,)* })*) => {
         /// A grading of a disc. New ones stand at the end: the order is that of columns and tensors.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(into = "&'static str", try_from = "String")]
         pub enum Grading {
-            $($(#[doc = $doc])* #[serde(rename = $key)] $variant,)*
+            $($(#[doc = $doc])* $variant,)*
         }
 
         const TABLE: &[GradingSpec] = &[$(GradingSpec { key: $key, $($field: $value,)* }),*];

@@ -13,6 +13,7 @@ use crate::spine::{
 use crate::training::labels::DiscLabels;
 use crate::training::spider::{LabelledDisc, ScanCase};
 use crate::volume::Volume;
+use crate::words::words;
 
 /// Pixels of one patch slice.
 const SLICE_PIXELS: usize = PATCH_ROWS * PATCH_COLUMNS;
@@ -20,7 +21,7 @@ const MIDDLE: usize = PATCH_SLICES / 2;
 
 /// What kind of scan a disc was seen on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(into = "&'static str", try_from = "String")]
 pub enum ScanKind {
     /// One mid-sagittal slice of a clinical scan.
     MidSagittal,
@@ -30,17 +31,7 @@ pub enum ScanKind {
     Phantom,
 }
 
-impl ScanKind {
-    /// Name in files.
-    #[must_use]
-    pub fn key(self) -> &'static str {
-        match self {
-            Self::MidSagittal => "mid_sagittal",
-            Self::Stack => "stack",
-            Self::Phantom => "phantom",
-        }
-    }
-}
+words!(ScanKind, "kind of scan", [MidSagittal "mid_sagittal", Stack "stack", Phantom "phantom"]);
 
 /// A disc to learn from or to be measured on.
 #[derive(Debug, Clone)]

@@ -4,8 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::examples::{GradingExample, ScanKind};
 use crate::evaluation::{ConfusionMatrix, area_under_curve};
-use crate::spine::{DiscLevel, Grading, PerGrading, UnknownGrading};
+use crate::spine::{DiscLevel, Grading, PerGrading};
 use crate::training::labels::DiscLabels;
+use crate::words::UnknownWord;
 
 /// The network's answer for a disc of a patient left out of its training.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -121,9 +122,9 @@ impl From<MeasuredGrading> for &'static str {
 }
 
 impl TryFrom<String> for MeasuredGrading {
-    type Error = UnknownGrading;
+    type Error = UnknownWord;
 
-    fn try_from(key: String) -> Result<Self, UnknownGrading> {
+    fn try_from(key: String) -> Result<Self, UnknownWord> {
         match key.as_str() {
             Self::NARROWING_PRESENT => Ok(Self::One(Grading::DiscNarrowing)),
             Self::EITHER_MARROW_CHANGE => Ok(Self::EitherMarrowChange),
