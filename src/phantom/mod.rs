@@ -33,7 +33,7 @@ use std::collections::BTreeMap;
 use thiserror::Error;
 
 use crate::spine::{Disc, DiscLevel, Grading, PerGrading, SliceBox, Vertebra, discs_between};
-use crate::volume::{Volume, WindowLevel};
+use crate::volume::{Volume, VolumeGeometry, WindowLevel};
 
 use anatomy::Spine;
 use imaging::Acquisition;
@@ -204,8 +204,8 @@ impl PhantomPatient {
         PhantomStudy {
             volume: t2.volume.clone(),
             sequence: t2.sequence,
-            vertebrae: truth::vertebrae(&self.scene, &self.acquisition),
-            boxes: truth::boxes(&self.scene, &self.acquisition, &self.pathology),
+            vertebrae: self.vertebrae(),
+            boxes: self.boxes(),
             grades: self.pathology.grades(),
             lumbar_bodies: match self.pathology.transition {
                 Transition::None => 5,
@@ -265,6 +265,18 @@ impl PhantomPatient {
     #[must_use]
     pub fn vertebrae(&self) -> Vec<Vertebra> {
         truth::vertebrae(&self.scene, &self.acquisition)
+    }
+
+    /// Boxes of the findings on the T2 series, as [`PhantomStudy::boxes`], without any image.
+    #[must_use]
+    pub fn boxes(&self) -> Vec<SliceBox> {
+        truth::boxes(&self.scene, &self.acquisition, &self.pathology)
+    }
+
+    /// Where the T2 series lies.
+    #[must_use]
+    pub fn geometry(&self) -> &VolumeGeometry {
+        &self.acquisition.geometry
     }
 
     /// One slice of the T2 series, much faster than the whole; its noise and scaling are its own.

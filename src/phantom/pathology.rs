@@ -339,22 +339,29 @@ fn lesions(rng: &mut impl Rng, grades: PerGrading<u8>, patient: &Patient) -> Dis
     }
 }
 
-/// One Schmorl's node, or an irregular plate of some erosions.
+/// Many small ones, few large: of even distribution on a logarithmic scale.
+fn mostly_small(rng: &mut impl Rng, low: f64, high: f64) -> f64 {
+    low * (high / low).powf(rng.random())
+}
+
+/// One Schmorl's node, or an irregular plate of some erosions side by side.
 fn draw_notches(rng: &mut impl Rng) -> Vec<Notch> {
     let node = rng.random_bool(0.45);
-    let count = if node { 1 } else { rng.random_range(2..=4) };
+    let (count, spread) = if node { (1, 0.0) } else { (rng.random_range(2..=4), 4.5) };
+    let (along, lateral) = (rng.random_range(-9.0..9.0), around(rng, 0.0, 5.0));
     (0..count)
         .map(|_| {
             let (depth, half_length) = if node {
-                (rng.random_range(2.6..6.0), rng.random_range(4.5..9.5))
+                (mostly_small(rng, 2.2, 6.5), mostly_small(rng, 2.5, 8.0))
             } else {
-                (rng.random_range(1.6..3.2), rng.random_range(3.0..8.0))
+                (mostly_small(rng, 1.5, 3.2), mostly_small(rng, 1.8, 5.0))
             };
             Notch {
-                along: rng.random_range(-9.0..9.0),
-                lateral: around(rng, 0.0, 4.0),
+                along: along + spread * rng.random_range(-1.0..1.0),
+                lateral: lateral + spread * rng.random_range(-0.5..0.5),
                 half_length,
-                half_width: rng.random_range(6.0..13.0),
+                // Less would fall between two slices.
+                half_width: mostly_small(rng, 4.5, 11.0),
                 depth,
                 steepness: rng.random_range(1.0..1.6),
             }
@@ -370,11 +377,11 @@ fn draw_marrow_change(rng: &mut impl Rng) -> MarrowChange {
         _ => (Modic::Sclerosis, rng.random_range(0.3..0.55)),
     };
     MarrowChange {
-        along: rng.random_range(-10.0..10.0),
-        half_length: rng.random_range(8.0..20.0),
-        lateral: around(rng, 0.0, 5.0),
-        half_width: rng.random_range(9.0..22.0),
-        thickness: rng.random_range(3.5..11.0),
+        along: rng.random_range(-12.0..12.0),
+        half_length: mostly_small(rng, 3.0, 12.0),
+        lateral: around(rng, 0.0, 6.0),
+        half_width: mostly_small(rng, 4.5, 10.0),
+        thickness: mostly_small(rng, 2.2, 8.5),
         kind,
         contrast,
     }

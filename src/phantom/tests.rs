@@ -3,7 +3,9 @@ use std::sync::OnceLock;
 use glam::DVec2;
 
 use super::*;
-use crate::spine::{Corners, PixelBox, VertebraLabel, discs_between};
+use crate::spine::{
+    Corners, DiscFrame, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, PixelBox, VertebraLabel, discs_between,
+};
 
 const LEVELS_WITH_FINDINGS: [DiscLevel; 2] = [DiscLevel::L2L3, DiscLevel::L4L5];
 
@@ -222,6 +224,47 @@ fn findings_have_boxes_and_nothing_else_has() {
         let corners = vertebra(study, body).corners_at(found.slice as f64).expect("outlines");
         let center = DVec2::new(found.rect.x + found.rect.width / 2.0, found.rect.y + found.rect.height / 2.0);
         assert!(center.distance(corners.center()) < 80.0, "{} {} lies far from {body}", found.level, found.grading);
+    }
+}
+
+/// Shares of its disc volume that the boxes of every finding of a grading take: the overlap that whole slices reach.
+fn shares_of_disc_volume(patients: std::ops::Range<u64>) -> BTreeMap<Grading, Vec<f64>> {
+    let mut shares: BTreeMap<Grading, Vec<f64>> = BTreeMap::new();
+    for patient in patients.map(|seed| PhantomPatient::draw(&PhantomSettings::new(seed))) {
+        let (geometry, boxes) = (patient.geometry(), patient.boxes());
+        let (rows, columns) = (patient.acquisition.rows(), patient.acquisition.columns());
+        // Where a disc volume lies does not depend on what the slices show, as long as they show something.
+        let gray = vec![1.0; geometry.slices() * rows * columns];
+        let volume = Volume::new(rows, columns, gray, geometry.clone()).expect("of that size");
+        for disc in discs_between(&patient.vertebrae()) {
+            let frame = DiscFrame::of_disc(&volume, &disc).expect("outlines are sound");
+            let seen: Vec<usize> = (0..PATCH_SLICES).filter_map(|slice| frame.scan_slice(slice)).collect();
+            let pixel = geometry.row_spacing_mm() * geometry.column_spacing_mm();
+            let whole = (PATCH_ROWS * PATCH_COLUMNS * seen.len()) as f64 * frame.mm_per_patch_pixel().powi(2) / pixel;
+            for grading in Grading::ALL {
+                let of_finding = boxes.iter().filter(|found| (found.level, found.grading) == (disc.level, grading));
+                let area: f64 = of_finding.filter(|found| seen.contains(&found.slice)).map(|b| b.rect.area()).sum();
+                if area > 0.0 {
+                    shares.entry(grading).or_default().push(area / whole);
+                }
+            }
+        }
+    }
+    shares
+}
+
+#[test]
+fn findings_take_as_much_of_a_disc_volume_as_readers_boxed_in_patients() {
+    let shares = shares_of_disc_volume(0..200);
+    // What whole slices reach in Table 3 of Jamaludin et al. 2017.
+    for (gradings, counted) in [
+        (&[Grading::UpperEndplateDefect, Grading::LowerEndplateDefect][..], 0.013),
+        (&[Grading::UpperMarrowChange, Grading::LowerMarrowChange], 0.023),
+        (&[Grading::CentralCanalStenosis], 0.053),
+    ] {
+        let of_kind: Vec<f64> = gradings.iter().flat_map(|grading| shares[grading].clone()).collect();
+        let mean = of_kind.iter().sum::<f64>() / of_kind.len() as f64;
+        assert!((mean / counted - 1.0).abs() < 0.2, "{gradings:?}: {mean:.4} against {counted}");
     }
 }
 
