@@ -119,7 +119,7 @@ fn disc() -> Vec<f32> {
 fn maps_are_those_of_pytorch() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let golden = Golden::read();
-    assert_eq!(golden.cases.len(), 48);
+    assert_eq!(golden.cases.len(), 72);
     let shipped = WeightsFolder::open(&root.join("weights/grading-0.3.0")).expect("shipped");
     let shipped = Grader::from_folder(&shipped, &Device::Cpu).expect("whole");
     let networks = HashMap::from([

@@ -78,7 +78,8 @@ pub fn run_headless(arguments: &DemoArguments, console: Console) -> anyhow::Resu
         seed: 0,
     };
     let series = &analysis.series;
-    let explanation = Explanation { series, percentile: DEFAULT_PERCENTILE, box_rule: BoxRule::All, plan };
+    let (percentile, box_rule) = (DEFAULT_PERCENTILE, BoxRule::All);
+    let explanation = Explanation { series, percentile, box_rule, smoothing_mm: 0.0, plan };
     let evidence = explanation.evidence(&mut models, disc, prediction, &[target], &cancel, &mut show)?;
     let evidence = evidence.first().context("one map was asked for")?;
     let files = evidence.write(&out)?;

@@ -79,7 +79,8 @@ impl DiscArguments {
 
     /// How the maps of a method are boxed.
     pub fn explanation<'a>(&self, analysis: &'a Analysis, plan: SaliencyPlan) -> Explanation<'a> {
-        Explanation { series: &analysis.series, percentile: self.percentile, box_rule: self.box_rule, plan }
+        let (percentile, box_rule) = (self.percentile, self.box_rule);
+        Explanation { series: &analysis.series, percentile, box_rule, smoothing_mm: 0.0, plan }
     }
 }
 
@@ -91,12 +92,15 @@ pub struct ExplainArguments {
     /// Grading, such as pfirrmann or `upper_marrow_change`; "all" that the weights have take little more time than one.
     #[arg(long, value_name = "GRADING", value_parser = gradings)]
     grading: Gradings,
-    /// How: gradient, guided, excitation or contrastive-excitation.
+    /// How: gradient, guided, excitation, contrastive-excitation, hi-res-cam or layer-cam.
     #[arg(long, default_value_t = SaliencyMethod::ContrastiveExcitation)]
     method: SaliencyMethod,
     /// Where in the network evidence is read off: input or conv1 to conv5; the method's usual layer if left out.
     #[arg(long, value_name = "LAYER")]
     layer: Option<SaliencyLayer>,
+    /// Smooth maps within their slices by a Gaussian of this standard deviation in millimeters.
+    #[arg(long, value_name = "MM", default_value_t = 0.0, value_parser = smoothing)]
+    smoothing: f64,
     /// Randomly changed inputs to average over; "auto": until the map has converged, at most 150.
     #[arg(long, value_name = "N", default_value = "150", value_parser = augmentations)]
     augmentations: Augmentations,
@@ -135,6 +139,12 @@ fn augmentations(text: &str) -> Result<Augmentations, String> {
         .ok_or_else(|| "choose a number from 1 to 100000, or auto".to_owned())
 }
 
+/// A standard deviation in millimeters.
+pub(super) fn smoothing(text: &str) -> Result<f64, String> {
+    let value = text.parse().ok().filter(|value| (0.0..=20.0).contains(value));
+    value.ok_or_else(|| "choose millimeters from 0 to 20".to_owned())
+}
+
 pub(super) fn percentile(text: &str) -> Result<f64, String> {
     let value = text.parse().ok().filter(|value| (50.0..100.0).contains(value));
     value.ok_or_else(|| "choose a number from 50 to below 100".to_owned())
@@ -157,7 +167,7 @@ pub fn run(arguments: &ExplainArguments, console: Console) -> anyhow::Result<Out
     let Augmentations { most, precision } = arguments.augmentations;
     let (method, layer, seed) = (arguments.method, arguments.layer, arguments.disc.seed);
     let plan = SaliencyPlan { method, layer, augmentations: most, precision, seed };
-    let explanation = arguments.disc.explanation(&analysis, plan);
+    let explanation = Explanation { smoothing_mm: arguments.smoothing, ..arguments.disc.explanation(&analysis, plan) };
     let disc = analysis.disc(arguments.disc.disc)?;
     let evidence = explanation.evidence(&mut models, disc, &prediction, &targets, &cancel, &mut show)?;
     let mut files = 0;

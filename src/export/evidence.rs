@@ -52,7 +52,8 @@ pub fn explain_abnormal(
         let targets: Vec<SaliencyTarget> =
             of_disc.map(|(_, grading, class)| SaliencyTarget { grading: *grading, class: *class }).collect();
         if !targets.is_empty() {
-            let explanation = Explanation { series: &study.series, percentile, box_rule: BoxRule::All, plan };
+            let series = &study.series;
+            let explanation = Explanation { series, percentile, box_rule: BoxRule::All, smoothing_mm: 0.0, plan };
             found.extend(explanation.evidence(models, disc, &prediction, &targets, cancel, on_progress)?);
         }
     }

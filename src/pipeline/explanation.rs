@@ -19,6 +19,8 @@ pub struct Explanation<'a> {
     pub percentile: f64,
     /// Which hotspots a box encloses.
     pub box_rule: BoxRule,
+    /// Standard deviation of the Gaussian that maps are smoothed by within their slices, mm.
+    pub smoothing_mm: f64,
     /// How maps are computed and averaged.
     pub plan: SaliencyPlan,
 }
@@ -52,7 +54,7 @@ impl Explanation<'_> {
         let volume = Arc::new(series.volume.clone());
         let evidence = |map: SaliencyMap| Evidence {
             probability: prediction.probability(map.grading, map.class),
-            map: Arc::new(map),
+            map: Arc::new(if self.smoothing_mm > 0.0 { map.smoothed(self.smoothing_mm) } else { map }),
             seed: plan.seed,
             percentile: self.percentile,
             box_rule: self.box_rule,

@@ -141,6 +141,8 @@ pub fn method_in_words(method: SaliencyMethod) -> &'static str {
         SaliencyMethod::Guided => "Guided backpropagation",
         SaliencyMethod::Excitation => "Excitation backpropagation",
         SaliencyMethod::ContrastiveExcitation => "Contrastive excitation backpropagation",
+        SaliencyMethod::HiResCam => "HiResCAM",
+        SaliencyMethod::LayerCam => "LayerCAM",
     }
 }
 

@@ -122,6 +122,7 @@ pub fn explain_all(
                     class: target.class,
                     method: plan.method,
                     layer: tracer.layer(),
+                    smoothing_mm: 0.0,
                     augmentations: done,
                     relative_error,
                     ranks: super::Ranks::default(),

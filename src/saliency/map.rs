@@ -2,6 +2,7 @@
 
 use std::sync::OnceLock;
 
+use super::smooth::smooth_slices;
 use super::{SaliencyLayer, SaliencyMethod};
 use crate::spine::{ClassIndex, DiscFrame, DiscLevel, Grading, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES};
 
@@ -26,6 +27,8 @@ pub struct SaliencyMap {
     pub method: SaliencyMethod,
     /// Where it was read off.
     pub layer: SaliencyLayer,
+    /// Standard deviation of the Gaussian that it was smoothed by within its slices, mm; 0 for none.
+    pub smoothing_mm: f64,
     /// Views averaged so far, the plain one included.
     pub augmentations: usize,
     /// Estimated distance from the mean over endless views, as a share of the map's size (Euclidean norms over the
@@ -61,6 +64,21 @@ impl SaliencyMap {
     #[must_use]
     pub fn slice(&self, patch_slice: usize) -> &[f32] {
         &self.values[patch_slice * SLICE_VOXELS..(patch_slice + 1) * SLICE_VOXELS]
+    }
+
+    /// The map smoothed within its slices by a Gaussian of that standard deviation. Errors of neighbors are taken to be wholly
+    /// correlated, so the standard errors are upper bounds.
+    #[must_use]
+    pub fn smoothed(&self, deviation_mm: f64) -> Self {
+        let mut smooth = self.clone();
+        let deviation = (deviation_mm / self.frame.mm_per_patch_pixel()) as f32;
+        smooth_slices(&mut smooth.values, deviation);
+        if let Some(errors) = &mut smooth.standard_errors {
+            smooth_slices(errors, deviation);
+        }
+        // Two Gaussians in a row are one whose variances add.
+        smooth.smoothing_mm = self.smoothing_mm.hypot(deviation_mm);
+        smooth
     }
 
     /// Value that `percentile` percent of the voxels do not exceed, over the slices that the scan has; `percentile` is

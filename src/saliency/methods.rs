@@ -1,4 +1,4 @@
-//! The four methods, for a batch of disc volumes and several classes at once.
+//! The methods, for a batch of disc volumes and several classes at once.
 
 use candle_core::{Device, Result, Tensor};
 
@@ -33,8 +33,8 @@ pub fn evidence(
 
 /// Traces classes back through a network by one method.
 ///
-/// At the input, a map is |gradient|, or the probability of each voxel. At a layer it is summed over its channels (of
-/// gradients the absolute values), clamped at 0 and brought to voxel size by bilinear interpolation; where the layer has no
+/// At the input, a map is |gradient|, gradient times voxel, or the probability of each voxel. At a layer it is summed over its
+/// channels (of gradients the absolute values, or their products with the activations), clamped at 0 and brought to voxel size by bilinear interpolation; where the layer has no
 /// slices any more, every slice shows the same. Excitation needs inputs that are not negative: of Conv1 these are the
 /// voxels themselves, as subtracting the mean is a bias, which excitation ignores.
 ///
@@ -56,7 +56,9 @@ impl<'a> Tracer<'a> {
     pub fn new(network: &'a GradingNetwork, method: SaliencyMethod, layer: Option<SaliencyLayer>) -> Result<Self> {
         let layer = layer.unwrap_or_else(|| SaliencyLayer::usual(method, network.config().dimensions));
         let excitatory = match method {
-            SaliencyMethod::Gradient | SaliencyMethod::Guided => Vec::new(),
+            SaliencyMethod::Gradient | SaliencyMethod::Guided | SaliencyMethod::HiResCam | SaliencyMethod::LayerCam => {
+                Vec::new()
+            }
             SaliencyMethod::Excitation | SaliencyMethod::ContrastiveExcitation => {
                 network.trunk().iter().map(|layer| layer.weight.detach().relu()).collect::<Result<_>>()?
             }
@@ -89,7 +91,9 @@ impl<'a> Tracer<'a> {
             let top = one_hot(head.logits.dims2()?, *class, self.network.device())?;
             let layers = self.network.head(*grading)?;
             features.push(match self.method {
-                SaliencyMethod::Gradient => head_gradient(&head, layers, &top, false)?,
+                SaliencyMethod::Gradient | SaliencyMethod::HiResCam | SaliencyMethod::LayerCam => {
+                    head_gradient(&head, layers, &top, false)?
+                }
                 SaliencyMethod::Guided => head_gradient(&head, layers, &top, true)?,
                 SaliencyMethod::Excitation => head_excitation(&trunk, &head, layers, &top, false, &mut |_, _| ())?,
                 SaliencyMethod::ContrastiveExcitation => {
@@ -101,8 +105,9 @@ impl<'a> Tracer<'a> {
         let features = Tensor::cat(&features, 0)?;
         let pool5 = features.reshape((targets.len() * samples, channels, slices, rows, columns))?;
         let map = match self.method {
-            SaliencyMethod::Gradient => self.trunk_gradient(&trunk, pool5, false)?,
-            SaliencyMethod::Guided => self.trunk_gradient(&trunk, pool5, true)?,
+            SaliencyMethod::Gradient | SaliencyMethod::Guided | SaliencyMethod::HiResCam | SaliencyMethod::LayerCam => {
+                self.trunk_gradient(&trunk, discs, pool5)?
+            }
             SaliencyMethod::Excitation | SaliencyMethod::ContrastiveExcitation => {
                 self.trunk_excitation(&trunk, discs, pool5, &mut |_, _| ())?.relu()?
             }
@@ -135,20 +140,34 @@ impl<'a> Tracer<'a> {
         slices_of_input(&p)
     }
 
-    /// |gradient| from pool5 to the layer, summed over its channels.
-    fn trunk_gradient(&self, trunk: &TrunkTrace, pool5: Tensor, guided: bool) -> Result<Tensor> {
+    /// Gradient from pool5 to the layer, alone or with what the layer saw, summed over its channels.
+    fn trunk_gradient(&self, trunk: &TrunkTrace, discs: &Tensor, pool5: Tensor) -> Result<Tensor> {
         let mut signal = pool5;
+        let guided = self.method == SaliencyMethod::Guided;
         for (index, step) in trunk.steps.iter().enumerate().rev() {
             signal = unpooled(signal, step)?;
             if self.stops_at(index) {
-                return signal.abs()?.sum(1);
+                return self.weighed(&signal, &step.rectified)?.sum(1)?.relu();
             }
             signal = through_relu(&signal, &step.rectified, guided)?;
             let (_, channels, slices, rows, columns) = step.input.dims5()?;
             let shape = [signal.dim(0)?, channels, slices, rows, columns];
             signal = conv3d_input_gradient(&signal, &step.layer.weight.detach(), shape, step.layer.window)?;
         }
-        slices_of_input(&signal)?.abs()
+        self.weighed(&slices_of_input(&signal)?, discs)?.relu()
+    }
+
+    /// What a method makes of the gradient `[targets · n, …]` of activations `[n, …]`.
+    fn weighed(&self, gradient: &Tensor, activation: &Tensor) -> Result<Tensor> {
+        let times_activation = |gradient: &Tensor| {
+            let targets = gradient.dim(0)? / activation.dim(0)?;
+            gradient * Tensor::cat(&vec![activation; targets], 0)?
+        };
+        match self.method {
+            SaliencyMethod::HiResCam => times_activation(gradient),
+            SaliencyMethod::LayerCam => times_activation(&gradient.relu()?),
+            _ => gradient.abs(),
+        }
     }
 
     /// Whether the output of this convolution is where evidence is read off.

@@ -1,8 +1,9 @@
 //! Where in the disc the evidence for a grade lies.
 //!
 //! Four methods after Jamaludin et al. 2017, section 5 and 6: gradient, guided backpropagation, excitation
-//! backpropagation and its contrastive form; in two and three dimensions, to the input or to a chosen layer; each
-//! averaged over randomly augmented views, warped back. A map is supporting evidence, not a segmentation.
+//! backpropagation and its contrastive form; and two that weigh what a layer saw by its gradient, `HiResCAM` (Draelos and
+//! Carin 2020) and `LayerCAM` (Jiang et al. 2021). In two and three dimensions, to the input or to a chosen layer; each
+//! averaged over randomly augmented views, warped back, and smoothed if asked for. A map is supporting evidence, not a segmentation.
 
 mod augment;
 mod hotspots;
@@ -11,6 +12,7 @@ mod mean;
 mod methods;
 mod mwp;
 mod sanity;
+mod smooth;
 
 pub use augment::{explain, explain_all, random_augmentation};
 pub use hotspots::{BoxRule, HotspotBox, Peak};
@@ -38,6 +40,10 @@ pub enum SaliencyMethod {
     Excitation,
     /// Marginal winning probability of the class less that of its opposite, where positive.
     ContrastiveExcitation,
+    /// Gradient times activation, where the sum over channels is positive.
+    HiResCam,
+    /// The positive part of the gradient times activation, summed over channels.
+    LayerCam,
 }
 
 words!(SaliencyMethod, "method", [
@@ -45,6 +51,8 @@ words!(SaliencyMethod, "method", [
     Guided "guided",
     Excitation "excitation",
     ContrastiveExcitation "contrastive-excitation",
+    HiResCam "hi-res-cam",
+    LayerCam "layer-cam",
 ]);
 
 /// Where on the way back through the network evidence is read off.
@@ -67,10 +75,12 @@ pub enum SaliencyLayer {
 
 impl SaliencyLayer {
     /// Where a method is read off unless another layer is asked for. Gradients go to the voxels. Excitation stops at Conv1,
-    /// as in the paper; in two dimensions Conv1 has no slices any more, so it goes on to the voxels.
+    /// as in the paper; in two dimensions Conv1 has no slices any more, so it goes on to the voxels. Activations are read
+    /// at Conv3, the last layer with slices.
     #[must_use]
     pub fn usual(method: SaliencyMethod, dimensions: Dimensions) -> Self {
         match (method, dimensions) {
+            (SaliencyMethod::HiResCam | SaliencyMethod::LayerCam, _) => Self::Conv3,
             (SaliencyMethod::Gradient | SaliencyMethod::Guided, _) | (_, Dimensions::Two) => Self::Input,
             (_, Dimensions::Three | Dimensions::ThreeUnreduced) => Self::Conv1,
         }

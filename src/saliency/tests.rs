@@ -550,6 +550,7 @@ fn map_with(frame: DiscFrame, hot: impl Fn(usize, usize, usize) -> f32) -> Salie
         class,
         method,
         layer: SaliencyLayer::Conv1,
+        smoothing_mm: 0.0,
         augmentations: 1,
         relative_error: None,
         ranks: Ranks::default(),

@@ -12,11 +12,13 @@ use crate::saliency::{BoxRule, SaliencyMethod};
 use crate::spine::{ClassIndex, DiscLevel};
 
 /// Methods in the order of the list.
-pub const METHODS: [SaliencyMethod; 4] = [
+pub const METHODS: [SaliencyMethod; 6] = [
     SaliencyMethod::ContrastiveExcitation,
     SaliencyMethod::Excitation,
     SaliencyMethod::Guided,
     SaliencyMethod::Gradient,
+    SaliencyMethod::HiResCam,
+    SaliencyMethod::LayerCam,
 ];
 
 /// Name of a method on the screen.
@@ -27,6 +29,8 @@ pub fn method_name(method: SaliencyMethod) -> &'static str {
         SaliencyMethod::Guided => tr!("Guided backpropagation"),
         SaliencyMethod::Excitation => tr!("Excitation"),
         SaliencyMethod::ContrastiveExcitation => tr!("Contrastive excitation"),
+        SaliencyMethod::HiResCam => tr!("HiResCAM"),
+        SaliencyMethod::LayerCam => tr!("LayerCAM"),
     }
 }
 

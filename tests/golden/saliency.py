@@ -4,7 +4,7 @@ beside this file.
     python tests/golden/saliency.py            # needs torch, numpy, safetensors
 
 Networks of seeded weights in two and three dimensions, and the weights that ship. Everything is computed in double
-precision from the equations of Jamaludin et al. 2017, section 6, and Zhang et al. 2016; convolutions, pooling and their
+precision from the equations of Jamaludin et al. 2017, section 6, Zhang et al. 2016, and those named beside them; convolutions, pooling and their
 gradients are PyTorch's. The 2-D network is built of 2-D convolutions. Of each map every 997th voxel is kept, with its sum,
 its Euclidean norm and its greatest value. Learning: the cross-entropy of the last class of every grading, summed, and its
 gradient to every parameter, of which every 97th number is kept.
@@ -150,12 +150,19 @@ class Network:
             self.weights[name].requires_grad_(False)
         return loss.item(), {name: gradient.numpy().reshape(-1) for name, gradient in zip(names, gradients)}
 
-    def gradient(self, voxels, grading, target, layer, guided):
+    def gradient(self, voxels, grading, target, layer, method):
         voxels = voxels.clone().requires_grad_()
-        logits, trunk, _, _ = self.forward(voxels, grading, Guided.apply if guided else torch.relu)
+        logits, trunk, _, _ = self.forward(voxels, grading, Guided.apply if method == "guided" else torch.relu)
         at = voxels if layer == "input" else trunk[LAYERS.index(layer) - 1][2]
         (signal,) = torch.autograd.grad(logits[0, target], at)
-        return signal.abs() if layer == "input" else self.summed(signal.abs())
+        # HiResCAM: Draelos and Carin 2020, equation 3; LayerCAM: Jiang et al. 2021, equations 3 and 4.
+        if method == "hi-res-cam":
+            signal = signal * at
+        elif method == "layer-cam":
+            signal = signal.clamp(min=0) * at
+        else:
+            signal = signal.abs()
+        return (signal if layer == "input" else self.summed(signal)).clamp(min=0)
 
     def excitation(self, voxels, grading, target, layer, contrastive):
         """Marginal winning probability, layer by layer."""
@@ -221,12 +228,12 @@ def main():
     cases = []
     for name, network, grading, target in networks:
         logits = network.forward(voxels, grading, torch.relu)[0][0].detach().tolist()
-        for method in ["gradient", "guided", "excitation", "contrastive-excitation"]:
+        for method in ["gradient", "guided", "excitation", "contrastive-excitation", "hi-res-cam", "layer-cam"]:
             for layer in ["input", "conv1", "conv3", "conv5"]:
                 if "excitation" in method:
                     map_ = network.excitation(voxels, grading, target, layer, method.startswith("contrastive"))
                 else:
-                    map_ = network.gradient(voxels, grading, target, layer, method == "guided")
+                    map_ = network.gradient(voxels, grading, target, layer, method)
                 values = to_voxels(map_, layer).reshape(-1)
                 cases.append({
                     "network": name, "grading": grading, "class": target, "method": method, "layer": layer,

@@ -81,6 +81,7 @@ impl Work for Answers {
                         class,
                         method,
                         layer: spinenet_viewer::saliency::SaliencyLayer::Conv1,
+                        smoothing_mm: 0.0,
                         augmentations,
                         relative_error,
                         ranks: spinenet_viewer::saliency::Ranks::default(),
