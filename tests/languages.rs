@@ -14,7 +14,7 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
 use spinenet_viewer::app::{ReaderStore, Viewer};
 use spinenet_viewer::spine::{Grading, MeasurementKind};
-use spinenet_viewer::ui::action::UiAction;
+use spinenet_viewer::ui::action::ProgramAction;
 use spinenet_viewer::ui::command::UiCommand;
 use spinenet_viewer::ui::language;
 use spinenet_viewer::ui::state::ColorMap;
@@ -106,7 +106,7 @@ fn the_window_speaks_the_language_that_is_chosen_and_remembers_it() {
     let mut again = window(folder.path());
     again.get_by_label("Ordner öffnen…");
     let context = again.ctx.clone();
-    again.state_mut().apply(&context, UiAction::SetLanguage(String::new()));
+    again.state_mut().apply(&context, ProgramAction::SetLanguage(String::new()));
     again.run();
     again.get_by_label("Open folder…");
     again.get_by_label("View");

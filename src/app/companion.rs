@@ -11,7 +11,6 @@ use crate::detection::Detection;
 use crate::dicom::{FolderScan, Series, SeriesSummary};
 use crate::pipeline::StudyReader;
 use crate::spine::SpineAlignment;
-use crate::ui::action::UiAction;
 use crate::ui::companion::{CommonSpace, Companion, CompanionAction};
 use crate::ui::language::tr;
 use crate::ui::state::{BannerKind, ViewLayout};
@@ -111,7 +110,6 @@ pub(super) struct CompanionJobs {
 impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     /// Reads the headers of another study and adds its series to the list.
     pub(super) fn add_study(&mut self, path: PathBuf) {
-        self.state.path_entry = None;
         if self.scan.is_none() {
             return self.open_folder(path);
         }
@@ -180,10 +178,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     fn point_at(&mut self, place: DVec3) {
         let Some(read) = self.state.loaded() else { return };
         let [slice, row, column] = read.volume.geometry().voxel_from_lps(place);
-        let slice = slice.round().max(0.0) as usize;
-        for action in [UiAction::ShowSlice(slice), UiAction::SetCrosshair([row, column])] {
-            navigation::apply(&mut self.state, action);
-        }
+        navigation::show_place(&mut self.state, slice.round().max(0.0) as usize, [row, column]);
     }
 
     /// Axial images of the read study first, then the graded series of another study, then whatever there is.

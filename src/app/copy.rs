@@ -18,7 +18,6 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
 
     /// Writes the copy; the folder must be empty, which the writer checks.
     pub(super) fn save_anonymized_copy(&mut self, out: PathBuf) {
-        self.state.path_entry = None;
         let Some(folder) = self.path_of_shown() else { return };
         self.export_job = self.submit(Command::Anonymize { folder, out });
     }

@@ -6,10 +6,12 @@ use std::sync::Arc;
 use eframe::egui;
 
 use super::{Command, Event, Viewer, navigation};
+use crate::picture::EvidenceFill;
 use crate::pipeline::{CURVE_PERCENTILES, Evidence, FigureOrder, Report};
-use crate::saliency::{BoxRule, CONVERGED, SaliencyMap, SaliencyMethod, SaliencyPlan, SaliencyTarget};
+use crate::saliency::{CONVERGED, SaliencyMap, SaliencyMethod, SaliencyPlan, SaliencyTarget};
 use crate::spine::{ClassIndex, DiscLevel, Grading};
 use crate::task::Progress;
+use crate::ui::action::EvidenceAction;
 use crate::ui::language::tr;
 use crate::ui::state::{
     BannerKind, BesideChoice, EvidenceChoice, JobStatus, MapState, PathPurpose, Selection, ViewLayout,
@@ -35,6 +37,44 @@ struct MapWanted {
 }
 
 impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
+    /// Changes what map is shown, and how.
+    pub(super) fn apply_evidence(&mut self, action: EvidenceAction) {
+        let evidence = &mut self.state.evidence;
+        match action {
+            EvidenceAction::SetClass(class) => {
+                evidence.class = class;
+                self.request_evidence();
+            }
+            EvidenceAction::SetMethod(method) => {
+                evidence.method = method;
+                self.request_evidence();
+            }
+            EvidenceAction::SetOpacity(opacity) => evidence.opacity = opacity,
+            EvidenceAction::SetPercentile(percentile) => {
+                evidence.percentile = percentile;
+                self.measure_evidence();
+            }
+            EvidenceAction::SetColorMap(color_map) => evidence.color_map = color_map,
+            EvidenceAction::SetFill(fill) => evidence.fill = fill,
+            EvidenceAction::ToggleContour => {
+                let is_contour = evidence.fill == EvidenceFill::Contour;
+                evidence.fill = if is_contour { EvidenceFill::Even } else { EvidenceFill::Contour };
+            }
+            EvidenceAction::SetBoxRule(rule) => {
+                evidence.box_rule = rule;
+                evidence.by_percentile.clear();
+                self.measure_evidence();
+            }
+            EvidenceAction::SetBeside(choice) => {
+                evidence.beside_choice = choice;
+                self.request_beside();
+            }
+            EvidenceAction::Toggle => evidence.shown = !evidence.shown,
+            EvidenceAction::Hold(held) => evidence.held_back = held,
+            EvidenceAction::ToggleBlind => evidence.blind = !evidence.blind,
+        }
+    }
+
     /// Selects a disc and what was last looked at of it, or keeps the grading, and shows the disc; explains it if it was
     /// graded.
     pub(super) fn select_disc(&mut self, level: DiscLevel) {
@@ -58,32 +98,6 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         self.state.evidence.shown = true;
         navigation::show_disc(&mut self.state, selection.level);
         self.request_evidence();
-    }
-
-    pub(super) fn set_class(&mut self, class: Option<ClassIndex>) {
-        self.state.evidence.class = class;
-        self.request_evidence();
-    }
-
-    pub(super) fn set_method(&mut self, method: SaliencyMethod) {
-        self.state.evidence.method = method;
-        self.request_evidence();
-    }
-
-    pub(super) fn set_percentile(&mut self, percentile: f64) {
-        self.state.evidence.percentile = percentile;
-        self.measure_evidence();
-    }
-
-    pub(super) fn set_box_rule(&mut self, rule: BoxRule) {
-        self.state.evidence.box_rule = rule;
-        self.measure_evidence();
-        self.state.evidence.by_percentile.clear();
-    }
-
-    pub(super) fn set_beside(&mut self, choice: BesideChoice) {
-        self.state.evidence.beside_choice = choice;
-        self.request_beside();
     }
 
     /// Asks for the map of the selection, unless it is there already.
@@ -295,7 +309,6 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
 
     /// Writes the figures of the selection into a folder.
     pub(super) fn save_figures(&mut self, folder: PathBuf) {
-        self.state.path_entry = None;
         let Some((selection, class)) = self.explained() else { return };
         let (Some(series), Some(disc)) = (self.state.loaded(), self.state.disc(selection.level)) else { return };
         let Selection { level, grading } = selection;

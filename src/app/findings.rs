@@ -4,11 +4,23 @@ use super::correction::{is_same_disc, relabelled};
 use super::{Command, Event, Viewer};
 use crate::pipeline::{ReviewFile, VertebraEntry};
 use crate::spine::{BoxSource, DiscLevel, Grading, PixelBox, SliceBox, discs_between};
+use crate::ui::action::BoxAction;
 use crate::ui::language::{tr, translated};
 use crate::ui::state::{BannerKind, Findings, Selection, Tool};
 use crate::worker::{Loadable, Work};
 
 impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
+    /// Changes the reader's boxes.
+    pub(super) fn apply_box(&mut self, action: BoxAction) {
+        match action {
+            BoxAction::Add(rect) => self.add_box(rect),
+            BoxAction::Change { index, rect } => self.change_box(index, rect),
+            BoxAction::Copy(slices) => self.copy_box(slices),
+            BoxAction::FindUnboxed(step) => self.find_unboxed(step),
+            BoxAction::Select(index) => self.select_box(index),
+        }
+    }
+
     /// The disc called `from` is `to`; names, boxes and grades follow, and only discs without grades are graded.
     pub(super) fn relabel_disc(&mut self, from: DiscLevel, to: DiscLevel) {
         match relabelled(&self.state.findings, from, to) {
@@ -18,7 +30,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     }
 
     /// A reader's box for the selection on the slice shown; takes the place of one that is there already.
-    pub(super) fn add_box(&mut self, rect: PixelBox) {
+    fn add_box(&mut self, rect: PixelBox) {
         let Some(selection) = self.state.selection else { return };
         let mut findings = self.state.findings.clone();
         let slice = self.state.view.slice;
@@ -38,7 +50,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     }
 
     /// Copies the selected box, or the one of the selection on this slice, so many slices on, and shows it there.
-    pub(super) fn copy_box(&mut self, slices: isize) {
+    fn copy_box(&mut self, slices: isize) {
         let slice = self.state.view.slice;
         let here = || self.state.selected_boxes().find(|(_, found)| found.slice == slice).map(|(index, _)| index);
         let Some(source) = self.state.selected_box.or_else(here).and_then(|index| self.state.findings.boxes.get(index))
@@ -55,7 +67,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     }
 
     /// Selects the next disc (or, with -1, the one before) that has no reader's box of the selected grading.
-    pub(super) fn find_unboxed(&mut self, step: isize) {
+    fn find_unboxed(&mut self, step: isize) {
         let grading = self.state.selection.map_or(Grading::UpperMarrowChange, |selection| selection.grading);
         let levels: Vec<DiscLevel> = self.state.discs.iter().map(|disc| disc.level).collect();
         let selected = self.state.selection.map(|selection| selection.level);
@@ -75,7 +87,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     }
 
     /// Another rectangle for a box.
-    pub(super) fn change_box(&mut self, index: usize, rect: PixelBox) {
+    fn change_box(&mut self, index: usize, rect: PixelBox) {
         let mut findings = self.state.findings.clone();
         if let Some(changed) = findings.boxes.get_mut(index) {
             changed.rect = rect;
@@ -100,7 +112,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     }
 
     /// Selects a box, or none.
-    pub(super) fn select_box(&mut self, index: Option<usize>) {
+    fn select_box(&mut self, index: Option<usize>) {
         self.state.selected_box = index.filter(|index| *index < self.state.findings.boxes.len());
         if self.state.selected_box.is_some() {
             self.state.selected_measurement = None;

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use eframe::egui;
 
 use super::{Command, Event, Viewer, navigation};
+use crate::ui::action::ProgramAction;
 use crate::ui::keymap::{Keymap, KeysAction};
 use crate::ui::language::{self, Language, tr};
-use crate::ui::state::{BannerKind, Pane};
+use crate::ui::state::BannerKind;
 use crate::ui::theme;
 use crate::worker::Work;
 
@@ -43,12 +44,35 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         }
     }
 
-    /// Keeps the size of the window's texts for the next run.
-    pub fn keep_scale(&mut self, ctx: &egui::Context) {
+    /// Keeps the size of the window's texts for the next run, once it was changed.
+    pub(super) fn keep_scale(&mut self, ctx: &egui::Context) {
         let scale = ctx.zoom_factor();
-        if (scale - 1.0).abs() > 1e-3 || self.settings.ui_scale > 0.0 {
+        let kept = if self.settings.ui_scale > 0.0 { self.settings.ui_scale } else { 1.0 };
+        if (scale - kept).abs() > 1e-3 {
             self.settings.ui_scale = scale;
             self.store.save_settings(self.settings.clone());
+        }
+    }
+
+    /// Does what was asked of the window itself.
+    pub(super) fn apply_program(&mut self, ctx: &egui::Context, action: ProgramAction) {
+        match action {
+            ProgramAction::Copy(text) => ctx.copy_text(text),
+            ProgramAction::EditPalette(text) => self.state.palette = text,
+            ProgramAction::ToggleTheme => self.toggle_theme(ctx),
+            ProgramAction::SetLanguage(code) => self.set_language(code),
+            ProgramAction::ToggleRightDrag => self.toggle_right_drag(),
+            ProgramAction::CancelJob => self.cancel_job(),
+            ProgramAction::DismissBanner(index) => {
+                if index < self.state.banners.len() {
+                    self.state.banners.remove(index);
+                }
+            }
+            ProgramAction::ToggleHelp => {
+                self.state.help_open = !self.state.help_open;
+                self.state.awaiting_keys = None;
+            }
+            ProgramAction::Quit => ctx.send_viewport_cmd(egui::ViewportCommand::Close),
         }
     }
 
@@ -64,7 +88,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         self.store.save_settings(self.settings.clone());
     }
 
-    pub(super) fn toggle_theme(&mut self, ctx: &egui::Context) {
+    fn toggle_theme(&mut self, ctx: &egui::Context) {
         self.settings.light_theme = !self.settings.light_theme;
         self.state.light_theme = self.settings.light_theme;
         theme::set_light(ctx, self.settings.light_theme);
@@ -73,7 +97,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
 
     /// Shows all texts in the language of this code, and keeps it for the next run. Texts that a study was opened with
     /// stay as they are until it is opened again.
-    pub(super) fn set_language(&mut self, code: String) {
+    fn set_language(&mut self, code: String) {
         language::install(self.language_of(&code));
         self.settings.language = code;
         self.store.save_settings(self.settings.clone());
@@ -102,7 +126,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         self.state.languages = found.languages.into_iter().map(Language::keep).collect();
     }
 
-    pub(super) fn toggle_right_drag(&mut self) {
+    fn toggle_right_drag(&mut self) {
         self.settings.right_drag_windows = !self.settings.right_drag_windows;
         self.state.right_drag_windows = self.settings.right_drag_windows;
         self.store.save_settings(self.settings.clone());
@@ -136,15 +160,6 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         }
         self.settings.keys = keymap.to_texts();
         self.store.save_settings(self.settings.clone());
-    }
-
-    pub(super) fn next_pane(&mut self, ctx: &egui::Context) {
-        let view = &mut self.state.view;
-        view.pane = if view.pane == Pane::Image { Pane::Table } else { Pane::Image };
-        // Tab also moves the focus of controls; here it means the pane.
-        if let Some(id) = ctx.memory(egui::Memory::focused) {
-            ctx.memory_mut(|memory| memory.surrender_focus(id));
-        }
     }
 
     /// Shows the next slice when its time has come, and asks to be called again.

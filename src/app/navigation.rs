@@ -1,30 +1,36 @@
 //! Slice, zoom, window and tools: changes of the view alone.
 
-use eframe::egui::vec2;
+use eframe::egui::{self, vec2};
 use glam::DVec2;
 
 use crate::spine::DiscLevel;
-use crate::ui::action::{Turn, UiAction};
+use crate::ui::action::{Turn, ViewAction};
 use crate::ui::camera::{Camera, ImageFrame, Orientation, SliceTransform};
-use crate::ui::state::{Cine, Tool, ViewerState, WindowPreset};
+use crate::ui::state::{Cine, Pane, Tool, ViewerState, WindowPreset};
 use crate::volume::WindowLevel;
 
 /// Slices a second at the start of a run.
 const CINE_RATE: f64 = 8.0;
 
-/// Applies an action that changes only the view; gives it back if it is of another kind.
-pub fn apply(state: &mut ViewerState, action: UiAction) -> Option<UiAction> {
-    let Some(series) = state.loaded() else { return Some(action) };
+/// Changes how the image is looked at; without a series only what the window itself reports.
+pub fn apply(state: &mut ViewerState, ctx: &egui::Context, action: ViewAction) {
+    if let ViewAction::Viewport(viewport) = action {
+        state.view.viewport = Some(viewport);
+        return;
+    }
+    let Some(series) = state.loaded() else { return };
     let (frame, last) = (series.frame(), series.volume.slices() - 1);
     let view = &mut state.view;
     match action {
-        UiAction::ShowSlice(slice) => view.slice = slice.min(last),
-        UiAction::StepSlices(step) => view.slice = view.slice.saturating_add_signed(step).min(last),
-        UiAction::SetWindow(window) => view.window = Some(window),
-        UiAction::ApplyPreset(preset) => state.view.window = preset_window(state, preset),
-        UiAction::ToggleInverted => view.inverted = !view.inverted,
-        UiAction::ToggleSmooth => view.smooth = !view.smooth,
-        UiAction::Turn(turn) => {
+        ViewAction::Viewport(viewport) => view.viewport = Some(viewport),
+        ViewAction::Probe(probe) => view.probe = probe,
+        ViewAction::ShowSlice(slice) => view.slice = slice.min(last),
+        ViewAction::StepSlices(step) => view.slice = view.slice.saturating_add_signed(step).min(last),
+        ViewAction::SetWindow(window) => view.window = Some(window),
+        ViewAction::ApplyPreset(preset) => state.view.window = preset_window(state, preset),
+        ViewAction::ToggleInverted => view.inverted = !view.inverted,
+        ViewAction::ToggleSmooth => view.smooth = !view.smooth,
+        ViewAction::Turn(turn) => {
             let turn = match turn {
                 Turn::Right => Orientation::rotated_right,
                 Turn::Left => Orientation::rotated_left,
@@ -33,42 +39,56 @@ pub fn apply(state: &mut ViewerState, action: UiAction) -> Option<UiAction> {
             };
             view.camera = Some(camera_of(view.camera, &frame).turned(turn));
         }
-        UiAction::Pan { viewport, delta } => {
+        ViewAction::Pan { viewport, delta } => {
             view.camera = Some(camera_of(view.camera, &frame).panned(&frame, viewport, delta));
         }
-        UiAction::Zoom { viewport, anchor, factor } => {
+        ViewAction::Zoom { viewport, anchor, factor } => {
             view.camera = Some(camera_of(view.camera, &frame).zoomed_at(&frame, viewport, anchor, factor));
         }
         // Fitting keeps flips and turns; a reset does not.
-        UiAction::FitView => view.camera = view.camera.map(|camera| camera.refitted(&frame)),
-        UiAction::SetPlaneCamera { plane, camera } => view.plane_cameras[plane] = camera,
-        UiAction::ResetView => {
+        ViewAction::Fit => view.camera = view.camera.map(|camera| camera.refitted(&frame)),
+        ViewAction::ActualSize => show_actual_size(state, ctx.pixels_per_point()),
+        ViewAction::Reset => {
             view.plane_cameras = [None; 2];
             (state.companion.camera, state.companion.window) = (None, None);
             (view.camera, view.window, view.tool, view.cine) = (None, None, Tool::Window, None);
             view.inverted = false;
             (state.selected_box, state.selected_measurement) = (None, None);
         }
-        UiAction::ChooseTool(tool) => view.tool = tool,
-        UiAction::CycleAnnotations => view.annotations = view.annotations.next(),
-        UiAction::Probe(probe) => view.probe = probe,
-        UiAction::ToggleCine => {
+        ViewAction::ToggleCine => {
             view.cine = match view.cine {
                 Some(_) => None,
                 None => Some(Cine { rate: CINE_RATE, next_step_secs: 0.0, is_forward: true }),
             };
         }
-        UiAction::SetCineRate(rate) => view.cine = view.cine.map(|cine| Cine { rate, ..cine }),
-        UiAction::SetLayout(layout) => view.layout = layout,
-        UiAction::NextLayout => view.layout = view.layout.next(),
-        UiAction::FocusPane(pane) => view.pane = pane,
-        UiAction::SetCrosshair([row, column]) => {
-            let corner = [frame.rows as f64 - 1.0, frame.columns as f64 - 1.0];
-            view.crosshair = Some([row.clamp(0.0, corner[0]), column.clamp(0.0, corner[1])]);
+        ViewAction::SetCineRate(rate) => view.cine = view.cine.map(|cine| Cine { rate, ..cine }),
+        ViewAction::SetLayout(layout) => view.layout = layout,
+        ViewAction::NextLayout => view.layout = view.layout.next(),
+        ViewAction::FocusPane(pane) => view.pane = pane,
+        ViewAction::NextPane => {
+            view.pane = if view.pane == Pane::Image { Pane::Table } else { Pane::Image };
+            // Tab also moves the focus of controls; here it means the pane.
+            if let Some(id) = ctx.memory(egui::Memory::focused) {
+                ctx.memory_mut(|memory| memory.surrender_focus(id));
+            }
         }
-        other => return Some(other),
+        ViewAction::SetCrosshair([row, column]) => {
+            let slice = view.slice;
+            show_place(state, slice, [row, column]);
+        }
+        ViewAction::SetPlaneCamera { plane, camera } => view.plane_cameras[plane] = camera,
+        ViewAction::ChooseTool(tool) => view.tool = tool,
+        ViewAction::CycleAnnotations => view.annotations = view.annotations.next(),
     }
-    None
+}
+
+/// Shows a slice with the crosshair at a row and column of it, or at the nearest that there are.
+pub fn show_place(state: &mut ViewerState, slice: usize, [row, column]: [f64; 2]) {
+    let Some(series) = state.loaded() else { return };
+    let (frame, last) = (series.frame(), series.volume.slices() - 1);
+    state.view.slice = slice.min(last);
+    let corner = [frame.rows as f64 - 1.0, frame.columns as f64 - 1.0];
+    state.view.crosshair = Some([row.clamp(0.0, corner[0]), column.clamp(0.0, corner[1])]);
 }
 
 /// The window of a preset; `None` is that of the series.
@@ -114,7 +134,7 @@ fn vertebral_median(state: &ViewerState) -> Option<f32> {
 }
 
 /// Shows one image pixel on one pixel of the screen.
-pub fn show_actual_size(state: &mut ViewerState, pixels_per_point: f32) {
+fn show_actual_size(state: &mut ViewerState, pixels_per_point: f32) {
     let (Some(series), Some(viewport)) = (state.loaded(), state.view.viewport) else { return };
     let frame = series.frame();
     let camera = camera_of(state.view.camera, &frame);
@@ -165,6 +185,10 @@ mod tests {
     use crate::volume::WindowLevel;
     use eframe::egui::{Rect, pos2};
 
+    fn apply(state: &mut ViewerState, action: ViewAction) {
+        super::apply(state, &egui::Context::default(), action);
+    }
+
     fn viewport() -> Rect {
         Rect::from_min_size(pos2(0.0, 0.0), vec2(400.0, 400.0))
     }
@@ -173,12 +197,12 @@ mod tests {
     fn slices_stop_at_both_ends() {
         let mut state = state_with_series();
         for (action, expected) in [
-            (UiAction::ShowSlice(usize::MAX), 8),
-            (UiAction::StepSlices(1), 8),
-            (UiAction::StepSlices(-3), 5),
-            (UiAction::StepSlices(-10), 0),
+            (ViewAction::ShowSlice(usize::MAX), 8),
+            (ViewAction::StepSlices(1), 8),
+            (ViewAction::StepSlices(-3), 5),
+            (ViewAction::StepSlices(-10), 0),
         ] {
-            assert_eq!(apply(&mut state, action), None);
+            apply(&mut state, action);
             assert_eq!(state.view.slice, expected);
         }
     }
@@ -187,11 +211,11 @@ mod tests {
     fn reset_brings_back_fit_and_window_but_keeps_the_slice() {
         let mut state = state_with_series();
         let before = state.window();
-        apply(&mut state, UiAction::ShowSlice(3));
-        apply(&mut state, UiAction::SetWindow(WindowLevel { center: 1.0, width: 2.0 }));
-        apply(&mut state, UiAction::Zoom { viewport: viewport(), anchor: pos2(10.0, 10.0), factor: 4.0 });
-        apply(&mut state, UiAction::ChooseTool(Tool::Box));
-        apply(&mut state, UiAction::ResetView);
+        apply(&mut state, ViewAction::ShowSlice(3));
+        apply(&mut state, ViewAction::SetWindow(WindowLevel { center: 1.0, width: 2.0 }));
+        apply(&mut state, ViewAction::Zoom { viewport: viewport(), anchor: pos2(10.0, 10.0), factor: 4.0 });
+        apply(&mut state, ViewAction::ChooseTool(Tool::Box));
+        apply(&mut state, ViewAction::Reset);
         assert_eq!((state.view.camera, state.window(), state.view.slice), (None, before, 3));
         assert_eq!(state.view.tool, Tool::Window);
     }
@@ -214,8 +238,8 @@ mod tests {
     #[test]
     fn a_run_turns_round_at_the_ends() {
         let mut state = state_with_series();
-        apply(&mut state, UiAction::ShowSlice(7));
-        apply(&mut state, UiAction::ToggleCine);
+        apply(&mut state, ViewAction::ShowSlice(7));
+        apply(&mut state, ViewAction::ToggleCine);
         let slices: Vec<usize> = (1..=4)
             .map(|step| {
                 step_cine(&mut state, f64::from(step)).expect("running");
@@ -226,17 +250,17 @@ mod tests {
         let wait = step_cine(&mut state, 4.01).expect("running");
         assert_eq!(state.view.slice, 5, "its time has not come");
         assert!(wait > 0.0 && wait < 0.2);
-        apply(&mut state, UiAction::ToggleCine);
+        apply(&mut state, ViewAction::ToggleCine);
         assert_eq!(step_cine(&mut state, 9.0), None);
     }
 
     #[test]
     fn presets_are_made_from_the_data() {
         let mut state = state_with_series();
-        apply(&mut state, UiAction::ApplyPreset(WindowPreset::Vertebrae));
+        apply(&mut state, ViewAction::ApplyPreset(WindowPreset::Vertebrae));
         let window = state.view.window.expect("bodies are there");
         assert_eq!(window.width, 2.0 * window.center, "black is zero and the bodies are mid-gray");
-        apply(&mut state, UiAction::ApplyPreset(WindowPreset::Header));
+        apply(&mut state, ViewAction::ApplyPreset(WindowPreset::Header));
         assert_eq!(state.view.window, None);
     }
 }

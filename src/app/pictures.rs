@@ -41,7 +41,6 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
 
     /// Takes a picture of the next frame, in which the texts that name the patient are left out.
     pub(super) fn picture(&mut self, ctx: &egui::Context, target: PictureTarget) {
-        self.state.path_entry = None;
         if self.state.loaded().is_none() || self.awaited_picture.is_some() {
             return;
         }

@@ -5,6 +5,7 @@ use glam::DVec2;
 use super::correction::with_vertebrae;
 use super::{Command, Event, Viewer};
 use crate::spine::{Corners, Vertebra, VertebraLabel, VertebraOutline};
+use crate::ui::action::VertebraAction;
 use crate::ui::language::tr;
 use crate::volume::VolumeGeometry;
 use crate::worker::{Loadable, Work};
@@ -13,8 +14,18 @@ use crate::worker::{Loadable, Work};
 const USUAL_BODY_MM: DVec2 = DVec2::new(35.0, 27.0);
 
 impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
+    /// Changes the vertebral bodies.
+    pub(super) fn apply_vertebra(&mut self, action: VertebraAction) {
+        match action {
+            VertebraAction::RelabelDisc { from, to } => self.relabel_disc(from, to),
+            VertebraAction::Reshape { label, corners } => self.reshape_vertebra(label, corners),
+            VertebraAction::Delete(label) => self.delete_vertebra(label),
+            VertebraAction::Add(point) => self.add_vertebra(point),
+        }
+    }
+
     /// New corners of a body on the slice shown; the discs beside it are graded again.
-    pub(super) fn reshape_vertebra(&mut self, label: VertebraLabel, corners: Corners) {
+    fn reshape_vertebra(&mut self, label: VertebraLabel, corners: Corners) {
         let slice = self.state.view.slice;
         let mut vertebrae = self.state.findings.vertebrae.clone();
         let Some(vertebra) = vertebrae.iter_mut().find(|vertebra| vertebra.label == label) else { return };
@@ -29,14 +40,14 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     }
 
     /// Takes a body away; the names of the others stay.
-    pub(super) fn delete_vertebra(&mut self, label: VertebraLabel) {
+    fn delete_vertebra(&mut self, label: VertebraLabel) {
         let mut vertebrae = self.state.findings.vertebrae.clone();
         vertebrae.retain(|vertebra| vertebra.label != label);
         self.change(tr!("deletion of a vertebra"), with_vertebrae(&self.state.findings, vertebrae));
     }
 
     /// Adds a body around an image point; its name follows from its neighbours.
-    pub(super) fn add_vertebra(&mut self, point: DVec2) {
+    fn add_vertebra(&mut self, point: DVec2) {
         let Some(series) = self.state.loaded() else { return };
         let geometry = series.volume.geometry();
         let vertebrae = with_added(&self.state.findings.vertebrae, point, self.state.view.slice, geometry);

@@ -10,19 +10,18 @@ use super::companion::CompanionJobs;
 use super::correction::GradeBook;
 use super::dialog::{DialogOutcome, PathDialog};
 use super::history::History;
-use super::pictures::{AwaitedPicture, PictureTarget};
+use super::pictures::AwaitedPicture;
 use super::reader_store::ReaderStore;
 use super::settings::Settings;
 use super::thumbnails::{ThumbnailEvent, ThumbnailHandle, ThumbnailRequest, Thumbnails};
-use super::{Command, DemoOptions, Event, navigation, review};
+use super::{Command, Event, navigation};
 use crate::dicom::{FolderScan, SeriesSummary};
 use crate::pacs::FetchedStudy;
-use crate::picture::EvidenceFill;
 use crate::pipeline::{ModelsInfo, ReportWarning};
 use crate::render::{EvidenceHandle, SeriesHandle, SeriesUpload, SliceRenderer};
 use crate::saliency::SaliencyMap;
-use crate::spine::{Disc, Measurement};
-use crate::ui::action::UiAction;
+use crate::spine::Disc;
+use crate::ui::action::{Actions, FileAction, UiAction, ViewAction};
 use crate::ui::archive::ArchiveAction;
 use crate::ui::language::tr;
 use crate::ui::state::{Banner, BannerKind, PathEntry, PathPurpose, ViewerState};
@@ -159,6 +158,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             self.dialog = None;
             self.dialog_closed(ctx, wanted, outcome);
         }
+        self.keep_scale(ctx);
         self.take_thumbnails(ctx);
         self.take_network();
         self.take_reading();
@@ -178,7 +178,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
 
     /// Draws the window and then does what was asked for in it.
     pub fn ui(&mut self, ui: &mut egui::Ui) {
-        let mut actions = Vec::new();
+        let mut actions = Actions::default();
         viewer_ui(ui, &self.state, &mut actions);
         if !actions.is_empty() {
             // What the actions change is seen in the next frame only.
@@ -190,117 +190,34 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     }
 
     /// Does what was asked for.
-    pub fn apply(&mut self, ctx: &egui::Context, action: UiAction) {
-        // The first Escape closes the page that lies on top.
-        let has_archive = self.state.archive.page.is_some();
-        let closes_page =
-            self.state.help_open || self.state.path_entry.is_some() || self.state.palette.is_some() || has_archive;
-        if action == UiAction::ResetView && closes_page {
-            (self.state.help_open, self.state.path_entry, self.state.palette) = (false, None, None);
-            self.archive(ArchiveAction::Close);
-            return;
-        }
-        let Some(action) = navigation::apply(&mut self.state, action) else { return };
-        match action {
-            UiAction::AskForFolder => self.open_dialog(PathPurpose::OpenStudy),
-            UiAction::AskForFile => self.open_dialog(PathPurpose::OpenFile),
-            UiAction::AskForCopyFolder => self.ask_for_copy_folder(),
-            UiAction::SaveAnonymizedCopy(folder) => self.save_anonymized_copy(folder),
-            UiAction::AskForOtherStudy => self.open_dialog(PathPurpose::AddStudy),
-            UiAction::OpenPath(folder) => self.open_folder(folder),
-            UiAction::AddStudy(folder) => self.add_study(folder),
+    pub fn apply(&mut self, ctx: &egui::Context, action: impl Into<UiAction>) {
+        match action.into() {
+            // The first Escape closes the page that lies on top.
+            UiAction::View(ViewAction::Reset) if self.close_page() => {}
+            UiAction::File(action) => self.apply_file(ctx, action),
+            UiAction::View(action) => navigation::apply(&mut self.state, ctx, action),
+            UiAction::Read(action) => self.apply_read(action),
+            UiAction::Vertebra(action) => self.apply_vertebra(action),
+            UiAction::Measure(action) => self.apply_measure(action),
+            UiAction::Box(action) => self.apply_box(action),
+            UiAction::Evidence(action) => self.apply_evidence(action),
             UiAction::Companion(action) => self.companion(action),
-            UiAction::OpenDemo => self.open_demo(DemoOptions::default()),
-            UiAction::CloseStudy => self.close_study(),
-            UiAction::ClearRecent => self.clear_recent(),
-            UiAction::Quit => ctx.send_viewport_cmd(egui::ViewportCommand::Close),
-            UiAction::LoadSeries(index) => self.load_series(index),
-            UiAction::StepSeries(step) => self.step_series(step),
-            UiAction::EditPath(entry) => self.state.path_entry = entry,
-            UiAction::AskForReportFile => self.ask_for_report_file(),
-            UiAction::SaveReport(file) => self.save_report(file),
-            UiAction::AskForFigureFolder => self.ask_for_figure_folder(),
-            UiAction::SaveFigures(folder) => self.save_figures(folder),
-            UiAction::AskForImageFile => self.ask_for_image_file(),
-            UiAction::SaveImage(file) => self.picture(ctx, PictureTarget::File(file)),
-            UiAction::CopyImage => self.picture(ctx, PictureTarget::Clipboard),
-            UiAction::Copy(text) => ctx.copy_text(text),
-            UiAction::EditPalette(text) => self.state.palette = text,
-            UiAction::ToggleTheme => self.toggle_theme(ctx),
-            UiAction::SetLanguage(code) => self.set_language(code),
-            UiAction::ToggleRightDrag => self.toggle_right_drag(),
-            UiAction::Grade => self.detect(),
-            UiAction::Viewport(viewport) => self.state.view.viewport = Some(viewport),
-            UiAction::ActualSize => navigation::show_actual_size(&mut self.state, ctx.pixels_per_point()),
-            UiAction::NextPane => self.next_pane(ctx),
-            UiAction::SelectDisc(level) => self.select_disc(level),
-            UiAction::Explain(selection) => self.explain(selection),
             UiAction::Archive(action) => self.archive(action),
-            UiAction::CancelJob => self.cancel_job(),
-            UiAction::DismissBanner(index) => self.dismiss(index),
-            UiAction::ToggleHelp => {
-                self.state.help_open = !self.state.help_open;
-                self.state.awaiting_keys = None;
-            }
             UiAction::Keys(action) => self.change_keys(ctx, action),
-            other => self.apply_reading(other),
+            UiAction::Program(action) => self.apply_program(ctx, action),
         }
     }
 
-    /// The actions about grades, evidence, boxes and bodies.
-    fn apply_reading(&mut self, action: UiAction) {
-        match action {
-            UiAction::MoveSelection { discs, gradings } => {
-                if let Some(selection) = review::moved_selection(&self.state, discs, gradings) {
-                    self.explain(selection);
-                }
-            }
-            UiAction::SetGrade { selection, class } => self.set_grade(selection, class),
-            UiAction::StepGrade(steps) => self.step_grade(steps),
-            UiAction::ResetGrade => {
-                if let Some(selection) = self.state.selection {
-                    self.set_grade(selection, None);
-                }
-            }
-            UiAction::SetComment { level, text } => self.set_comment(level, &text),
-            UiAction::SetReader(reader) => self.set_reader(reader),
-            UiAction::SignOff => self.sign_off(),
-            UiAction::WithdrawSignOff => self.withdraw_sign_off(),
-            UiAction::AddMeasurement(measurement) => self.add_measurement(measurement),
-            UiAction::ChangeMeasurement { index, measurement } => self.change_measurement(index, measurement),
-            UiAction::SelectMeasurement(index) => self.select_measurement(index),
-            UiAction::MeasureSlip => self.measure_disc(Measurement::slip_of),
-            UiAction::MeasureDiscHeight => self.measure_disc(Measurement::height_of),
-            UiAction::ReshapeVertebra { label, corners } => self.reshape_vertebra(label, corners),
-            UiAction::DeleteVertebra(label) => self.delete_vertebra(label),
-            UiAction::AddVertebra(point) => self.add_vertebra(point),
-            UiAction::SetEvidenceClass(class) => self.set_class(class),
-            UiAction::SetEvidenceMethod(method) => self.set_method(method),
-            UiAction::SetEvidenceOpacity(opacity) => self.state.evidence.opacity = opacity,
-            UiAction::SetEvidencePercentile(percentile) => self.set_percentile(percentile),
-            UiAction::SetColorMap(color_map) => self.state.evidence.color_map = color_map,
-            UiAction::SetEvidenceFill(fill) => self.state.evidence.fill = fill,
-            UiAction::ToggleContour => {
-                let fill = &mut self.state.evidence.fill;
-                *fill = if *fill == EvidenceFill::Contour { EvidenceFill::Even } else { EvidenceFill::Contour };
-            }
-            UiAction::SetBoxRule(rule) => self.set_box_rule(rule),
-            UiAction::SetBeside(choice) => self.set_beside(choice),
-            UiAction::ToggleEvidence => self.state.evidence.shown = !self.state.evidence.shown,
-            UiAction::HoldEvidence(held) => self.state.evidence.held_back = held,
-            UiAction::RelabelDisc { from, to } => self.relabel_disc(from, to),
-            UiAction::AddBox(rect) => self.add_box(rect),
-            UiAction::CopyBox(slices) => self.copy_box(slices),
-            UiAction::FindUnboxed(step) => self.find_unboxed(step),
-            UiAction::ToggleBlind => self.state.evidence.blind = !self.state.evidence.blind,
-            UiAction::ChangeBox { index, rect } => self.change_box(index, rect),
-            UiAction::SelectBox(index) => self.select_box(index),
-            UiAction::DeleteSelected => self.delete_selected(),
-            UiAction::Undo => self.undo(),
-            UiAction::Redo => self.redo(),
-            // The rest changes the view of a series, and none is shown.
-            _ => {}
+    /// Closes whatever page lies over the study; says whether there was one.
+    fn close_page(&mut self) -> bool {
+        let state = &mut self.state;
+        let has_archive = state.archive.page.is_some();
+        let is_open = state.help_open || state.path_entry.is_some() || state.palette.is_some() || has_archive;
+        (state.help_open, state.path_entry, state.palette) = (false, None, None);
+        if has_archive {
+            self.archive(ArchiveAction::Close);
         }
+        is_open
     }
 
     /// A message about something that did not work.
@@ -317,12 +234,6 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         }
         if self.state.banners.len() > MOST {
             self.state.banners.remove(0);
-        }
-    }
-
-    fn dismiss(&mut self, index: usize) {
-        if index < self.state.banners.len() {
-            self.state.banners.remove(index);
         }
     }
 
@@ -406,7 +317,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
 
     fn dialog_closed(&mut self, ctx: &egui::Context, wanted: PathPurpose, outcome: DialogOutcome) {
         match outcome {
-            DialogOutcome::Chosen(path) => self.apply(ctx, wanted.action(path)),
+            DialogOutcome::Chosen(path) => self.apply(ctx, FileAction::Chosen(wanted, path)),
             DialogOutcome::Nothing { is_missing: true } => {
                 self.state.path_entry = Some(PathEntry { purpose: wanted, text: String::new() });
             }

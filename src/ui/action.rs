@@ -1,4 +1,7 @@
 //! What the user asked for in a frame; panels collect these, the app applies them after drawing.
+//!
+//! Each panel has an enum of its own, and the app one exhaustive `match` for each: an action that nothing answers does
+//! not compile.
 
 use std::path::PathBuf;
 
@@ -9,67 +12,117 @@ use super::archive::ArchiveAction;
 use super::camera::Camera;
 use super::companion::CompanionAction;
 use super::keymap::KeysAction;
-use super::state::{BesideChoice, ColorMap, Pane, PathEntry, Selection, Tool, ViewLayout, WindowPreset};
+use super::path::{PathEntry, PathPurpose};
+use super::state::{BesideChoice, ColorMap, Pane, Selection, Tool, ViewLayout, WindowPreset};
 use crate::picture::EvidenceFill;
 use crate::saliency::{BoxRule, SaliencyMethod};
-use crate::spine::{ClassIndex, Corners, DiscLevel, Measurement, PixelBox, VertebraLabel};
+use crate::spine::{ClassIndex, Corners, DiscLevel, Measurement, MeasurementKind, PixelBox, VertebraLabel};
 use crate::volume::WindowLevel;
 
-/// One request of the user.
+/// The requests of one frame, in the order in which they were made.
+#[derive(Debug, Default)]
+pub struct Actions(Vec<UiAction>);
+
+impl Actions {
+    /// Notes a request.
+    pub fn push(&mut self, action: impl Into<UiAction>) {
+        self.0.push(action.into());
+    }
+
+    /// Whether nothing was asked for.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl<A: Into<UiAction>> Extend<A> for Actions {
+    fn extend<T: IntoIterator<Item = A>>(&mut self, actions: T) {
+        self.0.extend(actions.into_iter().map(Into::into));
+    }
+}
+
+impl IntoIterator for Actions {
+    type Item = UiAction;
+    type IntoIter = std::vec::IntoIter<UiAction>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+/// Makes the enum of all requests from the enums of the panels.
+macro_rules! panels {
+    ($($(#[$doc:meta])* $name:ident($action:ty);)*) => {
+        /// One request of the user.
+        #[derive(Debug, Clone, PartialEq)]
+        pub enum UiAction {
+            $($(#[$doc])* $name($action),)*
+        }
+
+        $(impl From<$action> for UiAction {
+            fn from(action: $action) -> Self {
+                Self::$name(action)
+            }
+        })*
+    };
+}
+
+panels! {
+    /// Opening, saving and closing.
+    File(FileAction);
+    /// How the image is looked at.
+    View(ViewAction);
+    /// Discs, grades, comments and the signature.
+    Read(ReadAction);
+    /// Vertebral bodies and the levels that follow from them.
+    Vertebra(VertebraAction);
+    /// Measurements.
+    Measure(MeasureAction);
+    /// The reader's boxes.
+    Box(BoxAction);
+    /// Evidence maps.
+    Evidence(EvidenceAction);
+    /// The series beside the one that is read.
+    Companion(CompanionAction);
+    /// The archive pages.
+    Archive(ArchiveAction);
+    /// The keys on the page of help.
+    Keys(KeysAction);
+    /// The window itself.
+    Program(ProgramAction);
+}
+
+/// Opening, saving and closing.
 #[derive(Debug, Clone, PartialEq)]
-pub enum UiAction {
-    /// Show the folder dialog.
-    AskForFolder,
-    /// Show the dialog for a NIfTI or MetaImage file.
-    AskForFile,
-    /// Open the study in a folder, or a NIfTI or MetaImage file.
-    OpenPath(PathBuf),
-    /// Show the dialog for a study to add to the open one.
-    AskForOtherStudy,
-    /// Add the study in a folder to the open one: a prior, for comparison.
-    AddStudy(PathBuf),
-    /// Write the synthetic study and open it.
-    OpenDemo,
-    /// Close the study.
-    CloseStudy,
-    /// End the program.
-    Quit,
-    /// Load the series at this place of the list.
-    LoadSeries(usize),
-    /// Find and grade the discs of the series shown.
-    Grade,
-    /// Where on the screen the slice is shown now.
-    Viewport(Rect),
+pub enum FileAction {
+    /// Ask for a path.
+    Ask(PathPurpose),
+    /// The path that was asked for.
+    Chosen(PathPurpose, PathBuf),
     /// Change the path typed where no dialog exists; `None` closes the field.
     EditPath(Option<PathEntry>),
-    /// Forget which studies were opened.
-    ClearRecent,
-    /// Ask where to write the report.
-    AskForReportFile,
-    /// Write the report, as JSON, JSON lines, CSV, Parquet or PDF by the ending of the name.
-    SaveReport(PathBuf),
-    /// Ask where to save the image.
-    AskForImageFile,
-    /// Write the image as it is shown.
-    SaveImage(PathBuf),
-    /// Put the image as it is shown on the clipboard.
-    CopyImage,
-    /// Ask where to write a copy of the study without identity.
-    AskForCopyFolder,
-    /// Write a copy of the study without identity.
-    SaveAnonymizedCopy(PathBuf),
-    /// Put a text on the clipboard.
-    Copy(String),
-    /// Change the text of the command palette; `None` closes it.
-    EditPalette(Option<String>),
-    /// Light colors around the image instead of dark ones, or back.
-    ToggleTheme,
-    /// Texts in the language of this code; an empty one is English.
-    SetLanguage(String),
-    /// Dragging with the right button sets the window instead of zooming, or back.
-    ToggleRightDrag,
+    /// Write the synthetic study and open it.
+    OpenDemo,
+    /// Load the series at this place of the list.
+    LoadSeries(usize),
     /// Load the series so many places further in the list.
     StepSeries(isize),
+    /// Put the image as it is shown on the clipboard.
+    CopyImage,
+    /// Forget which studies were opened.
+    ClearRecent,
+    /// Close the study.
+    Close,
+}
+
+/// How the image is looked at.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum ViewAction {
+    /// Where on the screen the slice is shown now.
+    Viewport(Rect),
+    /// What lies under the pointer.
+    Probe(Option<Probe>),
     /// Show a slice; beyond the last means the last.
     ShowSlice(usize),
     /// Go on by so many slices.
@@ -84,8 +137,28 @@ pub enum UiAction {
     ToggleSmooth,
     /// Turn or mirror the image.
     Turn(Turn),
+    /// Move the image by screen points.
+    Pan {
+        /// Where the slice is shown.
+        viewport: Rect,
+        /// How far the pointer moved.
+        delta: Vec2,
+    },
+    /// Magnify around a screen point.
+    Zoom {
+        /// Where the slice is shown.
+        viewport: Rect,
+        /// Point that stays in place.
+        anchor: Pos2,
+        /// Magnification relative to now.
+        factor: f64,
+    },
+    /// Fit the slice into the view.
+    Fit,
     /// One image pixel on one pixel of the screen.
     ActualSize,
+    /// Fit, default window, window tool, nothing selected.
+    Reset,
     /// Run through the slices, or stop.
     ToggleCine,
     /// Slices a second while running.
@@ -107,38 +180,21 @@ pub enum UiAction {
         /// How it is looked at.
         camera: Option<Camera>,
     },
-    /// Something in the view of another series.
-    Companion(CompanionAction),
-    /// Move the image by screen points.
-    Pan {
-        /// Where the slice is shown.
-        viewport: Rect,
-        /// How far the pointer moved.
-        delta: Vec2,
-    },
-    /// Magnify around a screen point.
-    Zoom {
-        /// Where the slice is shown.
-        viewport: Rect,
-        /// Point that stays in place.
-        anchor: Pos2,
-        /// Magnification relative to now.
-        factor: f64,
-    },
-    /// Fit the slice into the view.
-    FitView,
-    /// Fit, default window, window tool, nothing selected.
-    ResetView,
     /// What dragging does.
     ChooseTool(Tool),
     /// Next level of texts and outlines.
     CycleAnnotations,
-    /// What lies under the pointer.
-    Probe(Option<Probe>),
+}
+
+/// Discs, grades, comments and the signature.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ReadAction {
+    /// Find and grade the discs of the series shown.
+    Grade,
     /// Select a disc; its grading stays.
     SelectDisc(DiscLevel),
     /// Select a disc and grading and ask for its evidence.
-    Explain(Selection),
+    Select(Selection),
     /// Go so many discs down and gradings to the right.
     MoveSelection {
         /// Discs, downward.
@@ -170,32 +226,17 @@ pub enum UiAction {
     SignOff,
     /// Take the signature back.
     WithdrawSignOff,
-    /// Another class for the evidence map; `None` is the predicted one.
-    SetEvidenceClass(Option<ClassIndex>),
-    /// Another method for the evidence map.
-    SetEvidenceMethod(SaliencyMethod),
-    /// How strongly the evidence covers the image, 0 to 1.
-    SetEvidenceOpacity(f32),
-    /// Percentile above which evidence counts as a hotspot.
-    SetEvidencePercentile(f64),
-    /// Colors of the evidence.
-    SetColorMap(ColorMap),
-    /// Evidence filled, or as a contour.
-    SetEvidenceFill(EvidenceFill),
-    /// The other of the two.
-    ToggleContour,
-    /// Which hotspots a box encloses.
-    SetBoxRule(BoxRule),
-    /// What the second map shows.
-    SetBeside(BesideChoice),
-    /// Ask where to write the figures of the selection.
-    AskForFigureFolder,
-    /// Write the figures of the selection into a folder.
-    SaveFigures(PathBuf),
-    /// Show or hide the evidence.
-    ToggleEvidence,
-    /// Hide the evidence while a key is held.
-    HoldEvidence(bool),
+    /// Delete the selected box or measurement.
+    DeleteSelected,
+    /// Take back the last change.
+    Undo,
+    /// Make it again.
+    Redo,
+}
+
+/// Vertebral bodies and the levels that follow from them.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum VertebraAction {
     /// The disc called `from` is really `to`; the others follow.
     RelabelDisc {
         /// Present level.
@@ -203,65 +244,107 @@ pub enum UiAction {
         /// Right level.
         to: DiscLevel,
     },
-    /// Add a reader's box for the selection on the slice shown.
-    AddBox(PixelBox),
-    /// Give the box at this place of the list another rectangle.
-    ChangeBox {
-        /// Place in the list.
-        index: usize,
-        /// New rectangle.
-        rect: PixelBox,
-    },
-    /// Copy the selected box so many slices on.
-    CopyBox(isize),
-    /// Go to the next disc without a box of the selected grading: 1 downward, -1 upward.
-    FindUnboxed(isize),
-    /// Hide everything that was computed, or show it again.
-    ToggleBlind,
-    /// Select the box at this place of the list.
-    SelectBox(Option<usize>),
-    /// Add a measurement.
-    AddMeasurement(Measurement),
-    /// Move the points of the measurement at this place of the list.
-    ChangeMeasurement {
-        /// Place in the list.
-        index: usize,
-        /// The measurement with its new points.
-        measurement: Measurement,
-    },
-    /// Select the measurement at this place of the list.
-    SelectMeasurement(Option<usize>),
-    /// Measure the height of the selected disc from the outlines.
-    MeasureDiscHeight,
-    /// Measure the slip at the selected disc from the outlines.
-    MeasureSlip,
     /// Move a vertebral body or one of its corners on the slice shown.
-    ReshapeVertebra {
+    Reshape {
         /// Which.
         label: VertebraLabel,
         /// Its new corners.
         corners: Corners,
     },
     /// Take a vertebral body away.
-    DeleteVertebra(VertebraLabel),
+    Delete(VertebraLabel),
     /// Add a vertebral body around an image point of the slice shown.
-    AddVertebra(DVec2),
-    /// Delete the selected box or measurement.
-    DeleteSelected,
-    /// Take back the last change.
-    Undo,
-    /// Make it again.
-    Redo,
-    /// Something on the archive pages.
-    Archive(ArchiveAction),
+    Add(DVec2),
+}
+
+/// Measurements; an index is a place in the list of the review.
+#[derive(Debug, Clone, PartialEq)]
+pub enum MeasureAction {
+    /// Add a measurement.
+    Add(Measurement),
+    /// Move the points of a measurement.
+    Change {
+        /// Which.
+        index: usize,
+        /// The measurement with its new points.
+        measurement: Measurement,
+    },
+    /// Select a measurement, or none.
+    Select(Option<usize>),
+    /// Measure the height of, or the slip at, the selected disc from the outlines.
+    OfDisc(MeasurementKind),
+}
+
+/// The reader's boxes; an index is a place in the list of all boxes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum BoxAction {
+    /// Add a box for the selection on the slice shown.
+    Add(PixelBox),
+    /// Give a box another rectangle.
+    Change {
+        /// Which.
+        index: usize,
+        /// New rectangle.
+        rect: PixelBox,
+    },
+    /// Copy the selected box so many slices on.
+    Copy(isize),
+    /// Go to the next disc without a box of the selected grading: 1 downward, -1 upward.
+    FindUnboxed(isize),
+    /// Select a box, or none.
+    Select(Option<usize>),
+}
+
+/// Evidence maps.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum EvidenceAction {
+    /// Another class for the map; `None` is the predicted one.
+    SetClass(Option<ClassIndex>),
+    /// Another method for the map.
+    SetMethod(SaliencyMethod),
+    /// How strongly the map covers the image, 0 to 1.
+    SetOpacity(f32),
+    /// Percentile above which evidence counts as a hotspot.
+    SetPercentile(f64),
+    /// Colors of the map.
+    SetColorMap(ColorMap),
+    /// Filled, or as a contour.
+    SetFill(EvidenceFill),
+    /// The other of the two.
+    ToggleContour,
+    /// Which hotspots a box encloses.
+    SetBoxRule(BoxRule),
+    /// What the second map shows.
+    SetBeside(BesideChoice),
+    /// Show or hide the map.
+    Toggle,
+    /// Hide the map while a key is held.
+    Hold(bool),
+    /// Hide everything that was computed, or show it again.
+    ToggleBlind,
+}
+
+/// The window itself.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ProgramAction {
+    /// Put a text on the clipboard.
+    Copy(String),
+    /// Change the text of the command palette; `None` closes it.
+    EditPalette(Option<String>),
+    /// Light colors around the image instead of dark ones, or back.
+    ToggleTheme,
+    /// Texts in the language of this code; an empty one is English.
+    SetLanguage(String),
+    /// Dragging with the right button sets the window instead of zooming, or back.
+    ToggleRightDrag,
     /// Stop the running job.
     CancelJob,
     /// Take away the message at this place.
     DismissBanner(usize),
     /// Show or hide the page of keys.
     ToggleHelp,
-    /// Something about the keys on that page.
-    Keys(KeysAction),
+    /// End the program.
+    Quit,
 }
 
 /// A change of the image's orientation on the screen.

@@ -2,13 +2,13 @@
 
 use eframe::egui::{self, Frame, Label, Margin, Panel, RichText, Ui};
 
-use super::action::UiAction;
+use super::action::{Actions, ProgramAction};
 use super::language::tr;
 use super::state::{BannerKind, ViewerState};
 use super::theme;
 
 /// One strip a message, each with a button that takes it away.
-pub fn banners_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
+pub fn banners_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
     let colors = theme::of(ui);
     for (index, banner) in state.banners.iter().enumerate() {
         let (fill, text) = match banner.kind {
@@ -25,7 +25,7 @@ pub fn banners_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>)
                 });
                 ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
                     if ui.small_button(tr!("Dismiss")).clicked() {
-                        actions.push(UiAction::DismissBanner(index));
+                        actions.push(ProgramAction::DismissBanner(index));
                     }
                 });
             });

@@ -2,7 +2,7 @@
 
 use eframe::egui::{Button, Grid, RichText, Ui, vec2};
 
-use super::action::UiAction;
+use super::action::{Actions, BoxAction, ReadAction, ViewAction};
 use super::command::UiCommand;
 use super::language::tr;
 use super::percentile_curve::percentile_curve_ui;
@@ -10,17 +10,17 @@ use super::state::{Tool, ViewerState};
 use super::{criteria, theme};
 
 /// List under the evidence controls.
-pub fn boxes_panel_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
+pub fn boxes_panel_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
     let Some(selection) = state.selection else { return };
     ui.horizontal(|ui| {
         ui.label(RichText::new(tr!("Boxes")).strong());
         let drawing = state.view.tool == Tool::Box;
         let hint = tr!("Drag on the image to box the finding ({keys})", keys = UiCommand::BoxTool.keys_text(ui.ctx()));
         if ui.add(Button::selectable(drawing, tr!("Draw"))).on_hover_text(hint).clicked() {
-            actions.push(UiAction::ChooseTool(if drawing { Tool::Window } else { Tool::Box }));
+            actions.push(ViewAction::ChooseTool(if drawing { Tool::Window } else { Tool::Box }));
         }
         if state.selected_box.is_some() && ui.small_button(tr!("Delete")).clicked() {
-            actions.push(UiAction::DeleteSelected);
+            actions.push(ReadAction::DeleteSelected);
         }
     });
     let boxes: Vec<_> = state.selected_boxes().collect();
@@ -40,8 +40,8 @@ pub fn boxes_panel_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiActi
         for (index, slice_box) in boxes {
             let selected = state.selected_box == Some(index);
             if ui.selectable_label(selected, tr!("Slice {slice}", slice = slice_box.slice + 1)).clicked() {
-                actions.push(UiAction::ShowSlice(slice_box.slice));
-                actions.push(UiAction::SelectBox(Some(index)));
+                actions.push(ViewAction::ShowSlice(slice_box.slice));
+                actions.push(BoxAction::Select(Some(index)));
             }
             let rect = slice_box.rect;
             ui.label(

@@ -2,12 +2,15 @@
 
 use eframe::egui::{self, Key, KeyboardShortcut, Modifiers};
 
-use super::action::{Turn, UiAction};
+use super::action::{
+    Actions, BoxAction, EvidenceAction, FileAction, MeasureAction, ProgramAction, ReadAction, Turn, UiAction,
+    ViewAction,
+};
 use super::archive::{ArchiveAction, ArchivePage};
 use super::companion::CompanionAction;
 use super::keymap::{self, Keymap, KeysAction};
 use super::language::translated;
-use super::state::{Pane, Tool, ViewerState, WindowPreset};
+use super::state::{Pane, PathPurpose, Tool, ViewerState, WindowPreset};
 use crate::spine::MeasurementKind;
 
 const fn key(key: Key) -> KeyboardShortcut {
@@ -72,91 +75,91 @@ macro_rules! commands {
             /// The action that the command stands for.
             #[must_use]
             pub fn action(self) -> UiAction {
-                match self { $(Self::$name => $action,)* }
+                match self { $(Self::$name => $action.into(),)* }
             }
         }
     };
 }
 
 commands! {
-    OpenFolder "Open folder…" [ctrl(Key::O)] UiAction::AskForFolder;
-    OpenFile "Open file…" [] UiAction::AskForFile;
-    AddStudy "Add prior or other study…" [] UiAction::AskForOtherStudy;
-    OpenArchive "Open from archive…" [ctrl_shift(Key::O)] UiAction::Archive(ArchiveAction::Show(ArchivePage::Studies));
-    OpenDemo "Open demo" [] UiAction::OpenDemo;
-    CloseStudy "Close study" [ctrl(Key::W)] UiAction::CloseStudy;
-    SaveReport "Save report…" [ctrl(Key::S)] UiAction::AskForReportFile;
-    SaveFigures "Save figures of the selection…" [ctrl_shift(Key::E)] UiAction::AskForFigureFolder;
-    SendResults "Send results to archive…" [] UiAction::Archive(ArchiveAction::Show(ArchivePage::Send));
-    CopyImage "Copy image" [ctrl_shift(Key::C)] UiAction::CopyImage;
-    SaveImage "Save image…" [ctrl_shift(Key::S)] UiAction::AskForImageFile;
-    SaveCopy "Save copy without identity…" [] UiAction::AskForCopyFolder;
-    ClearRecent "Clear recent studies" [] UiAction::ClearRecent;
-    Quit "Quit" [ctrl(Key::Q)] UiAction::Quit;
-    Undo "Undo" [ctrl(Key::Z)] UiAction::Undo;
-    Redo "Redo" [ctrl_shift(Key::Z), ctrl(Key::Y)] UiAction::Redo;
-    CopyBoxOn "Copy box to the next slice" [shift(Key::B)] UiAction::CopyBox(1);
-    CopyBoxBack "Copy box to the previous slice" [] UiAction::CopyBox(-1);
-    NextUnboxed "Next disc without a box" [key(Key::J)] UiAction::FindUnboxed(1);
-    PreviousUnboxed "Previous disc without a box" [shift(Key::J)] UiAction::FindUnboxed(-1);
-    DeleteSelected "Delete selected" [key(Key::Delete), key(Key::Backspace)] UiAction::DeleteSelected;
-    PreviousSlice "Previous slice" [key(Key::ArrowUp)] UiAction::StepSlices(-1);
-    NextSlice "Next slice" [key(Key::ArrowDown)] UiAction::StepSlices(1);
-    TenSlicesBack "Ten slices back" [shift(Key::ArrowUp), key(Key::PageUp)] UiAction::StepSlices(-10);
-    TenSlicesOn "Ten slices on" [shift(Key::ArrowDown), key(Key::PageDown)] UiAction::StepSlices(10);
-    FirstSlice "First slice" [key(Key::Home)] UiAction::ShowSlice(0);
-    LastSlice "Last slice" [key(Key::End)] UiAction::ShowSlice(usize::MAX);
-    PreviousSeries "Previous series" [key(Key::ArrowLeft)] UiAction::StepSeries(-1);
-    NextSeries "Next series" [key(Key::ArrowRight)] UiAction::StepSeries(1);
-    Cine "Run through the slices" [key(Key::C)] UiAction::ToggleCine;
-    NextPane "Arrow keys: image or table" [key(Key::Tab)] UiAction::NextPane;
-    DiscUp "Disc above" [alt(Key::ArrowUp)] UiAction::MoveSelection { discs: -1, gradings: 0 };
-    DiscDown "Disc below" [alt(Key::ArrowDown)] UiAction::MoveSelection { discs: 1, gradings: 0 };
-    GradingLeft "Grading to the left" [alt(Key::ArrowLeft)] UiAction::MoveSelection { discs: 0, gradings: -1 };
-    GradingRight "Grading to the right" [alt(Key::ArrowRight)] UiAction::MoveSelection { discs: 0, gradings: 1 };
-    GradeWorse "Grade one worse" [key(Key::Plus), key(Key::Equals)] UiAction::StepGrade(1);
-    GradeMilder "Grade one milder" [key(Key::Minus)] UiAction::StepGrade(-1);
-    GradeAsComputed "Back to the computed grade" [alt(Key::Backspace)] UiAction::ResetGrade;
-    SignOff "Sign off" [ctrl(Key::Enter)] UiAction::SignOff;
-    WindowTool "Window tool" [key(Key::W)] UiAction::ChooseTool(Tool::Window);
-    PanTool "Pan tool" [key(Key::T)] UiAction::ChooseTool(Tool::Pan);
-    ZoomTool "Zoom tool" [key(Key::Z)] UiAction::ChooseTool(Tool::Zoom);
-    ScrollTool "Scroll tool" [key(Key::S)] UiAction::ChooseTool(Tool::Scroll);
-    CrosshairTool "Crosshair tool" [key(Key::X)] UiAction::ChooseTool(Tool::Crosshair);
-    BoxTool "Box tool" [key(Key::B)] UiAction::ChooseTool(Tool::Box);
-    VertebraTool "Vertebra tool" [key(Key::V)] UiAction::ChooseTool(Tool::Vertebra);
-    LengthTool "Measure length" [key(Key::D)] UiAction::ChooseTool(Tool::Measure(MeasurementKind::Length));
-    AngleTool "Measure angle" [key(Key::A)] UiAction::ChooseTool(Tool::Measure(MeasurementKind::Angle));
-    CobbTool "Measure Cobb angle" [key(Key::K)] UiAction::ChooseTool(Tool::Measure(MeasurementKind::Cobb));
-    SlipTool "Measure slip" [key(Key::M)] UiAction::ChooseTool(Tool::Measure(MeasurementKind::Slip));
-    DiscHeightTool "Measure disc height" [] UiAction::ChooseTool(Tool::Measure(MeasurementKind::DiscHeight));
-    CanalWidthTool "Measure canal width" [] UiAction::ChooseTool(Tool::Measure(MeasurementKind::CanalWidth));
-    MeasureDiscHeight "Measure height of the selected disc" [shift(Key::D)] UiAction::MeasureDiscHeight;
-    MeasureSlip "Measure slip of the selected disc" [shift(Key::M)] UiAction::MeasureSlip;
-    FitView "Fit to window" [key(Key::F)] UiAction::FitView;
-    ActualSize "One to one" [shift(Key::F)] UiAction::ActualSize;
-    ResetView "Reset view" [key(Key::Escape)] UiAction::ResetView;
-    WindowHeader "Window as recorded" [key(Key::Num1)] UiAction::ApplyPreset(WindowPreset::Header);
-    WindowSeries "Window from the series" [key(Key::Num2)] UiAction::ApplyPreset(WindowPreset::Series);
-    WindowSlice "Window from this slice" [key(Key::Num3)] UiAction::ApplyPreset(WindowPreset::Slice);
-    WindowVertebrae "Window with vertebrae mid-gray" [key(Key::Num4)] UiAction::ApplyPreset(WindowPreset::Vertebrae);
-    WindowWide "Wide window" [key(Key::Num5)] UiAction::ApplyPreset(WindowPreset::Wide);
-    Invert "Invert gray values" [key(Key::N)] UiAction::ToggleInverted;
-    Smooth "Smooth pixels" [key(Key::P)] UiAction::ToggleSmooth;
-    RotateRight "Rotate right" [key(Key::R)] UiAction::Turn(Turn::Right);
-    RotateLeft "Rotate left" [shift(Key::R)] UiAction::Turn(Turn::Left);
-    FlipHorizontally "Flip left to right" [] UiAction::Turn(Turn::FlipHorizontally);
-    FlipVertically "Flip top to bottom" [] UiAction::Turn(Turn::FlipVertically);
-    NextLayout "Next layout: slice, planes, disc, compare, series" [key(Key::L)] UiAction::NextLayout;
-    LinkCompanion "Link or unlink the series beside" [shift(Key::L)] UiAction::Companion(CompanionAction::ToggleLink);
-    CycleAnnotations "Cycle annotations" [key(Key::Space), key(Key::I)] UiAction::CycleAnnotations;
-    ToggleEvidence "Show evidence" [key(Key::E)] UiAction::ToggleEvidence;
-    ToggleContour "Evidence as contour or filled" [key(Key::G)] UiAction::ToggleContour;
-    ToggleBlind "Read blind: hide what was computed" [ctrl(Key::B)] UiAction::ToggleBlind;
-    Palette "Command palette" [ctrl(Key::P), ctrl_shift(Key::P)] UiAction::EditPalette(Some(String::new()));
-    ToggleTheme "Light or dark theme" [] UiAction::ToggleTheme;
-    ToggleRightDrag "Right drag: zoom or window" [] UiAction::ToggleRightDrag;
-    Help "Keys and mouse" [key(Key::F1)] UiAction::ToggleHelp;
+    OpenFolder "Open folder…" [ctrl(Key::O)] FileAction::Ask(PathPurpose::OpenStudy);
+    OpenFile "Open file…" [] FileAction::Ask(PathPurpose::OpenFile);
+    AddStudy "Add prior or other study…" [] FileAction::Ask(PathPurpose::AddStudy);
+    OpenArchive "Open from archive…" [ctrl_shift(Key::O)] ArchiveAction::Show(ArchivePage::Studies);
+    OpenDemo "Open demo" [] FileAction::OpenDemo;
+    CloseStudy "Close study" [ctrl(Key::W)] FileAction::Close;
+    SaveReport "Save report…" [ctrl(Key::S)] FileAction::Ask(PathPurpose::SaveReport);
+    SaveFigures "Save figures of the selection…" [ctrl_shift(Key::E)] FileAction::Ask(PathPurpose::SaveFigures);
+    SendResults "Send results to archive…" [] ArchiveAction::Show(ArchivePage::Send);
+    CopyImage "Copy image" [ctrl_shift(Key::C)] FileAction::CopyImage;
+    SaveImage "Save image…" [ctrl_shift(Key::S)] FileAction::Ask(PathPurpose::SaveImage);
+    SaveCopy "Save copy without identity…" [] FileAction::Ask(PathPurpose::SaveCopy);
+    ClearRecent "Clear recent studies" [] FileAction::ClearRecent;
+    Quit "Quit" [ctrl(Key::Q)] ProgramAction::Quit;
+    Undo "Undo" [ctrl(Key::Z)] ReadAction::Undo;
+    Redo "Redo" [ctrl_shift(Key::Z), ctrl(Key::Y)] ReadAction::Redo;
+    CopyBoxOn "Copy box to the next slice" [shift(Key::B)] BoxAction::Copy(1);
+    CopyBoxBack "Copy box to the previous slice" [] BoxAction::Copy(-1);
+    NextUnboxed "Next disc without a box" [key(Key::J)] BoxAction::FindUnboxed(1);
+    PreviousUnboxed "Previous disc without a box" [shift(Key::J)] BoxAction::FindUnboxed(-1);
+    DeleteSelected "Delete selected" [key(Key::Delete), key(Key::Backspace)] ReadAction::DeleteSelected;
+    PreviousSlice "Previous slice" [key(Key::ArrowUp)] ViewAction::StepSlices(-1);
+    NextSlice "Next slice" [key(Key::ArrowDown)] ViewAction::StepSlices(1);
+    TenSlicesBack "Ten slices back" [shift(Key::ArrowUp), key(Key::PageUp)] ViewAction::StepSlices(-10);
+    TenSlicesOn "Ten slices on" [shift(Key::ArrowDown), key(Key::PageDown)] ViewAction::StepSlices(10);
+    FirstSlice "First slice" [key(Key::Home)] ViewAction::ShowSlice(0);
+    LastSlice "Last slice" [key(Key::End)] ViewAction::ShowSlice(usize::MAX);
+    PreviousSeries "Previous series" [key(Key::ArrowLeft)] FileAction::StepSeries(-1);
+    NextSeries "Next series" [key(Key::ArrowRight)] FileAction::StepSeries(1);
+    Cine "Run through the slices" [key(Key::C)] ViewAction::ToggleCine;
+    NextPane "Arrow keys: image or table" [key(Key::Tab)] ViewAction::NextPane;
+    DiscUp "Disc above" [alt(Key::ArrowUp)] ReadAction::MoveSelection { discs: -1, gradings: 0 };
+    DiscDown "Disc below" [alt(Key::ArrowDown)] ReadAction::MoveSelection { discs: 1, gradings: 0 };
+    GradingLeft "Grading to the left" [alt(Key::ArrowLeft)] ReadAction::MoveSelection { discs: 0, gradings: -1 };
+    GradingRight "Grading to the right" [alt(Key::ArrowRight)] ReadAction::MoveSelection { discs: 0, gradings: 1 };
+    GradeWorse "Grade one worse" [key(Key::Plus), key(Key::Equals)] ReadAction::StepGrade(1);
+    GradeMilder "Grade one milder" [key(Key::Minus)] ReadAction::StepGrade(-1);
+    GradeAsComputed "Back to the computed grade" [alt(Key::Backspace)] ReadAction::ResetGrade;
+    SignOff "Sign off" [ctrl(Key::Enter)] ReadAction::SignOff;
+    WindowTool "Window tool" [key(Key::W)] ViewAction::ChooseTool(Tool::Window);
+    PanTool "Pan tool" [key(Key::T)] ViewAction::ChooseTool(Tool::Pan);
+    ZoomTool "Zoom tool" [key(Key::Z)] ViewAction::ChooseTool(Tool::Zoom);
+    ScrollTool "Scroll tool" [key(Key::S)] ViewAction::ChooseTool(Tool::Scroll);
+    CrosshairTool "Crosshair tool" [key(Key::X)] ViewAction::ChooseTool(Tool::Crosshair);
+    BoxTool "Box tool" [key(Key::B)] ViewAction::ChooseTool(Tool::Box);
+    VertebraTool "Vertebra tool" [key(Key::V)] ViewAction::ChooseTool(Tool::Vertebra);
+    LengthTool "Measure length" [key(Key::D)] ViewAction::ChooseTool(Tool::Measure(MeasurementKind::Length));
+    AngleTool "Measure angle" [key(Key::A)] ViewAction::ChooseTool(Tool::Measure(MeasurementKind::Angle));
+    CobbTool "Measure Cobb angle" [key(Key::K)] ViewAction::ChooseTool(Tool::Measure(MeasurementKind::Cobb));
+    SlipTool "Measure slip" [key(Key::M)] ViewAction::ChooseTool(Tool::Measure(MeasurementKind::Slip));
+    DiscHeightTool "Measure disc height" [] ViewAction::ChooseTool(Tool::Measure(MeasurementKind::DiscHeight));
+    CanalWidthTool "Measure canal width" [] ViewAction::ChooseTool(Tool::Measure(MeasurementKind::CanalWidth));
+    MeasureDiscHeight "Measure height of the selected disc" [shift(Key::D)] MeasureAction::OfDisc(MeasurementKind::DiscHeight);
+    MeasureSlip "Measure slip of the selected disc" [shift(Key::M)] MeasureAction::OfDisc(MeasurementKind::Slip);
+    FitView "Fit to window" [key(Key::F)] ViewAction::Fit;
+    ActualSize "One to one" [shift(Key::F)] ViewAction::ActualSize;
+    ResetView "Reset view" [key(Key::Escape)] ViewAction::Reset;
+    WindowHeader "Window as recorded" [key(Key::Num1)] ViewAction::ApplyPreset(WindowPreset::Header);
+    WindowSeries "Window from the series" [key(Key::Num2)] ViewAction::ApplyPreset(WindowPreset::Series);
+    WindowSlice "Window from this slice" [key(Key::Num3)] ViewAction::ApplyPreset(WindowPreset::Slice);
+    WindowVertebrae "Window with vertebrae mid-gray" [key(Key::Num4)] ViewAction::ApplyPreset(WindowPreset::Vertebrae);
+    WindowWide "Wide window" [key(Key::Num5)] ViewAction::ApplyPreset(WindowPreset::Wide);
+    Invert "Invert gray values" [key(Key::N)] ViewAction::ToggleInverted;
+    Smooth "Smooth pixels" [key(Key::P)] ViewAction::ToggleSmooth;
+    RotateRight "Rotate right" [key(Key::R)] ViewAction::Turn(Turn::Right);
+    RotateLeft "Rotate left" [shift(Key::R)] ViewAction::Turn(Turn::Left);
+    FlipHorizontally "Flip left to right" [] ViewAction::Turn(Turn::FlipHorizontally);
+    FlipVertically "Flip top to bottom" [] ViewAction::Turn(Turn::FlipVertically);
+    NextLayout "Next layout: slice, planes, disc, compare, series" [key(Key::L)] ViewAction::NextLayout;
+    LinkCompanion "Link or unlink the series beside" [shift(Key::L)] CompanionAction::ToggleLink;
+    CycleAnnotations "Cycle annotations" [key(Key::Space), key(Key::I)] ViewAction::CycleAnnotations;
+    ToggleEvidence "Show evidence" [key(Key::E)] EvidenceAction::Toggle;
+    ToggleContour "Evidence as contour or filled" [key(Key::G)] EvidenceAction::ToggleContour;
+    ToggleBlind "Read blind: hide what was computed" [ctrl(Key::B)] EvidenceAction::ToggleBlind;
+    Palette "Command palette" [ctrl(Key::P), ctrl_shift(Key::P)] ProgramAction::EditPalette(Some(String::new()));
+    ToggleTheme "Light or dark theme" [] ProgramAction::ToggleTheme;
+    ToggleRightDrag "Right drag: zoom or window" [] ProgramAction::ToggleRightDrag;
+    Help "Keys and mouse" [key(Key::F1)] ProgramAction::ToggleHelp;
 }
 
 impl UiCommand {
@@ -188,14 +191,10 @@ impl UiCommand {
 }
 
 /// Takes the shortcuts out of this frame's input; none while a text field has the keyboard.
-pub fn take_shortcuts(ctx: &egui::Context, state: &ViewerState, actions: &mut Vec<UiAction>) {
+pub fn take_shortcuts(ctx: &egui::Context, state: &ViewerState, actions: &mut Actions) {
     if let Some(command) = state.awaiting_keys {
         let pressed = keymap::pressed_keys(ctx);
-        actions.extend(
-            pressed.map(|keys| {
-                UiAction::Keys(keys.map_or(KeysAction::Await(None), |keys| KeysAction::Set(command, keys)))
-            }),
-        );
+        actions.extend(pressed.map(|keys| keys.map_or(KeysAction::Await(None), |keys| KeysAction::Set(command, keys))));
         // Whatever it is, it is not meant for another command.
         ctx.input_mut(|input| input.events.retain(|event| !matches!(event, egui::Event::Key { .. })));
         return;
@@ -203,7 +202,7 @@ pub fn take_shortcuts(ctx: &egui::Context, state: &ViewerState, actions: &mut Ve
     let is_typing = ctx.text_edit_focused();
     let held = ctx.input(|input| input.key_down(Key::H)) && !is_typing;
     if held != state.evidence.held_back {
-        actions.push(UiAction::HoldEvidence(held));
+        actions.push(EvidenceAction::Hold(held));
     }
     if is_typing {
         return;

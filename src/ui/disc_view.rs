@@ -3,7 +3,7 @@
 use eframe::egui::{Align2, CursorIcon, Rect, Role, Sense, Stroke, StrokeKind, Ui, WidgetInfo, pos2, vec2};
 use glam::{DAffine2, DVec2};
 
-use super::action::UiAction;
+use super::action::{Actions, ViewAction};
 use super::language::tr;
 use super::slice_view::evidence_paint;
 use super::state::{LoadedSeries, ViewerState};
@@ -17,7 +17,7 @@ const GAP: f32 = 4.0;
 const TITLE_HEIGHT: f32 = 22.0;
 
 /// The nine pictures, as large as fits; a click shows the slice.
-pub fn disc_view_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
+pub fn disc_view_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
     let (area, _) = ui.allocate_exact_size(ui.available_size(), Sense::hover());
     let area = area.shrink(4.0);
     let (Some(series), Some(selection), Some(frame)) = (state.loaded(), state.selection, &state.disc_frame) else {
@@ -61,7 +61,7 @@ fn cell_ui(
     frame: &DiscFrame,
     patch_slice: usize,
     cell: Rect,
-    actions: &mut Vec<UiAction>,
+    actions: &mut Actions,
 ) {
     let painter = ui.painter();
     let Some(slice) = frame.scan_slice(patch_slice).filter(|slice| *slice < series.volume.slices()) else {
@@ -93,7 +93,7 @@ fn cell_ui(
     painter.text(at + vec2(1.0, 1.0), Align2::LEFT_TOP, &name, theme::image_font(11.0), theme::text_shadow());
     painter.text(at, Align2::LEFT_TOP, name, theme::image_font(11.0), theme::ON_IMAGE);
     if response.on_hover_cursor(CursorIcon::PointingHand).clicked() {
-        actions.push(UiAction::ShowSlice(slice));
+        actions.push(ViewAction::ShowSlice(slice));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use eframe::egui::{ComboBox, Grid, RichText, Slider, Ui, vec2};
 
-use super::action::UiAction;
+use super::action::{Actions, EvidenceAction, VertebraAction};
 use super::command::UiCommand;
 use super::language::{tr, translated};
 use super::state::{ColorMap, Selection, ViewerState};
@@ -44,7 +44,7 @@ fn rule_name(rule: BoxRule) -> &'static str {
 }
 
 /// The controls under the grade table.
-pub fn evidence_panel_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
+pub fn evidence_panel_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
     // Even which class is explained would tell what was computed.
     if state.evidence.blind {
         return;
@@ -53,7 +53,7 @@ pub fn evidence_panel_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiA
         ui.label(RichText::new(tr!("Evidence")).strong());
         let mut shown = state.evidence.shown;
         if ui.checkbox(&mut shown, tr!("shown")).on_hover_text(tr!("E; hold H to hide it for a moment")).changed() {
-            actions.push(UiAction::ToggleEvidence);
+            actions.push(EvidenceAction::Toggle);
         }
         if let (Some(selection), None) = (state.selection, state.evidence.main.request.error()) {
             ui.label(RichText::new(progress_text(state, selection)).small().color(theme::of(ui).text_weak));
@@ -121,22 +121,22 @@ fn choice_ui<T: PartialEq + Clone>(ui: &mut Ui, salt: &str, now: &T, choices: &[
 }
 
 /// Corrects the level of the selected disc.
-fn level_ui(ui: &mut Ui, selection: Selection, actions: &mut Vec<UiAction>) {
+fn level_ui(ui: &mut Ui, selection: Selection, actions: &mut Actions) {
     row_ui(ui, tr!("This disc is"), tr!("Correct a wrong level here; the other discs follow"), |ui| {
         let levels: Vec<DiscLevel> = DiscLevel::every().collect();
         let level = choice_ui(ui, "level", &selection.level, &levels, ToString::to_string);
         if level != selection.level {
-            actions.push(UiAction::RelabelDisc { from: selection.level, to: level });
+            actions.push(VertebraAction::RelabelDisc { from: selection.level, to: level });
         }
     });
 }
 
-fn computation_ui(ui: &mut Ui, state: &ViewerState, selection: Selection, actions: &mut Vec<UiAction>) {
+fn computation_ui(ui: &mut Ui, state: &ViewerState, selection: Selection, actions: &mut Actions) {
     let (evidence, grading) = (&state.evidence, selection.grading);
     row_ui(ui, tr!("Method"), tr!("How the network is asked for its evidence"), |ui| {
         let method = choice_ui(ui, "method", &evidence.method, &METHODS, |method| method_name(*method).to_owned());
         if method != evidence.method {
-            actions.push(UiAction::SetEvidenceMethod(method));
+            actions.push(EvidenceAction::SetMethod(method));
         }
     });
     row_ui(ui, tr!("Class"), tr!("Which grade the evidence speaks for"), |ui| {
@@ -149,29 +149,29 @@ fn computation_ui(ui: &mut Ui, state: &ViewerState, selection: Selection, action
         let choices: Vec<Option<ClassIndex>> = std::iter::once(None).chain((0..grading.classes()).map(Some)).collect();
         let class = choice_ui(ui, "class", &evidence.class, &choices, name);
         if class != evidence.class {
-            actions.push(UiAction::SetEvidenceClass(class));
+            actions.push(EvidenceAction::SetClass(class));
         }
     });
 }
 
-fn display_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
+fn display_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
     let evidence = &state.evidence;
     row_ui(ui, tr!("Opacity"), "", |ui| {
         let mut opacity = evidence.opacity;
         if ui.add(Slider::new(&mut opacity, 0.0..=1.0).fixed_decimals(2)).changed() {
-            actions.push(UiAction::SetEvidenceOpacity(opacity));
+            actions.push(EvidenceAction::SetOpacity(opacity));
         }
     });
     row_ui(ui, tr!("Percentile"), tr!("Evidence above this percentile of the disc volume is shown and boxed"), |ui| {
         let mut percentile = evidence.percentile;
         if ui.add(Slider::new(&mut percentile, 80.0..=99.5).step_by(0.1).fixed_decimals(1)).changed() {
-            actions.push(UiAction::SetEvidencePercentile(percentile));
+            actions.push(EvidenceAction::SetPercentile(percentile));
         }
     });
     row_ui(ui, tr!("Boxes around"), tr!("Which hotspots of a slice its box encloses"), |ui| {
         let rule = choice_ui(ui, "box rule", &evidence.box_rule, &BoxRule::ALL, |rule| rule_name(*rule).to_owned());
         if rule != evidence.box_rule {
-            actions.push(UiAction::SetBoxRule(rule));
+            actions.push(EvidenceAction::SetBoxRule(rule));
         }
     });
     let hint = tr!("Shown filled or as its contour ({keys})", keys = UiCommand::ToggleContour.keys_text(ui.ctx()));
@@ -183,7 +183,7 @@ fn display_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
                 (EvidenceFill::Contour, tr!("contour")),
             ] {
                 if ui.selectable_label(evidence.fill == fill, name).clicked() {
-                    actions.push(UiAction::SetEvidenceFill(fill));
+                    actions.push(EvidenceAction::SetFill(fill));
                 }
             }
         });
@@ -192,7 +192,7 @@ fn display_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
         let color_map =
             choice_ui(ui, "colors", &evidence.color_map, &ColorMap::ALL, |map| translated(map.name()).to_owned());
         if color_map != evidence.color_map {
-            actions.push(UiAction::SetColorMap(color_map));
+            actions.push(EvidenceAction::SetColorMap(color_map));
         }
     });
 }

@@ -5,7 +5,7 @@ use eframe::egui::{
 };
 use eframe::egui::{pos2, vec2};
 
-use super::action::UiAction;
+use super::action::{Actions, ReadAction, ViewAction};
 use super::language::{tr, translated};
 use super::state::{Pane, Selection, ShownGrade, ViewerState};
 use super::theme::{self, Palette};
@@ -34,12 +34,12 @@ enum Cell {
 }
 
 /// The table; a click on a grade asks for its evidence.
-pub fn grade_table_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
+pub fn grade_table_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
     ui.horizontal(|ui| {
         ui.label(RichText::new(tr!("Grades")).strong());
         if can_grade(state) {
             if ui.button(tr!("Grade this series")).clicked() {
-                actions.push(UiAction::Grade);
+                actions.push(ReadAction::Grade);
             }
         } else {
             let text = if state.evidence.blind {
@@ -157,7 +157,7 @@ fn scale_ui(ui: &mut Ui, state: &ViewerState, grading: Grading, grades: Option<(
     }
 }
 
-fn level_ui(ui: &Ui, state: &ViewerState, level: DiscLevel, rect: Rect, actions: &mut Vec<UiAction>) {
+fn level_ui(ui: &Ui, state: &ViewerState, level: DiscLevel, rect: Rect, actions: &mut Actions) {
     let colors = theme::of(ui);
     let found = state.disc(level).is_some();
     let response = ui.interact(rect, ui.scope_id().with(("grade row", level)), Sense::click());
@@ -182,7 +182,7 @@ fn level_ui(ui: &Ui, state: &ViewerState, level: DiscLevel, rect: Rect, actions:
         response.on_hover_text(comment)
     };
     if found && response.on_hover_cursor(CursorIcon::PointingHand).clicked() {
-        actions.push(UiAction::SelectDisc(level));
+        actions.push(ReadAction::SelectDisc(level));
     }
 }
 
@@ -211,7 +211,7 @@ fn short_name(grading: Grading, class: ClassIndex) -> &'static str {
     }
 }
 
-fn cell_ui(ui: &Ui, state: &ViewerState, selection: Selection, rect: Rect, actions: &mut Vec<UiAction>) {
+fn cell_ui(ui: &Ui, state: &ViewerState, selection: Selection, rect: Rect, actions: &mut Actions) {
     let Selection { level, grading } = selection;
     let cell = cell_of(state, selection);
     let response = ui.interact(rect, ui.scope_id().with(("grade", level, grading)), Sense::click());
@@ -253,14 +253,14 @@ fn cell_ui(ui: &Ui, state: &ViewerState, selection: Selection, rect: Rect, actio
     response.widget_info(|| WidgetInfo::selected(Role::Button, ready, selected, cell_label(selection, &cell)));
     let response = cell_tooltip(response, state, selection, &cell);
     if matches!(cell, Cell::Hidden) && response.clicked() {
-        actions.push(UiAction::Explain(selection));
-        actions.push(UiAction::FocusPane(Pane::Table));
+        actions.push(ReadAction::Select(selection));
+        actions.push(ViewAction::FocusPane(Pane::Table));
     }
     if let Cell::Grade(grade) = cell {
         response.context_menu(|ui| review_panel::grade_menu_ui(ui, selection, grade, actions));
         if response.on_hover_cursor(CursorIcon::PointingHand).clicked() {
-            actions.push(UiAction::Explain(selection));
-            actions.push(UiAction::FocusPane(Pane::Table));
+            actions.push(ReadAction::Select(selection));
+            actions.push(ViewAction::FocusPane(Pane::Table));
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use eframe::egui::{Align2, Button, Grid, RichText, Role, ScrollArea, Ui, WidgetInfo, Window, vec2};
 
-use super::action::UiAction;
+use super::action::{Actions, ProgramAction};
 use super::command::UiCommand;
 use super::keymap::{Keymap, KeysAction};
 use super::language::tr;
@@ -24,7 +24,7 @@ fn gestures() -> [(&'static str, &'static str); 8] {
 }
 
 /// Floating page, opened from the menu or by its key; a click on a command's keys changes them.
-pub fn help_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
+pub fn help_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
     let mut open = state.help_open;
     let height = ui.ctx().content_rect().height();
     Window::new(tr!("Keys and mouse"))
@@ -41,11 +41,11 @@ pub fn help_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
             });
         });
     if open != state.help_open {
-        actions.push(UiAction::ToggleHelp);
+        actions.push(ProgramAction::ToggleHelp);
     }
 }
 
-fn gestures_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
+fn gestures_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
     Grid::new("gestures").num_columns(4).spacing(vec2(24.0, 4.0)).show(ui, |ui| {
         for row in gestures().chunks(2) {
             for (gesture, meaning) in row {
@@ -59,7 +59,7 @@ fn gestures_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
             for (name, windows) in [(tr!("zoom"), false), (tr!("window and level"), true)] {
                 let is_chosen = state.right_drag_windows == windows;
                 if ui.add(Button::selectable(is_chosen, name)).clicked() && !is_chosen {
-                    actions.push(UiAction::ToggleRightDrag);
+                    actions.push(ProgramAction::ToggleRightDrag);
                 }
             }
         });
@@ -68,12 +68,12 @@ fn gestures_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
 }
 
 /// All commands with their keys, three to a row.
-fn keys_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
+fn keys_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
     let keymap = Keymap::of(ui.ctx());
     ui.horizontal(|ui| {
         ui.label(RichText::new(tr!("Click keys to change them; right click for those of the program.")).small());
         if keymap.is_any_changed() && ui.small_button(tr!("Reset all keys")).clicked() {
-            actions.push(UiAction::Keys(KeysAction::ResetAll));
+            actions.push(KeysAction::ResetAll);
         }
     });
     Grid::new("keys").num_columns(6).spacing(vec2(16.0, 2.0)).show(ui, |ui| {
@@ -87,7 +87,7 @@ fn keys_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
     });
 }
 
-fn key_ui(ui: &mut Ui, command: UiCommand, is_awaited: bool, keymap: &Keymap, actions: &mut Vec<UiAction>) {
+fn key_ui(ui: &mut Ui, command: UiCommand, is_awaited: bool, keymap: &Keymap, actions: &mut Actions) {
     let keys = command.keys_text(ui.ctx());
     let color = if keymap.is_changed(command) { theme::of(ui).accent } else { theme::of(ui).text_strong };
     let text = match () {
@@ -103,9 +103,9 @@ fn key_ui(ui: &mut Ui, command: UiCommand, is_awaited: bool, keymap: &Keymap, ac
     };
     response.widget_info(|| WidgetInfo::labeled(Role::Button, true, &name));
     if response.clicked() {
-        actions.push(UiAction::Keys(KeysAction::Await((!is_awaited).then_some(command))));
+        actions.push(KeysAction::Await((!is_awaited).then_some(command)));
     }
     if response.secondary_clicked() && keymap.is_changed(command) {
-        actions.push(UiAction::Keys(KeysAction::Reset(command)));
+        actions.push(KeysAction::Reset(command));
     }
 }

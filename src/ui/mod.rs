@@ -36,12 +36,12 @@ mod welcome;
 
 use eframe::egui::{self, CentralPanel, Frame, Margin, Panel, ScrollArea};
 
-use action::UiAction;
+use action::Actions;
 use language::tr;
 use state::{ViewLayout, ViewerState};
 
 /// Draws the whole window.
-pub fn viewer_ui(ui: &mut egui::Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
+pub fn viewer_ui(ui: &mut egui::Ui, state: &ViewerState, actions: &mut Actions) {
     command::take_shortcuts(ui.ctx(), state, actions);
     top_bar::top_bar_ui(ui, state, actions);
     status_bar::status_bar_ui(ui, state, actions);
@@ -71,7 +71,7 @@ fn drop_hint_ui(ui: &egui::Ui) {
     painter.text(area.center(), egui::Align2::CENTER_CENTER, tr!("Drop to open this study"), font, theme::TEXT_STRONG);
 }
 
-fn study_ui(ui: &mut egui::Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
+fn study_ui(ui: &mut egui::Ui, state: &ViewerState, actions: &mut Actions) {
     let frame = Frame::new().fill(theme::of(ui).panel).inner_margin(Margin::same(8));
     Panel::left("series").default_size(190.0).size_range(140.0..=320.0).frame(frame).show(ui, |ui| {
         ScrollArea::vertical().auto_shrink(false).show(ui, |ui| series_panel::series_panel_ui(ui, state, actions));

@@ -2,13 +2,13 @@
 
 use eframe::egui::{self, Align2, Button, Key, ScrollArea, TextEdit, Ui, Window, vec2};
 
-use super::action::UiAction;
+use super::action::{Actions, ProgramAction};
 use super::command::UiCommand;
 use super::language::tr;
 use super::state::ViewerState;
 
 /// The list over the window; Enter takes the first.
-pub fn palette_ui(ui: &Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
+pub fn palette_ui(ui: &Ui, state: &ViewerState, actions: &mut Actions) {
     let Some(typed) = &state.palette else { return };
     let mut text = typed.clone();
     let mut chosen = None;
@@ -37,11 +37,11 @@ pub fn palette_ui(ui: &Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
         });
     });
     if chosen.is_some() || escape {
-        actions.push(UiAction::EditPalette(None));
+        actions.push(ProgramAction::EditPalette(None));
         actions.extend(chosen.map(UiCommand::action));
         ui.ctx().memory_mut(egui::Memory::stop_text_input);
     } else if text != *typed {
-        actions.push(UiAction::EditPalette(Some(text)));
+        actions.push(ProgramAction::EditPalette(Some(text)));
     }
 }
 

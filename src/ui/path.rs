@@ -1,8 +1,5 @@
 //! Paths that are asked for, in the dialog of the system or, where it has none, in a field.
 
-use std::path::PathBuf;
-
-use super::action::UiAction;
 use super::language::tr;
 
 /// What a path is asked for.
@@ -49,19 +46,6 @@ impl PathPurpose {
             Self::SaveFigures => tr!("/path/to/figures"),
             Self::SaveImage => tr!("/path/to/image.png"),
             Self::SaveCopy => tr!("/path/to/an/empty/folder"),
-        }
-    }
-
-    /// What is done with the path.
-    #[must_use]
-    pub fn action(self, path: PathBuf) -> UiAction {
-        match self {
-            Self::OpenStudy | Self::OpenFile => UiAction::OpenPath(path),
-            Self::AddStudy => UiAction::AddStudy(path),
-            Self::SaveReport => UiAction::SaveReport(path),
-            Self::SaveFigures => UiAction::SaveFigures(path),
-            Self::SaveImage => UiAction::SaveImage(path),
-            Self::SaveCopy => UiAction::SaveAnonymizedCopy(path),
         }
     }
 }

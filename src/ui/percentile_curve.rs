@@ -2,7 +2,7 @@
 
 use eframe::egui::{Align2, CursorIcon, Pos2, Rect, Role, Sense, Stroke, Ui, WidgetInfo, pos2, vec2};
 
-use super::action::UiAction;
+use super::action::{Actions, EvidenceAction};
 use super::language::tr;
 use super::theme;
 
@@ -13,7 +13,7 @@ const BELOW: f32 = 16.0;
 
 /// Draws the curve (percentile, overlap); a click takes the nearest percentile. `now` is the percentile in force with its
 /// overlap.
-pub fn percentile_curve_ui(ui: &mut Ui, curve: &[(f64, f64)], now: (f64, f64), actions: &mut Vec<UiAction>) {
+pub fn percentile_curve_ui(ui: &mut Ui, curve: &[(f64, f64)], now: (f64, f64), actions: &mut Actions) {
     let (Some((first, _)), Some((last, _))) = (curve.first(), curve.last()) else { return };
     let (area, response) = ui.allocate_exact_size(vec2(SIZE.0, SIZE.1), Sense::click());
     let best = curve.iter().fold(curve[0], |best, point| if point.1 > best.1 { *point } else { best });
@@ -51,6 +51,6 @@ pub fn percentile_curve_ui(ui: &mut Ui, curve: &[(f64, f64)], now: (f64, f64), a
     if let Some(at) = response.interact_pointer_pos().filter(|_| response.clicked()) {
         let distance = |point: &(f64, f64)| (place(*point).x - at.x).abs();
         let nearest = curve.iter().min_by(|a, b| distance(a).total_cmp(&distance(b)));
-        actions.extend(nearest.map(|(percentile, _)| UiAction::SetEvidencePercentile(*percentile)));
+        actions.extend(nearest.map(|(percentile, _)| EvidenceAction::SetPercentile(*percentile)));
     }
 }

@@ -4,7 +4,7 @@ use eframe::egui::{self, Align2, CursorIcon, Painter, Pos2, Rect, Response, Role
 use eframe::egui::{pos2, vec2};
 use glam::DVec2;
 
-use super::action::UiAction;
+use super::action::{Actions, ViewAction};
 use super::camera::{Camera, ImageFrame, SliceTransform};
 use super::gesture::{Gesture, dragged_window, gestures, moved_camera};
 use super::language::tr;
@@ -30,7 +30,7 @@ struct PlaneScene<'a> {
 }
 
 /// Both planes, one above the other.
-pub fn planes_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
+pub fn planes_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
     let Some(series) = state.loaded() else { return };
     let (area, _) = ui.allocate_exact_size(ui.available_size(), Sense::hover());
     // The axial plane is the flatter one.
@@ -56,7 +56,7 @@ pub fn planes_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) 
     ui.painter().hline(area.x_range(), split, Stroke::new(1.0, theme::LINE));
 }
 
-fn plane_ui(ui: &Ui, scene: &PlaneScene, response: &Response, actions: &mut Vec<UiAction>) {
+fn plane_ui(ui: &Ui, scene: &PlaneScene, response: &Response, actions: &mut Actions) {
     let PlaneScene { state, series, plane, frame, transform, .. } = scene;
     if let Some(texture) = &plane.texture {
         let window = SliceLook::new(state.window());
@@ -108,10 +108,10 @@ fn chrome(painter: &Painter, rect: &Rect, plane: &PlaneImage, axis: SectionAxis)
     text(area.left_top() + vec2(0.0, 15.0), Align2::LEFT_TOP, tr!("reconstructed"), 11.0);
 }
 
-fn mouse(ui: &Ui, response: &Response, scene: &PlaneScene, actions: &mut Vec<UiAction>) {
+fn mouse(ui: &Ui, response: &Response, scene: &PlaneScene, actions: &mut Actions) {
     let PlaneScene { index, state, series, plane, axis, frame, camera, transform } = scene;
     if response.double_clicked() {
-        actions.push(UiAction::SetLayout(ViewLayout::Single));
+        actions.push(ViewAction::SetLayout(ViewLayout::Single));
         return;
     }
     let [row, column] = state.crosshair();
@@ -120,8 +120,8 @@ fn mouse(ui: &Ui, response: &Response, scene: &PlaneScene, actions: &mut Vec<UiA
     {
         let point = transform.image_from_screen(at);
         if let Some([slice, row, column]) = plane.section.stack_voxel(series.volume.geometry(), point.x, point.y) {
-            actions.push(UiAction::ShowSlice(slice.round().max(0.0) as usize));
-            actions.push(UiAction::SetCrosshair([row, column]));
+            actions.push(ViewAction::ShowSlice(slice.round().max(0.0) as usize));
+            actions.push(ViewAction::SetCrosshair([row, column]));
         }
     }
     if response.contains_pointer() {
@@ -133,15 +133,15 @@ fn mouse(ui: &Ui, response: &Response, scene: &PlaneScene, actions: &mut Vec<UiA
             Gesture::Scroll(notches) => {
                 let steps = (notches * PER_NOTCH) as f64;
                 let moved = if *axis == SectionAxis::Row { [row + steps, column] } else { [row, column + steps] };
-                actions.push(UiAction::SetCrosshair(moved));
+                actions.push(ViewAction::SetCrosshair(moved));
             }
             Gesture::Window(delta) => {
                 let window = dragged_window(state.window(), series.default_window.width, delta);
-                actions.push(UiAction::SetWindow(window));
+                actions.push(ViewAction::SetWindow(window));
             }
             Gesture::Pan(_) | Gesture::Zoom { .. } => {
                 let moved = moved_camera(*camera, frame, transform.viewport, gesture);
-                actions.push(UiAction::SetPlaneCamera { plane: *index, camera: moved });
+                actions.push(ViewAction::SetPlaneCamera { plane: *index, camera: moved });
             }
         }
     }

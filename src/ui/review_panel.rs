@@ -2,14 +2,14 @@
 
 use eframe::egui::{Button, CursorIcon, Frame, Label, Margin, RichText, Sense, TextEdit, Ui, vec2};
 
-use super::action::UiAction;
+use super::action::{Actions, FileAction, ProgramAction, ReadAction};
 use super::command::UiCommand;
 use super::language::tr;
-use super::state::{Selection, ShownGrade, ViewerState};
+use super::state::{PathPurpose, Selection, ShownGrade, ViewerState};
 use super::{criteria, theme};
 
 /// The study in words: normal at a glance, or the worst disc first. A click shows the disc.
-pub fn findings_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
+pub fn findings_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
     let (summary, colors) = (&state.summary, theme::of(ui));
     if summary.abnormal.is_empty() && summary.normal.is_empty() {
         return;
@@ -28,7 +28,7 @@ pub fn findings_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>
             ui.label(RichText::new(tr!("so far")).small().color(colors.text_weak));
         }
         if ui.small_button(tr!("Copy")).on_hover_text(tr!("Copy these sentences")).clicked() {
-            actions.push(UiAction::Copy(summary.to_string()));
+            actions.push(ProgramAction::Copy(summary.to_string()));
         }
     });
     if summary.is_normal() && state.is_graded() {
@@ -48,7 +48,7 @@ pub fn findings_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>
             let text = format!("{}: {}.", disc.level, disc.text);
             let label = ui.add(Label::new(RichText::new(text).size(12.5)).wrap().sense(Sense::click()));
             if label.on_hover_cursor(CursorIcon::PointingHand).on_hover_text(tr!("Show this disc")).clicked() {
-                actions.push(UiAction::SelectDisc(disc.level));
+                actions.push(ReadAction::SelectDisc(disc.level));
             }
         });
     }
@@ -59,7 +59,7 @@ pub fn findings_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>
 }
 
 /// The grade and the comment of the selected disc.
-pub fn verdict_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
+pub fn verdict_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
     let Some(selection) = state.selection else { return };
     let Selection { level, grading } = selection;
     ui.label(RichText::new(format!("{level}  {}", criteria::name(grading))).strong());
@@ -70,7 +70,7 @@ pub fn verdict_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>)
                 let button = Button::selectable(grade.class() == class, name).min_size(vec2(34.0, 22.0));
                 let hint = criteria::criterion(grading, class);
                 if ui.add(button).on_hover_text(format!("{name}: {hint}")).clicked() {
-                    actions.push(UiAction::SetGrade { selection, class: Some(class) });
+                    actions.push(ReadAction::SetGrade { selection, class: Some(class) });
                 }
             }
             let computed = criteria::class_name(grading, grade.computed);
@@ -81,7 +81,7 @@ pub fn verdict_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>)
             if grade.edited.is_some()
                 && ui.small_button(tr!("Reset")).on_hover_text(UiCommand::GradeAsComputed.hint(ui.ctx())).clicked()
             {
-                actions.push(UiAction::ResetGrade);
+                actions.push(ReadAction::ResetGrade);
             }
         });
     }
@@ -92,12 +92,12 @@ pub fn verdict_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>)
         .desired_width(f32::INFINITY)
         .hint_text(tr!("Comment on {level}", level = level));
     if ui.add(field).changed() {
-        actions.push(UiAction::SetComment { level, text });
+        actions.push(ReadAction::SetComment { level, text });
     }
 }
 
 /// The classes of a grade, to choose from in a menu.
-pub fn grade_menu_ui(ui: &mut Ui, selection: Selection, grade: ShownGrade, actions: &mut Vec<UiAction>) {
+pub fn grade_menu_ui(ui: &mut Ui, selection: Selection, grade: ShownGrade, actions: &mut Actions) {
     let Selection { level, grading } = selection;
     ui.label(RichText::new(format!("{level} {}", criteria::name(grading))).strong());
     for class in 0..grading.classes() {
@@ -108,14 +108,14 @@ pub fn grade_menu_ui(ui: &mut Ui, selection: Selection, grade: ShownGrade, actio
             format!("{name}: {meaning}")
         };
         if ui.selectable_label(grade.class() == class, text).clicked() {
-            actions.push(UiAction::SetGrade { selection, class: Some(class) });
+            actions.push(ReadAction::SetGrade { selection, class: Some(class) });
             ui.close();
         }
     }
 }
 
 /// Name, signature and the way to the report.
-pub fn sign_off_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
+pub fn sign_off_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
     let colors = theme::of(ui);
     ui.horizontal(|ui| {
         if let Some(sign_off) = &state.findings.review.sign_off {
@@ -127,7 +127,7 @@ pub fn sign_off_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>
                 .on_hover_text(tr!("Take the signature back; any change does too"))
                 .clicked()
             {
-                actions.push(UiAction::WithdrawSignOff);
+                actions.push(ReadAction::WithdrawSignOff);
             }
         } else {
             let mut reader = state.reader.clone();
@@ -135,18 +135,18 @@ pub fn sign_off_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>
             let field =
                 ui.add(TextEdit::singleline(&mut reader).desired_width(110.0).hint_text(tr!("name or initials")));
             if field.labelled_by(label.id).changed() {
-                actions.push(UiAction::SetReader(reader));
+                actions.push(ReadAction::SetReader(reader));
             }
             let button = ui.add_enabled(state.is_graded(), Button::new(UiCommand::SignOff.label()));
             let button = button.on_disabled_hover_text(tr!("Possible when all discs are graded"));
             if button.on_hover_text(UiCommand::SignOff.hint(ui.ctx())).clicked() {
-                actions.push(UiAction::SignOff);
+                actions.push(ReadAction::SignOff);
             }
         }
         ui.with_layout(eframe::egui::Layout::right_to_left(eframe::egui::Align::Center), |ui| {
             let button = ui.add_enabled(!state.discs.is_empty(), Button::new(UiCommand::SaveReport.label()));
             if button.on_hover_text(UiCommand::SaveReport.hint(ui.ctx())).clicked() {
-                actions.push(UiAction::AskForReportFile);
+                actions.push(FileAction::Ask(PathPurpose::SaveReport));
             }
         });
     });

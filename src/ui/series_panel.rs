@@ -2,7 +2,7 @@
 
 use eframe::egui::{self, Frame, Image, Label, Margin, RichText, Sense, Stroke, TextureHandle, Ui, UiBuilder};
 
-use super::action::UiAction;
+use super::action::{Actions, FileAction, ViewAction};
 use super::companion::CompanionAction;
 use super::language::tr;
 use super::state::{SeriesEntry, ViewLayout, ViewerState};
@@ -13,7 +13,7 @@ use crate::worker::Loadable;
 const THUMBNAIL_SIDE: f32 = 96.0;
 
 /// The list along the left side.
-pub fn series_panel_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
+pub fn series_panel_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
     ui.label(RichText::new(tr!("Series")).strong());
     ui.add_space(2.0);
     if state.series_list.is_empty() {
@@ -31,13 +31,13 @@ pub fn series_panel_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAct
         }
         let response = entry_ui(ui, index, series, state.thumbnails.get(&index));
         if response.clicked() && !series.shown {
-            actions.push(UiAction::LoadSeries(index));
+            actions.push(FileAction::LoadSeries(index));
         }
         let can_stand_beside = state.loaded().is_some() && !series.shown;
         response.context_menu(|ui| {
             if ui.add_enabled(can_stand_beside, egui::Button::new(tr!("Show beside"))).clicked() {
-                actions.push(UiAction::SetLayout(ViewLayout::Companion));
-                actions.push(UiAction::Companion(CompanionAction::Show(index)));
+                actions.push(ViewAction::SetLayout(ViewLayout::Companion));
+                actions.push(CompanionAction::Show(index));
                 ui.close();
             }
         });

@@ -2,13 +2,13 @@
 
 use eframe::egui::{Align, Label, Layout, Panel, ProgressBar, RichText, Ui};
 
-use super::action::UiAction;
+use super::action::{Actions, ProgramAction};
 use super::language::tr;
 use super::state::ViewerState;
 use super::theme;
 
 /// The strip along the bottom.
-pub fn status_bar_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
+pub fn status_bar_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
     Panel::bottom("status_bar").resizable(false).exact_size(28.0).show(ui, |ui| {
         ui.horizontal_centered(|ui| {
             job_ui(ui, state, actions);
@@ -30,7 +30,7 @@ pub fn status_bar_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiActio
     });
 }
 
-fn job_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
+fn job_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
     let Some(job) = &state.job else {
         ui.label(RichText::new(tr!("Ready")).color(theme::of(ui).text_weak));
         return;
@@ -43,6 +43,6 @@ fn job_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
         ui.add(ProgressBar::new(share).desired_width(130.0).desired_height(14.0).text(text));
     }
     if ui.small_button(tr!("Cancel")).on_hover_text(tr!("Stop this job; what is done so far stays")).clicked() {
-        actions.push(UiAction::CancelJob);
+        actions.push(ProgramAction::CancelJob);
     }
 }

@@ -5,16 +5,16 @@ use std::iter;
 use eframe::egui::gui_zoom::{self, kb_shortcuts};
 use eframe::egui::{Align, Button, Context, DragValue, Label, Layout, MenuBar, Panel, RichText, Ui};
 
-use super::action::UiAction;
+use super::action::{Actions, FileAction, ProgramAction, ViewAction};
 use super::command::UiCommand;
 use super::language::{self, Language, tr, translated};
-use super::state::{Tool, ViewLayout, ViewerState, WindowPreset};
+use super::state::{PathPurpose, Tool, ViewLayout, ViewerState, WindowPreset};
 use super::theme;
 use crate::spine::MeasurementKind;
 use crate::volume::WindowLevel;
 
 /// The strip along the top.
-pub fn top_bar_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
+pub fn top_bar_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
     Panel::top("top_bar").resizable(false).show(ui, |ui| {
         MenuBar::new().ui(ui, |ui| {
             menus_ui(ui, state, actions);
@@ -34,7 +34,7 @@ pub fn top_bar_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>)
     });
 }
 
-fn menus_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
+fn menus_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
     let study_open = state.folder.pending().is_some() || state.folder.ready().is_some();
     ui.menu_button(tr!("File"), |ui| {
         item_ui(ui, UiCommand::OpenFolder, true, actions);
@@ -42,7 +42,7 @@ fn menus_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
             for study in &state.recent {
                 let name = study.file_name().unwrap_or(study.as_os_str()).to_string_lossy();
                 if ui.button(name).on_hover_text(study.display().to_string()).clicked() {
-                    actions.push(UiAction::OpenPath(study.clone()));
+                    actions.push(FileAction::Chosen(PathPurpose::OpenStudy, study.clone()));
                     ui.close();
                 }
             }
@@ -72,7 +72,7 @@ fn menus_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
     });
 }
 
-fn edit_menu_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
+fn edit_menu_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
     let named = |command: UiCommand, what: Option<&str>| {
         let label = command.label();
         what.map_or_else(|| label.to_owned(), |what| tr!("{command} {change}", command = label, change = what))
@@ -95,7 +95,7 @@ fn edit_menu_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
     item_ui(ui, UiCommand::SignOff, state.is_graded(), actions);
 }
 
-fn view_menu_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
+fn view_menu_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
     use UiCommand::{
         ActualSize, Cine, CycleAnnotations, FitView, FlipHorizontally, FlipVertically, Invert, LinkCompanion,
         NextLayout, ResetView, RotateLeft, RotateRight, Smooth, ToggleBlind, ToggleContour, ToggleEvidence,
@@ -119,12 +119,12 @@ fn view_menu_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
 }
 
 /// English, and the tables that the user has.
-fn language_menu_ui(ui: &mut Ui, languages: &[&'static Language], actions: &mut Vec<UiAction>) {
+fn language_menu_ui(ui: &mut Ui, languages: &[&'static Language], actions: &mut Actions) {
     let now = language::in_force().map_or("", Language::code);
     let others = languages.iter().map(|language| (language.code(), language.name()));
     for (code, name) in iter::once(("", language::ENGLISH)).chain(others) {
         if ui.add(Button::selectable(code == now, name)).clicked() {
-            actions.push(UiAction::SetLanguage(code.to_owned()));
+            actions.push(ProgramAction::SetLanguage(code.to_owned()));
             ui.close();
         }
     }
@@ -146,11 +146,11 @@ fn zoom_menu_ui(ui: &mut Ui) {
     }
 }
 
-fn item_ui(ui: &mut Ui, command: UiCommand, enabled: bool, actions: &mut Vec<UiAction>) {
+fn item_ui(ui: &mut Ui, command: UiCommand, enabled: bool, actions: &mut Actions) {
     named_item_ui(ui, command, command.label(), enabled, actions);
 }
 
-fn named_item_ui(ui: &mut Ui, command: UiCommand, label: &str, enabled: bool, actions: &mut Vec<UiAction>) {
+fn named_item_ui(ui: &mut Ui, command: UiCommand, label: &str, enabled: bool, actions: &mut Actions) {
     let button = Button::new(label).shortcut_text(command.keys_text(ui.ctx()));
     if ui.add_enabled(enabled, button).clicked() {
         actions.push(command.action());
@@ -158,7 +158,7 @@ fn named_item_ui(ui: &mut Ui, command: UiCommand, label: &str, enabled: bool, ac
     }
 }
 
-fn tools_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
+fn tools_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
     for (label, tool, command) in [
         (tr!("Window"), Tool::Window, UiCommand::WindowTool),
         (tr!("Pan"), Tool::Pan, UiCommand::PanTool),
@@ -193,7 +193,7 @@ fn tools_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
 }
 
 /// Ready-made windows and the numbers themselves.
-fn window_menu_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
+fn window_menu_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
     let window = state.window();
     ui.menu_button(tr!("W/L"), |ui| {
         for (preset, command) in WindowPreset::ALL.into_iter().zip([
@@ -215,14 +215,14 @@ fn window_menu_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>)
             ui.add(DragValue::new(&mut center).speed(speed).range(-1e9..=1e9).max_decimals(1)).labelled_by(label.id);
         });
         if (width, center) != (window.width, window.center) {
-            actions.push(UiAction::SetWindow(WindowLevel { center, width }));
+            actions.push(ViewAction::SetWindow(WindowLevel { center, width }));
         }
     })
     .response
     .on_hover_text(tr!("Window and level: presets and numbers"));
 }
 
-fn layout_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
+fn layout_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
     for (layout, name, hint) in [
         (ViewLayout::Single, tr!("Slice"), tr!("The slice alone")),
         (ViewLayout::Planes, tr!("Planes"), tr!("With the axial and coronal planes through the crosshair")),
@@ -233,7 +233,7 @@ fn layout_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
         let button = ui.add(Button::selectable(state.view.layout == layout, name));
         let hint = format!("{hint} ({})", UiCommand::NextLayout.keys_text(ui.ctx()));
         if button.on_hover_text(hint).clicked() {
-            actions.push(UiAction::SetLayout(layout));
+            actions.push(ViewAction::SetLayout(layout));
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use eframe::egui::{self, Align, Button, Layout, RichText, ScrollArea, TextEdit, Ui, Window, vec2};
 
-use super::action::UiAction;
+use super::action::{Actions, FileAction};
 use super::command::UiCommand;
 use super::language::tr;
 use super::state::{PathEntry, PathPurpose, ViewerState};
@@ -12,7 +12,7 @@ use super::theme;
 const PROGRAM: &str = "SpineNet Viewer";
 
 /// Shown while no folder is open.
-pub fn welcome_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
+pub fn welcome_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
     let share = if state.recent.is_empty() { 0.24 } else { 0.12 };
     let top = (ui.available_height() * share).max(20.0);
     ui.with_layout(Layout::top_down(Align::Center), |ui| {
@@ -44,7 +44,7 @@ pub fn welcome_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>)
 }
 
 /// Studies opened before.
-fn recent_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
+fn recent_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
     if state.recent.is_empty() {
         return;
     }
@@ -54,7 +54,7 @@ fn recent_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
             let name = study.file_name().unwrap_or(study.as_os_str()).to_string_lossy();
             let response = ui.add(Button::new(name.as_ref()).frame(false).min_size(vec2(220.0, 24.0)));
             if response.on_hover_text(study.display().to_string()).clicked() {
-                actions.push(UiAction::OpenPath(study.clone()));
+                actions.push(FileAction::Chosen(PathPurpose::OpenStudy, study.clone()));
             }
         }
     });
@@ -62,12 +62,12 @@ fn recent_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
     let clear =
         ui.small_button(tr!("Clear this list")).on_hover_text(tr!("The list is kept in a file that only you can read"));
     if clear.clicked() {
-        actions.push(UiAction::ClearRecent);
+        actions.push(FileAction::ClearRecent);
     }
 }
 
 /// Where the system has no file dialog: a field for the path.
-pub fn path_entry_ui(ui: &Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
+pub fn path_entry_ui(ui: &Ui, state: &ViewerState, actions: &mut Actions) {
     let Some(PathEntry { purpose, text: shown }) = &state.path_entry else { return };
     let button = match purpose {
         PathPurpose::OpenStudy | PathPurpose::OpenFile => tr!("Open"),
@@ -86,14 +86,14 @@ pub fn path_entry_ui(ui: &Ui, state: &ViewerState, actions: &mut Vec<UiAction>) 
             field.request_focus();
         }
         if text != *shown {
-            actions.push(UiAction::EditPath(Some(PathEntry { purpose: *purpose, text: text.clone() })));
+            actions.push(FileAction::EditPath(Some(PathEntry { purpose: *purpose, text: text.clone() })));
         }
         let path = text.trim();
         if (ui.add_enabled(!path.is_empty(), Button::new(button)).clicked() || entered) && !path.is_empty() {
-            actions.push(purpose.action(path.into()));
+            actions.push(FileAction::Chosen(*purpose, path.into()));
         }
     });
     if !open || ui.input(|input| input.key_pressed(egui::Key::Escape)) {
-        actions.push(UiAction::EditPath(None));
+        actions.push(FileAction::EditPath(None));
     }
 }

@@ -94,8 +94,7 @@ impl Work for Inference {
             | Command::ExportPdf { .. }
             | Command::SavePicture { .. }
             | Command::Anonymize { .. }
-            | Command::DrawFigures { .. }
-            | Command::ExportEvidence { .. } => JobKind::Export,
+            | Command::DrawFigures { .. } => JobKind::Export,
         }
     }
 
@@ -199,7 +198,6 @@ impl Inference {
                     .map_err(|source| PipelineError::File { source, path: file.clone() })?;
                 Ok(Event::Exported(vec![file]))
             }
-            Command::ExportEvidence { evidence, folder } => Ok(Event::Exported(evidence.write(&folder)?)),
         }
     }
 

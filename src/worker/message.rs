@@ -11,7 +11,7 @@ use crate::detection::Detection;
 use crate::dicom::{AnonymizedFolder, FolderScan, Series, SeriesSummary};
 use crate::export::OpenStudy;
 use crate::model::Views;
-use crate::pipeline::{DemoStudy, Evidence, FigureOrder, ModelsInfo, Report};
+use crate::pipeline::{DemoStudy, FigureOrder, ModelsInfo, Report};
 use crate::saliency::{SaliencyMap, SaliencyPlan};
 use crate::spine::{ClassIndex, Disc, DiscLevel, DiscPrediction, Grading};
 use crate::task::Progress;
@@ -104,13 +104,6 @@ pub enum Command {
         folder: PathBuf,
         /// Into which empty folder.
         out: PathBuf,
-    },
-    /// Write an evidence map as volume, pictures and boxes.
-    ExportEvidence {
-        /// What.
-        evidence: Arc<Evidence>,
-        /// Into which folder, made where needed.
-        folder: PathBuf,
     },
 }
 

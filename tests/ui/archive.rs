@@ -9,8 +9,9 @@ use std::path::PathBuf;
 use spinenet_viewer::pacs::{Connection, Connections, Secret, send_files};
 use spinenet_viewer::pipeline::{DEMO_SEED, DeviceChoice, prepare_demo};
 use spinenet_viewer::task::CancelToken;
-use spinenet_viewer::ui::action::UiAction;
+use spinenet_viewer::ui::action::FileAction;
 use spinenet_viewer::ui::archive::{ArchiveAction, ArchivePage, ConnectionDraft};
+use spinenet_viewer::ui::state::PathPurpose;
 use spinenet_viewer::worker::WorkerHandle;
 
 use super::orthanc::{Orthanc, PASSWORD, USER, free_port};
@@ -61,7 +62,7 @@ fn configure(folder: &Path, list: Vec<Connection>) {
 
 fn archive<W: Work<Command = Command, Event = worker::Event>>(window: &mut WindowOf<W>, action: ArchiveAction) {
     let context = window.ctx.clone();
-    window.state_mut().apply(&context, UiAction::Archive(action));
+    window.state_mut().apply(&context, action);
     // Waiting for the network shows a spinner, which never comes to rest.
     window.step();
 }
@@ -202,7 +203,7 @@ fn archive_pages_as_pictures() {
         picture(window).save(out.join(format!("{name}.png"))).expect("written");
     };
     let context = window.ctx.clone();
-    window.state_mut().apply(&context, UiAction::SaveImage(out.join("image.png")));
+    window.state_mut().apply(&context, FileAction::Chosen(PathPurpose::SaveImage, out.join("image.png")));
     wait_for(&mut window, "the picture", |viewer| !viewer.state.banners.is_empty());
     archive(&mut window, ArchiveAction::Show(ArchivePage::Studies));
     save(&mut window, "archive-empty");

@@ -8,9 +8,9 @@ use glam::DVec3;
 use spinenet_viewer::dicom::{SeriesHeader, load_series, scan_folder, write_series};
 use spinenet_viewer::pipeline::{DEMO_SEED, DeviceChoice, prepare_demo};
 use spinenet_viewer::task::CancelToken;
-use spinenet_viewer::ui::action::UiAction;
+use spinenet_viewer::ui::action::{FileAction, ReadAction, UiAction, ViewAction};
 use spinenet_viewer::ui::companion::{CommonSpace, CompanionAction};
-use spinenet_viewer::ui::state::ViewLayout;
+use spinenet_viewer::ui::state::{PathPurpose, ViewLayout};
 use spinenet_viewer::volume::{SectionAxis, Volume, VolumeGeometry};
 use spinenet_viewer::worker::{Inference, WorkerHandle};
 
@@ -76,7 +76,7 @@ fn opened(study: &Path, work: &Path) -> WindowOf<Inference> {
     window
 }
 
-fn ask(window: &mut WindowOf<Inference>, action: UiAction) {
+fn ask(window: &mut WindowOf<Inference>, action: impl Into<UiAction>) {
     let context = window.ctx.clone();
     window.state_mut().apply(&context, action);
     window.run();
@@ -94,14 +94,14 @@ fn an_axial_series_follows_the_disc_and_a_prior_is_matched_by_its_vertebrae() {
     let folder = scratch();
     let Examinations { today, prior } = examinations(folder.path());
     let mut window = opened(&today, &folder.path().join("work"));
-    ask(&mut window, UiAction::SetLayout(ViewLayout::Companion));
+    ask(&mut window, ViewAction::SetLayout(ViewLayout::Companion));
     wait_for(&mut window, "the axial series", |viewer| viewer.state.companion.image.ready().is_some());
     let axial = window.state().state.companion.image.ready().expect("loaded").clone();
     assert!(axial.volume.geometry().normal().z.abs() > 0.99);
 
     // Another disc, another axial slice; the sagittal image shows where it lies.
     for level in [DiscLevel::L2L3, DiscLevel::L4L5] {
-        ask(&mut window, UiAction::SelectDisc(level));
+        ask(&mut window, ReadAction::SelectDisc(level));
         let companion = &window.state().state.companion;
         let height = axial.volume.geometry().slice_origins_lps()[companion.slice].z;
         assert!((height - looked_at(&window).z).abs() <= 4.5, "{level}");
@@ -124,12 +124,12 @@ fn an_axial_series_follows_the_disc_and_a_prior_is_matched_by_its_vertebrae() {
 
     // A prior joins: its own examination in the list, matched by the vertebrae.
     let listed = window.state().state.series_list.len();
-    ask(&mut window, UiAction::AddStudy(prior.clone()));
+    ask(&mut window, FileAction::Chosen(PathPurpose::AddStudy, prior.clone()));
     wait_for(&mut window, "the match", |viewer| matches!(viewer.state.companion.space, CommonSpace::BySpine(_)));
     assert_eq!(window.state().state.series_list.len(), listed + 1);
     window.get_by_label_contains("2025-02-10  Synthetic");
     assert!(window.state().state.banners.is_empty(), "the same patient");
-    ask(&mut window, UiAction::SelectDisc(DiscLevel::L4L5));
+    ask(&mut window, ReadAction::SelectDisc(DiscLevel::L4L5));
     let state = &window.state().state;
     let found = state.companion.there(looked_at(&window)) - looked_at(&window);
     assert!((found - MOVED).length() < 2.0, "{found}");
@@ -138,15 +138,15 @@ fn an_axial_series_follows_the_disc_and_a_prior_is_matched_by_its_vertebrae() {
     assert_eq!(state.companion.slice, state.view.slice, "the same slice of the same stack");
 
     // Unlinked it leafs alone; linked again, what is shown then is one place.
-    ask(&mut window, UiAction::Companion(CompanionAction::ToggleLink));
-    ask(&mut window, UiAction::Companion(CompanionAction::Step(2)));
+    ask(&mut window, CompanionAction::ToggleLink);
+    ask(&mut window, CompanionAction::Step(2));
     assert_eq!(window.state().state.companion.slice, window.state().state.view.slice + 2);
-    ask(&mut window, UiAction::Companion(CompanionAction::ToggleLink));
-    ask(&mut window, UiAction::StepSlices(-1));
+    ask(&mut window, CompanionAction::ToggleLink);
+    ask(&mut window, ViewAction::StepSlices(-1));
     assert_eq!(window.state().state.companion.slice, window.state().state.view.slice + 2, "they move together");
 
     // The same folder again adds nothing.
-    ask(&mut window, UiAction::AddStudy(prior));
+    ask(&mut window, FileAction::Chosen(PathPurpose::AddStudy, prior));
     wait_for(&mut window, "the message", |viewer| !viewer.state.banners.is_empty());
     window.get_by_label("No study was added. It is open already.");
     assert_eq!(window.state().state.series_list.len(), listed + 1);
@@ -157,7 +157,7 @@ fn an_axial_series_follows_the_disc_and_a_prior_is_matched_by_its_vertebrae() {
     "SOMEBODY".clone_into(&mut other.texts.patient_id);
     let read = window.state().state.loaded().expect("a series").volume.clone();
     write_series(&stranger, &read, &other).expect("written");
-    ask(&mut window, UiAction::AddStudy(stranger));
+    ask(&mut window, FileAction::Chosen(PathPurpose::AddStudy, stranger));
     wait_for(&mut window, "the warning", |viewer| viewer.state.banners.len() > 1);
     window.get_by_label_contains("names another patient");
 }

@@ -3,11 +3,11 @@
 use super::*;
 use spinenet_viewer::picture::EvidenceFill;
 use spinenet_viewer::saliency::{BoxRule, SaliencyMethod};
-use spinenet_viewer::ui::action::UiAction;
+use spinenet_viewer::ui::action::{EvidenceAction, ReadAction, ViewAction};
 use spinenet_viewer::ui::state::{BesideChoice, ViewLayout};
 
 fn select(window: &mut Window, level: DiscLevel, grading: Grading) {
-    apply(window, UiAction::Explain(Selection { level, grading }));
+    apply(window, ReadAction::Select(Selection { level, grading }));
     wait_for(window, "the evidence map", |viewer| viewer.state.evidence.main.request.ready().is_some());
 }
 
@@ -47,16 +47,16 @@ fn evidence_is_shown_filled_or_as_its_contour() {
 fn every_disc_keeps_its_grading_class_and_method() {
     let folder = scratch();
     let mut window = explained_window(folder.path());
-    apply(&mut window, UiAction::SetEvidenceMethod(SaliencyMethod::Gradient));
-    apply(&mut window, UiAction::SetEvidenceClass(Some(1)));
+    apply(&mut window, EvidenceAction::SetMethod(SaliencyMethod::Gradient));
+    apply(&mut window, EvidenceAction::SetClass(Some(1)));
     select(&mut window, DiscLevel::L5S1, Grading::DiscNarrowing);
-    apply(&mut window, UiAction::SetEvidenceMethod(SaliencyMethod::Guided));
+    apply(&mut window, EvidenceAction::SetMethod(SaliencyMethod::Guided));
     assert_eq!(window.state().state.evidence.class, None, "the class was chosen for the other disc");
-    apply(&mut window, UiAction::SelectDisc(DiscLevel::L4L5));
+    apply(&mut window, ReadAction::SelectDisc(DiscLevel::L4L5));
     let state = &window.state().state;
     assert_eq!(state.selection, Some(Selection { level: DiscLevel::L4L5, grading: Grading::Pfirrmann }));
     assert_eq!((state.evidence.class, state.evidence.method), (Some(1), SaliencyMethod::Gradient));
-    apply(&mut window, UiAction::SelectDisc(DiscLevel::L5S1));
+    apply(&mut window, ReadAction::SelectDisc(DiscLevel::L5S1));
     let state = &window.state().state;
     assert_eq!(state.selection.map(|selection| selection.grading), Some(Grading::DiscNarrowing));
     assert_eq!(state.evidence.method, SaliencyMethod::Guided);
@@ -66,14 +66,14 @@ fn every_disc_keeps_its_grading_class_and_method() {
 fn two_maps_stand_beside_each_other() {
     let folder = scratch();
     let mut window = explained_window(folder.path());
-    apply(&mut window, UiAction::SetLayout(ViewLayout::Compare));
+    apply(&mut window, ViewAction::SetLayout(ViewLayout::Compare));
     let beside = |viewer: &Viewer<Answers>| viewer.state.evidence.beside.request.ready().cloned();
     wait_for(&mut window, "the second map", |viewer| beside(viewer).is_some());
     let map = beside(window.state()).expect("waited for");
     assert_eq!((map.grading, map.method), (Grading::Pfirrmann, SaliencyMethod::Guided));
     window.get_by_label_contains("Second map, slice");
     let choice = BesideChoice { grading: Some(Grading::Spondylolisthesis), method: SaliencyMethod::Excitation };
-    apply(&mut window, UiAction::SetBeside(choice));
+    apply(&mut window, EvidenceAction::SetBeside(choice));
     wait_for(&mut window, "another map", |viewer| beside(viewer).is_some());
     let map = beside(window.state()).expect("waited for");
     assert_eq!((map.grading, map.method), (Grading::Spondylolisthesis, SaliencyMethod::Excitation));
@@ -81,7 +81,7 @@ fn two_maps_stand_beside_each_other() {
     select(&mut window, DiscLevel::L3L4, Grading::Pfirrmann);
     wait_for(&mut window, "the map of the other disc", |viewer| beside(viewer).is_some());
     assert_eq!(beside(window.state()).expect("waited for").level, DiscLevel::L3L4);
-    apply(&mut window, UiAction::SetLayout(ViewLayout::Single));
+    apply(&mut window, ViewAction::SetLayout(ViewLayout::Single));
     assert!(window.state().state.evidence.beside.map.is_none());
 }
 
@@ -107,7 +107,7 @@ fn overlap_is_shown_by_percentile_and_for_each_rule_of_boxes() {
     assert_eq!(window.state().state.volume_iou(), Some(at.1), "the curve and the number agree");
     window.get_by_label_contains("Overlap by percentile, best");
     for rule in BoxRule::ALL {
-        apply(&mut window, UiAction::SetBoxRule(rule));
+        apply(&mut window, EvidenceAction::SetBoxRule(rule));
         assert_eq!(window.state().state.evidence.box_rule, rule);
         assert!(window.state().state.volume_iou().is_some());
     }

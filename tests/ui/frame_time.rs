@@ -1,7 +1,7 @@
 //! The window is never in the way: time per frame with a large series, and silence while nothing happens.
 
 use super::*;
-use spinenet_viewer::ui::action::UiAction;
+use spinenet_viewer::ui::action::{ReadAction, ViewAction};
 use spinenet_viewer::ui::state::ViewLayout;
 
 /// Frames measured in each layout.
@@ -28,7 +28,7 @@ fn frames_of_a_large_series_are_quick_and_idle_asks_for_none() {
     // Every evidence map is there.
     let levels: Vec<DiscLevel> = viewer.state.discs.iter().map(|disc| disc.level).collect();
     for (level, grading) in levels.iter().flat_map(|level| Grading::PAPER.map(|grading| (*level, grading))) {
-        viewer.apply(&context, UiAction::Explain(Selection { level, grading }));
+        viewer.apply(&context, ReadAction::Select(Selection { level, grading }));
         while viewer.state.evidence.main.request.ready().is_none() {
             timed_frame(&context, viewer, nothing, 0);
         }
@@ -41,7 +41,7 @@ fn frames_of_a_large_series_are_quick_and_idle_asks_for_none() {
     }
     assert!(!context.has_requested_repaint(), "nothing happens, nothing is drawn");
     for layout in [ViewLayout::Single, ViewLayout::Disc, ViewLayout::Planes, ViewLayout::Companion] {
-        viewer.apply(&context, UiAction::SetLayout(layout));
+        viewer.apply(&context, ViewAction::SetLayout(layout));
         // Fonts are laid out once.
         timed_frame(&context, viewer, nothing, 0);
         for (what, modifiers) in [("slices", Modifiers::NONE), ("discs", Modifiers::ALT)] {

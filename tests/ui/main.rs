@@ -29,6 +29,7 @@ use spinenet_viewer::app::{ReaderStore, Viewer};
 use spinenet_viewer::pipeline::BoxesFile;
 use spinenet_viewer::render::SliceRenderer;
 use spinenet_viewer::spine::{DiscLevel, Grading, VertebraLabel};
+use spinenet_viewer::ui::action::UiAction;
 use spinenet_viewer::ui::camera::{Camera, SliceTransform};
 use spinenet_viewer::ui::state::{AnnotationLevel, Selection, Tool};
 use spinenet_viewer::ui::theme;
@@ -106,7 +107,7 @@ fn explained_window(boxes: &Path) -> Window {
 }
 
 /// Does what a menu, a key or a panel would ask for.
-fn apply(window: &mut Window, action: spinenet_viewer::ui::action::UiAction) {
+fn apply(window: &mut Window, action: impl Into<UiAction>) {
     let context = window.ctx.clone();
     window.state_mut().apply(&context, action);
     window.run();

@@ -3,8 +3,8 @@
 use super::*;
 use image::RgbImage;
 use spinenet_viewer::spine::{MeasuredValue, MeasurementKind};
-use spinenet_viewer::ui::action::UiAction;
-use spinenet_viewer::ui::state::ViewLayout;
+use spinenet_viewer::ui::action::{FileAction, ProgramAction, ViewAction};
+use spinenet_viewer::ui::state::{PathPurpose, ViewLayout};
 
 #[test]
 fn a_length_is_dragged_moved_copied_and_deleted() {
@@ -232,7 +232,7 @@ fn the_image_is_saved_and_copied_as_shown_but_for_the_patient() {
     let shown = image::DynamicImage::ImageRgba8(cut(&picture(&mut window), area)).to_rgb8();
     assert!(names_the_patient(&shown), "the window does");
     let context = window.ctx.clone();
-    window.state_mut().apply(&context, UiAction::SaveImage(folder.path().join("image")));
+    window.state_mut().apply(&context, FileAction::Chosen(PathPurpose::SaveImage, folder.path().join("image")));
     let file = folder.path().join("image.png");
     wait_for(&mut window, "the picture", |viewer| !viewer.state.banners.is_empty());
     let saved = image::open(&file).expect("a PNG").to_rgb8();
@@ -245,9 +245,9 @@ fn the_image_is_saved_and_copied_as_shown_but_for_the_patient() {
     assert!(colored(&saved) > colored(&shown) / 2, "the evidence is in it");
     assert_eq!(window.state().state.view.annotations, AnnotationLevel::All, "the window shows all again");
     // The message takes room from the image.
-    window.state_mut().apply(&context, UiAction::DismissBanner(0));
+    window.state_mut().apply(&context, ProgramAction::DismissBanner(0));
     window.run();
-    window.state_mut().apply(&context, UiAction::CopyImage);
+    window.state_mut().apply(&context, FileAction::CopyImage);
     let mut copied = None;
     for _ in 0..20 {
         window.step();
@@ -286,7 +286,7 @@ fn a_right_drag_zooms_or_sets_the_window_as_the_user_prefers() {
     assert!(window.state().state.view.camera.expect("zoomed").zoom > 1.2);
     assert_eq!(window.state().state.window(), before);
     window.key_press(Key::Escape);
-    apply(&mut window, UiAction::ToggleRightDrag);
+    apply(&mut window, ProgramAction::ToggleRightDrag);
     right_drag(&mut window);
     let after = window.state().state.window();
     assert!(after.width > before.width && after.center < before.center, "wider and brighter");
@@ -340,7 +340,7 @@ fn keys_are_changed_on_their_page_and_stay_changed() {
 fn a_plane_is_zoomed_and_moved_by_itself() {
     let folder = scratch();
     let mut window = graded_window(folder.path());
-    apply(&mut window, UiAction::SetLayout(ViewLayout::Planes));
+    apply(&mut window, ViewAction::SetLayout(ViewLayout::Planes));
     let at = window.get_by_label("Axial plane").rect().center();
     wheel(&mut window, at, 3.0, Modifiers::COMMAND);
     let view = &window.state().state.view;

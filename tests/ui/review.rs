@@ -2,7 +2,8 @@
 
 use super::*;
 use spinenet_viewer::pipeline::{Report, ReportEntry, ReviewFile, read_reports};
-use spinenet_viewer::ui::action::UiAction;
+use spinenet_viewer::ui::action::{FileAction, ReadAction};
+use spinenet_viewer::ui::state::PathPurpose;
 
 const WORST: &str = "L4-L5 Pfirrmann grade: V, 85 %";
 
@@ -74,9 +75,9 @@ fn a_comment_is_one_step_and_on_disk_letter_by_letter() {
     assert_eq!(window.state().state.findings.review.comment_of(DiscLevel::L4L5), "word");
     assert_eq!(window.state().state.undo_label, Some("comment"));
     let context = window.ctx.clone();
-    window.state_mut().apply(&context, UiAction::Undo);
+    window.state_mut().apply(&context, ReadAction::Undo);
     assert_eq!(window.state().state.findings.review.comment_of(DiscLevel::L4L5), "");
-    window.state_mut().apply(&context, UiAction::Redo);
+    window.state_mut().apply(&context, ReadAction::Redo);
     drop(window);
     assert_eq!(saved_review(folder.path()).review.comment_of(DiscLevel::L4L5), "word");
 }
@@ -86,7 +87,7 @@ fn a_signature_ends_with_the_next_change_and_the_report_has_it_all() {
     let folder = scratch();
     let mut window = explained_window(folder.path());
     let context = window.ctx.clone();
-    window.state_mut().apply(&context, UiAction::SetReader("Dr. A".to_owned()));
+    window.state_mut().apply(&context, ReadAction::SetReader("Dr. A".to_owned()));
     window.run();
     window.key_press(Key::Minus);
     window.run();
@@ -94,7 +95,7 @@ fn a_signature_ends_with_the_next_change_and_the_report_has_it_all() {
     window.run();
     window.get_by_label("Signed by Dr. A");
     let report = folder.path().join("report");
-    window.state_mut().apply(&context, UiAction::SaveReport(report.clone()));
+    window.state_mut().apply(&context, FileAction::Chosen(PathPurpose::SaveReport, report.clone()));
     wait_for(&mut window, "the report", |viewer| !viewer.state.banners.is_empty());
     window.get_by_label("The file is saved.");
     let entries = read_reports(&report.with_extension("json")).expect("a report");

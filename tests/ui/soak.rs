@@ -5,7 +5,7 @@ use super::*;
 use spinenet_viewer::pipeline::{DeviceChoice, prepare_demo};
 use spinenet_viewer::spine::PixelBox;
 use spinenet_viewer::task::CancelToken;
-use spinenet_viewer::ui::action::UiAction;
+use spinenet_viewer::ui::action::{BoxAction, FileAction, ReadAction};
 use spinenet_viewer::worker::WorkerHandle;
 
 /// Synthetic studies that are opened by turns.
@@ -38,13 +38,13 @@ fn read_study<W: Work<Command = Command, Event = worker::Event>>(
     let context = window.ctx.clone();
     let disc = window.state().state.discs[reading % window.state().state.discs.len()].clone();
     let grading = Grading::PAPER[reading % Grading::PAPER.len()];
-    window.state_mut().apply(&context, UiAction::Explain(Selection { level: disc.level, grading }));
+    window.state_mut().apply(&context, ReadAction::Select(Selection { level: disc.level, grading }));
     wait_for(window, "the evidence", |viewer| viewer.state.evidence.main.request.ready().is_some());
     let [_, row, column] = disc.center_voxel;
     let rect = PixelBox { x: column - 20.0, y: row - 10.0, width: 40.0, height: 20.0 };
-    window.state_mut().apply(&context, UiAction::AddBox(rect));
+    window.state_mut().apply(&context, BoxAction::Add(rect));
     let text = format!("reading {reading}");
-    window.state_mut().apply(&context, UiAction::SetComment { level: disc.level, text });
+    window.state_mut().apply(&context, ReadAction::SetComment { level: disc.level, text });
     let mut frames = Vec::new();
     for frame in 0..60 {
         let key = if frame % 20 < 10 { Key::ArrowDown } else { Key::ArrowUp };
@@ -53,9 +53,9 @@ fn read_study<W: Work<Command = Command, Event = worker::Event>>(
         window.step();
         frames.push(begun.elapsed());
     }
-    window.state_mut().apply(&context, UiAction::Undo);
-    window.state_mut().apply(&context, UiAction::Undo);
-    window.state_mut().apply(&context, UiAction::CloseStudy);
+    window.state_mut().apply(&context, ReadAction::Undo);
+    window.state_mut().apply(&context, ReadAction::Undo);
+    window.state_mut().apply(&context, FileAction::Close);
     window.run();
     // The graphics card gives back what was dropped when it draws next.
     window.render().expect("drawn");

@@ -8,11 +8,13 @@ use super::companion::{Examinations, examinations};
 
 use spinenet_viewer::files::data_folder;
 use spinenet_viewer::pipeline::{DEMO_SEED, DeviceChoice, ReportEntry, prepare_demo, read_reports};
-use spinenet_viewer::spine::PixelBox;
+use spinenet_viewer::spine::{MeasurementKind, PixelBox};
 use spinenet_viewer::task::CancelToken;
-use spinenet_viewer::ui::action::UiAction;
+use spinenet_viewer::ui::action::{
+    BoxAction, EvidenceAction, FileAction, MeasureAction, ProgramAction, ReadAction, ViewAction,
+};
 use spinenet_viewer::ui::companion::CommonSpace;
-use spinenet_viewer::ui::state::ViewLayout;
+use spinenet_viewer::ui::state::{PathPurpose, ViewLayout};
 use spinenet_viewer::worker::{Inference, WorkerHandle};
 
 /// Margin that the test harness leaves around the window, in points.
@@ -45,7 +47,7 @@ fn opened(study: &Path, work: &Path, size: Vec2, scale: f32) -> RealWindow {
 
 fn select(window: &mut RealWindow, level: DiscLevel, grading: Grading) {
     let context = window.ctx.clone();
-    window.state_mut().apply(&context, UiAction::Explain(Selection { level, grading }));
+    window.state_mut().apply(&context, ReadAction::Select(Selection { level, grading }));
     wait_for(window, "the evidence", |viewer| viewer.state.evidence.main.request.ready().is_some());
 }
 
@@ -79,14 +81,14 @@ fn radiologist(window: &mut RealWindow, folder: &Path) {
     assert_eq!(window.state().state.grade(selection).expect("graded").edited, Some(expected));
     let context = window.ctx.clone();
     let text = "looks better than that".to_owned();
-    window.state_mut().apply(&context, UiAction::SetComment { level, text });
-    window.state_mut().apply(&context, UiAction::SetReader("R".to_owned()));
+    window.state_mut().apply(&context, ReadAction::SetComment { level, text });
+    window.state_mut().apply(&context, ReadAction::SetReader("R".to_owned()));
     window.run();
     window.key_press_modifiers(Modifiers::COMMAND, Key::Enter);
     window.run();
     window.get_by_label("Signed by R");
     let file = folder.join("report.json");
-    window.state_mut().apply(&context, UiAction::SaveReport(file.clone()));
+    window.state_mut().apply(&context, FileAction::Chosen(PathPurpose::SaveReport, file.clone()));
     wait_for(window, "the report", |_| file.exists());
     let entries = read_reports(&file).expect("a report");
     let ReportEntry::Report(report) = &entries[0] else { panic!("a report") };
@@ -109,7 +111,7 @@ fn clinician(window: &mut RealWindow, folder: &Path) {
     }
     let file = folder.join("grades.csv");
     let context = window.ctx.clone();
-    window.state_mut().apply(&context, UiAction::SaveReport(file.clone()));
+    window.state_mut().apply(&context, FileAction::Chosen(PathPurpose::SaveReport, file.clone()));
     wait_for(window, "the table", |_| file.exists());
     let table = std::fs::read_to_string(&file).expect("readable");
     assert_eq!(table.lines().count(), 1 + window.state().state.discs.len());
@@ -128,7 +130,7 @@ fn researcher(window: &mut RealWindow) {
     assert_eq!(window.state().state.selected_boxes().count(), 1);
     let before = window.state().state.volume_iou().expect("a box and a map");
     let context = window.ctx.clone();
-    window.state_mut().apply(&context, UiAction::SetEvidencePercentile(90.0));
+    window.state_mut().apply(&context, EvidenceAction::SetPercentile(90.0));
     window.run();
     let after = window.state().state.volume_iou().expect("a box and a map");
     assert!((0.0..=1.0).contains(&before) && before != after, "{before} {after}");
@@ -164,25 +166,27 @@ fn pictures_of_every_main_state() {
     let worst = window.state().state.summary.abnormal.first().map_or(DiscLevel::L4L5, |disc| disc.level);
     select(&mut window, worst, Grading::LowerMarrowChange);
     save(&mut window, "viewer");
-    for action in [
-        UiAction::SetReader("Reader".to_owned()),
-        UiAction::SetGrade { selection: Selection { level: worst, grading: Grading::Pfirrmann }, class: Some(3) },
-        UiAction::SetComment { level: worst, text: "Edema along the lower endplate.".to_owned() },
-        UiAction::MeasureSlip,
-        UiAction::SignOff,
-        UiAction::SetLayout(ViewLayout::Disc),
-    ] {
+    let verdict: [UiAction; 6] = [
+        ReadAction::SetReader("Reader".to_owned()).into(),
+        ReadAction::SetGrade { selection: Selection { level: worst, grading: Grading::Pfirrmann }, class: Some(3) }
+            .into(),
+        ReadAction::SetComment { level: worst, text: "Edema along the lower endplate.".to_owned() }.into(),
+        MeasureAction::OfDisc(MeasurementKind::Slip).into(),
+        ReadAction::SignOff.into(),
+        ViewAction::SetLayout(ViewLayout::Disc).into(),
+    ];
+    for action in verdict {
         window.state_mut().apply(&context, action);
     }
     save(&mut window, "review");
-    window.state_mut().apply(&context, UiAction::SetLayout(ViewLayout::Planes));
+    window.state_mut().apply(&context, ViewAction::SetLayout(ViewLayout::Planes));
     save(&mut window, "planes");
     compared(&mut window, worst);
     save(&mut window, "compare");
     series_beside(&folder.path().join("examinations"), &folder.path().join("work"), &save);
-    window.state_mut().apply(&context, UiAction::SetLayout(ViewLayout::Single));
-    window.state_mut().apply(&context, UiAction::ToggleTheme);
-    window.state_mut().apply(&context, UiAction::EditPalette(Some("me".to_owned())));
+    window.state_mut().apply(&context, ViewAction::SetLayout(ViewLayout::Single));
+    window.state_mut().apply(&context, ProgramAction::ToggleTheme);
+    window.state_mut().apply(&context, ProgramAction::EditPalette(Some("me".to_owned())));
     save(&mut window, "light-and-palette");
     drop(window);
     let mut large = opened(&study, &folder.path().join("work"), vec2(1280.0, 720.0) + margins, 2.0);
@@ -196,10 +200,10 @@ fn series_beside(folder: &Path, work: &Path, save: &impl Fn(&mut RealWindow, &st
     let mut window = opened(&today, work, SIZE + vec2(2.0 * MARGIN, 2.0 * MARGIN), 1.0);
     select(&mut window, DiscLevel::L4L5, Grading::Pfirrmann);
     let context = window.ctx.clone();
-    window.state_mut().apply(&context, UiAction::SetLayout(ViewLayout::Companion));
+    window.state_mut().apply(&context, ViewAction::SetLayout(ViewLayout::Companion));
     wait_for(&mut window, "the axial series", |viewer| viewer.state.companion.image.ready().is_some());
     save(&mut window, "axial");
-    window.state_mut().apply(&context, UiAction::AddStudy(prior));
+    window.state_mut().apply(&context, FileAction::Chosen(PathPurpose::AddStudy, prior));
     wait_for(&mut window, "the match", |viewer| matches!(viewer.state.companion.space, CommonSpace::BySpine(_)));
     save(&mut window, "prior");
 }
@@ -211,8 +215,8 @@ fn compared(window: &mut RealWindow, level: DiscLevel) {
     let context = window.ctx.clone();
     if window.state().state.selected_boxes().count() == 0 {
         let rect = PixelBox { x: column - 28.0, y: row + 4.0, width: 56.0, height: 26.0 };
-        window.state_mut().apply(&context, UiAction::AddBox(rect));
+        window.state_mut().apply(&context, BoxAction::Add(rect));
     }
-    window.state_mut().apply(&context, UiAction::SetLayout(ViewLayout::Compare));
+    window.state_mut().apply(&context, ViewAction::SetLayout(ViewLayout::Compare));
     wait_for(window, "the second map", |viewer| viewer.state.evidence.beside.request.ready().is_some());
 }

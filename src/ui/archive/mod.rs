@@ -9,13 +9,13 @@ pub use state::{ArchiveAction, ArchiveMessage, ArchivePage, ArchiveState, Connec
 
 use eframe::egui::{Align2, Button, ComboBox, Label, ProgressBar, RichText, Ui, Window, vec2};
 
-use super::action::UiAction;
+use super::action::Actions;
 use super::state::ViewerState;
 use super::theme;
 use crate::ui::language::tr;
 
 /// The window over everything else, while a page is open.
-pub fn archive_ui(ui: &Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
+pub fn archive_ui(ui: &Ui, state: &ViewerState, actions: &mut Actions) {
     let Some(page) = state.archive.page else { return };
     let title = match page {
         ArchivePage::Studies => tr!("Open from archive"),
@@ -36,10 +36,10 @@ pub fn archive_ui(ui: &Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
         }
         ui.add_space(6.0);
         status_ui(ui, &state.archive, &mut wanted);
-        actions.extend(wanted.into_iter().map(UiAction::Archive));
+        actions.extend(wanted);
     });
     if !open {
-        actions.push(UiAction::Archive(ArchiveAction::Close));
+        actions.push(ArchiveAction::Close);
     }
 }
 

@@ -4,7 +4,7 @@ use eframe::egui::{self, Align2, CursorIcon, Painter, Pos2, Role, Sense, Shape, 
 
 use super::{Scene, input, name_on_image};
 use crate::spine::{Corners, Disc, Vertebra};
-use crate::ui::action::UiAction;
+use crate::ui::action::{Actions, ReadAction};
 use crate::ui::language::tr;
 use crate::ui::state::AnnotationLevel;
 use crate::ui::theme;
@@ -13,7 +13,7 @@ use crate::ui::theme;
 const SURE: f32 = 0.5;
 
 /// Outlines (only with all annotations) and the names of the discs, which can be clicked.
-pub fn anatomy_ui(ui: &Ui, scene: &Scene, actions: &mut Vec<UiAction>) {
+pub fn anatomy_ui(ui: &Ui, scene: &Scene, actions: &mut Actions) {
     let painter = ui.painter_at(scene.transform.viewport);
     if scene.state.view.annotations == AnnotationLevel::All {
         for vertebra in &scene.state.findings.vertebrae {
@@ -54,7 +54,7 @@ fn vertebra_outline(painter: &Painter, scene: &Scene, vertebra: &Vertebra) {
     name_on_image(painter, center, Align2::CENTER_CENTER, &vertebra.label.to_string(), colors);
 }
 
-fn disc_name_ui(ui: &Ui, painter: &Painter, scene: &Scene, disc: &Disc, actions: &mut Vec<UiAction>) {
+fn disc_name_ui(ui: &Ui, painter: &Painter, scene: &Scene, disc: &Disc, actions: &mut Actions) {
     let slice = scene.slice as f64;
     let (Some(above), Some(below)) = (disc.upper.corners_at(slice), disc.lower.corners_at(slice)) else { return };
     let to_screen = |point| scene.transform.screen_from_image(point);
@@ -75,7 +75,7 @@ fn disc_name_ui(ui: &Ui, painter: &Painter, scene: &Scene, disc: &Disc, actions:
     name_on_image(painter, at, anchor, &name, disc_colors(selected, response.hovered()));
     painter.line_segment([anterior + outward * 4.0, at - outward * 3.0], Stroke::new(1.0, leader_color(selected)));
     if response.clicked() {
-        actions.push(UiAction::SelectDisc(disc.level));
+        actions.push(ReadAction::SelectDisc(disc.level));
     }
     response.context_menu(|ui| input::relabel_menu_ui(ui, disc.level, actions));
     response

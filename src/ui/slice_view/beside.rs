@@ -4,7 +4,7 @@ use eframe::egui::{Align2, ComboBox, Frame, Margin, Role, Sense, Ui, WidgetInfo,
 
 use super::{Scene, boxes, chrome, image, input};
 use crate::spine::Grading;
-use crate::ui::action::UiAction;
+use crate::ui::action::{Actions, EvidenceAction};
 use crate::ui::camera::{Camera, SliceTransform};
 use crate::ui::evidence_panel::{METHODS, method_name, views_text};
 use crate::ui::language::tr;
@@ -12,7 +12,7 @@ use crate::ui::state::ViewerState;
 use crate::ui::{criteria, theme};
 
 /// Choices at the top, the image below; it is zoomed and leafed through together with the first.
-pub fn beside_view_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
+pub fn beside_view_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
     let bar = Frame::new().fill(theme::of(ui).panel).inner_margin(Margin::symmetric(8, 5));
     bar.show(ui, |ui| {
         ui.set_min_width(ui.available_width());
@@ -44,7 +44,7 @@ pub fn beside_view_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiActi
     painter.text(viewport.left_bottom() + vec2(10.0, -10.0), Align2::LEFT_BOTTOM, words, font, theme::ON_IMAGE);
 }
 
-fn choices_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
+fn choices_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
     let choice = state.evidence.beside_choice;
     // In a narrow window the second choice stands below the first.
     ui.horizontal_wrapped(|ui| {
@@ -66,7 +66,7 @@ fn choices_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
         });
         gradings.response.labelled_by(label.id);
         if chosen != choice {
-            actions.push(UiAction::SetBeside(chosen));
+            actions.push(EvidenceAction::SetBeside(chosen));
         }
     });
 }

@@ -7,7 +7,7 @@ use glam::DVec2;
 
 use super::{Scene, text_on_image};
 use crate::spine::PixelBox;
-use crate::ui::action::UiAction;
+use crate::ui::action::{Actions, BoxAction};
 use crate::ui::boxes_panel::overlap_text;
 use crate::ui::language::tr;
 use crate::ui::state::MapState;
@@ -37,7 +37,7 @@ pub struct DraggedBox {
 }
 
 /// The box tool.
-pub fn edit_ui(ui: &Ui, response: &Response, scene: &Scene, actions: &mut Vec<UiAction>) {
+pub fn edit_ui(ui: &Ui, response: &Response, scene: &Scene, actions: &mut Actions) {
     let id = response.id.with("box drag");
     let pointer = ui.input(|input| input.pointer.interact_pos());
     if response.drag_started_by(PointerButton::Primary)
@@ -45,7 +45,7 @@ pub fn edit_ui(ui: &Ui, response: &Response, scene: &Scene, actions: &mut Vec<Ui
     {
         let drag = begin(scene, origin);
         ui.data_mut(|data| data.insert_temp(id, drag));
-        actions.push(UiAction::SelectBox(match drag {
+        actions.push(BoxAction::Select(match drag {
             BoxDrag::New { .. } => None,
             BoxDrag::Move { index, .. } | BoxDrag::Resize { index, .. } => Some(index),
         }));
@@ -61,7 +61,7 @@ pub fn edit_ui(ui: &Ui, response: &Response, scene: &Scene, actions: &mut Vec<Ui
             && rect.width >= SMALLEST
             && rect.height >= SMALLEST
         {
-            actions.push(index.map_or(UiAction::AddBox(rect), |index| UiAction::ChangeBox { index, rect }));
+            actions.push(index.map_or(BoxAction::Add(rect), |index| BoxAction::Change { index, rect }));
         }
     }
     if response.clicked()
@@ -69,7 +69,7 @@ pub fn edit_ui(ui: &Ui, response: &Response, scene: &Scene, actions: &mut Vec<Ui
     {
         let point = scene.transform.image_from_screen(at);
         let hit = boxes_here(scene).find(|(_, rect)| holds(rect, point)).map(|(index, _)| index);
-        actions.push(UiAction::SelectBox(hit));
+        actions.push(BoxAction::Select(hit));
     }
 }
 

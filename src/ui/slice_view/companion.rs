@@ -6,7 +6,7 @@ use eframe::egui::{
 use glam::DVec2;
 
 use super::{Scene, chrome, image, name_on_image, probe_at, text_on_image};
-use crate::ui::action::UiAction;
+use crate::ui::action::{Actions, ViewAction};
 use crate::ui::camera::{Camera, SliceTransform};
 use crate::ui::command::UiCommand;
 use crate::ui::companion::{CommonSpace, Companion, CompanionAction};
@@ -17,7 +17,7 @@ use crate::ui::theme;
 use crate::worker::Loadable;
 
 /// Which series, and whether it is linked, at the top; its slice below.
-pub fn companion_view_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
+pub fn companion_view_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
     let bar = Frame::new().fill(theme::of(ui).panel).inner_margin(Margin::symmetric(8, 5));
     bar.show(ui, |ui| {
         ui.set_min_width(ui.available_width());
@@ -48,7 +48,7 @@ pub fn companion_view_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiA
     mouse(ui, &response, &scene, camera, actions);
 }
 
-fn choices_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
+fn choices_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
     let companion = &state.companion;
     ui.horizontal_wrapped(|ui| {
         let label = ui.label(tr!("Series"));
@@ -58,7 +58,7 @@ fn choices_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
                 let text = format!("{}\n{}, {}", series.title, series.study, series.detail);
                 let is_chosen = companion.index == Some(index);
                 if ui.selectable_label(is_chosen, text).clicked() && !is_chosen {
-                    actions.push(UiAction::Companion(CompanionAction::Show(index)));
+                    actions.push(CompanionAction::Show(index));
                 }
             }
         });
@@ -138,10 +138,10 @@ fn texts_ui(ui: &Ui, scene: &Scene, pointer: Option<Pos2>) {
     }
 }
 
-fn mouse(ui: &Ui, response: &Response, scene: &Scene, camera: Camera, actions: &mut Vec<UiAction>) {
+fn mouse(ui: &Ui, response: &Response, scene: &Scene, camera: Camera, actions: &mut Actions) {
     let Scene { state, series, transform, .. } = scene;
     let companion = &state.companion;
-    let mut ask = |action| actions.push(UiAction::Companion(action));
+    let mut ask = |action| actions.push(action);
     if response.double_clicked() {
         ask(CompanionAction::SetCamera(None));
     } else if response.clicked()
@@ -158,20 +158,20 @@ fn mouse(ui: &Ui, response: &Response, scene: &Scene, camera: Camera, actions: &
     let follows = !companion.is_unlinked && state.loaded().is_some_and(|read| companion.is_parallel(read));
     for gesture in gestures(ui, response, tool, state.right_drag_windows) {
         match (gesture, state.view.viewport.filter(|_| follows)) {
-            (Gesture::Scroll(slices), _) => actions.push(UiAction::Companion(CompanionAction::Step(slices))),
+            (Gesture::Scroll(slices), _) => actions.push(CompanionAction::Step(slices)),
             (Gesture::Window(delta), _) => {
                 let window = dragged_window(scene.window, series.default_window.width, delta);
-                actions.push(UiAction::Companion(CompanionAction::SetWindow(Some(window))));
+                actions.push(CompanionAction::SetWindow(Some(window)));
             }
             // Parallel planes are moved by moving the read series; both show the same place at the same size.
-            (Gesture::Pan(delta), Some(viewport)) => actions.push(UiAction::Pan { viewport, delta }),
+            (Gesture::Pan(delta), Some(viewport)) => actions.push(ViewAction::Pan { viewport, delta }),
             (Gesture::Zoom { anchor, factor }, Some(viewport)) => {
                 let anchor = viewport.center() + (anchor - transform.viewport.center());
-                actions.push(UiAction::Zoom { viewport, anchor, factor });
+                actions.push(ViewAction::Zoom { viewport, anchor, factor });
             }
             (Gesture::Pan(_) | Gesture::Zoom { .. }, None) => {
                 let moved = moved_camera(camera, &series.frame(), transform.viewport, gesture);
-                actions.push(UiAction::Companion(CompanionAction::SetCamera(moved)));
+                actions.push(CompanionAction::SetCamera(moved));
             }
         }
     }

@@ -5,29 +5,29 @@ use glam::DVec2;
 
 use super::Scene;
 use crate::spine::{Corners, DiscLevel};
-use crate::ui::action::UiAction;
+use crate::ui::action::{Actions, ProgramAction, ReadAction, VertebraAction, ViewAction};
 use crate::ui::command::UiCommand;
 use crate::ui::gesture::{Gesture, dragged_window, gestures};
 use crate::ui::language::tr;
 use crate::ui::state::{Tool, ViewLayout};
 
 /// Wheel and drags.
-pub fn gestures_ui(ui: &Ui, response: &Response, scene: &Scene, actions: &mut Vec<UiAction>) {
+pub fn gestures_ui(ui: &Ui, response: &Response, scene: &Scene, actions: &mut Actions) {
     let viewport = scene.transform.viewport;
     for gesture in gestures(ui, response, scene.state.view.tool, scene.state.right_drag_windows) {
         actions.push(match gesture {
-            Gesture::Scroll(slices) => UiAction::StepSlices(slices),
-            Gesture::Pan(delta) => UiAction::Pan { viewport, delta },
-            Gesture::Zoom { anchor, factor } => UiAction::Zoom { viewport, anchor, factor },
+            Gesture::Scroll(slices) => ViewAction::StepSlices(slices),
+            Gesture::Pan(delta) => ViewAction::Pan { viewport, delta },
+            Gesture::Zoom { anchor, factor } => ViewAction::Zoom { viewport, anchor, factor },
             Gesture::Window(delta) => {
-                UiAction::SetWindow(dragged_window(scene.window, scene.series.default_window.width, delta))
+                ViewAction::SetWindow(dragged_window(scene.window, scene.series.default_window.width, delta))
             }
         });
     }
 }
 
 /// Double click fits; a click on a disc selects it.
-pub fn click(response: &Response, scene: &Scene, actions: &mut Vec<UiAction>) {
+pub fn click(response: &Response, scene: &Scene, actions: &mut Actions) {
     let tool = scene.state.view.tool;
     if matches!(tool, Tool::Measure(_) | Tool::Vertebra) {
         return;
@@ -37,16 +37,16 @@ pub fn click(response: &Response, scene: &Scene, actions: &mut Vec<UiAction>) {
             && let Some(at) = response.interact_pointer_pos()
         {
             let point = scene.transform.image_from_screen(at);
-            actions.push(UiAction::SetCrosshair([point.y, point.x]));
+            actions.push(ViewAction::SetCrosshair([point.y, point.x]));
         }
     } else if response.double_clicked() {
         // Beside other planes the slice takes the whole middle; alone it is fitted.
         let alone = scene.state.view.layout == ViewLayout::Single;
-        actions.push(if alone { UiAction::FitView } else { UiAction::SetLayout(ViewLayout::Single) });
+        actions.push(if alone { ViewAction::Fit } else { ViewAction::SetLayout(ViewLayout::Single) });
     } else if response.clicked() && tool != Tool::Box {
         let level =
             response.interact_pointer_pos().and_then(|at| disc_at(scene, scene.transform.image_from_screen(at)));
-        actions.extend(level.map(UiAction::SelectDisc));
+        actions.extend(level.map(ReadAction::SelectDisc));
     }
 }
 
@@ -60,7 +60,7 @@ pub fn disc_at(scene: &Scene, point: DVec2) -> Option<DiscLevel> {
 }
 
 /// Right click: correct the level of the disc under the pointer, view and tools.
-pub fn context_menu(response: &Response, scene: &Scene, actions: &mut Vec<UiAction>) {
+pub fn context_menu(response: &Response, scene: &Scene, actions: &mut Actions) {
     let id = response.id.with("menu point");
     if response.secondary_clicked()
         && let Some(at) = response.interact_pointer_pos()
@@ -77,7 +77,7 @@ pub fn context_menu(response: &Response, scene: &Scene, actions: &mut Vec<UiActi
         if let Some(value) = selected_value(scene)
             && ui.button(tr!("Copy {value}", value = value)).clicked()
         {
-            actions.push(UiAction::Copy(value));
+            actions.push(ProgramAction::Copy(value));
             ui.close();
         }
         for command in [
@@ -101,17 +101,17 @@ pub fn context_menu(response: &Response, scene: &Scene, actions: &mut Vec<UiActi
 }
 
 /// Delete the body under the pointer, or add one where there is none.
-fn anatomy_menu_ui(ui: &mut Ui, scene: &Scene, point: DVec2, actions: &mut Vec<UiAction>) {
+fn anatomy_menu_ui(ui: &mut Ui, scene: &Scene, point: DVec2, actions: &mut Actions) {
     match super::vertebrae::body_at(scene, point) {
         Some(label) => {
             if ui.button(tr!("Delete vertebra {label}", label = label)).clicked() {
-                actions.push(UiAction::DeleteVertebra(label));
+                actions.push(VertebraAction::Delete(label));
                 ui.close();
             }
         }
         None => {
             if ui.button(tr!("Add a vertebra here")).clicked() {
-                actions.push(UiAction::AddVertebra(point));
+                actions.push(VertebraAction::Add(point));
                 ui.close();
             }
         }
@@ -126,12 +126,12 @@ fn selected_value(scene: &Scene) -> Option<String> {
 }
 
 /// "This disc is …": all levels, those of a sixth lumbar vertebra last.
-pub fn relabel_menu_ui(ui: &mut Ui, from: DiscLevel, actions: &mut Vec<UiAction>) {
+pub fn relabel_menu_ui(ui: &mut Ui, from: DiscLevel, actions: &mut Actions) {
     ui.label(egui::RichText::new(tr!("{level}: this disc is …", level = from)).strong());
     for to in DiscLevel::every() {
         if ui.selectable_label(to == from, to.to_string()).clicked() {
             if to != from {
-                actions.push(UiAction::RelabelDisc { from, to });
+                actions.push(VertebraAction::RelabelDisc { from, to });
             }
             ui.close();
         }

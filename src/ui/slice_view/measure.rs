@@ -5,7 +5,7 @@ use glam::DVec2;
 
 use super::{Scene, name_on_image, text_on_image};
 use crate::spine::{Measurement, MeasurementKind};
-use crate::ui::action::UiAction;
+use crate::ui::action::{Actions, MeasureAction};
 use crate::ui::language::translated;
 use crate::ui::theme;
 
@@ -26,7 +26,7 @@ struct Hand {
 }
 
 /// The measuring tools: click or drag to place points, drag a point to move it.
-pub fn edit_ui(ui: &Ui, response: &Response, scene: &Scene, kind: MeasurementKind, actions: &mut Vec<UiAction>) {
+pub fn edit_ui(ui: &Ui, response: &Response, scene: &Scene, kind: MeasurementKind, actions: &mut Actions) {
     let id = response.id.with("measuring");
     let mut hand = ui.data(|data| data.get_temp::<Hand>(id)).unwrap_or_default();
     if hand.of != Some((kind, scene.slice)) {
@@ -41,7 +41,7 @@ pub fn edit_ui(ui: &Ui, response: &Response, scene: &Scene, kind: MeasurementKin
         if hand.moved.is_none() {
             hand.placed.push(scene.transform.image_from_screen(origin));
         }
-        actions.push(UiAction::SelectMeasurement(hand.moved.map(|(index, _)| index)));
+        actions.push(MeasureAction::Select(hand.moved.map(|(index, _)| index)));
     }
     let moved = hand.moved.zip(pointer).and_then(|((index, point), at)| {
         let mut measurement = scene.state.findings.review.measurements.get(index)?.clone();
@@ -50,7 +50,7 @@ pub fn edit_ui(ui: &Ui, response: &Response, scene: &Scene, kind: MeasurementKin
     });
     if response.drag_stopped_by(PointerButton::Primary) {
         if let Some((index, measurement)) = &moved {
-            actions.push(UiAction::ChangeMeasurement { index: *index, measurement: measurement.clone() });
+            actions.push(MeasureAction::Change { index: *index, measurement: measurement.clone() });
         } else if let Some(at) = pointer
             && origin.is_none_or(|origin| origin.distance(at) >= SHORTEST_DRAG)
         {
@@ -62,13 +62,13 @@ pub fn edit_ui(ui: &Ui, response: &Response, scene: &Scene, kind: MeasurementKin
         && let Some(at) = response.interact_pointer_pos()
     {
         match grabbed(scene, at).filter(|_| hand.placed.is_empty()) {
-            Some((index, _)) => actions.push(UiAction::SelectMeasurement(Some(index))),
+            Some((index, _)) => actions.push(MeasureAction::Select(Some(index))),
             None => hand.placed.push(scene.transform.image_from_screen(at)),
         }
     }
     if hand.placed.len() >= kind.points() {
         let points = hand.placed.drain(..).take(kind.points()).collect();
-        actions.push(UiAction::AddMeasurement(Measurement { kind, slice: scene.slice, points }));
+        actions.push(MeasureAction::Add(Measurement { kind, slice: scene.slice, points }));
         hand.placed.clear();
     }
     paint(ui, scene, moved.as_ref());

@@ -17,7 +17,7 @@ pub use image::evidence_paint;
 
 use eframe::egui::{self, Align2, Pos2, Rect, Role, Sense, Ui, WidgetInfo};
 
-use super::action::{Probe, UiAction};
+use super::action::{Actions, Probe, ViewAction};
 use super::camera::{Camera, SliceTransform};
 use super::state::{AnnotationLevel, LoadedSeries, Pane, Tool, ViewLayout, ViewerState};
 use super::{plane_view, theme};
@@ -35,10 +35,10 @@ struct Scene<'a> {
 }
 
 /// The image area; fills what the other panels leave.
-pub fn slice_view_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiAction>) {
+pub fn slice_view_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
     let (viewport, response) = ui.allocate_exact_size(ui.available_size(), Sense::click_and_drag());
     if state.view.viewport != Some(viewport) {
-        actions.push(UiAction::Viewport(viewport));
+        actions.push(ViewAction::Viewport(viewport));
     }
     let Some(series) = state.loaded() else {
         waiting_ui(ui, viewport, state);
@@ -84,14 +84,14 @@ pub fn slice_view_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<UiActio
     let probe = response.hover_pos().and_then(|pointer| probe_at(&scene, pointer));
     chrome::paint(ui, &scene, probe);
     if probe != state.view.probe {
-        actions.push(UiAction::Probe(probe));
+        actions.push(ViewAction::Probe(probe));
     }
     scroll_bar::scroll_bar_ui(ui, &scene, actions);
     input::context_menu(&response, &scene, actions);
     let scrolled = response.hovered() && ui.input(|input| input.smooth_scroll_delta().y != 0.0);
     let touched = response.clicked() || response.drag_started() || scrolled;
     if touched && state.view.pane != Pane::Image {
-        actions.push(UiAction::FocusPane(Pane::Image));
+        actions.push(ViewAction::FocusPane(Pane::Image));
     }
 }
 

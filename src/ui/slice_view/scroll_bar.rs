@@ -3,7 +3,7 @@
 use eframe::egui::{Rect, Sense, Ui, WidgetInfo, pos2};
 
 use super::Scene;
-use crate::ui::action::UiAction;
+use crate::ui::action::{Actions, ViewAction};
 use crate::ui::language::tr;
 use crate::ui::theme;
 
@@ -11,7 +11,7 @@ const WIDTH: f32 = 10.0;
 const SHORTEST_THUMB: f32 = 18.0;
 
 /// The bar; a click or drag shows the slice there.
-pub fn scroll_bar_ui(ui: &Ui, scene: &Scene, actions: &mut Vec<UiAction>) {
+pub fn scroll_bar_ui(ui: &Ui, scene: &Scene, actions: &mut Actions) {
     let slices = scene.series.volume.slices();
     if slices < 2 {
         return;
@@ -26,7 +26,7 @@ pub fn scroll_bar_ui(ui: &Ui, scene: &Scene, actions: &mut Vec<UiAction>) {
         let share = ((at.y - track.top() - thumb / 2.0) / room.max(1.0)).clamp(0.0, 1.0);
         let slice = (share * (slices - 1) as f32).round() as usize;
         if slice != scene.slice {
-            actions.push(UiAction::ShowSlice(slice));
+            actions.push(ViewAction::ShowSlice(slice));
         }
     }
     let top = track.top() + room * scene.slice as f32 / (slices - 1) as f32;

@@ -5,7 +5,7 @@ use glam::DVec2;
 
 use super::{Scene, text_on_image};
 use crate::spine::{Corners, VertebraLabel};
-use crate::ui::action::UiAction;
+use crate::ui::action::{Actions, VertebraAction};
 use crate::ui::language::tr;
 use crate::ui::theme;
 
@@ -37,7 +37,7 @@ impl Grab {
 }
 
 /// Handles on the corners of every body, and what the mouse does with them.
-pub fn edit_ui(ui: &Ui, response: &Response, scene: &Scene, actions: &mut Vec<UiAction>) {
+pub fn edit_ui(ui: &Ui, response: &Response, scene: &Scene, actions: &mut Actions) {
     let id = response.id.with("vertebra drag");
     let pointer = ui.input(|input| input.pointer.interact_pos());
     if response.drag_started_by(PointerButton::Primary)
@@ -52,7 +52,7 @@ pub fn edit_ui(ui: &Ui, response: &Response, scene: &Scene, actions: &mut Vec<Ui
     if response.drag_stopped_by(PointerButton::Primary) {
         ui.data_mut(|data| data.remove::<Grab>(id));
         if let Some((grab, corners)) = moved {
-            actions.push(UiAction::ReshapeVertebra { label: grab.label, corners });
+            actions.push(VertebraAction::Reshape { label: grab.label, corners });
         }
     }
     if let Some(at) = response.hover_pos() {
