@@ -3,10 +3,11 @@
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use eframe::{egui, wgpu};
+use eframe::egui_wgpu::RenderState;
 use thiserror::Error;
 
 use super::{ReaderStore, Viewer};
@@ -71,6 +72,8 @@ const ICON: &[u8] = include_bytes!("../../assets/package/spinenet-viewer.png");
 const RESTARTS: &str = "SPINENET_GRAPHICS_RESTARTS";
 /// Times that it does.
 const MOST_RESTARTS: usize = 3;
+/// How long a device that may be lost is given to finish its work and say so.
+const LAST_ANSWER: Duration = Duration::from_secs(5);
 
 /// Opens the window and returns when it is closed. Where the graphics card is lost meanwhile (taken out, its driver
 /// restarted), the program starts again on what is left, with the study and all saved work.
@@ -84,10 +87,10 @@ pub fn run(options: AppOptions) -> Result<(), AppError> {
         let window = Window::new(context, options, watched)?;
         Ok(Box::new(window) as Box<dyn eframe::App>)
     };
-    // The toolkit panics where a lost device gives it no memory; the reader's work is on disk by then.
+    // The toolkit panics where a lost device gives it no memory; unwinding saves the reader's work.
     let shown = || eframe::run_native("spinenet-viewer", native_options(), Box::new(make));
     let ended = catch_unwind(AssertUnwindSafe(shown));
-    if graphics.are_lost() {
+    if graphics.were_lost() {
         return start_again();
     }
     let ended = ended.unwrap_or_else(|panic| resume_unwind(panic));
@@ -129,6 +132,9 @@ fn native_options() -> eframe::NativeOptions {
 /// Whether the graphics device of a window still answers.
 #[derive(Default)]
 struct Graphics {
+    /// Asked once more when the window is gone; `None` before it opens and after it was closed in order. A device reports
+    /// its loss only as long as it has its queue.
+    device: Mutex<Option<(wgpu::Device, wgpu::Queue)>>,
     lost: AtomicBool,
     /// The window is being closed; its device goes with it.
     closing: AtomicBool,
@@ -139,8 +145,29 @@ impl Graphics {
         self.lost.load(Ordering::Relaxed)
     }
 
+    /// Whether a window that is gone ended because of its device. The toolkit may panic over a lost device before the
+    /// device reports its loss, which it does only when all its work is done; so it is made to finish and report.
+    fn were_lost(&self) -> bool {
+        let device = self.device.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some((device, _queue)) = device {
+            // An error of this wait is a loss too, and has been reported by the time it returns.
+            let _ = device.poll(wgpu::PollType::Wait { submission_index: None, timeout: Some(LAST_ANSWER) });
+        }
+        self.are_lost()
+    }
+
+    /// The window is being closed in order, and its device with it.
+    fn close(&self) {
+        self.closing.store(true, Ordering::Relaxed);
+        drop(self.device.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+
     /// Hears of the loss; without this the first error of a lost device would end the program.
-    fn watch(self: &Arc<Self>, device: &wgpu::Device, wake: &Arc<dyn Fn() + Send + Sync>) {
+    fn watch(self: &Arc<Self>, window: &RenderState, wake: &Arc<dyn Fn() + Send + Sync>) {
+        let RenderState { device, queue, .. } = window;
+        *self.device.lock().unwrap_or_else(PoisonError::into_inner) = Some((device.clone(), queue.clone()));
+        #[cfg(debug_assertions)]
+        lose_on_request(device, wake);
         let (graphics, wake) = (Arc::clone(self), Arc::clone(wake));
         device.set_device_lost_callback(move |_reason, _message| {
             if !graphics.closing.load(Ordering::Relaxed) {
@@ -155,20 +182,22 @@ impl Graphics {
                 tracing::error!(%error, "the graphics device refused a command");
             }
         }));
-        #[cfg(debug_assertions)]
-        lose_on_request(device);
     }
 }
 
-/// For the test of a loss: takes the device away so many seconds after the first start.
+/// For the test of a loss: takes the device away a while after the first start. It reports that at once where the test
+/// asks for a loss that is `reported`; otherwise the next frame meets a device that is lost and has not said so.
 #[cfg(debug_assertions)]
-fn lose_on_request(device: &wgpu::Device) {
-    let seconds = std::env::var("SPINENET_TEST_GRAPHICS_LOSS").ok().and_then(|text| text.parse().ok());
-    let (Some(seconds), 0, device) = (seconds, restarts(), device.clone()) else { return };
+fn lose_on_request(device: &wgpu::Device, wake: &Arc<dyn Fn() + Send + Sync>) {
+    let (Ok(way), 0) = (std::env::var("SPINENET_TEST_GRAPHICS_LOSS"), restarts()) else { return };
+    let (device, wake) = (device.clone(), Arc::clone(wake));
     let losing = std::thread::Builder::new().name("losing graphics".into()).spawn(move || {
-        std::thread::sleep(std::time::Duration::from_secs(seconds));
+        std::thread::sleep(Duration::from_secs(5));
         device.destroy();
-        let _ = device.poll(wgpu::PollType::Poll);
+        if way == "reported" {
+            let _ = device.poll(wgpu::PollType::Poll);
+        }
+        wake();
     });
     drop(losing);
 }
@@ -187,10 +216,10 @@ impl Window {
         theme::install(&context.egui_ctx);
         let render_state = context.wgpu_render_state.as_ref();
         let render_state = render_state.ok_or_else(|| AppError::Window("no graphics adapter was found".to_owned()))?;
-        let renderer = SliceRenderer::new(render_state);
         let ctx = context.egui_ctx.clone();
         let wake: Arc<dyn Fn() + Send + Sync> = Arc::new(move || ctx.request_repaint());
-        graphics.watch(&render_state.device, &wake);
+        graphics.watch(render_state, &wake);
+        let renderer = SliceRenderer::new(render_state);
         // On a thread, because the folder of the system may be large and slow, and so that the first report need not wait
         // for the hash of the program.
         let cleaning = std::thread::Builder::new().name("cleaning".into()).spawn(|| {
@@ -239,7 +268,7 @@ impl eframe::App for Window {
     }
 
     fn on_exit(&mut self) {
-        self.graphics.closing.store(true, Ordering::Relaxed);
+        self.graphics.close();
         // After a loss it is opened again.
         if !self.graphics.are_lost() {
             self.viewer.forget_open_study();
