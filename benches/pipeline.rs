@@ -5,12 +5,14 @@
 
 #![allow(clippy::print_stdout, reason = "a bench prints what it measures")]
 
+#[path = "../tests/needs/mod.rs"]
+mod needs;
+
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use glam::DVec3;
 use spinenet_viewer::dicom::{SeriesHeader, load_series, scan_folder, write_series};
-use spinenet_viewer::files::data_folder;
 use spinenet_viewer::model::Views;
 use spinenet_viewer::pipeline::{DeviceChoice, Models, analyze_series, open_series};
 use spinenet_viewer::task::{CancelToken, Progress};
@@ -37,11 +39,11 @@ fn peak_megabytes() -> Option<f64> {
 }
 
 fn cases() {
-    let Some(folder) = data_folder() else {
+    let Some(folder) = needs::data("dicom") else {
         println!("the development data are not here (SPINENET_DATA): no cases are timed");
         return;
     };
-    let mut folders: Vec<PathBuf> = std::fs::read_dir(folder.join("dicom"))
+    let mut folders: Vec<PathBuf> = std::fs::read_dir(folder)
         .expect("DICOM cases")
         .filter_map(|entry| entry.ok().map(|entry| entry.path()))
         .filter(|path| path.is_dir())

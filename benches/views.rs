@@ -6,10 +6,12 @@
 
 #![allow(clippy::print_stdout, reason = "a bench prints what it measures")]
 
+#[path = "../tests/needs/mod.rs"]
+mod needs;
+
 use std::path::PathBuf;
 use std::time::Instant;
 
-use spinenet_viewer::files::data_folder;
 use spinenet_viewer::model::{Grader, Views};
 use spinenet_viewer::phantom::Phantom;
 use spinenet_viewer::pipeline::DeviceChoice;
@@ -30,8 +32,8 @@ struct Scan {
 
 fn scans() -> Vec<Scan> {
     let mut scans = Vec::new();
-    if let Some(folder) = data_folder() {
-        for case in load_cases(&folder.join("spider-dev")).expect("the development data can be read") {
+    if let Some(folder) = needs::data("spider-dev") {
+        for case in load_cases(&folder).expect("the development data can be read") {
             let source = if case.volume.slices() == 1 { "mid-sagittal" } else { "stack" };
             let discs = case.discs.into_iter().map(|labelled| labelled.disc).collect();
             scans.push(Scan { source, volume: case.volume, discs });

@@ -183,15 +183,6 @@ pub fn source_folder() -> Option<PathBuf> {
     told.or_else(around)
 }
 
-/// Folder of development data: the variable `SPINENET_DATA`, or `../shared/data` beside the source tree; `None` where
-/// neither exists (tests that need it then skip, saying so).
-#[must_use]
-pub fn data_folder() -> Option<PathBuf> {
-    let told = std::env::var_os("SPINENET_DATA").map(PathBuf::from);
-    let folder = told.or_else(|| Some(source_folder()?.join("../shared/data")))?;
-    folder.is_dir().then_some(folder)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -13,6 +13,9 @@ pub mod export;
 pub mod files;
 pub mod memory;
 pub mod model;
+#[cfg(test)]
+#[path = "../tests/needs/mod.rs"]
+mod needs;
 pub mod nn;
 pub mod pacs;
 pub mod phantom;

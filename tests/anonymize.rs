@@ -1,5 +1,6 @@
 //! No trace of a planted identity in de-identified copies, which stay the same images.
-#![allow(clippy::print_stderr)] // a skipped check says so
+
+mod needs;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,7 +11,6 @@ use dicom_core::{DataElement, Tag, VR};
 use dicom_dictionary_std::tags;
 use dicom_object::{InMemDicomObject, open_file};
 use spinenet_viewer::dicom::{Series, SeriesHeader, load_series, scan_folder, write_series};
-use spinenet_viewer::files::data_folder;
 use spinenet_viewer::phantom::Phantom;
 use spinenet_viewer::task::CancelToken;
 
@@ -97,13 +97,11 @@ fn no_planted_identity_is_left_and_the_images_are_the_same() {
     assert_ne!(before.summary.frame_of_reference_uid, after.summary.frame_of_reference_uid);
     let again = anonymize(&source, &out, &[]);
     assert!(!again.status.success(), "copies of two runs must not mix");
-    if Command::new("dciodvfy").arg("--version").output().is_ok() {
-        let output = Command::new("dciodvfy").arg("-new").arg(&copies[0]).output().expect("it starts");
+    if let Some(mut dciodvfy) = needs::program("dciodvfy", "dicom3tools") {
+        let output = dciodvfy.arg("-new").arg(&copies[0]).output().expect("it starts");
         let said = String::from_utf8_lossy(&output.stderr);
         let errors: Vec<&str> = said.lines().filter(|line| line.starts_with("Error")).collect();
         assert!(errors.is_empty(), "{}", errors.join("\n"));
-    } else {
-        eprintln!("skipped: dciodvfy is not installed");
     }
 }
 
@@ -132,11 +130,8 @@ fn a_secret_gives_the_same_copies_and_another_one_others() {
 
 #[test]
 fn real_studies_stay_the_same_images_whatever_their_encoding() {
-    let Some(data) = data_folder() else {
-        eprintln!("skipped: no development data (SPINENET_DATA)");
-        return;
-    };
-    for case in files(&data.join("dicom")).into_iter().filter(|path| path.is_dir()) {
+    let Some(cases) = needs::data("dicom") else { return };
+    for case in files(&cases).into_iter().filter(|path| path.is_dir()) {
         let place = tempfile::tempdir().expect("a temporary folder");
         let out = place.path().join("out");
         let output = anonymize(&case, &out, &["--quiet"]);

@@ -1,12 +1,13 @@
 //! The program from end to end: the built binary on synthetic and, where present, real studies.
 
+mod needs;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
 use serde_json::Value;
-use spinenet_viewer::files::data_folder;
 use spinenet_viewer::model::detector::DETECTOR_WEIGHTS;
 use spinenet_viewer::model::grader::GRADING_WEIGHTS;
 use spinenet_viewer::pipeline::{BoxesFile, read_reports};
@@ -357,12 +358,9 @@ fn shipped_weights_are_whole_and_damage_is_noticed() {
 
 #[test]
 fn real_studies_are_graded_whatever_their_encoding() {
-    let Some(data) = data_folder() else {
-        eprintln!("skipped: no development data (SPINENET_DATA)");
-        return;
-    };
+    let Some(cases) = needs::data("dicom") else { return };
     // Uncompressed, RLE, JPEG-LS and JPEG 2000, with and without file name endings.
-    let mut cases: Vec<PathBuf> = fs::read_dir(data.join("dicom"))
+    let mut cases: Vec<PathBuf> = fs::read_dir(cases)
         .expect("readable")
         .map(|entry| entry.expect("readable").path())
         .filter(|path| path.is_dir())

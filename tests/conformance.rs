@@ -1,8 +1,9 @@
 //! Every file of the conformance collection opens with the right pixels or is refused with the reason, and the study
 //! folders open with the right geometry and pixels. Skips, saying so, where the data are absent.
-#![allow(clippy::print_stderr)] // a skipped test says so
 
-use std::path::{Path, PathBuf};
+mod needs;
+
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -10,7 +11,6 @@ use candle_core::Device;
 use glam::DVec3;
 use spinenet_viewer::detection::{DetectionError, Detector};
 use spinenet_viewer::dicom::{DicomError, FolderScan, Series, Weighting, load_series, scan_folder};
-use spinenet_viewer::files::data_folder;
 use spinenet_viewer::task::CancelToken;
 use spinenet_viewer::volume::PlaneOrientation;
 
@@ -95,14 +95,6 @@ fn load_all(scan: &FolderScan) -> Result<Vec<Series>, DicomError> {
     scan.series.iter().map(|series| load_series(series, &CancelToken::default(), &mut |_| ())).collect()
 }
 
-fn data(folder: &str) -> Option<PathBuf> {
-    let folder = data_folder().map(|data| data.join(folder)).filter(|folder| folder.is_dir());
-    if folder.is_none() {
-        eprintln!("skipped: the development data are not here");
-    }
-    folder
-}
-
 /// What is wrong with the outcome for one file; `None` if it is as expected.
 fn complaint(path: &Path, expected: &Expected) -> Option<String> {
     let scan = scan(path);
@@ -132,7 +124,7 @@ fn complaint(path: &Path, expected: &Expected) -> Option<String> {
 
 #[test]
 fn conformance_files_open_or_are_refused_with_the_reason() {
-    let Some(folder) = data("dicom-conformance") else { return };
+    let Some(folder) = needs::data("dicom-conformance") else { return };
     let _turn = my_turn();
     let mut complaints = Vec::new();
     for (name, expected) in FILES {
@@ -160,7 +152,7 @@ fn conformance_files_open_or_are_refused_with_the_reason() {
 
 #[test]
 fn the_whole_collection_scans_as_one_folder() {
-    let Some(folder) = data("dicom-conformance") else { return };
+    let Some(folder) = needs::data("dicom-conformance") else { return };
     let _turn = my_turn();
     let scan = scan(&folder);
     let openable = FILES.iter().filter(|(_, expected)| matches!(expected, Expected::Opens(..))).count();
@@ -176,7 +168,7 @@ fn the_whole_collection_scans_as_one_folder() {
 /// Heads, knees, a trunk in axial slices: no lumbar spine is claimed anywhere.
 #[test]
 fn what_is_no_spine_gets_no_levels() {
-    let Some(folder) = data("dicom-conformance") else { return };
+    let Some(folder) = needs::data("dicom-conformance") else { return };
     let _turn = my_turn();
     let detector = Detector::load(None, &Device::Cpu).expect("weights of the source tree");
     let mut refused = [0, 0];
@@ -215,7 +207,7 @@ const CASES: &[Case] = &[
 
 #[test]
 fn studies_open_sorted_by_position_with_exact_pixels() {
-    let Some(folder) = data("dicom") else { return };
+    let Some(folder) = needs::data("dicom") else { return };
     let _turn = my_turn();
     for (name, slices, first, last, spacing, first_sum, sum, value) in CASES {
         let scan = scan(&folder.join(name));
@@ -244,7 +236,7 @@ fn studies_open_sorted_by_position_with_exact_pixels() {
 
 #[test]
 fn a_cancelled_scan_and_load_stop() {
-    let Some(folder) = data("dicom") else { return };
+    let Some(folder) = needs::data("dicom") else { return };
     let _turn = my_turn();
     let cancel = CancelToken::default();
     let scan = scan(&folder.join("case-041"));

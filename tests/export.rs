@@ -1,5 +1,6 @@
 //! Results that leave the program, read back by independent readers where those are installed (`scripts/test` does).
-#![allow(clippy::print_stderr)] // a skipped check says so
+
+mod needs;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,26 +21,6 @@ fn succeed(arguments: &[&str]) {
 
 fn path(path: &Path) -> &str {
     path.to_str().expect("a UTF-8 path")
-}
-
-/// Whether a program is there; says so where it is not.
-fn is_installed(program: &str) -> bool {
-    let found = Command::new(program).arg("--version").output().is_ok();
-    if !found {
-        eprintln!("skipped: {program} is not installed");
-    }
-    found
-}
-
-/// Python with pydicom, highdicom and nibabel: `SPINENET_PYTHON`, or the one that `scripts/test` makes.
-fn python() -> Option<PathBuf> {
-    let made = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/validators/bin/python");
-    let python = std::env::var_os("SPINENET_PYTHON").map_or(made, PathBuf::from);
-    let found = python.exists().then_some(python);
-    if found.is_none() {
-        eprintln!("skipped: no Python with pydicom and highdicom (SPINENET_PYTHON)");
-    }
-    found
 }
 
 /// A synthetic study and a report that a reader has been over.
@@ -145,7 +126,7 @@ fn objects() -> Vec<PathBuf> {
 fn every_object_is_valid_dicom() {
     let files = objects();
     assert_eq!(files.len(), 7, "report, two segmentations, marks, capture and two maps: {files:?}");
-    if is_installed("dciodvfy") {
+    if needs::program("dciodvfy", "dicom3tools").is_some() {
         for file in &files {
             let output = Command::new("dciodvfy").args(["-new", path(file)]).output().expect("it starts");
             let said = String::from_utf8_lossy(&output.stderr);
@@ -153,9 +134,9 @@ fn every_object_is_valid_dicom() {
             assert!(errors.is_empty(), "{}:\n{}", file.display(), errors.join("\n"));
         }
     }
-    if is_installed("dsrdump") {
+    if let Some(mut dsrdump) = needs::program("dsrdump", "dcmtk") {
         let file = exported().join("objects/report-sr.dcm");
-        let output = Command::new("dsrdump").args(["--print-all-codes", path(&file)]).output().expect("it starts");
+        let output = dsrdump.args(["--print-all-codes", path(&file)]).output().expect("it starts");
         let said = String::from_utf8_lossy(&output.stdout);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         assert!(said.contains("Comprehensive 3D SR Document") && said.contains("Verification Flag   : VERIFIED"));
@@ -167,9 +148,9 @@ fn every_object_is_valid_dicom() {
 
 #[test]
 fn marks_are_a_presentation_state_to_dcmtk() {
-    if is_installed("dcmpschk") {
+    if let Some(mut dcmpschk) = needs::program("dcmpschk", "dcmtk") {
         let file = exported().join("objects/marks-pr.dcm");
-        let output = Command::new("dcmpschk").arg(path(&file)).output().expect("it starts");
+        let output = dcmpschk.arg(path(&file)).output().expect("it starts");
         let said = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
         assert!(output.status.success() && said.contains("Test passed"), "{said}");
     }
@@ -177,11 +158,11 @@ fn marks_are_a_presentation_state_to_dcmtk() {
 
 #[test]
 fn other_readers_find_the_same_values() {
-    let Some(python) = python() else { return };
+    let Some(mut python) = needs::python() else { return };
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/validators/read_back.py");
     let folder = exported();
     let arguments = [script, folder.join("report.json"), folder.join("objects"), folder.join("study/dicom")];
-    let output = Command::new(python).args(arguments).arg(folder.join("volumes")).output().expect("Python starts");
+    let output = python.args(arguments).arg(folder.join("volumes")).output().expect("Python starts");
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
     assert!(said.contains("2 maps, 2 hotspots, 3 measurements read back equal"), "{said}");
@@ -217,7 +198,7 @@ fn the_table_and_the_json_agree() {
 
 /// Another reader finds in the Parquet file what the CSV file says.
 fn check_parquet(parquet: &Path, csv: &Path) {
-    let Some(python) = python() else { return };
+    let Some(mut python) = needs::python() else { return };
     let script = "import sys, csv, pyarrow.parquet as pq
 table = pq.read_table(sys.argv[1])
 rows = list(csv.DictReader(open(sys.argv[2], newline='')))
@@ -226,12 +207,8 @@ for row, other in zip(table.to_pylist(), rows):
     for name, value in row.items():
         assert other[name] == '' if value is None else type(value)(other[name]) == value, (name, value, other[name])
 print(table.schema.field('pfirrmann').type, table.schema.field('pfirrmann_p1').type)";
-    let output = Command::new(python).args(["-c", script, path(parquet), path(csv)]).output().expect("Python starts");
+    let output = python.args(["-c", script, path(parquet), path(csv)]).output().expect("Python starts");
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    if said.contains("No module named 'pyarrow'") {
-        eprintln!("skipped: pyarrow is not installed");
-        return;
-    }
     assert!(output.status.success(), "{said}");
     assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "int32 double");
 }
@@ -259,7 +236,7 @@ fn the_pdf_repeats_and_names_the_patient_only_on_request() {
     succeed(&["export", &report, "--study", &study, "--pdf", &named, "--identity", "--quiet"]);
     let bytes = fs::read(&first).expect("readable");
     assert!(bytes.starts_with(b"%PDF-") && bytes == fs::read(&second).expect("readable"), "the same bytes");
-    if !is_installed("pdftotext") {
+    if needs::program("pdftotext", "poppler-utils").is_none() {
         return;
     }
     let words = |file: &str| {

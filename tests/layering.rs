@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use proc_macro2::{TokenStream, TokenTree};
+
 /// Layers from the bottom up, as in ARCHITECTURE.md.
 const LAYERS: &[&str] = &[
     "volume",
@@ -67,22 +69,66 @@ fn layer_of(source: &Path, file: &Path) -> String {
     first.trim_end_matches(".rs").to_owned()
 }
 
-/// Names that follow `crate::` or `spinenet_viewer::` in `line`, in braces too.
-fn used_modules(line: &str) -> Vec<String> {
-    let code = line.split("//").next().unwrap_or_default();
-    let mut modules = Vec::new();
-    for prefix in ["crate::", "spinenet_viewer::"] {
-        for (at, _) in code.match_indices(prefix) {
-            let rest = &code[at + prefix.len()..];
-            let list = rest.strip_prefix('{').map_or(rest, |inner| inner.split('}').next().unwrap_or_default());
-            let several = rest.starts_with('{');
-            for part in list.split(',').take(if several { usize::MAX } else { 1 }) {
-                let name: String = part.trim().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
-                modules.push(name);
+/// A name of this crate or of another one, as `crate::name` or `name::` in the code.
+#[derive(Debug, PartialEq, Eq)]
+enum Used {
+    Module(String),
+    Crate(String),
+}
+
+/// What `tokens` name; `depth` is how many modules lie around them.
+fn used(tokens: TokenStream, depth: usize, found: &mut Vec<Used>) {
+    let tokens: Vec<TokenTree> = tokens.into_iter().collect();
+    let ident =
+        |at: usize| if let Some(TokenTree::Ident(ident)) = tokens.get(at) { ident.to_string() } else { String::new() };
+    let colons = |at: usize| {
+        let colon = |at| matches!(tokens.get(at), Some(TokenTree::Punct(punct)) if punct.as_char() == ':');
+        colon(at) && colon(at + 1)
+    };
+    for at in 0..tokens.len() {
+        if let TokenTree::Group(group) = &tokens[at] {
+            let is_module = at >= 2 && ident(at - 2) == "mod";
+            used(group.stream(), depth + usize::from(is_module), found);
+        }
+        let within_path = at >= 2 && colons(at - 2);
+        if !colons(at + 1) || within_path {
+            continue;
+        }
+        let supers =
+            (0..=depth).take_while(|step| ident(at + 3 * step) == "super" && colons(at + 3 * step + 1)).count();
+        let root = match ident(at).as_str() {
+            "crate" | "spinenet_viewer" => at + 3,
+            "super" if supers == depth => at + 3 * supers,
+            "super" | "self" | "" => continue,
+            other => {
+                found.push(Used::Crate(other.to_owned()));
+                continue;
             }
+        };
+        match tokens.get(root) {
+            Some(TokenTree::Group(group)) => {
+                let list: Vec<TokenTree> = group.stream().into_iter().collect();
+                let parts = list.split(|token| matches!(token, TokenTree::Punct(punct) if punct.as_char() == ','));
+                let firsts = parts.filter_map(<[TokenTree]>::first);
+                found.extend(firsts.map(|first| Used::Module(first.to_string())));
+            }
+            Some(name) => found.push(Used::Module(name.to_string())),
+            None => (),
         }
     }
-    modules
+}
+
+fn used_in(code: &str, depth: usize) -> Vec<Used> {
+    let mut found = Vec::new();
+    used(code.parse().expect("Rust"), depth, &mut found);
+    found
+}
+
+/// How many modules lie around the code of a file.
+fn depth_of(source: &Path, file: &Path) -> usize {
+    let relative = file.strip_prefix(source).expect("file lies in src");
+    let is_own_module = !["mod.rs", "lib.rs", "main.rs"].iter().any(|name| relative.ends_with(name));
+    relative.components().count() - 1 + usize::from(is_own_module)
 }
 
 #[test]
@@ -101,21 +147,29 @@ fn modules_use_only_the_layers_above_them() {
             faults.push(format!("{}: module `{layer}` is missing from the table", file.display()));
             continue;
         };
-        for (number, line) in fs::read_to_string(&file).expect("readable source").lines().enumerate() {
-            let place = || format!("{}:{}", file.display(), number + 1);
-            for used in used_modules(line) {
-                if rank(&used).is_some_and(|used| used > own) {
-                    faults.push(format!("{}: `{layer}` uses `{used}`, which lies above it", place()));
-                }
-                for (module, forbidden, why) in FORBIDDEN {
-                    if *module == layer && forbidden.contains(&used.as_str()) {
-                        faults.push(format!("{}: `{layer}` must not use `{used}`: {why}", place()));
+        let code = fs::read_to_string(&file).expect("readable source");
+        for used in used_in(&code, depth_of(&source, &file)) {
+            let mut fault = |what: String| faults.push(format!("{}: `{layer}` {what}", file.display()));
+            match used {
+                Used::Module(used) => {
+                    if used == "*" {
+                        fault("imports everything, so its layers cannot be seen".to_owned());
+                    }
+                    if rank(&used).is_some_and(|used| used > own) {
+                        fault(format!("uses `{used}`, which lies above it"));
+                    }
+                    for (_, _, why) in FORBIDDEN
+                        .iter()
+                        .filter(|(module, forbidden, _)| *module == layer && forbidden.contains(&used.as_str()))
+                    {
+                        fault(format!("must not use `{used}`: {why}"));
                     }
                 }
-            }
-            let names_window = WINDOW_CRATES.iter().any(|name| line.contains(&format!("{name}::")));
-            if names_window && !WINDOW_LAYERS.contains(&layer.as_str()) && !line.trim_start().starts_with("//") {
-                faults.push(format!("{}: `{layer}` names a window crate", place()));
+                Used::Crate(name) => {
+                    if WINDOW_CRATES.contains(&name.as_str()) && !WINDOW_LAYERS.contains(&layer.as_str()) {
+                        fault(format!("names the window crate `{name}`"));
+                    }
+                }
             }
         }
     }
@@ -124,7 +178,18 @@ fn modules_use_only_the_layers_above_them() {
 
 #[test]
 fn uses_are_recognized() {
-    assert_eq!(used_modules("use crate::{spine::Disc, volume::Volume};"), ["spine", "volume"]);
-    assert_eq!(used_modules("    let x = crate::nn::relu(crate::model::y);"), ["nn", "model"]);
-    assert_eq!(used_modules("// crate::app is not used here"), Vec::<String>::new());
+    let names = |code: &str, depth: usize| -> Vec<String> {
+        let used = used_in(code, depth).into_iter();
+        used.filter_map(|used| if let Used::Module(name) = used { Some(name) } else { None }).collect()
+    };
+    assert_eq!(names("use crate::{spine::Disc, volume::Volume};", 1), ["spine", "volume"]);
+    assert_eq!(names("use crate::{\n    spine::{Disc, label::{self, X}},\n    files,\n};", 1), ["spine", "files"]);
+    assert_eq!(names("fn f() { let x = crate::nn::relu(crate::model::y); }", 1), ["nn", "model"]);
+    assert_eq!(names("fn f() { println!(\"{}\", crate::app::NAME); }", 1), ["app"]);
+    assert_eq!(names("// crate::app\n/// crate::app\nconst A: &str = \"crate::app\";", 1), Vec::<String>::new());
+    assert_eq!(names("use super::cli; use super::super::app;", 1), ["cli"]);
+    assert_eq!(names("mod tests { use super::cli; use super::super::app; }", 1), ["app"]);
+    assert_eq!(names("use crate::*;", 1), ["*"]);
+    let crates = used_in("use egui::Ui;", 1);
+    assert_eq!(crates, [Used::Crate("egui".to_owned())]);
 }

@@ -1,6 +1,7 @@
 //! Nothing that names a patient leaves the study: not into logs, temporary files, settings or copies without identity; and
 //! nothing goes out to the network.
-#![allow(clippy::print_stderr)] // a skipped check says so
+
+mod needs;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -140,13 +141,14 @@ fn logs_results_and_temporary_files_do_not_name_the_patient() {
 
 /// What a program asked of the network, a line each; `None` where strace is missing. `around` is what runs it.
 fn traced(place: &Place, around: &[&str], program: &[&str]) -> Option<String> {
+    needs::program("strace", "strace")?;
     let trace = place.path("trace.txt");
     let _ = fs::remove_file(&trace);
     let watched = "trace=socket,connect,sendto,sendmsg,bind,listen";
     let strace = ["strace", "-f", "--seccomp-bpf", "-e", watched, "-o", path(&trace)];
     let line = [around, &strace, program].concat();
-    place.program(line[0]).args(&line[1..]).output().ok()?;
-    fs::read_to_string(&trace).ok()
+    place.program(line[0]).args(&line[1..]).output().expect("it starts");
+    Some(fs::read_to_string(&trace).expect("strace wrote what it saw"))
 }
 
 fn assert_silent(trace: &str, what: &str) {
@@ -164,9 +166,7 @@ fn nothing_goes_out_to_the_network() {
     let (program, study) = (env!("CARGO_BIN_EXE_spinenet"), place.study());
     let (report, out) = (place.path("report.json"), place.path("demo"));
     let graded = [program, "grade", path(&study), "--views", "1", "--out", path(&report)];
-    let Some(trace) = traced(&place, &[], &graded) else {
-        return eprintln!("not checked: strace is not here");
-    };
+    let Some(trace) = traced(&place, &[], &graded) else { return };
     assert!(report.exists(), "it did its work while it was watched");
     assert_silent(&trace, "grading");
     let demo = [program, "demo", "--headless", "--augmentations", "2", "--out", path(&out)];
@@ -181,9 +181,10 @@ fn a_window_with_a_study_is_silent_and_its_settings_do_not_name_the_patient() {
     let study = place.study();
     // Long enough to open and grade; then it ends as by a crash.
     let look = ["timeout", "30", env!("CARGO_BIN_EXE_spinenet"), path(&study)];
-    let Some(trace) = traced(&place, &["xvfb-run", "-a"], &look) else {
-        return eprintln!("not checked: strace or xvfb-run is not here");
-    };
+    if needs::program("xvfb-run", "xvfb xauth").is_none() {
+        return;
+    }
+    let Some(trace) = traced(&place, &["xvfb-run", "-a"], &look) else { return };
     assert!(trace.contains(".X11-unix"), "the window was open:\n{trace}");
     assert_silent(&trace, "the window");
     let settings = fs::read(place.path("data/spinenet-viewer/settings.json")).expect("the study was opened");

@@ -1,6 +1,7 @@
 //! The reports of known studies stay what they are: two synthetic ones, and the DICOM cases of the development data where
 //! those are. `SPINENET_UPDATE_GOLDEN=1` writes `tests/golden/reports.json` anew, after a change that is meant.
-#![allow(clippy::print_stderr)] // a skipped check says so
+
+mod needs;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,7 +9,6 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use spinenet_viewer::dicom::{SeriesHeader, write_series};
-use spinenet_viewer::files::data_folder;
 use spinenet_viewer::model::Views;
 use spinenet_viewer::phantom::Phantom;
 use spinenet_viewer::pipeline::{AnalysisOptions, DeviceChoice, Models, Report, analyze_folder};
@@ -87,10 +87,7 @@ fn studies(made: &Path) -> Vec<(String, PathBuf, bool)> {
         write_series(&made.join(&name), &Phantom::generate(seed).volume, &header).expect("written");
         studies.push((name.clone(), made.join(name), true));
     }
-    let Some(cases) = data_folder().map(|data| data.join("dicom")).filter(|cases| cases.is_dir()) else {
-        eprintln!("only synthetic studies: the development data are not here");
-        return studies;
-    };
+    let Some(cases) = needs::data("dicom") else { return studies };
     for case in fs::read_dir(cases).expect("readable").flatten().map(|entry| entry.path()).filter(|path| path.is_dir())
     {
         let name = case.file_name().unwrap_or_default().to_string_lossy().into_owned();

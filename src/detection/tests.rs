@@ -4,6 +4,7 @@ use candle_core::Device;
 use glam::DVec3;
 
 use super::{Detection, DetectionError, Detector};
+use crate::needs;
 use crate::phantom::{Phantom, PhantomStudy};
 use crate::spine::{VertebraLabel, discs_between};
 use crate::task::CancelToken;
@@ -87,17 +88,14 @@ fn other_planes_and_cancelling_are_told_apart_from_failure() {
 /// Seven scans as a scanner writes them; the disc centers come from masks of the same patients.
 #[test]
 fn discs_of_real_dicom_scans_lie_where_the_masks_say() {
-    let Some(data) = crate::files::data_folder() else {
-        eprintln!("skipped: no development data");
-        return;
-    };
+    let (Some(cases), Some(table)) = (needs::data("dicom"), needs::data("spider-dev/gt_discs.csv")) else { return };
     let (mut total, mut right) = (0, 0);
     let detector = shipped();
     let cancel = CancelToken::default();
-    let mut table = csv::Reader::from_path(data.join("spider-dev/gt_discs.csv")).expect("table of discs");
+    let mut table = csv::Reader::from_path(table).expect("table of discs");
     let rows: Vec<csv::StringRecord> = table.records().map(|row| row.expect("a row")).collect();
     for case in ["case-041", "case-142"] {
-        let scan = crate::dicom::scan_folder(&data.join("dicom").join(case), &cancel, &mut |_| {}).expect("a study");
+        let scan = crate::dicom::scan_folder(&cases.join(case), &cancel, &mut |_| {}).expect("a study");
         let series =
             crate::dicom::load_series(scan.t2_sagittal().expect("T2"), &cancel, &mut |_| {}).expect("readable");
         let detection = detector.detect(&series.volume, &cancel, &mut |_| {}).expect("a spine");

@@ -13,7 +13,6 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::*;
-use crate::files::data_folder;
 use crate::task::CancelToken;
 use crate::volume::{PlaneOrientation, Volume, VolumeGeometry, WindowLevel};
 
@@ -433,10 +432,7 @@ fn contrast_follows_times_then_words() {
 
 #[test]
 fn broken_compressed_streams_are_refused_without_a_crash() {
-    let Some(data) = data_folder().map(|data| data.join("dicom-conformance")).filter(|folder| folder.is_dir()) else {
-        eprintln!("skipped: the development data are not here");
-        return;
-    };
+    let Some(data) = crate::needs::data("dicom-conformance") else { return };
     let mut random = ChaCha8Rng::seed_from_u64(7);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("broken.dcm");

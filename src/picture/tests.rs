@@ -169,14 +169,12 @@ fn a_picture_that_cannot_be_written_names_its_file() {
     assert!(error.to_string().ends_with("/no-such-folder/x.png"), "{error}");
 }
 
-/// Real scans, to look at: runs where `SPINENET_PICTURES` names a folder.
+/// Pictures of real scans, in the folder that `SPINENET_PICTURES` names.
 #[test]
+#[ignore = "makes pictures for a reader's eye"]
 fn real_scans_make_sheets() {
-    let (Some(data), true) = (crate::files::data_folder(), std::env::var_os("SPINENET_PICTURES").is_some()) else {
-        eprintln!("skipped: needs the development data and a folder for pictures in SPINENET_PICTURES");
-        return;
-    };
-    let cases = crate::training::spider::load_cases(&data.join("spider-dev")).expect("readable data");
+    let data = crate::needs::data("spider-dev").expect("the development data");
+    let cases = crate::training::spider::load_cases(&data).expect("readable data");
     let stack = cases.iter().find(|case| case.volume.slices() > 20).expect("a stack");
     let single = cases.iter().find(|case| case.volume.slices() == 1 && case.discs.len() > 4).expect("a single slice");
     for (case, name) in [(stack, "stack"), (single, "single")] {

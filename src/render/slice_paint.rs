@@ -3,7 +3,6 @@
 use std::sync::{Mutex, PoisonError};
 
 use eframe::egui_wgpu::{Callback, CallbackResources, CallbackTrait, ScreenDescriptor};
-use eframe::{egui, wgpu};
 
 use super::upload::{EvidenceHandle, SeriesHandle};
 use crate::picture::{EvidenceLook, ImageFromScreen, SliceLook, SliceScene};

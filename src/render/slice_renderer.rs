@@ -4,7 +4,6 @@ use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use eframe::egui_wgpu::RenderState;
-use eframe::wgpu;
 use wgpu::util::DeviceExt;
 
 use crate::picture::{COLOR_ENTRIES, ColorMap, EvidenceFill, SliceScene};

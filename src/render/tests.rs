@@ -7,10 +7,9 @@ use std::f64::consts::FRAC_PI_6;
 use std::path::Path;
 use std::sync::Arc;
 
-use eframe::egui::{Pos2, Rect, Vec2};
 use eframe::egui_wgpu::{RenderState, Renderer, RendererOptions, ScreenDescriptor, WgpuSetup};
 use eframe::epaint::{ClippedPrimitive, Primitive};
-use eframe::wgpu;
+use egui::{Pos2, Rect, Vec2};
 use glam::{DVec2, DVec3};
 use image::RgbImage;
 use wgpu::naga;
@@ -47,7 +46,7 @@ fn draw(state: &RenderState, views: Vec<(Rect, SlicePaint)>, scale: f32) -> RgbI
     let primitives: Vec<ClippedPrimitive> = views
         .into_iter()
         .map(|(rect, paint)| {
-            let eframe::egui::Shape::Callback(callback) = paint.shape(rect) else { unreachable!("a callback shape") };
+            let egui::Shape::Callback(callback) = paint.shape(rect) else { unreachable!("a callback shape") };
             ClippedPrimitive { clip_rect: rect, primitive: Primitive::Callback(callback) }
         })
         .collect();

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use eframe::wgpu;
 use thiserror::Error;
 
 use super::slice_renderer::{Gpu, SliceRenderer};

@@ -295,12 +295,9 @@ mod tests {
     /// Phantoms lie where patients' scans lie: no measure of the tissues that grades depend on is disjoint.
     #[test]
     fn phantoms_resemble_the_development_scans() {
-        let Some(data) = crate::files::data_folder() else {
-            eprintln!("skipped: no development data");
-            return;
-        };
+        let Some(data) = crate::needs::data("spider-dev") else { return };
         let (mut phantoms, mut patients) = (Measures::new(), Measures::new());
-        for case in super::super::spider::load_cases(&data.join("spider-dev")).expect("the development set") {
+        for case in super::super::spider::load_cases(&data).expect("the development set") {
             measure_case(&case, &mut patients);
         }
         for seed in 0..12 {

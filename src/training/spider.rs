@@ -394,17 +394,9 @@ mod tests {
     use super::*;
     use crate::spine::DiscFrame;
 
-    fn folder() -> Option<PathBuf> {
-        let folder = crate::files::data_folder().map(|data| data.join("spider-dev")).filter(|folder| folder.is_dir());
-        if folder.is_none() {
-            eprintln!("skipped: the development data are not here (SPINENET_DATA)");
-        }
-        folder
-    }
-
     #[test]
     fn the_whole_set_is_read_and_joined_with_its_grades() {
-        let Some(folder) = folder() else { return };
+        let Some(folder) = crate::needs::data("spider-dev") else { return };
         let cases = load_cases(&folder).expect("the data are whole");
         let (stacks, singles): (Vec<_>, Vec<_>) = cases.iter().partition(|case| case.volume.slices() > 1);
         assert_eq!((stacks.len(), singles.len()), (20, 133));

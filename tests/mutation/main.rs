@@ -1,9 +1,10 @@
 //! Damaged files of every kind that the program reads: none makes it panic, hang, or take more memory than a scan may, and
 //! the good files beside them still open. Seeded, so a failure comes back; its message names the kind, the file and the
 //! number of the mutant.
-#![allow(clippy::print_stderr)] // a skipped test says so
 
 mod mutate;
+#[path = "../needs/mod.rs"]
+mod needs;
 
 use std::fs;
 use std::ops::Range;
@@ -17,7 +18,6 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use sha2::{Digest, Sha256};
 use spinenet_viewer::dicom::{SeriesHeader, load_series, scan_folder, write_series};
-use spinenet_viewer::files::data_folder;
 use spinenet_viewer::model::weights::{Training, WeightsMetadata, save_weights};
 use spinenet_viewer::model::{Dimensions, GradingConfig, WeightsFolder};
 use spinenet_viewer::pipeline::{BoxesFile, Review, ReviewFile, read_reports};
@@ -119,9 +119,8 @@ fn damaged_dicom_files() {
     let made = tempfile::tempdir().expect("a temporary folder");
     write_series(made.path(), &small_volume(), &SeriesHeader::synthetic_t2_sagittal("seed")).expect("written");
     let mut seeds = seeds_in(made.path());
-    match data_folder().map(|data| data.join("dicom-conformance")).filter(|folder| folder.is_dir()) {
-        Some(folder) => seeds.extend(seeds_in(&folder)),
-        None => eprintln!("only files written here: the development data are not here"),
+    if let Some(folder) = needs::data("dicom-conformance") {
+        seeds.extend(seeds_in(&folder));
     }
     survive("DICOM", &seeds, DICOM, &read_dicom);
 }

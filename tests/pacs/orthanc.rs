@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::needs;
+
 const PROGRAMS: [&str; 2] = ["/usr/sbin/Orthanc", "/usr/bin/Orthanc"];
 const DICOMWEB: &str = "/usr/share/orthanc/plugins/libOrthancDicomWeb.so";
 pub const USER: &str = "ann";
@@ -35,13 +37,11 @@ pub fn free_port() -> u16 {
 }
 
 impl Orthanc {
-    /// Starts an Orthanc; `None`, saying so, where it is not installed.
+    /// Starts an Orthanc; `None` where it is not installed.
     pub fn start(is_secure: bool) -> Option<Self> {
-        let program = PROGRAMS.iter().find(|program| Path::new(program).exists());
-        let (Some(program), true) = (program, Path::new(DICOMWEB).exists()) else {
-            eprintln!("skipped: Orthanc with DICOMweb is not installed (Debian: orthanc orthanc-dicomweb)");
-            return None;
-        };
+        let program = PROGRAMS.iter().find(|program| Path::new(program).exists() && Path::new(DICOMWEB).exists());
+        let missing = "Orthanc with DICOMweb is not installed (Debian, Ubuntu: apt install orthanc orthanc-dicomweb)";
+        let program = needs::found(program, missing)?;
         let folder = tempfile::tempdir().expect("a temporary folder");
         let (web_port, dicom_port) = (free_port(), free_port());
         let mut configuration = json!({
@@ -55,10 +55,8 @@ impl Orthanc {
         });
         let mut ca_file = None;
         if is_secure {
-            let Some(ca) = certificates(folder.path()) else {
-                eprintln!("skipped: openssl is not installed");
-                return None;
-            };
+            needs::program("openssl", "openssl")?;
+            let ca = certificates(folder.path());
             let at = |name: &str| json!(folder.path().join(name));
             for (key, value) in [
                 ("DicomTlsEnabled", json!(true)),
@@ -115,7 +113,7 @@ impl Orthanc {
 }
 
 /// An authority, a certificate of it for this machine, and one for us; the authority's file.
-fn certificates(folder: &Path) -> Option<PathBuf> {
+fn certificates(folder: &Path) -> PathBuf {
     let script = "set -e
         openssl req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 2 -subj '/CN=Test authority' \
             -addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign
@@ -124,6 +122,7 @@ fn certificates(folder: &Path) -> Option<PathBuf> {
             printf 'subjectAltName=DNS:localhost\\nbasicConstraints=CA:FALSE\\nextendedKeyUsage=serverAuth,clientAuth\\n' > ext
             openssl x509 -req -in $name.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile ext -out $name.pem
         done";
-    let made = Command::new("bash").current_dir(folder).args(["-c", script]).output().ok()?;
-    made.status.success().then(|| folder.join("ca.pem"))
+    let made = Command::new("bash").current_dir(folder).args(["-c", script]).output().expect("bash starts");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    folder.join("ca.pem")
 }

@@ -7,8 +7,10 @@ mod archive;
 mod companion;
 mod evidence;
 mod frame_time;
+#[path = "../needs/mod.rs"]
+mod needs;
 #[path = "../pacs/orthanc.rs"]
-#[allow(clippy::print_stderr, dead_code, reason = "a skipped check says so; shared with the tests of archives")]
+#[allow(dead_code, reason = "shared with the tests of archives")]
 mod orthanc;
 mod reading;
 mod review;

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 
 use super::companion::{Examinations, examinations};
 
-use spinenet_viewer::files::data_folder;
 use spinenet_viewer::pipeline::{DEMO_SEED, DeviceChoice, ReportEntry, prepare_demo, read_reports};
 use spinenet_viewer::spine::{MeasurementKind, PixelBox};
 use spinenet_viewer::task::CancelToken;
@@ -23,13 +22,8 @@ const MARGIN: f32 = 8.0;
 type RealWindow = WindowOf<Inference>;
 
 /// A scan of a patient where the development data are at hand, else the synthetic study.
-#[allow(clippy::print_stderr, reason = "says which study was used")]
 fn real_study(folder: &Path) -> PathBuf {
-    if let Some(case) = data_folder().map(|data| data.join("dicom/case-007")).filter(|case| case.is_dir()) {
-        return case;
-    }
-    eprintln!("no development data (SPINENET_DATA): the readers see the synthetic study");
-    synthetic_study(folder)
+    needs::data("dicom/case-007").unwrap_or_else(|| synthetic_study(folder))
 }
 
 fn synthetic_study(folder: &Path) -> PathBuf {

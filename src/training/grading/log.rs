@@ -1,7 +1,6 @@
 //! The log of a training: a table with one line an epoch.
 
 use std::fs::OpenOptions;
-use std::io::Write as _;
 use std::path::Path;
 
 use super::GradingTrainingError;
@@ -36,11 +35,13 @@ impl LogLine<'_> {
     pub(super) fn append_to(&self, path: &Path) -> Result<(), GradingTrainingError> {
         let failed = |source| GradingTrainingError::File { source, path: path.to_owned() };
         let fresh = !path.exists();
-        let mut file = OpenOptions::new().create(true).append(true).open(path).map_err(failed)?;
+        let file = OpenOptions::new().create(true).append(true).open(path).map_err(failed)?;
+        let mut table = csv::Writer::from_writer(file);
         if fresh {
-            writeln!(file, "{}", self.columns().join(",")).map_err(failed)?;
+            table.write_record(self.columns()).map_err(|error| failed(error.into()))?;
         }
-        writeln!(file, "{}", self.cells().join(",")).map_err(failed)
+        table.write_record(self.cells()).map_err(|error| failed(error.into()))?;
+        table.flush().map_err(failed)
     }
 
     fn columns(&self) -> Vec<String> {
