@@ -1,5 +1,5 @@
 //! Every file of the conformance collection opens with the right pixels or is refused with the reason, and the study
-//! folders open with the right geometry and pixels. Skips, saying so, where the data are absent.
+//! folders open with the right geometry and pixels.
 
 mod needs;
 

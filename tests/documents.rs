@@ -79,7 +79,7 @@ fn every_library_is_listed_with_its_version() {
 #[test]
 fn links_between_documents_lead_somewhere() {
     let mut documents = files_below(&root().join("docs"), "md");
-    documents.extend(["README.md", "ARCHITECTURE.md", "CHANGELOG.md"].map(|name| root().join(name)));
+    documents.extend(["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"].map(|name| root().join(name)));
     for document in documents {
         let text = fs::read_to_string(&document).expect("readable");
         for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
