@@ -1,6 +1,8 @@
 //! The networks at the paper's size with drawn weights: time and memory to write, load, grade and explain.
 //!
-//! `cargo bench --bench paper -- 2d` and `-- 3d`: one network a process, so that the peak of memory is its own.
+//! `cargo bench --bench paper -- 2d` and `-- 3d`: one network a process, so that the peak of memory is its own. With `cuda`
+//! or `metal` behind it everything runs on that device, and the evidence of all gradings over the paper's 150 views is
+//! timed too, which takes a processor minutes.
 
 #![allow(clippy::print_stdout, reason = "a bench prints what it measures")]
 
@@ -11,7 +13,8 @@ use candle_core::Device;
 use spinenet_viewer::model::weights::{Training, WeightsMetadata, save_weights};
 use spinenet_viewer::model::{Dimensions, Grader, GradingConfig, Views};
 use spinenet_viewer::phantom::Phantom;
-use spinenet_viewer::saliency::{SaliencyMethod, SaliencyPlan, SaliencyRequest, explain};
+use spinenet_viewer::pipeline::DeviceChoice;
+use spinenet_viewer::saliency::{SaliencyMethod, SaliencyPlan, SaliencyRequest, SaliencyTarget, explain, explain_all};
 use spinenet_viewer::spine::{Grading, discs_between};
 use spinenet_viewer::task::CancelToken;
 
@@ -36,6 +39,10 @@ fn main() {
         Some("3d") => Dimensions::Three,
         _ => return println!("which network? `-- 2d` or `-- 3d`"),
     };
+    let card = [DeviceChoice::Cuda, DeviceChoice::Metal]
+        .into_iter()
+        .find(|choice| std::env::args().any(|argument| argument == choice.key()));
+    let device = card.unwrap_or(DeviceChoice::Cpu).open().expect("the device that was asked for");
     let config = GradingConfig::paper(dimensions);
     let folder = std::env::temp_dir().join(format!("spinenet-paper-{}", std::process::id()));
     // A process of its own draws and writes the weights, or its memory would count.
@@ -62,7 +69,7 @@ fn main() {
         std::process::Command::new(program).args(arguments).env("SPINENET_PAPER", &folder).status().expect("started")
     });
     assert!(written.success(), "the weights are written");
-    let grader = timed("loaded and checked", || Grader::load(Some(&folder), &Device::Cpu).expect("whole"));
+    let grader = timed("loaded and checked", || Grader::load(Some(&folder), &device).expect("whole"));
     let study = Phantom::generate(4);
     let disc = &discs_between(&study.vertebrae)[4];
     let token = CancelToken::default();
@@ -79,6 +86,14 @@ fn main() {
         let request = SaliencyRequest { grading: Grading::Pfirrmann, class: 3, plan: plan(augmentations) };
         timed(&format!("evidence, {augmentations} views"), || {
             explain(grader.network(), &study.volume, disc, &request, &token, &mut |_| ()).expect("explained")
+        });
+    }
+    if card.is_some() {
+        let targets: Vec<_> =
+            config.gradings.iter().map(|&grading| SaliencyTarget { grading, class: grading.classes() - 1 }).collect();
+        timed("all gradings, 150 views", || {
+            explain_all(grader.network(), &study.volume, disc, &targets, &plan(150), &token, &mut |_| ())
+                .expect("explained");
         });
     }
     std::fs::remove_dir_all(&folder).expect("removed");
