@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use spinenet_viewer::spine::Grading;
 use spinenet_viewer::training::detector::DetectorTrainingConfig;
 use spinenet_viewer::training::grading::GradingTrainingConfig;
 use spinenet_viewer::training::manifest::DataManifest;
@@ -107,4 +108,35 @@ fn every_training_configuration_is_valid() {
         };
         assert_eq!(problem, None, "{name}");
     }
+}
+
+/// The gradings as the program has them, from its own table.
+fn gradings_document() -> String {
+    let head = "# Gradings\n\n\
+        Written from the table in `src/spine/grading/table.rs`; `SPINENET_UPDATE_TEXTS=1 cargo test --test documents` writes it\n\
+        anew. Weights have some of them; those that the weights lack appear nowhere. What counts as a finding begins at the class\n\
+        in bold.\n";
+    let mut lines = vec![head.to_owned()];
+    for grading in Grading::ALL {
+        let spec = grading.spec();
+        lines.push(format!("## {}\n", spec.name));
+        lines.push(format!("`{}`, code `{}`. {}\n{}.\n", spec.key, spec.code, spec.about, spec.source));
+        lines.push("| grade | class | criterion |\n|---|---|---|".to_owned());
+        for (class, (name, criterion)) in spec.classes.iter().enumerate() {
+            let name = if class == spec.first_abnormal { format!("**{name}**") } else { (*name).to_owned() };
+            lines.push(format!("| {} | {name} | {criterion} |", grading.grade_from_class(class)));
+        }
+        lines.push(String::new());
+    }
+    lines.join("\n")
+}
+
+#[test]
+fn the_gradings_are_described_as_they_are() {
+    let file = root().join("docs/gradings.md");
+    if std::env::var_os("SPINENET_UPDATE_TEXTS").is_some() {
+        fs::write(&file, gradings_document()).expect("written");
+    }
+    let found = fs::read_to_string(&file).expect("docs/gradings.md").replace("\r\n", "\n");
+    assert_eq!(found, gradings_document(), "SPINENET_UPDATE_TEXTS=1 writes docs/gradings.md anew");
 }

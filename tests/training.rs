@@ -85,7 +85,7 @@ fn spider_as_published_is_read_and_named_by_its_masks() {
         write_mha(&folder.path().join("images").join(&name), &study.volume, study.volume.voxels());
         write_mha(&folder.path().join("masks").join(&name), &study.volume, &disc_mask(study, patient));
         for disc in 1..=8 {
-            writeln!(grades, "{},{disc},2,1,0,0,0,1,0,{}", patient + 1, disc.min(5)).expect("text");
+            writeln!(grades, "{},{disc},2,1,0,0,1,1,0,{}", patient + 1, disc.min(5)).expect("text");
         }
     }
     fs::write(folder.path().join("radiological_gradings.csv"), grades).expect("writable");
@@ -115,6 +115,8 @@ fn spider_as_published_is_read_and_named_by_its_masks() {
             let labels = &labelled.labels;
             assert_eq!(labels.of(Grading::Pfirrmann).single(), Some(place.min(4)));
             assert_eq!(labels.of(Grading::DiscNarrowing), ClassSet::of(1..=3));
+            assert_eq!(labels.of(Grading::DiscHerniation).single(), Some(1));
+            assert_eq!(labels.of(Grading::DiscBulging).single(), Some(0));
             assert!(labels.either_marrow_changed);
         }
     }

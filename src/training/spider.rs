@@ -13,9 +13,7 @@ use thiserror::Error;
 
 use super::canal::{canal_width_mm, stenosis_label};
 use super::labels::{ClassSet, DiscLabels};
-use crate::spine::{
-    Corners, Disc, DiscLevel, Grading, PerGrading, Vertebra, VertebraLabel, VertebraOutline, discs_between,
-};
+use crate::spine::{Corners, Disc, DiscLevel, Grading, Vertebra, VertebraLabel, VertebraOutline, discs_between};
 use crate::volume::{GeometryError, Volume, VolumeGeometry};
 
 /// How weights trained on the data set must cite it, with what was changed.
@@ -152,20 +150,20 @@ impl GradeRow {
             0 | 1 => ClassSet::exactly(usize::from(value)),
             _ => ClassSet::UNKNOWN,
         };
-        let gradings = PerGrading::from_fn(Grading::ALL, |grading| match grading {
-            Grading::Pfirrmann => grading.class_from_grade(self.pfirrmann).map_or(ClassSet::UNKNOWN, ClassSet::exactly),
-            Grading::DiscNarrowing if self.narrowing == 0 => ClassSet::exactly(0),
-            Grading::DiscNarrowing => ClassSet::of(1..=3),
-            Grading::UpperEndplateDefect => binary(self.upper_endplate),
-            Grading::LowerEndplateDefect => binary(self.lower_endplate),
-            Grading::UpperMarrowChange | Grading::LowerMarrowChange if self.modic == 0 => ClassSet::exactly(0),
-            Grading::UpperMarrowChange | Grading::LowerMarrowChange | Grading::CentralCanalStenosis => {
-                ClassSet::UNKNOWN
-            }
-            Grading::Spondylolisthesis => binary(self.spondylolisthesis),
-            Grading::DiscBulging => binary(self.bulging),
-            Grading::DiscHerniation => binary(self.herniation),
-        });
+        let pfirrmann = Grading::Pfirrmann.class_from_grade(self.pfirrmann);
+        let marrow = if self.modic == 0 { ClassSet::exactly(0) } else { ClassSet::UNKNOWN };
+        let gradings = [
+            (Grading::Pfirrmann, pfirrmann.map_or(ClassSet::UNKNOWN, ClassSet::exactly)),
+            (Grading::DiscNarrowing, if self.narrowing == 0 { ClassSet::exactly(0) } else { ClassSet::of(1..=3) }),
+            (Grading::UpperEndplateDefect, binary(self.upper_endplate)),
+            (Grading::LowerEndplateDefect, binary(self.lower_endplate)),
+            (Grading::UpperMarrowChange, marrow),
+            (Grading::LowerMarrowChange, marrow),
+            (Grading::Spondylolisthesis, binary(self.spondylolisthesis)),
+            (Grading::DiscBulging, binary(self.bulging)),
+            (Grading::DiscHerniation, binary(self.herniation)),
+        ];
+        let gradings = gradings.into_iter().collect();
         DiscLabels { gradings, either_marrow_changed: self.modic > 0 }
     }
 }

@@ -361,4 +361,18 @@ mod tests {
         assert!(edges.len() == Grading::ALL.len() + 2 && (edges[edges.len() - 1] - 410.0).abs() < 1e-3);
         assert!(edges.windows(2).all(|pair| pair[1] > pair[0]));
     }
+
+    #[test]
+    fn the_columns_are_the_gradings_of_the_weights() {
+        let mut state = ViewerState::default();
+        assert_eq!(state.columns(), Grading::PAPER, "until the weights are loaded");
+        state.gradings = vec![Grading::Pfirrmann, Grading::DiscHerniation];
+        assert_eq!(state.columns(), [Grading::Pfirrmann, Grading::DiscHerniation]);
+        let level = DiscLevel::L4L5;
+        let probabilities = PerGrading::from_fn(state.gradings.clone(), |grading| vec![1.0; grading.classes()]);
+        let grades = DiscPrediction { level, probabilities, spread: PerGrading::default(), is_familiar: true };
+        state.grades.insert(level, Loadable::Ready(Arc::new(grades)));
+        assert!(state.grade(Selection { level, grading: Grading::DiscHerniation }).is_some());
+        assert_eq!(state.grade(Selection { level, grading: Grading::DiscBulging }), None);
+    }
 }
