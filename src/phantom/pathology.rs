@@ -352,16 +352,16 @@ fn draw_notches(rng: &mut impl Rng) -> Vec<Notch> {
     (0..count)
         .map(|_| {
             let (depth, half_length) = if node {
-                (mostly_small(rng, 2.2, 6.5), mostly_small(rng, 2.5, 8.0))
+                (mostly_small(rng, 2.2, 6.5), mostly_small(rng, 2.5, 9.5))
             } else {
-                (mostly_small(rng, 1.5, 3.2), mostly_small(rng, 1.8, 5.0))
+                (mostly_small(rng, 1.5, 3.2), mostly_small(rng, 1.8, 6.0))
             };
             Notch {
                 along: along + spread * rng.random_range(-1.0..1.0),
                 lateral: lateral + spread * rng.random_range(-0.5..0.5),
                 half_length,
                 // Less would fall between two slices.
-                half_width: mostly_small(rng, 4.5, 11.0),
+                half_width: mostly_small(rng, 4.5, 12.0),
                 depth,
                 steepness: rng.random_range(1.0..1.6),
             }

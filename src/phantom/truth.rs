@@ -167,7 +167,8 @@ fn stenosis_points(plane: &SlicePlane<'_>, scene: &Scene, disc: &DiscBody) -> Ve
     if (at.x - station.x).abs() > 0.8 * station.sac_half_width {
         return Vec::new();
     }
-    let half_height = disc.half_gaps[1] + 4.0;
+    // Beyond it the sac has two thirds of its narrowing or less (see `profile`).
+    let half_height = disc.half_gaps[1] + 1.0;
     [(0.0, -half_height), (station.canal_depth, -half_height), (0.0, half_height), (station.canal_depth, half_height)]
         .into_iter()
         .map(|(depth, height)| disc.frame.lps(DVec3::new(lateral, behind.x + depth, height)))
