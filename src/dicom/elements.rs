@@ -131,9 +131,9 @@ impl<R: Read + Seek> Walker<R> {
                 // A stray delimiter: nothing belongs to it.
                 continue;
             }
-            let functional_groups = is_functional_groups(element.tag);
-            self.skip_value(&element, self.end, functional_groups, 0)?;
-            if functional_groups || is_used(&element) {
+            let is_sequence = is_used_sequence(element.tag);
+            self.skip_value(&element, self.end, is_sequence, 0)?;
+            if is_sequence || is_used(&element) {
                 kept_bytes += self.position - element.start;
                 if kept_bytes > MAX_HEADER_BYTES {
                     return Err(FileError::HeaderTooLarge { bytes: kept_bytes, limit: MAX_HEADER_BYTES });
@@ -334,9 +334,14 @@ impl<R: Read + Seek> Walker<R> {
     }
 }
 
-/// The sequences that hold per-frame geometry of enhanced images.
-fn is_functional_groups(tag: Tag) -> bool {
-    tag == tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE || tag == tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE
+/// The sequences that the program reads: per-frame attributes of enhanced images, and the region of the body.
+fn is_used_sequence(tag: Tag) -> bool {
+    matches!(
+        tag,
+        tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE
+            | tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE
+            | tags::ANATOMIC_REGION_SEQUENCE
+    )
 }
 
 /// Whether the program reads such an element: plain values of the patient, study, series and image groups.

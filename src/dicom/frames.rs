@@ -1,5 +1,6 @@
 //! What the header of one image file says: whose it is, how its pixels are coded, where each frame lies.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use dicom_core::Tag;
@@ -8,6 +9,7 @@ use dicom_object::InMemDicomObject;
 use glam::DVec3;
 
 use super::codecs;
+use super::contrast::SignalPart;
 use super::error::FileError;
 use super::file::{DicomFile, integer, number, numbers, text};
 use super::pixels::{PixelFormat, Rescale};
@@ -64,14 +66,19 @@ pub(super) struct ImageHeader {
     pub series_instance_uid: String,
     pub sop_instance_uid: String,
     pub frame_of_reference_uid: Option<String>,
+    pub sop_class_uid: String,
     pub modality: String,
     pub series_number: Option<i64>,
     pub instance_number: Option<i64>,
     pub acquisition_number: Option<i64>,
     pub image_type: String,
     pub scanning_sequence: String,
+    pub scan_options: String,
+    pub acquisition_contrast: String,
     pub sequence_words: String,
     pub body_part: String,
+    /// Codes and names of the anatomic regions, of the whole image and of its first frame.
+    pub anatomic_regions: String,
     pub is_three_dimensional: bool,
     pub is_lossy: bool,
     pub format: PixelFormat,
@@ -92,6 +99,11 @@ pub(super) struct FrameHeader {
     pub temporal_position: Option<i64>,
     pub diffusion_b_value: Option<f64>,
     pub frame_type: String,
+    pub part: SignalPart,
+    /// Stack that the frame belongs to, where the image has several of them.
+    pub stack_id: Option<String>,
+    /// When it was acquired, as written: date and time, or time alone.
+    pub acquired_at: Option<String>,
     pub rescale: Rescale,
     pub window: Option<WindowLevel>,
 }
@@ -105,17 +117,19 @@ impl ImageHeader {
         }
         let format = PixelFormat::read(header)?;
         format.check_against(file)?;
-        let word = |tag| text(header, tag).unwrap_or_default();
         let groups = |tag, item| functional_groups(header, tag, item);
         let shared = groups(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE, 0);
-        let frames: Vec<_> = (0..format.frames)
+        let mut frames: Vec<_> = (0..format.frames)
             .map(|frame| {
                 let own = groups(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE, frame);
                 Places { own, shared, header }.frame(format.frames)
             })
             .collect();
+        forget_single_stacks(&mut frames);
         let first = Places { own: groups(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE, 0), shared, header };
+        let word = |tag| first.word(tag);
         Ok(Self {
+            sop_class_uid: text(header, tags::SOP_CLASS_UID).or(file.media_sop_class.clone()).unwrap_or_default(),
             study_instance_uid: word(tags::STUDY_INSTANCE_UID),
             series_instance_uid: word(tags::SERIES_INSTANCE_UID),
             sop_instance_uid: word(tags::SOP_INSTANCE_UID),
@@ -125,15 +139,26 @@ impl ImageHeader {
             instance_number: integer(header, tags::INSTANCE_NUMBER),
             acquisition_number: integer(header, tags::ACQUISITION_NUMBER),
             image_type: word(tags::IMAGE_TYPE),
-            scanning_sequence: word(tags::SCANNING_SEQUENCE),
+            scanning_sequence: first.scanning_sequence(),
+            scan_options: [word(tags::SCAN_OPTIONS), first.fat_suppression()].join("\\"),
+            acquisition_contrast: first.grouped_word(tags::MR_IMAGE_FRAME_TYPE_SEQUENCE, tags::ACQUISITION_CONTRAST),
             sequence_words: [tags::SEQUENCE_NAME, tags::PULSE_SEQUENCE_NAME, tags::PROTOCOL_NAME].map(word).join(" "),
             body_part: word(tags::BODY_PART_EXAMINED),
+            anatomic_regions: first.anatomic_regions(),
             is_three_dimensional: word(tags::MR_ACQUISITION_TYPE) == "3D",
             is_lossy: word(tags::LOSSY_IMAGE_COMPRESSION) == "01" || codecs::is_lossy(file.syntax.uid()),
             texts: first.texts(),
             format,
             frames,
         })
+    }
+}
+
+/// Stack IDs part frames only where they put several together.
+fn forget_single_stacks(frames: &mut [FrameHeader]) {
+    let ids: BTreeSet<_> = frames.iter().map(|frame| &frame.stack_id).collect();
+    if ids.len() == 1 || ids.len() == frames.len() {
+        frames.iter_mut().for_each(|frame| frame.stack_id = None);
     }
 }
 
@@ -161,8 +186,27 @@ impl<'a> Places<'a> {
         [self.own, self.shared].into_iter().flatten().find_map(|groups| groups.get(sequence)?.items()?.first())
     }
 
+    /// Where attributes outside of functional groups stand: in the plain header, or among those that a converter of
+    /// single images kept as they were (PS3.3 C.7.6.16.2.25).
+    fn plain(self) -> impl Iterator<Item = &'a InMemDicomObject> {
+        let unassigned = |groups: Option<&'a InMemDicomObject>, sequence| groups?.get(sequence)?.items()?.first();
+        let own = unassigned(self.own, tags::UNASSIGNED_PER_FRAME_CONVERTED_ATTRIBUTES_SEQUENCE);
+        let shared = unassigned(self.shared, tags::UNASSIGNED_SHARED_CONVERTED_ATTRIBUTES_SEQUENCE);
+        [Some(self.header), own, shared].into_iter().flatten()
+    }
+
+    fn word(self, tag: Tag) -> String {
+        self.plain().find_map(|header| text(header, tag)).unwrap_or_default()
+    }
+
+    /// Text of an attribute of a functional group; where there is none, of the plain header.
+    fn grouped_word(self, sequence: Tag, tag: Tag) -> String {
+        self.group(sequence).and_then(|group| text(group, tag)).unwrap_or_else(|| self.word(tag))
+    }
+
     fn number(self, sequence: Tag, grouped: Tag, plain: Tag) -> Option<f64> {
-        self.group(sequence).and_then(|group| number(group, grouped)).or_else(|| number(self.header, plain))
+        let grouped = self.group(sequence).and_then(|group| number(group, grouped));
+        grouped.or_else(|| self.plain().find_map(|header| number(header, plain)))
     }
 
     fn numbers<const N: usize>(self, sequence: Tag, tag: Tag) -> Option<[f64; N]> {
@@ -182,6 +226,8 @@ impl<'a> Places<'a> {
             .and_then(|group| text(group, tags::FRAME_TYPE))
             .or_else(|| text(self.header, tags::IMAGE_TYPE));
         let content = self.group(tags::FRAME_CONTENT_SEQUENCE);
+        let frame_type = frame_type.unwrap_or_default();
+        let component = self.grouped_word(tags::MR_IMAGE_FRAME_TYPE_SEQUENCE, tags::COMPLEX_IMAGE_COMPONENT);
         FrameHeader {
             position: position.map(DVec3::from_array),
             orientation: orientation.map(|[a, b, c, d, e, f]| (DVec3::new(a, b, c), DVec3::new(d, e, f))),
@@ -191,16 +237,57 @@ impl<'a> Places<'a> {
             echo_time_ms: self.echo_time(),
             temporal_position: content
                 .and_then(|content| integer(content, tags::TEMPORAL_POSITION_INDEX))
-                .or_else(|| integer(self.header, tags::TEMPORAL_POSITION_IDENTIFIER)),
+                .or_else(|| self.plain().find_map(|header| integer(header, tags::TEMPORAL_POSITION_IDENTIFIER))),
             diffusion_b_value: self.number(
                 tags::MR_DIFFUSION_SEQUENCE,
                 tags::DIFFUSION_B_VALUE,
                 tags::DIFFUSION_B_VALUE,
             ),
-            frame_type: frame_type.unwrap_or_default(),
+            part: SignalPart::of_image_type(&frame_type, &component),
+            frame_type,
+            stack_id: content.and_then(|content| text(content, tags::STACK_ID)),
+            acquired_at: content
+                .and_then(|content| text(content, tags::FRAME_ACQUISITION_DATE_TIME))
+                .or_else(|| self.plain().find_map(|header| text(header, tags::ACQUISITION_DATE_TIME)))
+                .or_else(|| self.plain().find_map(|header| text(header, tags::ACQUISITION_TIME)))
+                .or_else(|| self.plain().find_map(|header| text(header, tags::CONTENT_TIME))),
             rescale: self.rescale(),
             window: self.window(),
         }
+    }
+
+    /// Scanning Sequence, or what the attributes of enhanced images say in its terms.
+    fn scanning_sequence(self) -> String {
+        let plain = self.word(tags::SCANNING_SEQUENCE);
+        if !plain.is_empty() {
+            return plain;
+        }
+        let pulses = match self.word(tags::ECHO_PULSE_SEQUENCE).as_str() {
+            "SPIN" => "SE",
+            "GRADIENT" => "GR",
+            "BOTH" => "SE\\GR",
+            _ => "",
+        };
+        let is_planar = self.word(tags::ECHO_PLANAR_PULSE_SEQUENCE) == "YES";
+        if is_planar { format!("EP\\{pulses}") } else { pulses.to_owned() }
+    }
+
+    fn fat_suppression(self) -> String {
+        self.grouped_word(tags::MR_MODIFIER_SEQUENCE, tags::SPECTRALLY_SELECTED_SUPPRESSION)
+    }
+
+    fn anatomic_regions(self) -> String {
+        let of_items = |object: &InMemDicomObject| -> Vec<String> {
+            let items =
+                object.get(tags::ANATOMIC_REGION_SEQUENCE).and_then(|element| element.items()).unwrap_or_default();
+            items
+                .iter()
+                .flat_map(|item| [text(item, tags::CODE_VALUE), text(item, tags::CODE_MEANING)])
+                .flatten()
+                .collect()
+        };
+        let frame = self.group(tags::FRAME_ANATOMY_SEQUENCE).map(of_items).unwrap_or_default();
+        [of_items(self.header), frame].concat().join(", ")
     }
 
     fn echo_time(self) -> Option<f64> {
@@ -221,7 +308,7 @@ impl<'a> Places<'a> {
     }
 
     fn texts(self) -> HeaderTexts {
-        let word = |tag| text(self.header, tag).unwrap_or_default();
+        let word = |tag| self.word(tag);
         let scanner = [tags::MANUFACTURER, tags::MANUFACTURER_MODEL_NAME].map(word).join(" ").trim().to_owned();
         let timing = tags::MR_TIMING_AND_RELATED_PARAMETERS_SEQUENCE;
         HeaderTexts {
@@ -243,7 +330,7 @@ impl<'a> Places<'a> {
                 tags::SLICE_THICKNESS,
                 tags::SLICE_THICKNESS,
             ),
-            field_strength_tesla: number(self.header, tags::MAGNETIC_FIELD_STRENGTH),
+            field_strength_tesla: self.plain().find_map(|header| number(header, tags::MAGNETIC_FIELD_STRENGTH)),
         }
     }
 }

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
+use super::contrast::Weighting;
 use super::error::{DicomError, FileError};
 use super::file::DicomFile;
 use super::frames::{HeaderTexts, ImageHeader};
 use super::pixels::FrameReader;
-use super::select::{Choice, Weighting};
-use super::series::SeriesSummary;
+use super::select::Choice;
+use super::series::{SeriesSummary, StackTraits};
 use super::warning::{SeriesWarning, WarningCode};
 use super::write::uid_of;
 use crate::files::sha256;
@@ -71,6 +72,7 @@ impl Series {
             image_type: String::new(),
             plane: Some(geometry.plane()),
             weighting: Weighting::T2,
+            traits: StackTraits::default(),
             is_three_dimensional: false,
             slices: volume.slices(),
             rows: volume.rows(),
@@ -80,7 +82,11 @@ impl Series {
             texts: HeaderTexts::default(),
             window: None,
             warnings: warnings.clone(),
-            choice: Choice { is_chosen: true, reason: "chosen: the only volume of the file".to_owned() },
+            choice: Choice {
+                is_chosen: true,
+                place: Some(0),
+                reason: "chosen: the only volume of the file".to_owned(),
+            },
         };
         Self::new(summary, volume, None, warnings)
     }

@@ -6,6 +6,7 @@
 
 mod anonymize;
 mod codecs;
+mod contrast;
 mod elements;
 mod error;
 mod file;
@@ -14,23 +15,27 @@ mod identity;
 mod load;
 pub mod objects;
 mod packed;
+mod partition;
 mod pixels;
+mod region;
 mod scan;
 mod select;
 mod series;
 mod stack;
+mod vocabulary;
 mod warning;
 mod write;
 
 pub use anonymize::{AnonymizedFolder, anonymize_folder};
+pub use contrast::Weighting;
 pub use error::{DicomError, FileError};
 pub use frames::HeaderTexts;
 pub use identity::{ObjectIdentity, read_message};
 pub use load::{Series, load_series};
 pub use packed::is_packed_study;
 pub use scan::{FolderScan, RefusedFile, scan_folder, scan_folder_telling};
-pub use select::{Choice, Weighting};
-pub use series::{SeriesSummary, SliceSource};
+pub use select::Choice;
+pub use series::{SeriesSummary, SliceSource, StackTraits};
 pub use warning::{SeriesWarning, WarningCode};
 pub use write::{SeriesHeader, write_series};
 

@@ -65,6 +65,12 @@ impl FolderScan {
         self.series.iter().find(|series| series.choice.is_chosen)
     }
 
+    /// How many patients the images are of; those that name none count with any.
+    #[must_use]
+    pub fn patients(&self) -> usize {
+        patients(&self.series)
+    }
+
     /// Adds what another folder holds, behind what is there, whose places stay; each keeps its own chosen series.
     pub fn add(&mut self, other: Self) {
         let Self { series, refused, passed_over, warnings, unpacked } = other;
@@ -161,8 +167,20 @@ pub fn scan_folder_telling(
 
 fn sorted_into_series(images: &[Image]) -> Vec<SeriesSummary> {
     let mut series = group(images);
-    choose_t2_sagittal(&mut series);
+    let patients = patients(&series);
+    choose_t2_sagittal(&mut series, patients);
     series
+}
+
+/// How many patients the series are of; those that name none count with any.
+fn patients(series: &[SeriesSummary]) -> usize {
+    let mut known: Vec<&SeriesSummary> = Vec::new();
+    for one in series.iter().filter(|one| one.names_patient()) {
+        if !known.iter().any(|other| other.is_of_patient(one)) {
+            known.push(one);
+        }
+    }
+    known.len()
 }
 
 /// Whether a file is a DICOMDIR by its name.

@@ -1,141 +1,94 @@
-//! Which contrast a series has, and which series is the T2 sagittal one.
+//! Which series is the T2 sagittal one of the lumbar spine, and why each of the others is not.
+//!
+//! This is what the headers say. Where they leave the region open, or name another one in all series, the images decide
+//! (`pipeline`), in the order of [`Choice::place`].
 
 use std::cmp::Ordering;
 
+use super::contrast::{Contrast, Weighting};
+use super::region::Region;
 use super::series::SeriesSummary;
+use super::warning::{SeriesWarning, WarningCode};
 use crate::volume::PlaneOrientation;
 
-/// Contrast of a series.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Weighting {
-    /// T1-weighted.
-    T1,
-    /// T2-weighted spin echo (fluid is bright).
-    T2,
-    /// Short-tau inversion recovery.
-    Stir,
-    /// Proton density.
-    ProtonDensity,
-    /// Anything else, or not told by the header.
-    Other,
-}
-
-impl Weighting {
-    /// The word for the screen.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::T1 => "T1",
-            Self::T2 => "T2",
-            Self::Stir => "STIR",
-            Self::ProtonDensity => "PD",
-            Self::Other => "other contrast",
-        }
-    }
-}
+/// Series of one frame of reference whose middles are further apart than this show different parts of the body, mm.
+const OTHER_PART_MM: f64 = 100.0;
+/// Echo times of usual T2 turbo spin echo sequences of the spine, ms.
+const USUAL_ECHO_MS: std::ops::RangeInclusive<f64> = 80.0..=130.0;
 
 /// Whether a series is the one to grade, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Choice {
     /// It is the T2 sagittal series of the scan.
     pub is_chosen: bool,
+    /// Place among the T2 sagittal series of the scan, the best one being 0; `None` for any other series.
+    pub place: Option<usize>,
     /// The reason, for people.
     pub reason: String,
 }
 
-/// What the header tells about contrast.
-#[derive(Debug, Clone, Default)]
-pub(super) struct ContrastHints {
-    pub echo_time_ms: Option<f64>,
-    pub repetition_time_ms: Option<f64>,
-    pub inversion_time_ms: Option<f64>,
-    /// Scanning Sequence, as written (`SE`, `GR`, `IR\\SE`).
-    pub scanning_sequence: String,
-    /// Series description, protocol and sequence names.
-    pub words: String,
-}
-
-impl ContrastHints {
-    /// Contrast by the times where they are conclusive, else by the words of the description.
-    pub fn weighting(&self) -> Weighting {
-        let named = self.named_weighting();
-        if named == Some(Weighting::Stir) {
-            return Weighting::Stir;
-        }
-        let is_gradient_echo = self.scanning_sequence.split('\\').any(|part| part.trim() == "GR");
-        if is_gradient_echo && !self.scanning_sequence.contains("SE") {
-            return if named == Some(Weighting::T1) { Weighting::T1 } else { Weighting::Other };
-        }
-        if let Some(inversion) = self.inversion_time_ms.filter(|time| *time > 0.0) {
-            // Fat is nulled near 150-230 ms; longer inversion nulls fluid (FLAIR).
-            let is_short_echo = self.echo_time_ms.is_some_and(|time| time < 40.0);
-            return match inversion {
-                ..300.0 => Weighting::Stir,
-                _ if is_short_echo => Weighting::T1,
-                _ => Weighting::Other,
-            };
-        }
-        match (self.echo_time_ms, self.repetition_time_ms) {
-            (Some(60.0..), Some(1200.0..)) => Weighting::T2,
-            (Some(..30.0), Some(..1200.0)) => Weighting::T1,
-            (Some(..45.0), Some(1800.0..)) => named.unwrap_or(Weighting::ProtonDensity),
-            (Some(40.0..), Some(1800.0..)) => named.unwrap_or(Weighting::T2),
-            _ => named.unwrap_or(Weighting::Other),
-        }
-    }
-
-    fn named_weighting(&self) -> Option<Weighting> {
-        let words = words_of(&self.words);
-        let any = |names: &[&str]| words.iter().any(|word| names.contains(&word.as_str()));
-        if any(&["STIR", "TIRM"]) {
-            Some(Weighting::Stir)
-        } else if any(&["FLAIR", "DWI", "DIFF", "ADC", "T2STAR", "MEDIC", "MERGE"]) {
-            Some(Weighting::Other)
-        } else if any(&["T2", "T2W", "T2WI", "FRFSE"]) {
-            Some(Weighting::T2)
-        } else if any(&["T1", "T1W", "T1WI"]) {
-            Some(Weighting::T1)
-        } else if any(&["PD", "PDW", "DP"]) {
-            Some(Weighting::ProtonDensity)
-        } else {
-            None
-        }
-    }
-}
-
-/// Upper-case words of a description; `T2*` becomes `T2STAR`.
-fn words_of(text: &str) -> Vec<String> {
-    text.to_uppercase()
-        .replace("T2*", "T2STAR")
-        .split(|letter: char| !letter.is_ascii_alphanumeric())
-        .filter(|word| !word.is_empty())
-        .map(str::to_owned)
-        .collect()
-}
-
-/// Fills in [`SeriesSummary::choice`] of every series; at most one is chosen.
-pub(super) fn choose_t2_sagittal(series: &mut [SeriesSummary]) {
-    let best = (0..series.len())
-        .filter(|index| obstacle(&series[*index]).is_none())
-        .min_by(|a, b| compare(&rank(&series[*a]), &rank(&series[*b])));
-    let winner = best.map(|index| (rank(&series[index]), name(&series[index])));
-    for (index, one) in series.iter_mut().enumerate() {
-        let reason = match (obstacle(one), &winner) {
+/// Fills in [`SeriesSummary::choice`] of every series; at most one is chosen, and none where `patients` are several.
+pub(super) fn choose_t2_sagittal(series: &mut [SeriesSummary], patients: usize) {
+    let lowest: Vec<f64> = series.iter().map(|one| height_above_lowest(one, series)).collect();
+    let ranks: Vec<Rank> = series.iter().zip(&lowest).map(|(one, above)| rank(one, *above)).collect();
+    let mut order: Vec<usize> = (0..series.len()).filter(|index| obstacle(&series[*index]).is_none()).collect();
+    order.sort_by(|a, b| compare(&ranks[*a], &ranks[*b]));
+    let best = order.first().copied().filter(|best| patients < 2 && elsewhere(&series[*best]).is_none());
+    let second = order.get(1).filter(|second| {
+        best.is_some_and(|best| compare(&ranks[**second][..OF_TASTE], &ranks[best][..OF_TASTE]).is_eq())
+    });
+    let names: Vec<String> = series.iter().map(name).collect();
+    for index in 0..series.len() {
+        let place = order.iter().position(|other| *other == index);
+        let reason = match (obstacle(&series[index]), best) {
             (Some(obstacle), _) => format!("not chosen: {obstacle}"),
-            (None, Some(_)) if Some(index) == best => format!("chosen: T2 sagittal, {} slices", one.slices),
-            (None, Some((rank_of_best, name))) => {
-                format!("not chosen: T2 sagittal too, but {} ({name})", lost_by(&rank(one), rank_of_best))
+            (None, Some(best)) if best == index => chosen(&series[index], second.map(|second| &*names[*second])),
+            (None, _) if patients > 1 => format!("not chosen: the folder holds images of {patients} patients"),
+            (None, _) if elsewhere(&series[index]).is_some() => {
+                format!("not chosen: T2 sagittal, but {}", elsewhere(&series[index]).unwrap_or_default())
+            }
+            (None, Some(best)) => {
+                format!("not chosen: T2 sagittal too, but {} ({})", lost_by(&ranks[index], &ranks[best]), names[best])
             }
             (None, None) => "not chosen".to_owned(),
         };
-        one.choice = Choice { is_chosen: Some(index) == best, reason };
+        series[index].choice = Choice { is_chosen: best == Some(index), place, reason };
+    }
+    if let (Some(best), Some(&second)) = (best, second) {
+        let (why, other) = (lost_by(&ranks[second], &ranks[best]), &names[second]);
+        let message = format!(
+            "{other} is a T2 sagittal series too; this one was chosen because the other is {why}; please check that it is \
+             the one you mean"
+        );
+        series[best].warnings.push(SeriesWarning::new(WarningCode::CloseChoice, message));
+    }
+    if let Some(best) = best.filter(|best| series[*best].weighting == Weighting::Unknown) {
+        let message = "the header does not tell the contrast; it is taken to be T2-weighted";
+        series[best].warnings.push(SeriesWarning::new(WarningCode::ContrastNotKnown, message));
     }
 }
 
-/// Why a series cannot be the one to grade.
+/// Why a series was chosen, and which other one is nearly as good.
+fn chosen(series: &SeriesSummary, close: Option<&str>) -> String {
+    let of_region = match series.traits.region {
+        Region::Lumbar => " of the lumbar spine",
+        Region::LumbarAndMore => " of the lumbar spine and more",
+        Region::WholeSpine => " of the whole spine",
+        Region::Unknown | Region::PerhapsElsewhere(_) | Region::Elsewhere(_) => "",
+    };
+    let contrast = if series.weighting == Weighting::Unknown { "sagittal, taken to be T2" } else { "T2 sagittal" };
+    let close = close.map_or_else(String::new, |other| format!("; {other} is nearly as good"));
+    format!("chosen: {contrast}{of_region}, {} slices{close}", series.slices)
+}
+
+/// Why a series cannot be the one to grade, whatever its images show.
 fn obstacle(series: &SeriesSummary) -> Option<String> {
     if series.modality != "MR" {
         return Some(format!("modality {}, not MR", series.modality));
+    }
+    let contrast = series.traits.contrast;
+    if contrast.is_some_and(|contrast| contrast.is_localizer) {
+        return Some("a localizer".to_owned());
     }
     match series.plane {
         None => return Some("its plane is unknown".to_owned()),
@@ -146,30 +99,59 @@ fn obstacle(series: &SeriesSummary) -> Option<String> {
     if series.has_assumed_geometry() {
         return Some("positions or pixel spacing are missing".to_owned());
     }
-    let words = words_of(&series.description);
-    if words.iter().any(|word| matches!(word.as_str(), "LOC" | "LOCALIZER" | "SCOUT" | "SURVEY" | "3PLANE")) {
-        return Some("a localizer".to_owned());
+    if !matches!(series.weighting, Weighting::T2 | Weighting::Unknown) {
+        return Some(format!("sagittal, but {}", series.weighting.name()));
     }
-    (series.weighting != Weighting::T2).then(|| format!("sagittal, but {}", series.weighting.name()))
+    contrast.and_then(|contrast| contrast.part.obstacle()).map(|reason| format!("sagittal, but {reason}"))
+}
+
+/// What the header names instead of the lumbar spine.
+fn elsewhere(series: &SeriesSummary) -> Option<String> {
+    match series.traits.region {
+        Region::Elsewhere(part) => Some(format!("of {part} by its header")),
+        _ => None,
+    }
+}
+
+/// How much higher the middle of a series lies than that of the lowest T2 sagittal one in the same coordinates, mm.
+fn height_above_lowest(series: &SeriesSummary, all: &[SeriesSummary]) -> f64 {
+    let middle = |one: &SeriesSummary| {
+        let [slices, rows, columns] = [one.slices, one.rows, one.columns].map(|side| (side as f64 - 1.0) / 2.0);
+        one.geometry.lps_from_voxel([slices, rows, columns]).z
+    };
+    let beside = |other: &&SeriesSummary| {
+        other.frame_of_reference_uid == series.frame_of_reference_uid
+            && other.study_instance_uid == series.study_instance_uid
+            && obstacle(other).is_none()
+            && elsewhere(other).is_none()
+    };
+    let lowest = all.iter().filter(beside).map(middle).min_by(f64::total_cmp);
+    lowest.map_or(0.0, |lowest| middle(series) - lowest)
 }
 
 /// Reasons to prefer another T2 sagittal series, most important first: a penalty, and what to say where it decides.
-type Rank = [(f64, &'static str); 8];
+type Rank = [Reason; 12];
+type Reason = (f64, &'static str);
+/// From here on the reasons are of taste: a reader may prefer the other one.
+const OF_TASTE: usize = 7;
 
-fn rank(series: &SeriesSummary) -> Rank {
-    let words = words_of(&format!("{} {}", series.description, series.body_part));
-    let has = |names: &[&str]| words.iter().any(|word| names.contains(&word.as_str()));
-    let is_lumbar = has(&["LSPINE", "LUMBAR", "LWS", "LS", "L", "LUMBOSACRAL"]);
-    let is_elsewhere = has(&["CSPINE", "CERVICAL", "HWS", "TSPINE", "THORACIC", "BWS", "BRAIN", "HEAD", "KNEE"]);
-    let is_derived = series.image_type.starts_with("DERIVED") || has(&["MPR", "MIP", "SUB"]);
-    let is_fat_suppressed = has(&["FS", "FATSAT", "SPAIR", "SPIR", "WATER", "FAT", "W", "F", "OPP"]);
+fn rank(series: &SeriesSummary, above_lowest_mm: f64) -> Rank {
+    let contrast = series.traits.contrast;
+    let is = |what: fn(Contrast) -> bool| f64::from(contrast.is_some_and(what));
     let study_date: f64 = series.texts.study_date.parse().unwrap_or(0.0);
+    let echo = series.texts.echo_time_ms.unwrap_or(*USUAL_ECHO_MS.start());
+    let from_usual_echo = (USUAL_ECHO_MS.start() - echo).max(echo - USUAL_ECHO_MS.end()).max(0.0);
+    let is_higher = f64::from(above_lowest_mm > OTHER_PART_MM);
     [
-        (f64::from(is_elsewhere && !is_lumbar), "of another region than the chosen one"),
-        (f64::from(is_derived), "derived, where another is original"),
-        (f64::from(is_fat_suppressed), "fat-suppressed, where another is not"),
+        (f64::from(series.weighting == Weighting::Unknown), "of a contrast that its header does not tell"),
+        (series.traits.region.penalty(), "not said to show the lumbar spine, or not it alone"),
+        (is_higher * above_lowest_mm.round(), "of a part higher in the body"),
+        (is(|contrast| contrast.is_derived), "derived, where another is original"),
+        (is(|contrast| contrast.is_fat_suppressed), "fat-suppressed, where another is not"),
         (f64::from(series.slices < 5), "with fewer than five slices"),
         (-study_date, "of an older study"),
+        (is(|contrast| contrast.is_for_a_map), "one of several echoes for a map"),
+        (from_usual_echo, "with a less usual echo time"),
         (f64::from(series.is_three_dimensional), "3-D, where another is 2-D"),
         (-(series.slices as f64), "with fewer slices than another"),
         (series.geometry.row_spacing_mm(), "with larger pixels than another"),
@@ -177,14 +159,14 @@ fn rank(series: &SeriesSummary) -> Rank {
 }
 
 /// Compares ranks; the better one is less. Equal ranks leave the first series the better one.
-fn compare(one: &Rank, other: &Rank) -> Ordering {
+fn compare(one: &[Reason], other: &[Reason]) -> Ordering {
     let orders = one.iter().zip(other).map(|(a, b)| a.0.total_cmp(&b.0));
     orders.into_iter().find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
 }
 
 /// The first respect in which `one` is worse than `best`, in words.
 fn lost_by(one: &Rank, best: &Rank) -> &'static str {
-    one.iter().zip(best).find(|(one, best)| one.0 > best.0).map_or("an earlier one is as good", |(one, _)| one.1)
+    one.iter().zip(best).find(|(one, best)| one.0 > best.0).map_or("as good but later in the list", |(one, _)| one.1)
 }
 
 /// How a series is called in the reason of another.

@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
-use glam::DVec3;
+use dicom_dictionary_std::uids;
 
+use super::contrast::{Contrast, ContrastHints, Weighting};
 use super::frames::{FrameHeader, HeaderTexts, ImageHeader};
-use super::select::{Choice, ContrastHints, Weighting};
-use super::stack::{Stack, split_repetitions};
+use super::partition::stacks;
+use super::region::{Region, RegionTexts};
+use super::select::Choice;
+use super::stack::Stack;
 use super::warning::{SeriesWarning, WarningCode};
 use crate::volume::{PlaneOrientation, VolumeGeometry, WindowLevel};
-
-/// Orientations whose components differ by less belong to one stack.
-const ORIENTATION_TOLERANCE: f64 = 2e-3;
 
 /// Where the pixels of one slice are.
 #[derive(Clone, PartialEq)]
@@ -58,6 +58,8 @@ pub struct SeriesSummary {
     pub plane: Option<PlaneOrientation>,
     /// Contrast.
     pub weighting: Weighting,
+    /// What else the header says that bears on the choice.
+    pub traits: StackTraits,
     /// Acquired as one 3-D block.
     pub is_three_dimensional: bool,
     /// Number of slices.
@@ -78,6 +80,13 @@ pub struct SeriesSummary {
     pub warnings: Vec<SeriesWarning>,
     /// Whether this is the series to grade, and why.
     pub choice: Choice,
+}
+
+/// What a header says of a stack that bears on the choice of the one to grade; empty for images from elsewhere.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct StackTraits {
+    pub(super) region: Region,
+    pub(super) contrast: Option<Contrast>,
 }
 
 impl fmt::Debug for SeriesSummary {
@@ -107,6 +116,11 @@ impl SeriesSummary {
     pub fn is_stack_of(&self, other: &Self) -> bool {
         let first = |series: &Self| series.instances.first().map(|slice| (slice.sop_instance_uid.clone(), slice.frame));
         self.series_instance_uid == other.series_instance_uid && first(self) == first(other)
+    }
+
+    /// Whether the header says who the patient is.
+    pub(super) fn names_patient(&self) -> bool {
+        [&self.texts.patient_id, &self.texts.patient_name].iter().any(|text| !text.trim().is_empty())
     }
 
     /// Whether both name the same patient, by number where both have one, else by name.
@@ -140,27 +154,6 @@ impl<'a> ImageFrame<'a> {
     pub fn header(self) -> &'a FrameHeader {
         &self.image.header.frames[self.index]
     }
-
-    /// Whether two frames can be slices of one stack.
-    fn stacks_with(self, other: Self) -> bool {
-        let (a, b) = (self.header(), other.header());
-        let close = |a: f64, b: f64, tolerance: f64| (a - b).abs() < tolerance;
-        let same = |a: DVec3, b: DVec3| (a - b).abs().max_element() < ORIENTATION_TOLERANCE;
-        let size = |frame: Self| (frame.image.header.format.rows, frame.image.header.format.columns);
-        let orientation = match (a.orientation, b.orientation) {
-            (Some(a), Some(b)) => same(a.0, b.0) && same(a.1, b.1),
-            (a, b) => a.is_none() && b.is_none(),
-        };
-        let spacing = match (a.pixel_spacing, b.pixel_spacing) {
-            (Some(a), Some(b)) => close(a[0], b[0], 1e-3 * a[0]) && close(a[1], b[1], 1e-3 * a[1]),
-            (a, b) => a.is_none() && b.is_none(),
-        };
-        let echo = match (a.echo_time_ms, b.echo_time_ms) {
-            (Some(a), Some(b)) => close(a, b, 0.5),
-            (a, b) => a.is_none() && b.is_none(),
-        };
-        size(self) == size(other) && orientation && spacing && echo && a.position.is_some() == b.position.is_some()
-    }
 }
 
 /// Study UID, series number and series UID, in the order in which series are listed.
@@ -168,25 +161,20 @@ type SeriesKey<'a> = (&'a str, Option<i64>, &'a str);
 
 /// Sorts images into stacks, ordered by series number, then UID, then first position.
 pub(super) fn group(images: &[Image]) -> Vec<SeriesSummary> {
-    let mut series: BTreeMap<SeriesKey, Vec<Vec<ImageFrame>>> = BTreeMap::new();
+    let mut series: BTreeMap<SeriesKey, Vec<ImageFrame>> = BTreeMap::new();
     for image in images {
         let header = &image.header;
         let key = (header.study_instance_uid.as_str(), header.series_number, header.series_instance_uid.as_str());
-        let stacks = series.entry(key).or_default();
-        for index in 0..header.frames.len() {
-            let frame = ImageFrame { image, index };
-            match stacks.iter_mut().find(|stack| stack[0].stacks_with(frame)) {
-                Some(stack) => stack.push(frame),
-                None => stacks.push(vec![frame]),
-            }
-        }
+        let frames = (0..header.frames.len()).map(|index| ImageFrame { image, index });
+        series.entry(key).or_default().extend(frames);
     }
     let mut summaries = Vec::new();
-    for stacks in series.into_values() {
-        let stacks: Vec<_> = stacks.into_iter().flat_map(split_repetitions).collect();
+    for frames in series.into_values() {
+        let whole = WholeSeries::new(&frames);
+        let stacks = stacks(frames);
         let count = stacks.len();
         for (number, stack) in stacks.into_iter().enumerate() {
-            let mut summary = summarize(&Stack::sort(stack));
+            let mut summary = summarize(&Stack::sort(stack), whole);
             if count > 1 {
                 let message = format!("the series mixes {count} stacks of slices; this is number {}", number + 1);
                 summary.warnings.push(SeriesWarning::new(WarningCode::MixedSeriesSplit, message));
@@ -197,20 +185,72 @@ pub(super) fn group(images: &[Image]) -> Vec<SeriesSummary> {
     summaries
 }
 
-fn summarize(stack: &Stack) -> SeriesSummary {
+/// What is known of a stack only from all images of its series.
+#[derive(Clone, Copy)]
+struct WholeSeries {
+    greatest_b_value: Option<f64>,
+    echoes: usize,
+}
+
+impl WholeSeries {
+    fn new(frames: &[ImageFrame]) -> Self {
+        let b_values = frames.iter().filter_map(|frame| frame.header().diffusion_b_value);
+        let mut echoes: Vec<f64> = frames.iter().filter_map(|frame| frame.header().echo_time_ms).collect();
+        echoes.sort_by(f64::total_cmp);
+        echoes.dedup_by(|next, kept| *next - *kept < 0.5);
+        Self { greatest_b_value: b_values.max_by(f64::total_cmp), echoes: echoes.len() }
+    }
+}
+
+/// Modality of the header; where it has none, that of its SOP class; where that says nothing, `MR` is assumed.
+fn modality(header: &ImageHeader, warnings: &mut Vec<SeriesWarning>) -> String {
+    if !header.modality.is_empty() {
+        return header.modality.clone();
+    }
+    match header.sop_class_uid.as_str() {
+        uids::MR_IMAGE_STORAGE | uids::ENHANCED_MR_IMAGE_STORAGE | uids::LEGACY_CONVERTED_ENHANCED_MR_IMAGE_STORAGE => {
+            return "MR".to_owned();
+        }
+        uids::CT_IMAGE_STORAGE | uids::ENHANCED_CT_IMAGE_STORAGE | uids::LEGACY_CONVERTED_ENHANCED_CT_IMAGE_STORAGE => {
+            return "CT".to_owned();
+        }
+        _ => {}
+    }
+    let message = "the header names no modality; MR is assumed";
+    warnings.push(SeriesWarning::new(WarningCode::AssumedModality, message));
+    "MR".to_owned()
+}
+
+fn summarize(stack: &Stack, whole: WholeSeries) -> SeriesSummary {
     let first = &stack.frames[0].image.header;
+    let first_frame = stack.frames[0].header();
     let middle = stack.frames[stack.frames.len() / 2];
     let middle_frame = middle.header();
     let mut texts = first.texts.clone();
     texts.echo_time_ms = middle_frame.echo_time_ms;
-    let hints = ContrastHints {
+    let contrast = ContrastHints {
         echo_time_ms: texts.echo_time_ms,
         repetition_time_ms: texts.repetition_time_ms,
         inversion_time_ms: texts.inversion_time_ms,
-        scanning_sequence: first.scanning_sequence.clone(),
-        words: format!("{} {}", texts.series_description, first.sequence_words),
+        scanning_sequence: &first.scanning_sequence,
+        scan_options: &first.scan_options,
+        image_type: &first_frame.frame_type,
+        acquisition_contrast: &first.acquisition_contrast,
+        greatest_b_value: whole.greatest_b_value,
+        echoes: whole.echoes,
+        part: first_frame.part,
+        description: &texts.series_description,
+        protocol: &first.sequence_words,
     };
+    let contrast = contrast.judge();
+    let region = Region::of(RegionTexts {
+        description: &texts.series_description,
+        protocol: &texts.protocol,
+        body_part: &format!("{} {}", first.body_part, first.anatomic_regions),
+        study: &texts.study_description,
+    });
     let mut warnings = stack.warnings.clone();
+    let modality = modality(first, &mut warnings);
     if stack.frames.iter().any(|frame| frame.image.header.is_lossy) {
         let message = "the pixels went through lossy compression";
         warnings.push(SeriesWarning::new(WarningCode::LossyCompression, message));
@@ -230,11 +270,12 @@ fn summarize(stack: &Stack) -> SeriesSummary {
         frame_of_reference_uid: first.frame_of_reference_uid.clone(),
         series_number: first.series_number,
         description: texts.series_description.clone(),
-        modality: first.modality.clone(),
+        modality,
         body_part: first.body_part.clone(),
         image_type: first.image_type.clone(),
         plane: stack.has_orientation.then(|| stack.geometry.plane()),
-        weighting: hints.weighting(),
+        weighting: contrast.weighting,
+        traits: StackTraits { region, contrast: Some(contrast) },
         is_three_dimensional: first.is_three_dimensional,
         slices: instances.len(),
         rows: first.format.rows,

@@ -1,15 +1,11 @@
 //! Orders the slices of one stack by position and says what is odd about their places.
 
-use std::collections::BTreeMap;
-
 use glam::DVec3;
 
+use super::partition::SAME_POSITION_MM;
 use super::series::ImageFrame;
 use super::warning::{SeriesWarning, WarningCode};
 use crate::volume::{GeometryError, VolumeGeometry};
-
-/// Slices nearer than this along the normal lie at one position, mm.
-const SAME_POSITION_MM: f64 = 0.01;
 
 /// Sizes of pixels that scans of patients have, mm.
 const PLAUSIBLE_SPACING_MM: std::ops::RangeInclusive<f64> = 0.05..=5.0;
@@ -20,43 +16,6 @@ pub(super) struct Stack<'a> {
     pub geometry: VolumeGeometry,
     pub has_orientation: bool,
     pub warnings: Vec<SeriesWarning>,
-}
-
-/// Distance of a frame along its normal, mm; `None` without position or orientation.
-fn height(frame: ImageFrame) -> Option<f64> {
-    let header = frame.header();
-    let (column, row) = header.orientation?;
-    Some(header.position?.dot(column.cross(row).normalize_or_zero()))
-}
-
-/// Number of frames that lie where another one lies already.
-fn duplicates(frames: &[ImageFrame]) -> usize {
-    let mut heights: Vec<f64> = frames.iter().filter_map(|frame| height(*frame)).collect();
-    heights.sort_by(f64::total_cmp);
-    heights.windows(2).filter(|pair| pair[1] - pair[0] < SAME_POSITION_MM).count()
-}
-
-/// Parts frames that share positions by what tells repetitions apart: frame type, time, diffusion weighting, acquisition.
-pub(super) fn split_repetitions(frames: Vec<ImageFrame>) -> Vec<Vec<ImageFrame>> {
-    if duplicates(&frames) == 0 {
-        return vec![frames];
-    }
-    let tellers: [fn(ImageFrame) -> String; 4] = [
-        |frame| frame.header().frame_type.clone(),
-        |frame| frame.header().temporal_position.map_or_else(String::new, |time| format!("{time:08}")),
-        |frame| frame.header().diffusion_b_value.map_or_else(String::new, |b| format!("{b:09.1}")),
-        |frame| frame.image.header.acquisition_number.map_or_else(String::new, |number| format!("{number:08}")),
-    ];
-    for tell in tellers {
-        let mut parts: BTreeMap<String, Vec<ImageFrame>> = BTreeMap::new();
-        for frame in &frames {
-            parts.entry(tell(*frame)).or_default().push(*frame);
-        }
-        if parts.values().all(|part| duplicates(part) == 0) {
-            return parts.into_values().collect();
-        }
-    }
-    vec![frames]
 }
 
 impl<'a> Stack<'a> {

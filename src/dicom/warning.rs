@@ -54,6 +54,10 @@ pub enum WarningCode {
     AnisotropicPixels,
     /// The source does not tell the contrast.
     ContrastNotKnown,
+    /// The header names no modality.
+    AssumedModality,
+    /// Another series is nearly as good as the one that was chosen.
+    CloseChoice,
     /// Files of the folder could not be used.
     RefusedFiles,
     /// The folder has more files, or is deeper, than is searched.
@@ -78,6 +82,8 @@ impl WarningCode {
             Self::LossyCompression => "lossy_compression",
             Self::AnisotropicPixels => "anisotropic_pixels",
             Self::ContrastNotKnown => "contrast_not_known",
+            Self::AssumedModality => "assumed_modality",
+            Self::CloseChoice => "close_choice",
             Self::RefusedFiles => "refused_files",
             Self::FolderNotSearchedFully => "folder_not_searched_fully",
         }

@@ -113,11 +113,19 @@ fn scan(series: &[SeriesSummary]) -> FolderScan {
 }
 
 fn t2() -> SeriesSummary {
-    summary("T2 TSE sagittal", Weighting::T2, Choice { is_chosen: true, reason: "chosen: T2 sagittal".to_owned() })
+    summary(
+        "T2 TSE sagittal",
+        Weighting::T2,
+        Choice { is_chosen: true, place: Some(0), reason: "chosen: T2 sagittal".to_owned() },
+    )
 }
 
 fn t1() -> SeriesSummary {
-    summary("T1 TSE sagittal", Weighting::T1, Choice { is_chosen: false, reason: "not chosen: T1".to_owned() })
+    summary(
+        "T1 TSE sagittal",
+        Weighting::T1,
+        Choice { is_chosen: false, place: None, reason: "not chosen: T1".to_owned() },
+    )
 }
 
 fn summary(description: &str, weighting: Weighting, choice: Choice) -> SeriesSummary {
@@ -132,6 +140,7 @@ fn summary(description: &str, weighting: Weighting, choice: Choice) -> SeriesSum
         image_type: "ORIGINAL".to_owned(),
         plane: Some(PlaneOrientation::Sagittal),
         weighting,
+        traits: spinenet_viewer::dicom::StackTraits::default(),
         is_three_dimensional: false,
         slices: SLICES,
         rows: ROWS,

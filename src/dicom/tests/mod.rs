@@ -1,3 +1,6 @@
+mod choice;
+mod stacks;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -131,44 +134,6 @@ fn uneven_and_missing_slices_are_told() {
     let scan = scan(folder.path());
     let warning = scan.series[0].warnings.iter().find(|warning| warning.is(WarningCode::MissingSlices)).unwrap();
     assert!(warning.message.starts_with("1 slices seem to be missing"), "{}", warning.message);
-}
-
-#[test]
-fn a_second_image_at_one_position_is_told_and_echoes_are_parted() {
-    let (folder, paths) = written(&volume(&[4.0; 2]));
-    let copy = folder.path().join("copy.dcm");
-    fs::copy(&paths[1], &copy).unwrap();
-    let doubled = scan(folder.path());
-    assert_eq!((doubled.series.len(), doubled.series[0].slices), (1, 3));
-    assert!(codes(&doubled.series[0]).contains(&"duplicate_positions"));
-    edit(&copy, |object| put(object, tags::ECHO_TIME, VR::DS, "20"));
-    let parted = scan(folder.path());
-    let shapes: Vec<_> = parted.series.iter().map(|series| series.slices).collect();
-    assert_eq!(shapes, [3, 1]);
-    assert!(codes(&parted.series[0]).contains(&"mixed_series_split"));
-    assert!(parted.series[0].choice.is_chosen && !parted.series[1].choice.is_chosen);
-}
-
-#[test]
-fn repetitions_in_one_series_are_parted() {
-    let (folder, paths) = written(&volume(&[4.0; 2]));
-    for path in &paths {
-        let copy = path.with_extension("second.dcm");
-        fs::copy(path, &copy).unwrap();
-        edit(&copy, |object| put(object, tags::ACQUISITION_NUMBER, VR::IS, "2"));
-    }
-    let shapes: Vec<_> = scan(folder.path()).series.iter().map(|series| series.slices).collect();
-    assert_eq!(shapes, [3, 3]);
-}
-
-#[test]
-fn mixed_orientations_are_parted() {
-    let (folder, paths) = written(&volume(&[4.0; 2]));
-    edit(&paths[2], |object| put(object, tags::IMAGE_ORIENTATION_PATIENT, VR::DS, "1\\0\\0\\0\\1\\0"));
-    let scan = scan(folder.path());
-    let planes: Vec<_> = scan.series.iter().map(|series| series.plane).collect();
-    assert_eq!(planes, [Some(PlaneOrientation::Sagittal), Some(PlaneOrientation::Axial)]);
-    assert_eq!(scan.series[1].choice.reason, "not chosen: axial");
 }
 
 #[test]
@@ -374,60 +339,6 @@ fn other_files_are_passed_over_and_reports_refused() {
     assert!(scan.refused[0].reason.to_string().starts_with("holds no image"));
     let debug = format!("{:?} {:?}", scan.series[0], scan.refused[0]);
     assert!(!debug.contains("Phantom") && !debug.contains("IM000"), "{debug}");
-}
-
-#[test]
-fn the_t2_sagittal_series_is_chosen_and_others_say_why_not() {
-    let folder = tempfile::tempdir().unwrap();
-    let add = |number: u32, description: &str, times: (f64, f64), slices: usize| {
-        let mut header = SeriesHeader::synthetic_t2_sagittal("several");
-        header.series_number = number;
-        header.texts.series_description = description.to_owned();
-        (header.texts.repetition_time_ms, header.texts.echo_time_ms) = (Some(times.0), Some(times.1));
-        let gaps = vec![4.0; slices - 1];
-        write_series(&folder.path().join(number.to_string()), &volume(&gaps), &header).unwrap();
-    };
-    add(1, "LOCALIZER", (3000.0, 90.0), 3);
-    add(2, "T1 TSE SAG", (550.0, 9.0), 15);
-    add(3, "T2 TSE SAG FS", (3500.0, 80.0), 20);
-    add(4, "T2 TSE SAG", (3500.0, 100.0), 15);
-    add(5, "STIR SAG", (4000.0, 60.0), 15);
-    let scan = scan(folder.path());
-    assert_eq!(scan.t2_sagittal().unwrap().series_number, Some(4));
-    let reasons: Vec<_> = scan.series.iter().map(|series| series.choice.reason.as_str()).collect();
-    assert_eq!(
-        reasons,
-        [
-            "not chosen: a localizer",
-            "not chosen: sagittal, but T1",
-            "not chosen: T2 sagittal too, but fat-suppressed, where another is not (series 4)",
-            "chosen: T2 sagittal, 15 slices",
-            "not chosen: sagittal, but STIR",
-        ]
-    );
-}
-
-#[test]
-fn contrast_follows_times_then_words() {
-    use super::select::ContrastHints;
-    let hints = |tr: Option<f64>, te: Option<f64>, ti: Option<f64>, sequence: &str, words: &str| {
-        ContrastHints {
-            echo_time_ms: te,
-            repetition_time_ms: tr,
-            inversion_time_ms: ti,
-            scanning_sequence: sequence.to_owned(),
-            words: words.to_owned(),
-        }
-        .weighting()
-    };
-    assert_eq!(hints(Some(3500.0), Some(110.0), None, "SE", ""), Weighting::T2);
-    assert_eq!(hints(Some(600.0), Some(10.0), None, "SE", ""), Weighting::T1);
-    assert_eq!(hints(Some(3000.0), Some(25.0), None, "SE", ""), Weighting::ProtonDensity);
-    assert_eq!(hints(Some(4000.0), Some(60.0), Some(160.0), "IR", ""), Weighting::Stir);
-    assert_eq!(hints(Some(2000.0), Some(12.0), Some(860.0), "IR", "T1 FLAIR"), Weighting::T1);
-    assert_eq!(hints(Some(500.0), Some(15.0), None, "GR", "T2* MEDIC"), Weighting::Other);
-    assert_eq!(hints(None, None, None, "", "sag_t2_tse"), Weighting::T2);
-    assert_eq!(hints(None, None, None, "", "survey"), Weighting::Other);
 }
 
 #[test]

@@ -1,0 +1,390 @@
+//! Which series is chosen, by what headers say.
+
+use std::path::Path;
+
+use dicom_core::VR;
+use dicom_dictionary_std::tags;
+use dicom_object::DefaultDicomObject;
+use glam::DVec3;
+
+use super::{edit, put, scan};
+use crate::dicom::*;
+use crate::volume::{Volume, VolumeGeometry};
+
+/// A study that is written series by series.
+struct Study {
+    folder: tempfile::TempDir,
+    series: u32,
+}
+
+/// What one of its series is like.
+struct Written<'a> {
+    description: &'a str,
+    body_part: &'a str,
+    slices: usize,
+    /// How far its middle lies above that of the others, mm.
+    above: f64,
+}
+
+impl Default for Written<'_> {
+    fn default() -> Self {
+        Self { description: "T2 SAG", body_part: "SPINE", slices: 10, above: 0.0 }
+    }
+}
+
+impl Study {
+    fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap(), series: 0 }
+    }
+
+    fn add(&mut self, series: Written) -> &mut Self {
+        self.add_changed(series, |_, _| ())
+    }
+
+    /// Writes a series; `change` sees each file with the number of its slice.
+    fn add_changed(&mut self, series: Written, change: impl Fn(usize, &mut DefaultDicomObject)) -> &mut Self {
+        self.series += 1;
+        let origins = (0..series.slices).map(|slice| DVec3::new(20.0 - 4.0 * slice as f64, -60.0, 80.0 + series.above));
+        let geometry = VolumeGeometry::new(origins.collect(), DVec3::Y, -DVec3::Z, 1.0, 1.0).unwrap();
+        let volume = Volume::new(2, 2, vec![1.0; 4 * series.slices], geometry).unwrap();
+        let mut header = SeriesHeader::synthetic_t2_sagittal("study");
+        header.series_number = self.series;
+        header.texts.study_description = String::new();
+        header.texts.series_description = series.description.to_owned();
+        header.body_part = series.body_part.to_owned();
+        let paths = write_series(&self.folder.path().join(self.series.to_string()), &volume, &header).unwrap();
+        for (slice, path) in paths.iter().enumerate() {
+            edit(path, |object| change(slice, object));
+        }
+        self
+    }
+
+    fn scan(&self) -> FolderScan {
+        scan(self.folder.path())
+    }
+
+    /// Number of the chosen series.
+    fn chosen(&self) -> Option<i64> {
+        self.scan().t2_sagittal().map(|series| series.series_number.unwrap())
+    }
+}
+
+fn times(object: &mut DefaultDicomObject, repetition: &str, echo: &str) {
+    put(object, tags::REPETITION_TIME, VR::DS, repetition);
+    put(object, tags::ECHO_TIME, VR::DS, echo);
+}
+
+#[test]
+fn the_t2_sagittal_series_is_chosen_and_others_say_why_not() {
+    let mut study = Study::new();
+    let named = |description, slices| Written { description, slices, ..Written::default() };
+    study
+        .add_changed(named("LOCALIZER", 3), |_, object| times(object, "3000", "90"))
+        .add_changed(named("T1 TSE SAG", 15), |_, object| times(object, "550", "9"))
+        .add_changed(named("T2 TSE SAG FS", 20), |_, object| times(object, "3500", "80"))
+        .add(named("T2 TSE SAG", 15))
+        .add_changed(named("STIR SAG", 15), |_, object| times(object, "4000", "60"))
+        .add(named("T2 TSE SAG HWS", 15))
+        .add(named("t2_space_sag", 15));
+    let scan = study.scan();
+    assert_eq!(scan.t2_sagittal().unwrap().series_number, Some(4));
+    let reasons: Vec<_> = scan.series.iter().map(|series| series.choice.reason.as_str()).collect();
+    assert_eq!(
+        reasons,
+        [
+            "not chosen: a localizer",
+            "not chosen: sagittal, but T1",
+            "not chosen: T2 sagittal too, but fat-suppressed, where another is not (series 4)",
+            "chosen: T2 sagittal, 15 slices; series 7 is nearly as good",
+            "not chosen: sagittal, but STIR",
+            "not chosen: T2 sagittal, but of the cervical spine by its header",
+            "not chosen: T2 sagittal too, but as good but later in the list (series 4)",
+        ]
+    );
+    let close = scan.series[3].warnings.iter().find(|warning| warning.is(WarningCode::CloseChoice)).unwrap();
+    assert!(close.message.starts_with("series 7 is a T2 sagittal series too"), "{}", close.message);
+}
+
+/// Neck, chest and loin in one study, the loin with the fewest slices and last, first or in the middle.
+fn chosen_of_three(names: [&str; 3], body_parts: [&str; 3], above: f64) -> Vec<Option<usize>> {
+    [[0, 1, 2], [2, 1, 0], [1, 2, 0]]
+        .map(|order| {
+            let mut study = Study::new();
+            for part in order {
+                study.add(Written {
+                    description: names[part],
+                    body_part: body_parts[part],
+                    slices: [14, 12, 8][part],
+                    above: above * (2.0 - part as f64),
+                });
+            }
+            study.chosen().map(|number| order[number as usize - 1])
+        })
+        .to_vec()
+}
+
+#[test]
+fn the_lumbar_series_is_chosen_in_the_languages_of_departments() {
+    let lumbar = vec![Some(2); 3];
+    for names in [
+        ["T2 SAG C-SPINE", "T2 SAG T-SPINE", "T2 SAG L-SPINE"],
+        ["SAG T2 C SPINE", "SAG T2 T SPINE", "SAG T2 L SPINE"],
+        ["SagT2CSpine", "SagT2TSpine", "SagT2LSpine"],
+        ["t2_tse_sag_c", "t2_tse_sag_t", "t2_tse_sag_l"],
+        ["T2 C2-C7 SAG", "T2 TH1-TH12 SAG", "T2 L1-S1 SAG"],
+        ["SAG T2 CERV", "SAG T2 DORSAL", "SAG T2 LOMBAR"],
+        ["SAG T2 cervical", "SAG T2 torácica", "SAG T2 lombo-sacra"],
+        ["T2 SAG CERVICAL", "T2 SAG DORSAL", "T2 SAG LUMBAR"],
+        ["Sag T2 columna C", "Sag T2 columna D", "Sag T2 columna L"],
+        ["SAG T2 RACHIS CERVICAL", "SAG T2 RACHIS DORSAL", "SAG T2 RACHIS LOMBAIRE"],
+        ["T2 SAG HWS", "T2 SAG BWS", "T2 SAG LWS"],
+        ["T2 sag Halswirbelsäule", "T2 sag Brustwirbelsäule", "T2 sag Lendenwirbelsäule"],
+        ["T2 SAG CERVICALE", "T2 SAG DORSALE", "T2 SAG LOMBARE"],
+        ["T2 sag CWK", "T2 sag thoracaal", "T2 sag lumbaal"],
+        ["T2 sag szyjny", "T2 sag piersiowy", "T2 sag lędźwiowy"],
+        ["T2 sag krční", "T2 sag hrudní", "T2 sag bederní"],
+        ["T2 SAG SERVIKAL", "T2 SAG TORAKAL", "T2 SAG LOMBER"],
+        ["T2 sag halsrygg", "T2 sag bröstrygg", "T2 sag ländrygg"],
+        ["T2 sag nakke", "T2 sag brystryg", "T2 sag lænderyg"],
+        ["T2 sag kaularanka", "T2 sag rintaranka", "T2 sag lanneranka"],
+        ["T2 sag nyaki", "T2 sag háti", "T2 sag ágyéki"],
+        ["T2 ШЕЙНЫЙ SAG", "T2 ГРУДНОЙ SAG", "T2 ПОЯСНИЧНЫЙ SAG"],
+        ["T2 SAG ΑΥΧΕΝΙΚΗ", "T2 SAG ΘΩΡΑΚΙΚΗ", "T2 SAG ΟΣΦΥΪΚΗ"],
+        ["颈椎 T2 SAG", "胸椎 T2 SAG", "腰椎 T2 SAG"],
+        ["경추 T2", "흉추 T2", "요추 T2"],
+    ] {
+        assert_eq!(chosen_of_three(names, ["SPINE"; 3], 0.0), lumbar, "{names:?}");
+        // What the console was told for the first part is not believed.
+        assert_eq!(chosen_of_three(names, ["CSPINE"; 3], 0.0), lumbar, "{names:?}");
+    }
+    let unnamed = ["T2 SAG"; 3];
+    assert_eq!(chosen_of_three(unnamed, ["CSPINE", "TSPINE", "LSPINE"], 0.0), lumbar, "by body part");
+    assert_eq!(chosen_of_three(unnamed, ["SPINE"; 3], 250.0), lumbar, "the lowest in the patient");
+    assert_eq!(chosen_of_three(["T2 SAG WHOLE SPINE", "T2 SAG TL SPINE", "T2 SAG LS"], [""; 3], 0.0), lumbar);
+}
+
+#[test]
+fn what_shows_other_parts_only_is_not_chosen() {
+    for (description, body_part) in [
+        ("T2 SAG", "SHOULDER"),
+        ("T2 SAG KNEE L", ""),
+        ("T2 sag Schulter links", ""),
+        ("T2 SAG GENOU", "LSPINE"),
+        ("T2 SAG DORSAL", "SPINE"),
+        ("T2 SAG HWS", "LSPINE"),
+    ] {
+        let mut study = Study::new();
+        study.add(Written { description, body_part, ..Written::default() });
+        assert_eq!(study.chosen(), None, "{description} {body_part}");
+        let series = &study.scan().series[0];
+        assert_eq!(series.choice.place, Some(0), "its images may be asked");
+        assert!(series.choice.reason.contains("by its header"), "{}", series.choice.reason);
+        study.add(Written { description: "T2 SAG LSPINE", slices: 6, ..Written::default() });
+        assert_eq!(study.chosen(), Some(2), "{description} {body_part}");
+    }
+}
+
+#[test]
+fn diffusion_is_no_t2_whatever_its_times() {
+    let changes: [fn(&mut DefaultDicomObject); 5] = [
+        |object| put(object, tags::DIFFUSION_B_VALUE, VR::FD, 500.0),
+        |object| put(object, tags::IMAGE_TYPE, VR::CS, "ORIGINAL\\PRIMARY\\DIFFUSION\\NONE\\ND"),
+        |object| put(object, tags::IMAGE_TYPE, VR::CS, "DERIVED\\PRIMARY\\ADC"),
+        |object| put(object, tags::SCANNING_SEQUENCE, VR::CS, "EP\\SE"),
+        |object| put(object, tags::SERIES_DESCRIPTION, VR::LO, "Sag difusión b500"),
+    ];
+    for change in changes {
+        let mut study = Study::new();
+        let sagittal = |slices| Written { description: "sag", slices, ..Written::default() };
+        study.add_changed(sagittal(30), |_, object| {
+            times(object, "4200", "78");
+            change(object);
+        });
+        assert_eq!(study.chosen(), None);
+        study.add(Written { description: "t2_tse_sag", ..sagittal(8) });
+        assert_eq!(study.chosen(), Some(2));
+    }
+    // Some scanners write a weighting of zero into every image.
+    let mut study = Study::new();
+    study.add_changed(Written::default(), |_, object| put(object, tags::DIFFUSION_B_VALUE, VR::FD, 0.0));
+    assert_eq!(study.chosen(), Some(1));
+}
+
+/// The image type of the chosen stack of a series that holds a stack of each of `image_types`.
+fn chosen_image_type(image_types: &[&str]) -> Option<String> {
+    let mut study = Study::new();
+    study.add_changed(
+        Written { slices: 5 * image_types.len(), description: "T2W SAG", ..Written::default() },
+        |index, object| {
+            put(object, tags::IMAGE_TYPE, VR::CS, image_types[index / 5]);
+            let position = format!("{}\\-60\\80", 4 * (index % 5));
+            put(object, tags::IMAGE_POSITION_PATIENT, VR::DS, position);
+        },
+    );
+    let scan = study.scan();
+    assert!(scan.series.iter().all(|series| series.slices == 5 && !series.choice.reason.is_empty()));
+    scan.t2_sagittal().map(|series| series.image_type.clone())
+}
+
+#[test]
+fn of_dixon_images_those_in_phase_are_chosen_else_water() {
+    let siemens = ["DERIVED\\PRIMARY\\DIXON\\FAT", "DERIVED\\PRIMARY\\DIXON\\WATER"];
+    let philips = [
+        "ORIGINAL\\PRIMARY\\F\\F\\DERIVED",
+        "ORIGINAL\\PRIMARY\\OP\\OP\\DERIVED",
+        "ORIGINAL\\PRIMARY\\W\\W\\DERIVED",
+        "ORIGINAL\\PRIMARY\\IP\\IP\\DERIVED",
+    ];
+    assert_eq!(chosen_image_type(&philips).as_deref(), Some(philips[3]));
+    assert_eq!(chosen_image_type(&philips[..3]).as_deref(), Some(philips[2]));
+    assert_eq!(chosen_image_type(&philips[..2]), None);
+    assert_eq!(chosen_image_type(&siemens).as_deref(), Some(siemens[1]));
+    let parts = [
+        "ORIGINAL\\PRIMARY\\I\\ND",
+        "ORIGINAL\\PRIMARY\\M\\ND",
+        "ORIGINAL\\PRIMARY\\P\\ND",
+        "ORIGINAL\\PRIMARY\\R\\ND",
+    ];
+    assert_eq!(chosen_image_type(&parts).as_deref(), Some(parts[1]));
+    for names in [
+        ["FAT: Sag T2 FLEX", "WATER: Sag T2 FLEX", "OutPhase: Sag T2 FLEX", "InPhase: Sag T2 FLEX"],
+        ["t2_tse_dixon_sag_F", "t2_tse_dixon_sag_W", "t2_tse_dixon_sag_opp", "t2_tse_dixon_sag_in"],
+        ["T2 Dixon Fett sag", "T2 Dixon Wasser sag", "T2 Dixon Gegenphase sag", "T2 Dixon Gleichphase sag"],
+        ["SAG T2 IDEAL graisse", "SAG T2 IDEAL eau", "SAG T2 IDEAL hors phase", "SAG T2 IDEAL en phase"],
+    ] {
+        let mut study = Study::new();
+        for (place, description) in names.into_iter().enumerate() {
+            study.add(Written { description, ..Written::default() });
+            let expected = [None, Some(2), Some(2), Some(4)][place];
+            assert_eq!(study.chosen(), expected, "{:?}", &names[..=place]);
+        }
+    }
+}
+
+/// The echo time of the chosen stack of a series with these echoes.
+fn chosen_echo(description: &str, echoes: &[&str]) -> Option<f64> {
+    let mut study = Study::new();
+    add_echoes(&mut study, description, echoes);
+    study.scan().t2_sagittal().and_then(|series| series.texts.echo_time_ms)
+}
+
+fn add_echoes(study: &mut Study, description: &str, echoes: &[&str]) {
+    let slices = 5 * echoes.len();
+    study.add_changed(Written { slices, description, ..Written::default() }, |index, object| {
+        times(object, "3500", echoes[index % echoes.len()]);
+        let position = format!("{}\\-60\\80", 4 * (index / echoes.len()));
+        put(object, tags::IMAGE_POSITION_PATIENT, VR::DS, position);
+    });
+}
+
+#[test]
+fn of_several_echoes_the_t2_weighted_one_is_chosen() {
+    for description in ["SAG PD/T2", "t2_tse_sag_dual", "SAG DUAL ECHO", "Sag DP T2"] {
+        assert_eq!(chosen_echo(description, &["17", "100"]), Some(100.0), "{description}");
+    }
+    assert_eq!(chosen_echo("SAG T2", &["12", "24", "36", "48", "60", "72", "84", "96", "180"]), Some(84.0));
+    let mut study = Study::new();
+    add_echoes(&mut study, "sag_8echoes", &["12", "24", "36", "48", "60", "72", "84", "96"]);
+    study.add(Written { slices: 5, description: "t2_tse_sag", ..Written::default() });
+    assert_eq!(study.chosen(), Some(2), "a T2 series before the echoes of a map");
+}
+
+#[test]
+fn absent_attributes_are_not_wrong_ones() {
+    let mut study = Study::new();
+    study.add_changed(Written { description: "T2", body_part: "", ..Written::default() }, |_, object| {
+        for tag in [tags::MODALITY, tags::REPETITION_TIME, tags::ECHO_TIME, tags::IMAGE_TYPE, tags::SCANNING_SEQUENCE] {
+            object.remove_element(tag);
+        }
+    });
+    assert_eq!(study.chosen(), Some(1));
+    let mut bare = Study::new();
+    bare.add_changed(Written { description: "", body_part: "", ..Written::default() }, |_, object| {
+        for tag in [tags::MODALITY, tags::REPETITION_TIME, tags::ECHO_TIME, tags::SOP_CLASS_UID] {
+            object.remove_element(tag);
+        }
+        object.update_meta(|meta| meta.media_storage_sop_class_uid = "1.2.840.10008.5.1.4.1.1.7".to_owned());
+    });
+    let scan = bare.scan();
+    let chosen = scan.t2_sagittal().unwrap();
+    assert_eq!(chosen.weighting, Weighting::Unknown);
+    assert_eq!(super::codes(chosen), ["assumed_modality", "contrast_not_known"]);
+    assert_eq!(chosen.choice.reason, "chosen: sagittal, taken to be T2, 10 slices");
+    bare.add(Written { slices: 5, ..Written::default() });
+    assert_eq!(bare.chosen(), Some(2), "a series that names its contrast comes first");
+    let mut ct = Study::new();
+    ct.add_changed(Written::default(), |_, object| {
+        object.remove_element(tags::MODALITY);
+        put(object, tags::SOP_CLASS_UID, VR::UI, "1.2.840.10008.5.1.4.1.1.2");
+    });
+    assert_eq!(ct.scan().series[0].choice.reason, "not chosen: modality CT, not MR");
+}
+
+#[test]
+fn nobody_is_chosen_among_several_patients() {
+    let mut study = Study::new();
+    let patient = |name: &'static str, id: &'static str| {
+        move |_: usize, object: &mut DefaultDicomObject| {
+            put(object, tags::PATIENT_NAME, VR::PN, name);
+            put(object, tags::PATIENT_ID, VR::LO, id);
+        }
+    };
+    study.add_changed(Written::default(), patient("ONE^A", "P1")).add_changed(Written::default(), patient("", ""));
+    assert_eq!((study.scan().patients(), study.chosen()), (1, Some(1)));
+    study.add_changed(Written::default(), patient("TWO^B", "P2"));
+    let scan = study.scan();
+    assert_eq!((scan.patients(), study.chosen()), (2, None));
+    assert_eq!(scan.series[0].choice.reason, "not chosen: the folder holds images of 2 patients");
+}
+
+fn contrast(tr: Option<f64>, te: Option<f64>, ti: Option<f64>, sequence: &str, words: &str) -> Weighting {
+    use crate::dicom::contrast::ContrastHints;
+    let hints = ContrastHints {
+        echo_time_ms: te,
+        repetition_time_ms: tr,
+        inversion_time_ms: ti,
+        scanning_sequence: sequence,
+        description: words,
+        ..ContrastHints::default()
+    };
+    hints.judge().weighting
+}
+
+#[test]
+fn contrast_follows_times_then_words() {
+    assert_eq!(contrast(Some(3500.0), Some(110.0), None, "SE", ""), Weighting::T2);
+    assert_eq!(contrast(Some(600.0), Some(10.0), None, "SE", ""), Weighting::T1);
+    assert_eq!(contrast(Some(3000.0), Some(25.0), None, "SE", ""), Weighting::ProtonDensity);
+    assert_eq!(contrast(Some(3500.0), Some(17.0), None, "SE", "T2 SAG"), Weighting::ProtonDensity);
+    assert_eq!(contrast(Some(4000.0), Some(60.0), Some(160.0), "IR", ""), Weighting::Stir);
+    assert_eq!(contrast(Some(2000.0), Some(12.0), Some(860.0), "IR", "T1 FLAIR"), Weighting::T1);
+    assert_eq!(contrast(Some(2000.0), Some(12.0), None, "SE", "T1 FLAIR"), Weighting::T1);
+    assert_eq!(contrast(Some(500.0), Some(15.0), None, "GR", "T2* MEDIC"), Weighting::GradientEcho);
+    assert_eq!(contrast(None, None, None, "", "sag_t2_tse"), Weighting::T2);
+    assert_eq!(contrast(None, None, None, "", "T2 TIRM sag"), Weighting::Stir);
+    assert_eq!(contrast(None, None, None, "", "survey"), Weighting::Unknown);
+}
+
+#[test]
+fn converted_images_keep_their_times() {
+    use dicom_core::DataElement;
+    use dicom_core::value::DataSetSequence;
+    use dicom_object::InMemDicomObject;
+    let folder = tempfile::tempdir().unwrap();
+    let mut study = Study::new();
+    study.add_changed(Written { slices: 1, description: "SAG TSE", ..Written::default() }, |_, object| {
+        let mut kept = InMemDicomObject::new_empty();
+        put(&mut kept, tags::ECHO_TIME, VR::DS, "100");
+        put(&mut kept, tags::REPETITION_TIME, VR::DS, "3500");
+        let sequence = |object| DataSetSequence::from(vec![object]);
+        let mut shared = InMemDicomObject::new_empty();
+        shared.put(DataElement::new(tags::UNASSIGNED_SHARED_CONVERTED_ATTRIBUTES_SEQUENCE, VR::SQ, sequence(kept)));
+        object.put(DataElement::new(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE, VR::SQ, sequence(shared)));
+        object.remove_element(tags::ECHO_TIME);
+        object.remove_element(tags::REPETITION_TIME);
+    });
+    let scan = study.scan();
+    assert_eq!(scan.series[0].texts.echo_time_ms, Some(100.0));
+    assert_eq!(scan.series[0].weighting, Weighting::T2);
+    assert!(Path::new(folder.path()).exists());
+}

@@ -1,0 +1,211 @@
+//! The words of series descriptions: which regions, contrasts and kinds of images they name, in any department's language.
+//!
+//! The words themselves are data: `assets/dicom/vocabulary.toml`.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
+
+/// Most words that one term joins, as in `OUT OF PHASE`.
+const LONGEST_TERM: usize = 4;
+
+/// What a word or a group of words stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs, reason = "the names are those of the table")]
+pub(super) enum Concept {
+    Lumbar,
+    LumbarAndThoracic,
+    WholeSpine,
+    Thoracic,
+    Cervical,
+    Sacrum,
+    Elsewhere,
+    LumbarLetter,
+    ThoracicLetter,
+    CervicalLetter,
+    Localizer,
+    T2,
+    T1,
+    ProtonDensity,
+    Stir,
+    FluidNulled,
+    GradientEcho,
+    Diffusion,
+    Myelogram,
+    Perfusion,
+    InPhase,
+    OpposedPhase,
+    Water,
+    Fat,
+    PhaseImage,
+    Real,
+    Imaginary,
+    Dixon,
+    FatSuppressed,
+    Reformatted,
+    Map,
+}
+
+/// The table in the form in which it is looked up.
+struct Vocabulary {
+    words: HashMap<String, Vec<Concept>>,
+    beginnings: Vec<(String, Concept)>,
+    parts: Vec<(String, Concept)>,
+}
+
+static VOCABULARY: LazyLock<Vocabulary> = LazyLock::new(|| {
+    let table: HashMap<Concept, Vec<String>> =
+        toml::from_str(include_str!("../../assets/dicom/vocabulary.toml")).expect("a test reads the table");
+    let mut vocabulary = Vocabulary { words: HashMap::new(), beginnings: Vec::new(), parts: Vec::new() };
+    for (concept, terms) in table {
+        for term in terms {
+            let term: String = without_accents(&term).collect();
+            match (term.strip_prefix('*'), term.strip_suffix('*')) {
+                (Some(part), _) => vocabulary.parts.push((part.trim_end_matches('*').to_owned(), concept)),
+                (None, Some(beginning)) => vocabulary.beginnings.push((beginning.to_owned(), concept)),
+                (None, None) => vocabulary.words.entry(term).or_default().push(concept),
+            }
+        }
+    }
+    vocabulary
+});
+
+impl Vocabulary {
+    /// What `word` stands for: the whole word if it is known, else its longest known beginning.
+    fn meanings(&self, word: &str) -> Vec<Concept> {
+        if let Some(concepts) = self.words.get(word) {
+            return concepts.clone();
+        }
+        let fitting = || self.beginnings.iter().filter(|(beginning, _)| word.starts_with(beginning.as_str()));
+        let longest = fitting().map(|(beginning, _)| beginning.len()).max();
+        fitting().filter(|(beginning, _)| Some(beginning.len()) == longest).map(|(_, concept)| *concept).collect()
+    }
+}
+
+/// Everything that `text` names. Of overlapping terms the longest counts.
+pub(super) fn concepts(text: &str) -> BTreeSet<Concept> {
+    let vocabulary = &*VOCABULARY;
+    let words = words(text);
+    let mut found = BTreeSet::new();
+    let mut at = 0;
+    while at < words.len() {
+        let longest = LONGEST_TERM.min(words.len() - at);
+        let joined = (2..=longest).rev().find_map(|count| {
+            let concepts = vocabulary.words.get(&words[at..at + count].concat())?;
+            Some((count, concepts.clone()))
+        });
+        let (count, concepts) = joined.unwrap_or_else(|| (1, vocabulary.meanings(&words[at])));
+        found.extend(concepts);
+        found.extend(level(&words[at]));
+        if is_b_value(&words[at]) {
+            found.insert(Concept::Diffusion);
+        }
+        at += count;
+    }
+    let whole = words.concat();
+    found
+        .extend(vocabulary.parts.iter().filter(|(part, _)| whole.contains(part.as_str())).map(|(_, concept)| *concept));
+    found
+}
+
+/// The last word of `text`, in capitals.
+pub(super) fn last_word(text: &str) -> Option<String> {
+    words(text).pop()
+}
+
+/// The region of a vertebral level such as `L5`, `TH10` or `C7`; `T1` and `T2` are contrasts.
+fn level(word: &str) -> Option<Concept> {
+    let (letters, rest) = word.split_at(word.find(|letter: char| letter.is_ascii_digit())?);
+    let number = rest.split(|letter: char| !letter.is_ascii_digit()).next()?;
+    match (letters, number.parse().ok()?) {
+        ("L" | "LWK", 1..=6) => Some(Concept::LumbarLetter),
+        ("TH" | "D" | "BWK", 1..=12) | ("T", 3..=12) => Some(Concept::ThoracicLetter),
+        ("C" | "HWK", 1..=7) => Some(Concept::CervicalLetter),
+        _ => None,
+    }
+}
+
+/// Whether a word gives a diffusion weighting: `B0`, `B800`.
+fn is_b_value(word: &str) -> bool {
+    let number = word.strip_prefix('B').and_then(|number| number.parse::<u32>().ok());
+    number.is_some_and(|value| value == 0 || (50..=5000).contains(&value))
+}
+
+/// Words in capitals without accents; `T2*` becomes `T2 STAR`, `SagT2` and `T2SAG` become two words.
+fn words(text: &str) -> Vec<String> {
+    let text = text.replace("T2*", "T2STAR").replace("t2*", "t2star");
+    let letters: Vec<char> = without_accents(&text).collect();
+    let mut parted = String::with_capacity(text.len() + 8);
+    let (mut before, mut run) = (' ', 0);
+    for (at, &letter) in letters.iter().enumerate() {
+        let following = letters[at..].iter().take_while(|letter| letter.is_alphabetic()).count();
+        let starts_in_capitals = before.is_lowercase() && letter.is_uppercase();
+        let follows_number = before.is_ascii_digit() && following >= 3;
+        // `SAGT2`: a contrast at the end of a word.
+        let is_contrast = run >= 3 && matches!(letter, 'T' | 't') && matches!(letters.get(at + 1), Some('1' | '2'));
+        if starts_in_capitals || follows_number || is_contrast {
+            parted.push(' ');
+            run = 0;
+        }
+        run = if letter.is_alphabetic() { run + 1 } else { 0 };
+        parted.push(letter);
+        before = letter;
+    }
+    let words = parted.split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty());
+    words.map(|word| word.to_uppercase().replace('Œ', "OE").replace('Æ', "AE")).collect()
+}
+
+/// The letters that remain of `text` where accents and strokes are left off.
+fn without_accents(text: &str) -> impl Iterator<Item = char> {
+    let plain = text.nfkd().filter(|letter| !is_combining_mark(*letter)).nfc();
+    plain.map(|letter| match letter {
+        'ø' => 'o',
+        'Ø' => 'O',
+        'ł' => 'l',
+        'Ł' => 'L',
+        'đ' => 'd',
+        'Đ' => 'D',
+        'ı' => 'i',
+        _ => letter,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_lose_accents_case_and_separators() {
+        assert_eq!(words("Sag T2-w_Lendenwirbelsäule"), ["SAG", "T2", "W", "LENDENWIRBELSAULE"]);
+        assert_eq!(words("SagT2LSpine"), ["SAG", "T2", "LSPINE"]);
+        assert_eq!(words("T2SAG SAGT2 t2*"), ["T2", "SAG", "SAG", "T2", "T2", "STAR"]);
+        assert_eq!(words("kręgosłup lędźwiowy ΟΣΦΥΪΚΗ"), ["KREGOSLUP", "LEDZWIOWY", "ΟΣΦΥΙΚΗ"]);
+        assert_eq!(words("OutPhase: 3D T2w"), ["OUT", "PHASE", "3D", "T2W"]);
+    }
+
+    #[test]
+    fn the_longest_term_counts() {
+        let named = |text: &str| concepts(text).into_iter().collect::<Vec<_>>();
+        assert_eq!(named("T2 SAG L-SPINE"), [Concept::Lumbar, Concept::T2]);
+        assert_eq!(named("T2 FAT SAT"), [Concept::T2, Concept::FatSuppressed]);
+        assert_eq!(named("FAT: T2 FLEX"), [Concept::T2, Concept::Fat, Concept::Dixon]);
+        assert_eq!(named("t2_map"), [Concept::Map]);
+        assert_eq!(named("sag b800"), [Concept::Diffusion]);
+        assert_eq!(named("T2 L1-S1"), [Concept::LumbarLetter, Concept::T2]);
+        assert_eq!(named("MR 腰椎"), [Concept::Lumbar]);
+    }
+
+    #[test]
+    fn terms_are_written_as_words_come_out() {
+        let table: HashMap<Concept, Vec<String>> =
+            toml::from_str(include_str!("../../assets/dicom/vocabulary.toml")).expect("the table");
+        for term in table.values().flatten() {
+            let bare = term.trim_matches('*');
+            assert!(!bare.is_empty() && words(bare).concat() == without_accents(bare).collect::<String>(), "{term}");
+        }
+    }
+}
