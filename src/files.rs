@@ -53,6 +53,27 @@ fn share_like_other_files(_file: &File) -> io::Result<()> {
     Ok(())
 }
 
+/// Reads a text as other programs write it: UTF-8, with or without a byte order mark, or UTF-16 with one.
+///
+/// # Errors
+/// Whatever the file system says; [`io::ErrorKind::InvalidData`] for any other encoding.
+pub fn read_text(path: &Path) -> io::Result<String> {
+    let bytes = std::fs::read(path)?;
+    let text = match bytes.as_slice() {
+        [0xEF, 0xBB, 0xBF, rest @ ..] => String::from_utf8(rest.to_vec()).ok(),
+        [0xFF, 0xFE, rest @ ..] => utf16(rest, u16::from_le_bytes),
+        [0xFE, 0xFF, rest @ ..] => utf16(rest, u16::from_be_bytes),
+        _ => String::from_utf8(bytes).ok(),
+    };
+    text.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "it is not text in UTF-8; save it in that encoding"))
+}
+
+fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Option<String> {
+    let (pairs, rest) = bytes.as_chunks();
+    let units: Vec<u16> = pairs.iter().map(|pair| unit(*pair)).collect();
+    String::from_utf16(&units).ok().filter(|_| rest.is_empty())
+}
+
 /// Makes the rename itself durable.
 #[cfg(unix)]
 fn sync_folder(folder: &Path) -> io::Result<()> {

@@ -27,6 +27,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         self.state.folder_warnings = present::folder_warnings(&scan);
         self.request_thumbnails(&scan.series);
         let chosen = scan.series.iter().position(|series| series.choice.is_chosen);
+        let patients = scan.patients();
         self.scan = Some(scan);
         self.list_series();
         match chosen {
@@ -34,6 +35,10 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             None if self.state.series_list.is_empty() => {
                 self.tell_error(tr!("No DICOM images were found in this folder.").to_owned());
             }
+            None if patients > 1 => self.tell(
+                BannerKind::Warning,
+                tr!("This folder holds images of {count} patients. Choose a series on the left.", count = patients),
+            ),
             None => self.tell(
                 BannerKind::Warning,
                 tr!("No T2 sagittal series was found. The reasons stand beside each series on the left.").to_owned(),

@@ -279,6 +279,9 @@ pub(super) fn print_report(report: &Report, folder: &Path, sentences: &[String],
     for line in lines.iter().chain(sentences) {
         console.say(&format!("  {line}"));
     }
+    // Whose grades these are, without a name.
+    let images = report.voxel_sha256.get(..16).unwrap_or_default();
+    console.say(&format!("  study {}, images {images}…", report.study_instance_uid));
     let weights: Vec<String> = report.weights.iter().map(|used| format!("{} {}", used.name, used.version)).collect();
     let views = match report.views {
         None => String::new(),

@@ -29,7 +29,9 @@ fn family(uid: &str) -> Option<Family> {
             Some(Family::Jpeg)
         }
         uids::JPEGLS_LOSSLESS | uids::JPEGLS_NEAR_LOSSLESS => Some(Family::JpegLs),
-        uids::JPEG2000_LOSSLESS | uids::JPEG2000 => Some(Family::Jpeg2000),
+        uids::JPEG2000_LOSSLESS | uids::JPEG2000 | uids::HTJ2K_LOSSLESS | uids::HTJ2K_LOSSLESS_RPCL | uids::HTJ2K => {
+            Some(Family::Jpeg2000)
+        }
         _ => None,
     }
 }

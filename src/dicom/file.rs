@@ -20,6 +20,10 @@ const INFLATION: (u64, u64) = (100, 16 << 20);
 /// Retired from the standard, alive in archives.
 const EXPLICIT_BIG_ENDIAN: &str = "1.2.840.10008.1.2.2";
 
+/// The SOP classes of MR images.
+pub(super) const MR_SOP_CLASSES: [&str; 3] =
+    [uids::MR_IMAGE_STORAGE, uids::ENHANCED_MR_IMAGE_STORAGE, uids::LEGACY_CONVERTED_ENHANCED_MR_IMAGE_STORAGE];
+
 /// An open file with its decoded header.
 pub(super) struct DicomFile {
     /// The elements that the program uses, without pixel data.
@@ -116,6 +120,12 @@ impl DicomFile {
         let header = decode_header(&source, &layout, encoding)?;
         let Start { media_sop_class, dataset: data_set_start, .. } = start;
         Ok(Self { header, syntax, media_sop_class, data_set_start, pixels: layout.pixels, encoding, source, end })
+    }
+
+    /// Whether the object may be an MR image, by its SOP class; objects without one may be.
+    pub fn may_be_mr(&self) -> bool {
+        let sop_class = text(&self.header, tags::SOP_CLASS_UID).or_else(|| self.media_sop_class.clone());
+        sop_class.is_none_or(|uid| MR_SOP_CLASSES.contains(&uid.as_str()))
     }
 
     /// Whether the file has a pixel data element.

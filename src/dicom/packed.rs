@@ -17,6 +17,9 @@ const MAX_BYTES: u64 = 8 << 30;
 /// Most that a file may grow by unpacking; images hardly shrink.
 const MAX_RATIO: u64 = 100;
 
+/// Letters of a name that are kept: file systems take 255 bytes, of which a letter needs up to four.
+const LONGEST_NAME: usize = 48;
+
 /// Whether a path names a ZIP file.
 #[must_use]
 pub fn is_packed_study(path: &Path) -> bool {
@@ -44,15 +47,28 @@ pub(super) fn unpack(
         cancel.check()?;
         on_progress(Progress { step: "Unpacking", done: index, total: archive.len() });
         let entry = archive.by_index(index).map_err(broken)?;
-        if !entry.is_file() {
+        // A name that is no text says nothing.
+        let listed = entry.name().unwrap_or_default();
+        if !entry.is_file() || is_hidden(&listed) {
             continue;
         }
-        let name = entry.enclosed_name().and_then(|name| Some(name.file_name()?.to_string_lossy().into_owned()));
-        let mut out =
-            File::create(folder.path().join(format!("{index:06}-{}", name.unwrap_or_default()))).map_err(io)?;
+        let mut out = File::create(folder.path().join(format!("{index:06}-{}", plain_name(&listed)))).map_err(io)?;
         // Declared sizes are not believed either.
         let written = io::copy(&mut entry.take(room + 1), &mut out).map_err(io)?;
         room = room.checked_sub(written).ok_or_else(|| refused("it unpacks to more than any study".to_owned()))?;
     }
     Ok(folder)
+}
+
+/// The end of the last part of a name, for messages and for its ending.
+fn plain_name(name: &str) -> String {
+    let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
+    let letters: Vec<char> = last.chars().map(|letter| if letter.is_control() { '_' } else { letter }).collect();
+    letters[letters.len().saturating_sub(LONGEST_NAME)..].iter().collect()
+}
+
+/// Files that folders hide too, and the second half of Mac files, which are no files of their own.
+fn is_hidden(name: &str) -> bool {
+    let mut parts = name.split(['/', '\\']).rev();
+    parts.next().is_some_and(|last| last.starts_with('.')) || parts.any(|folder| folder == "__MACOSX")
 }

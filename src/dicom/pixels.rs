@@ -13,6 +13,9 @@ use crate::volume::WindowLevel;
 /// Most pixels a frame may have; four times the largest detector in use.
 const MAX_FRAME_PIXELS: usize = 1 << 26;
 
+/// Most bytes that may follow the marker at the end of a compressed frame, as padding.
+const LONGEST_TAIL: u64 = 10;
+
 /// How stored pixels are coded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct PixelFormat {
@@ -27,6 +30,8 @@ pub(super) struct PixelFormat {
     pub is_signed: bool,
     /// High values are dark (MONOCHROME1).
     pub is_inverted: bool,
+    /// Least and greatest stored sample that is no image content (Pixel Padding Value and Range Limit).
+    pub padding: Option<(i32, i32)>,
 }
 
 /// Linear map from stored values to voxel values.
@@ -74,7 +79,7 @@ impl PixelFormat {
                 .filter(|frames| *frames > 0)
                 .ok_or(FileError::InvalidAttribute { name: "NumberOfFrames", value })?,
         };
-        let format = Self {
+        let mut format = Self {
             rows: size(tags::ROWS, "Rows")?,
             columns: size(tags::COLUMNS, "Columns")?,
             frames,
@@ -83,7 +88,14 @@ impl PixelFormat {
             low_bit: (high_bit + 1 - bits_stored) as u32,
             is_signed: integer(header, tags::PIXEL_REPRESENTATION) == Some(1),
             is_inverted: photometric == "MONOCHROME1",
+            padding: None,
         };
+        format.padding = integer(header, tags::PIXEL_PADDING_VALUE).map(|value| {
+            // Implicit files do not say whether it is signed: its bits count.
+            let stored = |value: i64| format.stored(value as u16);
+            let limit = integer(header, tags::PIXEL_PADDING_RANGE_LIMIT).unwrap_or(value);
+            (stored(value).min(stored(limit)), stored(value).max(stored(limit)))
+        });
         if format.rows.checked_mul(format.columns).is_none_or(|pixels| pixels > MAX_FRAME_PIXELS) {
             return Err(format.too_large("a frame may have"));
         }
@@ -122,23 +134,39 @@ impl PixelFormat {
         FileError::ImageTooLarge { rows: self.rows, columns: self.columns, frames: self.frames, limit }
     }
 
-    /// Value of a stored sample: stray bits masked off, sign extended, inverted where high values are dark.
-    fn value(&self, sample: u16) -> i32 {
-        let mask = ((1u32 << self.bits_stored) - 1) as i32;
-        let value = (i32::from(sample) >> self.low_bit) & mask;
+    /// A stored sample as a number: stray bits masked off, sign extended.
+    fn stored(&self, sample: u16) -> i32 {
+        let value = (i32::from(sample) >> self.low_bit) & self.mask();
         let half = 1i32 << (self.bits_stored - 1);
-        let value = if self.is_signed && value >= half { value - 2 * half } else { value };
+        if self.is_signed && value >= half { value - 2 * half } else { value }
+    }
+
+    fn mask(&self) -> i32 {
+        ((1u32 << self.bits_stored) - 1) as i32
+    }
+
+    /// A stored sample inverted where high values are dark.
+    fn upright(&self, stored: i32) -> i32 {
         match (self.is_inverted, self.is_signed) {
-            (false, _) => value,
-            (true, false) => mask - value,
-            (true, true) => -1 - value,
+            (false, _) => stored,
+            (true, false) => self.mask() - stored,
+            (true, true) => -1 - stored,
         }
     }
 
-    /// Voxel values of stored samples.
+    /// Voxel values of the stored samples of a frame. Padding, which is no image content and may have any value, becomes
+    /// as dark as the darkest pixel (PS3.3 C.7.5.1.1.2).
     pub fn voxels(&self, samples: &[u16], rescale: Rescale) -> Vec<f32> {
         let Rescale { slope, intercept } = rescale;
-        samples.iter().map(|sample| (f64::from(self.value(*sample)) * slope + intercept) as f32).collect()
+        let voxel = |upright: i32| (f64::from(upright) * slope + intercept) as f32;
+        let stored = samples.iter().map(|sample| self.stored(*sample));
+        let Some((least, greatest)) = self.padding else {
+            return stored.map(|stored| voxel(self.upright(stored))).collect();
+        };
+        let is_padding = |stored: &i32| (least..=greatest).contains(stored);
+        let content = stored.clone().filter(|stored| !is_padding(stored)).map(|stored| self.upright(stored));
+        let darkest = content.min().unwrap_or(0);
+        stored.map(|stored| voxel(if is_padding(&stored) { darkest } else { self.upright(stored) })).collect()
     }
 
     /// A window of the header, mirrored where pixel values are.
@@ -199,7 +227,7 @@ impl<'a> FrameReader<'a> {
     }
 }
 
-/// Assigns fragments to frames: all to one, one to each, or by the basic offset table.
+/// Assigns fragments to frames: all to one, one to each, by the basic offset table, or by the marker at a frame's end.
 fn fragments_of_frames(file: &DicomFile, frames: usize) -> Result<Vec<Vec<(u64, u64)>>, FileError> {
     let mut ranges = file.fragment_ranges()?.into_iter();
     let table = ranges.next().ok_or(FileError::FragmentCount { fragments: 0, frames })?;
@@ -213,6 +241,9 @@ fn fragments_of_frames(file: &DicomFile, frames: usize) -> Result<Vec<Vec<(u64, 
     }
     let table = file.bytes(table)?;
     let offsets: Vec<u64> = table.as_chunks().0.iter().map(|entry| u64::from(u32::from_le_bytes(*entry))).collect();
+    if offsets.is_empty() {
+        return fragments_by_end_marker(file, ranges, frames);
+    }
     if offsets.len() != frames {
         return Err(FileError::FragmentCount { fragments, frames });
     }
@@ -224,4 +255,28 @@ fn fragments_of_frames(file: &DicomFile, frames: usize) -> Result<Vec<Vec<(u64, 
         of_frames[frame].push((start, end));
     }
     Ok(of_frames)
+}
+
+/// Assigns fragments to frames where the offset table is empty: a frame ends with the fragment that holds the marker
+/// `FF D9` at its end, which all kinds of JPEG share.
+fn fragments_by_end_marker(
+    file: &DicomFile,
+    ranges: Vec<(u64, u64)>,
+    frames: usize,
+) -> Result<Vec<Vec<(u64, u64)>>, FileError> {
+    let fragments = ranges.len();
+    let mut of_frames = Vec::with_capacity(frames.min(fragments));
+    let mut open = Vec::new();
+    for (start, end) in ranges {
+        let tail = file.bytes((start.max(end.saturating_sub(LONGEST_TAIL)), end))?;
+        open.push((start, end));
+        if tail.windows(2).any(|pair| pair == [0xFF, 0xD9]) {
+            of_frames.push(std::mem::take(&mut open));
+        }
+    }
+    if of_frames.len() == frames && open.is_empty() {
+        Ok(of_frames)
+    } else {
+        Err(FileError::FragmentCount { fragments, frames })
+    }
 }

@@ -35,7 +35,7 @@ pub struct FolderScan {
     pub series: Vec<SeriesSummary>,
     /// DICOM files that cannot be used, each with its reason, ordered by path.
     pub refused: Vec<RefusedFile>,
-    /// Number of other files that were passed over (not DICOM, or a DICOMDIR).
+    /// Number of other files that were passed over (not DICOM, a DICOMDIR, or objects beside images such as reports).
     pub passed_over: usize,
     /// Oddities of the folder as a whole.
     pub warnings: Vec<SeriesWarning>,
@@ -123,6 +123,7 @@ pub fn scan_folder_telling(
     let files = Files::below(folder, cancel)?;
     let mut scan = FolderScan::default();
     let mut images = Vec::new();
+    let mut packed = 0;
     let mut told_at: Option<Instant> = None;
     for (batch, paths) in files.paths.chunks(BATCH).enumerate() {
         cancel.check()?;
@@ -132,7 +133,10 @@ pub fn scan_folder_telling(
             match result {
                 Ok(Some(header)) => images.push(Image { path: path.clone(), header }),
                 Ok(None) => scan.passed_over += 1,
-                Err(FileError::NotDicom) if !is_single_file && !is_named_dicom(path) => scan.passed_over += 1,
+                Err(FileError::NotDicom) if !is_single_file && !is_named_dicom(path) => {
+                    scan.passed_over += 1;
+                    packed += usize::from(is_packed_study(path));
+                }
                 Err(reason) => scan.refused.push(RefusedFile { path: path.clone(), reason: reason.into() }),
             }
         }
@@ -147,6 +151,10 @@ pub fn scan_folder_telling(
     if !scan.refused.is_empty() {
         let message = format!("{} DICOM files could not be used", scan.refused.len());
         scan.warnings.push(SeriesWarning::new(WarningCode::RefusedFiles, message));
+    }
+    if packed > 0 {
+        let message = format!("{packed} ZIP files in the folder were not searched; open each of them by itself");
+        scan.warnings.push(SeriesWarning::new(WarningCode::PackedFiles, message));
     }
     if files.is_cut_short {
         let message = format!("only {MAX_FILES} files, {MAX_DEPTH} folders deep, are searched; there are more");
@@ -188,7 +196,8 @@ fn is_directory_file(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.eq_ignore_ascii_case("DICOMDIR"))
 }
 
-/// Header of an image; `None` for a DICOMDIR, which only lists what is found anyway.
+/// Header of an image; `None` for a DICOMDIR, which only lists what is found anyway, and for objects that belong beside
+/// images: reports, presentation states, raw data, segmentations, screenshots, maps.
 fn read_image(path: &Path) -> Result<Option<ImageHeader>, FileError> {
     if is_directory_file(path) {
         return Ok(None);
@@ -197,7 +206,10 @@ fn read_image(path: &Path) -> Result<Option<ImageHeader>, FileError> {
     if file.media_sop_class.as_deref() == Some(uids::MEDIA_STORAGE_DIRECTORY_STORAGE) {
         return Ok(None);
     }
-    ImageHeader::read(&file).map(Some)
+    match ImageHeader::read(&file) {
+        Err(FileError::NoPixelData { .. } | FileError::UnsupportedPixels(_)) if !file.may_be_mr() => Ok(None),
+        read => read.map(Some),
+    }
 }
 
 /// Whether the name says that the file should be DICOM.

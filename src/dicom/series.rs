@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use dicom_dictionary_std::uids;
 
 use super::contrast::{Contrast, ContrastHints, Weighting};
+use super::file::MR_SOP_CLASSES;
 use super::frames::{FrameHeader, HeaderTexts, ImageHeader};
 use super::partition::stacks;
 use super::region::{Region, RegionTexts};
@@ -202,19 +203,19 @@ impl WholeSeries {
     }
 }
 
+const CT_SOP_CLASSES: [&str; 3] =
+    [uids::CT_IMAGE_STORAGE, uids::ENHANCED_CT_IMAGE_STORAGE, uids::LEGACY_CONVERTED_ENHANCED_CT_IMAGE_STORAGE];
+
 /// Modality of the header; where it has none, that of its SOP class; where that says nothing, `MR` is assumed.
 fn modality(header: &ImageHeader, warnings: &mut Vec<SeriesWarning>) -> String {
     if !header.modality.is_empty() {
         return header.modality.clone();
     }
-    match header.sop_class_uid.as_str() {
-        uids::MR_IMAGE_STORAGE | uids::ENHANCED_MR_IMAGE_STORAGE | uids::LEGACY_CONVERTED_ENHANCED_MR_IMAGE_STORAGE => {
-            return "MR".to_owned();
-        }
-        uids::CT_IMAGE_STORAGE | uids::ENHANCED_CT_IMAGE_STORAGE | uids::LEGACY_CONVERTED_ENHANCED_CT_IMAGE_STORAGE => {
-            return "CT".to_owned();
-        }
-        _ => {}
+    if MR_SOP_CLASSES.contains(&header.sop_class_uid.as_str()) {
+        return "MR".to_owned();
+    }
+    if CT_SOP_CLASSES.contains(&header.sop_class_uid.as_str()) {
+        return "CT".to_owned();
     }
     let message = "the header names no modality; MR is assumed";
     warnings.push(SeriesWarning::new(WarningCode::AssumedModality, message));

@@ -193,7 +193,7 @@ mod tests {
         assert_eq!(named("T2 SAG L-SPINE"), [Concept::Lumbar, Concept::T2]);
         assert_eq!(named("T2 FAT SAT"), [Concept::T2, Concept::FatSuppressed]);
         assert_eq!(named("FAT: T2 FLEX"), [Concept::T2, Concept::Fat, Concept::Dixon]);
-        assert_eq!(named("t2_map"), [Concept::Map]);
+        assert_eq!(named("t2_map"), [Concept::T2, Concept::Map]);
         assert_eq!(named("sag b800"), [Concept::Diffusion]);
         assert_eq!(named("T2 L1-S1"), [Concept::LumbarLetter, Concept::T2]);
         assert_eq!(named("MR 腰椎"), [Concept::Lumbar]);

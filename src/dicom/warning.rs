@@ -60,6 +60,8 @@ pub enum WarningCode {
     CloseChoice,
     /// Files of the folder could not be used.
     RefusedFiles,
+    /// ZIP files lie in the folder.
+    PackedFiles,
     /// The folder has more files, or is deeper, than is searched.
     FolderNotSearchedFully,
 }
@@ -85,6 +87,7 @@ impl WarningCode {
             Self::AssumedModality => "assumed_modality",
             Self::CloseChoice => "close_choice",
             Self::RefusedFiles => "refused_files",
+            Self::PackedFiles => "packed_files",
             Self::FolderNotSearchedFully => "folder_not_searched_fully",
         }
     }

@@ -108,6 +108,10 @@ pub fn choose_series<'a>(scan: &'a FolderScan, series_uid: Option<&str>) -> Resu
             scan.refused.first().map(|file| format!("{} refused, the first {}", scan.refused.len(), file.reason));
         return Err(PipelineError::NoImages { refused });
     }
+    let patients = scan.patients();
+    if patients > 1 {
+        return Err(PipelineError::SeveralPatients { patients });
+    }
     let name = |series: &SeriesSummary| match series.series_number {
         Some(number) => format!("series {number} is {}", series.choice.reason),
         None => format!("a series is {}", series.choice.reason),

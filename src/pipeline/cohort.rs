@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 
 use super::output::{ReportEntry, entry};
 use super::{PipelineError, write_whole};
+use crate::files::read_text;
 use crate::spine::PerGrading;
 
 /// Place of a study in the list of a cohort.
@@ -47,7 +48,7 @@ impl Cohort {
     /// # Errors
     /// If the list cannot be read or is empty.
     pub fn read(list: &Path) -> Result<Self, PipelineError> {
-        let text = std::fs::read_to_string(list).map_err(PipelineError::file(list))?;
+        let text = read_text(list).map_err(PipelineError::file(list))?;
         let cohort = Self::of_lines(text.lines());
         if cohort.studies.is_empty() {
             let reason = "the list names no study; write one folder a line".to_owned();
@@ -250,6 +251,25 @@ mod tests {
         for wrong in ["0/2", "3/2", "1", "a/b", "1/0"] {
             assert!(wrong.parse::<Shard>().is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn lists_are_read_as_other_programs_write_them() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let list = folder.path().join("list.txt");
+        let lines = "/data/Müller\r\n/data/b\r\n";
+        let marked = [b"\xEF\xBB\xBF", lines.as_bytes()].concat();
+        let units =
+            |bytes: fn(u16) -> [u8; 2]| "\u{FEFF}".encode_utf16().chain(lines.encode_utf16()).flat_map(bytes).collect();
+        let plain = Cohort::of_lines(lines.lines());
+        for bytes in [lines.as_bytes().to_vec(), marked, units(u16::to_le_bytes), units(u16::to_be_bytes)] {
+            std::fs::write(&list, bytes).expect("writable");
+            assert_eq!(Cohort::read(&list).expect("readable"), plain);
+        }
+        assert_eq!(plain.studies[0].1, Path::new("/data/Müller"));
+        std::fs::write(&list, b"/data/M\xFCller").expect("writable");
+        let refused = Cohort::read(&list).expect_err("in no encoding that can be told").to_string();
+        assert!(refused.contains("save it in that encoding"), "{refused}");
     }
 
     #[test]

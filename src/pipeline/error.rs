@@ -39,6 +39,12 @@ pub enum PipelineError {
         /// What was wrong with the first refused file, if there was one.
         refused: Option<String>,
     },
+    /// Nobody said whose images to take.
+    #[error("the folder holds images of {patients} patients; open the folder of one of them, or name a series")]
+    SeveralPatients {
+        /// How many.
+        patients: usize,
+    },
     /// There are series, but none to grade.
     #[error("no T2 sagittal series was found: {}", reasons.join("; "))]
     NoSagittalT2 {

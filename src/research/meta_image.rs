@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Component, Path};
 
-use flate2::read::ZlibDecoder;
+use flate2::bufread::{MultiGzDecoder, ZlibDecoder};
 use glam::DVec3;
 
 use super::samples::Sample;
@@ -34,18 +34,32 @@ pub(super) fn read(path: &Path) -> Result<Grid, ResearchError> {
         return Err(ResearchError::Unsupported("voxels written as text".to_owned()));
     }
     let place = header.text("ElementDataFile").unwrap_or_default();
-    let (source, there): (Box<dyn Read>, u64) = if place.eq_ignore_ascii_case("LOCAL") {
-        (Box::new(reader), length.saturating_sub(header_bytes))
+    let (mut source, length, behind_header) = if place.eq_ignore_ascii_case("LOCAL") {
+        (reader, length, header_bytes)
     } else {
-        let beside = path.with_file_name(plain_name(place)?);
-        let file = File::open(beside)?;
+        let file = File::open(path.with_file_name(plain_name(place)?))?;
         let length = file.metadata()?.len();
-        (Box::new(BufReader::new(file)), length)
+        (BufReader::new(file), length, 0)
     };
+    let start = match header.skipped_bytes()? {
+        Some(0) => behind_header,
+        Some(bytes) => bytes,
+        None if compressed => {
+            return Err(ResearchError::Unsupported("HeaderSize = -1 of compressed voxels".to_owned()));
+        }
+        None => length.saturating_sub(expected),
+    };
+    let there = length.saturating_sub(start);
     if !compressed && there < expected {
         return Err(ResearchError::Truncated { expected, got: there });
     }
-    let source: Box<dyn Read> = if compressed { Box::new(ZlibDecoder::new(source)) } else { source };
+    source.seek(SeekFrom::Start(start))?;
+    let is_gzip = source.fill_buf()?.starts_with(&[0x1F, 0x8B]);
+    let source: Box<dyn Read> = match (compressed, is_gzip) {
+        (false, _) => Box::new(source),
+        (true, true) => Box::new(MultiGzDecoder::new(source)),
+        (true, false) => Box::new(ZlibDecoder::new(source)),
+    };
     let values = sample.read(source, count, big_endian)?;
     let steps = header.steps()?;
     let origin = header.first_of(&["Offset", "Position", "Origin"]).unwrap_or([0.0; 3]);
@@ -104,6 +118,16 @@ impl Header {
         keys.iter().find_map(|key| self.numbers(key).ok())
     }
 
+    /// Bytes of the file with the voxels that come before them; `None` where the voxels are its last bytes.
+    fn skipped_bytes(&self) -> Result<Option<u64>, ResearchError> {
+        match self.text("HeaderSize").map(str::parse::<i64>) {
+            None => Ok(Some(0)),
+            Some(Ok(-1)) => Ok(None),
+            Some(Ok(bytes @ 0..)) => Ok(Some(bytes as u64)),
+            Some(_) => Err(Self::broken("HeaderSize is no number of bytes")),
+        }
+    }
+
     /// Directions of the indices (the rows of the matrix, as ITK writes it) times their spacing.
     fn steps(&self) -> Result<[DVec3; 3], ResearchError> {
         let spacing: [f64; 3] = self
@@ -121,8 +145,11 @@ impl Header {
             "MET_CHAR" => Sample::I8,
             "MET_USHORT" => Sample::U16,
             "MET_SHORT" => Sample::I16,
-            "MET_UINT" => Sample::U32,
-            "MET_INT" => Sample::I32,
+            // A long of this format has four bytes, whatever the machine's has.
+            "MET_UINT" | "MET_ULONG" => Sample::U32,
+            "MET_INT" | "MET_LONG" => Sample::I32,
+            "MET_ULONG_LONG" => Sample::U64,
+            "MET_LONG_LONG" => Sample::I64,
             "MET_FLOAT" => Sample::F32,
             "MET_DOUBLE" => Sample::F64,
             other => return Err(ResearchError::Unsupported(format!("element type \"{other}\""))),

@@ -59,8 +59,18 @@ pub(super) fn read(path: &Path, compressed: bool) -> Result<Grid, ResearchError>
         }
     }
     let (steps, origin) = placement(&header);
-    let steps = steps.map(|step| step * FLIP);
-    Ok(Grid { size: size.map(|side| side as usize), steps, origin: origin * FLIP, values })
+    let to_lps_mm = FLIP * millimeters(header.xyzt_units);
+    let steps = steps.map(|step| step * to_lps_mm);
+    Ok(Grid { size: size.map(|side| side as usize), steps, origin: origin * to_lps_mm, values })
+}
+
+/// Length of the file's unit; where it names none, everybody takes millimeters.
+fn millimeters(units: u8) -> f64 {
+    match units & 7 {
+        1 => 1e3,
+        3 => 1e-3,
+        _ => 1.0,
+    }
 }
 
 fn sample(datatype: i16) -> Result<Sample, ResearchError> {
@@ -73,6 +83,8 @@ fn sample(datatype: i16) -> Result<Sample, ResearchError> {
         256 => Sample::I8,
         512 => Sample::U16,
         768 => Sample::U32,
+        1024 => Sample::I64,
+        1280 => Sample::U64,
         other => return Err(ResearchError::Unsupported(format!("data type {other}"))),
     })
 }

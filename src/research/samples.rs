@@ -13,6 +13,8 @@ pub(super) enum Sample {
     I16,
     U32,
     I32,
+    U64,
+    I64,
     F32,
     F64,
 }
@@ -23,7 +25,7 @@ impl Sample {
             Self::U8 | Self::I8 => 1,
             Self::U16 | Self::I16 => 2,
             Self::U32 | Self::I32 | Self::F32 => 4,
-            Self::F64 => 8,
+            Self::U64 | Self::I64 | Self::F64 => 8,
         }
     }
 
@@ -52,6 +54,8 @@ impl Sample {
             Self::I16 => each(bytes, |chunk| f32::from(i16::from_le_bytes(chunk))),
             Self::U32 => each(bytes, |chunk| u32::from_le_bytes(chunk) as f32),
             Self::I32 => each(bytes, |chunk| i32::from_le_bytes(chunk) as f32),
+            Self::U64 => each(bytes, |chunk| u64::from_le_bytes(chunk) as f32),
+            Self::I64 => each(bytes, |chunk| i64::from_le_bytes(chunk) as f32),
             Self::F32 => each(bytes, f32::from_le_bytes),
             Self::F64 => each(bytes, |chunk| f64::from_le_bytes(chunk) as f32),
         }

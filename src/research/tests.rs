@@ -75,6 +75,66 @@ fn meta_images_lie_where_itk_says() {
     check(&read_volume(&written(folder.path(), "d.mhd", beside.as_bytes(), &[])).expect("readable"));
 }
 
+#[test]
+fn meta_images_wrap_voxels_of_other_files() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let foreign = [vec![7; 128], samples()].concat();
+    written(folder.path(), "foreign.raw", &[], &foreign);
+    for size in ["128", "-1"] {
+        let text = header(("ElementDataFile = LOCAL", &format!("HeaderSize = {size}\nElementDataFile = foreign.raw")));
+        check(&read_volume(&written(folder.path(), "a.mhd", text.as_bytes(), &[])).expect("readable"));
+    }
+    let text = header(("ElementDataFile = LOCAL", "HeaderSize = 200\nElementDataFile = foreign.raw"));
+    let refused = read_volume(&written(folder.path(), "b.mhd", text.as_bytes(), &[])).expect_err("too short");
+    assert!(refused.to_string().contains("expected 120 bytes of voxels, got 48"), "{refused}");
+    let mut packed = GzEncoder::new(Vec::new(), Compression::default());
+    packed.write_all(&samples()).expect("to memory");
+    let compressed = header(("CompressedData = False", "CompressedData = True"));
+    let path = written(folder.path(), "c.mha", compressed.as_bytes(), &packed.finish().expect("to memory"));
+    check(&read_volume(&path).expect("readable"));
+}
+
+/// The voxels as integers of `N` bytes.
+fn widened<const N: usize>() -> Vec<u8> {
+    let wide = |pair: &[u8; 2]| -> Vec<u8> { i64::from(i16::from_le_bytes(*pair)).to_le_bytes()[..N].to_vec() };
+    samples().as_chunks::<2>().0.iter().flat_map(wide).collect()
+}
+
+#[test]
+fn long_integers_are_read() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for (name, voxels) in
+        [("MET_LONG", widened::<4>()), ("MET_ULONG", widened::<4>()), ("MET_LONG_LONG", widened::<8>())]
+    {
+        let text = header(("MET_SHORT", name));
+        check(&read_volume(&written(folder.path(), "a.mha", text.as_bytes(), &voxels)).expect(name));
+    }
+    for datatype in [1024_i16, 1280] {
+        let mut bytes = nifti_header();
+        bytes[70..72].copy_from_slice(&datatype.to_le_bytes());
+        bytes[72..74].copy_from_slice(&64_i16.to_le_bytes());
+        check(&read_volume(&written(folder.path(), "a.nii", &bytes, &widened::<8>())).expect("readable"));
+    }
+}
+
+#[test]
+fn nifti_lengths_have_the_unit_that_the_file_names() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for (unit, per_mm) in [(0, 1.0_f32), (1, 1e-3), (2, 1.0), (3, 1e3), (8 + 1, 1e-3)] {
+        for uses_rows in [true, false] {
+            let mut bytes = nifti_header();
+            bytes[123] = unit;
+            bytes[254] = u8::from(uses_rows);
+            let lengths = [80, 84, 88].into_iter().chain([268, 272, 276]).chain((280..328).step_by(4));
+            for at in lengths {
+                let value = f32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes"));
+                bytes[at..at + 4].copy_from_slice(&(value * per_mm).to_le_bytes());
+            }
+            check(&read_volume(&written(folder.path(), "a.nii", &bytes, &samples())).expect("readable"));
+        }
+    }
+}
+
 /// The same image as `sitk.WriteImage(im, "small.nii")` stores it; nibabel reads this affine from it.
 fn nifti_header() -> Vec<u8> {
     let mut bytes = vec![0; 352];

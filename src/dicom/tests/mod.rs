@@ -1,4 +1,6 @@
+mod beside;
 mod choice;
+mod pixels;
 mod stacks;
 
 use std::fs;
@@ -335,7 +337,7 @@ fn other_files_are_passed_over_and_reports_refused() {
         object.remove_element(tags::PIXEL_DATA);
     });
     let scan = scan(folder.path());
-    assert_eq!((scan.passed_over, scan.refused.len(), scan.series[0].slices), (2, 1, 2));
+    assert_eq!((scan.passed_over, scan.refused.len(), scan.series[0].slices), (2, 1, 2), "an image without pixels");
     assert!(scan.refused[0].reason.to_string().starts_with("holds no image"));
     let debug = format!("{:?} {:?}", scan.series[0], scan.refused[0]);
     assert!(!debug.contains("Phantom") && !debug.contains("IM000"), "{debug}");
