@@ -148,6 +148,7 @@ pub(super) struct ContrastHints<'a> {
 }
 
 /// What follows from it.
+#[allow(clippy::struct_excessive_bools, reason = "each is a finding of its own")]
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Contrast {
     pub weighting: Weighting,
@@ -220,8 +221,7 @@ impl ContrastHints<'_> {
             // The times part the echoes of one series; its name, which they share, does not.
             (Some(..30.0), Some(1800.0..)) if named != Some(Weighting::T1) => Weighting::ProtonDensity,
             (Some(..45.0), Some(1800.0..)) => named.unwrap_or(Weighting::ProtonDensity),
-            (Some(40.0..), Some(1800.0..)) => named.unwrap_or(Weighting::T2),
-            (Some(60.0..), None) => named.unwrap_or(Weighting::T2),
+            (Some(40.0..), Some(1800.0..)) | (Some(60.0..), None) => named.unwrap_or(Weighting::T2),
             (None, _) | (_, None) => named.unwrap_or(Weighting::Unknown),
             _ => named.unwrap_or(Weighting::Other),
         }

@@ -158,7 +158,9 @@ impl ImageHeader {
 fn forget_single_stacks(frames: &mut [FrameHeader]) {
     let ids: BTreeSet<_> = frames.iter().map(|frame| &frame.stack_id).collect();
     if ids.len() == 1 || ids.len() == frames.len() {
-        frames.iter_mut().for_each(|frame| frame.stack_id = None);
+        for frame in frames {
+            frame.stack_id = None;
+        }
     }
 }
 

@@ -128,7 +128,7 @@ pub fn scan_folder_telling(
     for (batch, paths) in files.paths.chunks(BATCH).enumerate() {
         cancel.check()?;
         on_progress(Progress { step: "Reading files", done: batch * BATCH, total: files.paths.len() });
-        let read: Vec<_> = paths.par_iter().map(|path| read_image(path)).collect();
+        let read: Vec<_> = paths.par_iter().map(|path| read_image(path, is_single_file)).collect();
         for (path, result) in paths.iter().zip(read) {
             match result {
                 Ok(Some(header)) => images.push(Image { path: path.clone(), header }),
@@ -197,8 +197,9 @@ fn is_directory_file(path: &Path) -> bool {
 }
 
 /// Header of an image; `None` for a DICOMDIR, which only lists what is found anyway, and for objects that belong beside
-/// images: reports, presentation states, raw data, segmentations, screenshots, maps.
-fn read_image(path: &Path) -> Result<Option<ImageHeader>, FileError> {
+/// images: reports, presentation states, raw data, segmentations, screenshots, maps. If such a file `is_asked_for` by name,
+/// it is refused with the reason.
+fn read_image(path: &Path, is_asked_for: bool) -> Result<Option<ImageHeader>, FileError> {
     if is_directory_file(path) {
         return Ok(None);
     }
@@ -207,7 +208,9 @@ fn read_image(path: &Path) -> Result<Option<ImageHeader>, FileError> {
         return Ok(None);
     }
     match ImageHeader::read(&file) {
-        Err(FileError::NoPixelData { .. } | FileError::UnsupportedPixels(_)) if !file.may_be_mr() => Ok(None),
+        Err(FileError::NoPixelData { .. } | FileError::UnsupportedPixels(_)) if !is_asked_for && !file.may_be_mr() => {
+            Ok(None)
+        }
         read => read.map(Some),
     }
 }

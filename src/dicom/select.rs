@@ -33,33 +33,35 @@ pub(super) fn choose_t2_sagittal(series: &mut [SeriesSummary], patients: usize) 
     let ranks: Vec<Rank> = series.iter().zip(&lowest).map(|(one, above)| rank(one, *above)).collect();
     let mut order: Vec<usize> = (0..series.len()).filter(|index| obstacle(&series[*index]).is_none()).collect();
     order.sort_by(|a, b| compare(&ranks[*a], &ranks[*b]));
-    let best = order.first().copied().filter(|best| patients < 2 && elsewhere(&series[*best]).is_none());
-    let second = order.get(1).filter(|second| {
-        best.is_some_and(|best| compare(&ranks[**second][..OF_TASTE], &ranks[best][..OF_TASTE]).is_eq())
-    });
+    let mut eligible = order.iter().copied().filter(|index| patients < 2 && elsewhere(&series[*index]).is_none());
+    let (best, second) = (eligible.next(), eligible.next());
+    let is_close = |second: &usize| {
+        best.is_some_and(|best| compare(&ranks[*second][..OF_TASTE], &ranks[best][..OF_TASTE]).is_eq())
+    };
+    let second = second.filter(is_close);
     let names: Vec<String> = series.iter().map(name).collect();
-    for index in 0..series.len() {
+    let choice = |(index, one): (usize, &SeriesSummary)| {
         let place = order.iter().position(|other| *other == index);
-        let reason = match (obstacle(&series[index]), best) {
+        let reason = match (obstacle(one).or_else(|| barred(one, patients)), best) {
             (Some(obstacle), _) => format!("not chosen: {obstacle}"),
-            (None, Some(best)) if best == index => chosen(&series[index], second.map(|second| &*names[*second])),
-            (None, _) if patients > 1 => format!("not chosen: the folder holds images of {patients} patients"),
-            (None, _) if elsewhere(&series[index]).is_some() => {
-                format!("not chosen: T2 sagittal, but {}", elsewhere(&series[index]).unwrap_or_default())
-            }
-            (None, Some(best)) => {
-                format!("not chosen: T2 sagittal too, but {} ({})", lost_by(&ranks[index], &ranks[best]), names[best])
-            }
+            (None, Some(best)) if best == index => chosen(one, second.map(|second| &*names[second])),
+            (None, Some(best)) => match lost_by(&ranks[index], &ranks[best]) {
+                Some(why) => format!("not chosen: T2 sagittal too, but {why} ({})", names[best]),
+                None => format!("not chosen: T2 sagittal too, and as good as {}, which comes first", names[best]),
+            },
             (None, None) => "not chosen".to_owned(),
         };
-        series[index].choice = Choice { is_chosen: best == Some(index), place, reason };
+        Choice { is_chosen: best == Some(index), place, reason }
+    };
+    let choices: Vec<Choice> = series.iter().enumerate().map(choice).collect();
+    for (one, choice) in series.iter_mut().zip(choices) {
+        one.choice = choice;
     }
-    if let (Some(best), Some(&second)) = (best, second) {
-        let (why, other) = (lost_by(&ranks[second], &ranks[best]), &names[second]);
-        let message = format!(
-            "{other} is a T2 sagittal series too; this one was chosen because the other is {why}; please check that it is \
-             the one you mean"
-        );
+    if let (Some(best), Some(second)) = (best, second) {
+        let why = lost_by(&ranks[second], &ranks[best]).unwrap_or("behind it in the list");
+        let other = &names[second];
+        let message =
+            format!("{other} is a T2 sagittal series too, but {why}; please check that this is the one you mean");
         series[best].warnings.push(SeriesWarning::new(WarningCode::CloseChoice, message));
     }
     if let Some(best) = best.filter(|best| series[*best].weighting == Weighting::Unknown) {
@@ -103,6 +105,14 @@ fn obstacle(series: &SeriesSummary) -> Option<String> {
         return Some(format!("sagittal, but {}", series.weighting.name()));
     }
     contrast.and_then(|contrast| contrast.part.obstacle()).map(|reason| format!("sagittal, but {reason}"))
+}
+
+/// Why a T2 sagittal series is not chosen by its header alone.
+fn barred(series: &SeriesSummary, patients: usize) -> Option<String> {
+    if patients > 1 {
+        return Some(format!("the folder holds images of {patients} patients"));
+    }
+    elsewhere(series).map(|part| format!("T2 sagittal, but {part}"))
 }
 
 /// What the header names instead of the lumbar spine.
@@ -165,8 +175,8 @@ fn compare(one: &[Reason], other: &[Reason]) -> Ordering {
 }
 
 /// The first respect in which `one` is worse than `best`, in words.
-fn lost_by(one: &Rank, best: &Rank) -> &'static str {
-    one.iter().zip(best).find(|(one, best)| one.0 > best.0).map_or("as good but later in the list", |(one, _)| one.1)
+fn lost_by(one: &Rank, best: &Rank) -> Option<&'static str> {
+    one.iter().zip(best).find(|(one, best)| one.0 > best.0).map(|(one, _)| one.1)
 }
 
 /// How a series is called in the reason of another.

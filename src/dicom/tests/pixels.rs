@@ -37,7 +37,7 @@ fn padding_is_as_dark_as_the_darkest_pixel() {
     assert_eq!(empty.volume.voxels(), [0.0; 30], "nothing but padding");
 }
 
-/// 24 x 20 pixels of twelve bits, `(37 row + 91 column) mod 4096`, as OpenJPH 0.26.3 compresses them (lossless):
+/// 24 x 20 pixels of twelve bits, `(37 row + 91 column) mod 4096`, as `OpenJPH` 0.26.3 compresses them (lossless):
 /// ```python
 /// imagecodecs.htj2k_encode(((r * 37 + c * 91) % 4096).astype("uint16"))  # imagecodecs 2026.3.6; r, c = np.mgrid[:24, :20]
 /// ```
