@@ -5,47 +5,59 @@ use std::path::{Path, PathBuf};
 
 use super::masks::{Structure, structure_masks};
 use super::study::{ExportError, ReportedStudy};
-use crate::pipeline::{PipelineError, ras_from_patch};
-use crate::research::{Voxels, ras_from_voxel, write_nifti};
-use crate::spine::{DiscFrame, DiscLevel, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, VertebraLabel};
+use crate::pipeline::PipelineError;
+use crate::research::{Voxels, write_nifti};
+use crate::spine::{DiscFrame, DiscLevel, PATCH_COLUMNS, PATCH_ROWS, VertebraLabel};
+use crate::volume::VolumeGeometry;
 
 const DESCRIPTION: &str = "spinenet, research use only";
 
+/// What [`write_volumes`] wrote.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WrittenVolumes {
+    /// The files.
+    pub files: Vec<PathBuf>,
+    /// Spacing in mm that slices were interpolated to, because the scan's are uneven or sheared and NIfTI has one step for
+    /// all; `None` where they lie as they were acquired.
+    pub interpolated_mm: Option<f64>,
+}
+
 /// Writes into `folder` the scan (`scan.nii.gz`), a label map of bodies and discs on its grid (`labels.nii.gz`), every
-/// disc's volume as the network sees it (`L4-L5_disc.nii.gz`) and the evidence maps; returns the files.
+/// disc's volume as the network sees it (`L4-L5_disc.nii.gz`) and the evidence maps.
 ///
 /// Labels are those of the SPIDER data set: bodies count from the one above S1 = 1 upwards, discs from the
 /// lowest = 201.
 ///
 /// # Errors
 /// If a file cannot be written.
-pub fn write_volumes(study: &ReportedStudy, folder: &Path) -> Result<Vec<PathBuf>, ExportError> {
+pub fn write_volumes(study: &ReportedStudy, folder: &Path) -> Result<WrittenVolumes, ExportError> {
     let failed = |path: &Path, reason: String| PipelineError::Nifti { reason, path: path.to_owned() };
     fs::create_dir_all(folder).map_err(|error| failed(folder, error.to_string()))?;
     let volume = &study.series.volume;
     let mut files = Vec::new();
-    let mut write = |name: String, voxels: Voxels, shape: [usize; 3], ras: &[[f64; 4]; 3]| {
+    let mut write = |name: String, voxels: Voxels, geometry: &VolumeGeometry, size: [usize; 2]| {
         let file = folder.join(name);
-        write_nifti(&file, voxels, shape, ras, DESCRIPTION).map_err(|error| failed(&file, error.to_string()))?;
+        let interpolated = write_nifti(&file, voxels, geometry, size, DESCRIPTION)
+            .map_err(|error| failed(&file, error.to_string()))?;
         files.push(file);
-        Ok::<(), ExportError>(())
+        Ok::<Option<f64>, ExportError>(interpolated)
     };
-    let ras = ras_from_voxel(volume.geometry());
-    write("scan.nii.gz".to_owned(), Voxels::Floats(volume.voxels().to_vec()), volume.shape(), &ras)?;
-    write("labels.nii.gz".to_owned(), Voxels::Labels(label_map(study)), volume.shape(), &ras)?;
+    let (geometry, size) = (volume.geometry(), [volume.rows(), volume.columns()]);
+    let interpolated_mm = write("scan.nii.gz".to_owned(), Voxels::Floats(volume.voxels().to_vec()), geometry, size)?;
+    write("labels.nii.gz".to_owned(), Voxels::Labels(label_map(study)), geometry, size)?;
     for disc in &study.discs {
         // A disc whose corners collapse has no volume; its grades are missing for the same reason.
         let Ok(frame) = DiscFrame::of_disc(volume, disc) else { continue };
+        let Ok(place) = frame.geometry(geometry) else { continue };
         let voxels = Voxels::Floats(frame.sample(volume).voxels);
-        let shape = [PATCH_SLICES, PATCH_ROWS, PATCH_COLUMNS];
-        write(format!("{}_disc.nii.gz", disc.level), voxels, shape, &ras_from_patch(&frame, volume.geometry()))?;
+        write(format!("{}_disc.nii.gz", disc.level), voxels, &place, [PATCH_ROWS, PATCH_COLUMNS])?;
     }
     for evidence in &study.evidence {
         let file = folder.join(format!("{}_{}_evidence.nii.gz", evidence.map.level, evidence.map.grading));
         evidence.write_nifti(&file)?;
         files.push(file);
     }
-    Ok(files)
+    Ok(WrittenVolumes { files, interpolated_mm })
 }
 
 /// Label of each voxel, discs over bodies where both claim one.

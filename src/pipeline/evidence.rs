@@ -4,7 +4,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use glam::DVec3;
 use serde::Serialize;
 
 use super::report::{Software, WeightsUsed};
@@ -80,6 +79,8 @@ struct Description<'a> {
     box_rule: BoxRule,
     boxes: Vec<BoxEntry>,
     volume: String,
+    /// Spacing of the volume's slices where those of the scan are uneven, mm.
+    interpolated_to_slices_mm: Option<f64>,
     standard_error: Option<String>,
 }
 
@@ -142,7 +143,7 @@ impl Evidence {
         let stem = format!("{}_{}", self.map.level, self.map.grading);
         let path = |ending: &str| folder.join(format!("{stem}_{ending}"));
         let volume = path("evidence.nii.gz");
-        self.write_nifti(&volume)?;
+        let interpolated = self.write_nifti(&volume)?;
         let standard_error = path("standard-error.nii.gz");
         let has_error = self.write_standard_error(&standard_error)?;
         let predicted = self.boxes_file(self.predicted_boxes());
@@ -155,7 +156,8 @@ impl Evidence {
         write_whole(&coco, text.as_bytes()).map_err(PipelineError::file(&coco))?;
         let description = path("evidence.json");
         let errors = has_error.then_some(standard_error);
-        let text = serde_json::to_string_pretty(&self.description(&volume, errors.as_deref())).expect("plain values");
+        let text = serde_json::to_string_pretty(&self.description(&volume, interpolated, errors.as_deref()))
+            .expect("plain values");
         write_whole(&description, (text + "\n").as_bytes()).map_err(PipelineError::file(&description))?;
 
         let figure = self.figure();
@@ -172,11 +174,12 @@ impl Evidence {
         Ok(files)
     }
 
-    /// Writes the map as NIfTI in patient space, on the grid of the disc volume.
+    /// Writes the map as NIfTI in patient space, on the grid of the disc volume; where the scan's slices are uneven,
+    /// interpolated to the spacing in mm that is returned.
     ///
     /// # Errors
     /// If the file cannot be written.
-    pub fn write_nifti(&self, file: &Path) -> Result<(), PipelineError> {
+    pub fn write_nifti(&self, file: &Path) -> Result<Option<f64>, PipelineError> {
         write_map(file, &self.map.values, &self.map.frame, self.volume.geometry())
     }
 
@@ -225,7 +228,7 @@ impl Evidence {
         }
     }
 
-    fn description(&self, volume: &Path, standard_error: Option<&Path>) -> Description<'_> {
+    fn description(&self, volume: &Path, interpolated: Option<f64>, standard_error: Option<&Path>) -> Description<'_> {
         let map = &self.map;
         let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let boxes = map.hotspot_boxes(&self.volume, self.percentile, self.box_rule);
@@ -254,41 +257,23 @@ impl Evidence {
             box_rule: self.box_rule,
             boxes: boxes.iter().map(|found| BoxEntry::new(found, self.volume.geometry())).collect(),
             volume: name(volume),
+            interpolated_to_slices_mm: interpolated.map(|spacing| rounded(spacing, 4)),
             standard_error: standard_error.map(name),
         }
     }
 }
 
-/// Rows of the affine from NIfTI's voxel index (column, row, slice of the patch) to RAS, mm.
-///
-/// NIfTI counts right and anterior positive where DICOM counts left and posterior. Where slices are unevenly spaced the
-/// mean step is written.
-#[must_use]
-pub fn ras_from_patch(frame: &DiscFrame, geometry: &VolumeGeometry) -> [[f64; 4]; 3] {
-    let lps = |slice: f64, row: f64, column: f64| {
-        let image = frame.image_from_patch(row, column);
-        geometry.lps_from_voxel([frame.scan_from_patch_slice(slice), image.y, image.x])
-    };
-    let (last_slice, last_row, last_column) =
-        (PATCH_SLICES as f64 - 1.0, PATCH_ROWS as f64 - 1.0, PATCH_COLUMNS as f64 - 1.0);
-    let origin = lps(0.0, 0.0, 0.0);
-    let column = (lps(0.0, 0.0, last_column) - origin) / last_column;
-    let row = (lps(0.0, last_row, 0.0) - origin) / last_row;
-    let slice = (lps(last_slice, 0.0, 0.0) - origin) / last_slice;
-    let ras = DVec3::new(-1.0, -1.0, 1.0);
-    let [column, row, slice, origin] = [column, row, slice, origin].map(|vector| (vector * ras).to_array());
-    std::array::from_fn(|axis| [column[axis], row[axis], slice[axis], origin[axis]])
-}
-
-/// Writes values of the voxels of a map as `float32` NIfTI, index order (column, row, slice) of the disc volume.
+/// Writes values of the voxels of a map as `float32` NIfTI, index order (column, row, slice) of the disc volume; returns
+/// what [`write_nifti`] does.
 pub(super) fn write_map(
     file: &Path,
     values: &[f32],
     frame: &DiscFrame,
     geometry: &VolumeGeometry,
-) -> Result<(), PipelineError> {
-    let shape = [PATCH_SLICES, PATCH_ROWS, PATCH_COLUMNS];
-    let description = "spinenet evidence, research use only";
-    write_nifti(file, Voxels::Floats(values.to_vec()), shape, &ras_from_patch(frame, geometry), description)
-        .map_err(|error| PipelineError::Nifti { reason: error.to_string(), path: file.to_owned() })
+) -> Result<Option<f64>, PipelineError> {
+    let failed = |reason: String| PipelineError::Nifti { reason, path: file.to_owned() };
+    let geometry = frame.geometry(geometry).map_err(|error| failed(error.to_string()))?;
+    let voxels = Voxels::Floats(values.to_vec());
+    write_nifti(file, voxels, &geometry, [PATCH_ROWS, PATCH_COLUMNS], "spinenet evidence, research use only")
+        .map_err(|error| failed(error.to_string()))
 }

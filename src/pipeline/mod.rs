@@ -44,7 +44,7 @@ pub use cohort::{Cohort, CohortPlace, CohortTally, Results, Shard};
 pub use demo::{DEMO_SEED, DemoStudy, prepare_demo};
 pub use device::{DeviceChoice, DeviceError, device_name};
 pub use error::PipelineError;
-pub use evidence::{CURVE_PERCENTILES, DEFAULT_PERCENTILE, EVIDENCE_SCHEMA, Evidence, ras_from_patch};
+pub use evidence::{CURVE_PERCENTILES, DEFAULT_PERCENTILE, EVIDENCE_SCHEMA, Evidence};
 pub use evidence_figures::{FigureOrder, FigureRequest, NamedFigure, write_figures};
 pub use explanation::{Explanation, write_overview};
 pub use findings::{DiscFindings, DiscSummary, Finding, StudySummary, by_weight, method_in_words, most_abnormal};

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::{BoxesFile, PipelineError, TruthFile, TruthTable, choose_series, write_whole};
 use crate::dicom::{SeriesHeader, scan_folder, write_series};
 use crate::phantom::{PhantomPatient, PhantomSeries, PhantomSettings, Sequence};
-use crate::research::{Voxels, ras_from_voxel, write_nifti};
+use crate::research::{Voxels, write_nifti};
 use crate::task::CancelToken;
 use crate::volume::Volume;
 
@@ -65,8 +65,9 @@ fn header(series: &PhantomSeries, seed: u64, number: u32) -> SeriesHeader {
 
 /// Writes labels `[slice, row, column]` of `volume` as NIfTI, index order (column, row, slice), scanner coordinates.
 fn write_masks(file: &Path, labels: Vec<u8>, volume: &Volume) -> Result<(), PipelineError> {
-    let ras = ras_from_voxel(volume.geometry());
-    write_nifti(file, Voxels::Labels(labels), volume.shape(), &ras, "29 disc, 76 vertebra, 150 canal")
+    let size = [volume.rows(), volume.columns()];
+    write_nifti(file, Voxels::Labels(labels), volume.geometry(), size, "29 disc, 76 vertebra, 150 canal")
+        .map(|_| ())
         .map_err(|error| PipelineError::Nifti { reason: error.to_string(), path: file.to_owned() })
 }
 

@@ -4,6 +4,7 @@ use glam::{DVec2, DVec3};
 
 use super::*;
 use crate::model::Views;
+use crate::research::ras_from_voxel;
 use crate::spine::{
     Corners, DiscFrame, DiscLevel, DiscPrediction, Grading, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, PerGrading,
     Vertebra, VertebraLabel, VertebraOutline, discs_between,
@@ -232,7 +233,7 @@ fn the_evidence_volume_lies_where_the_frame_says() {
     let (volume, vertebrae) = scan();
     let disc = &discs_between(&vertebrae)[0];
     let frame = DiscFrame::of_disc(&volume, disc).expect("good outlines");
-    let affine = evidence::ras_from_patch(&frame, volume.geometry());
+    let affine = ras_from_voxel(&frame.geometry(volume.geometry()).expect("a place"));
     for [slice, row, column] in [[0.0, 0.0, 0.0], [4.0, 55.5, 111.5], [8.0, 111.0, 223.0], [2.0, 100.0, 3.0]] {
         let image = frame.image_from_patch(row, column);
         let lps = volume.geometry().lps_from_voxel([frame.scan_from_patch_slice(slice), image.y, image.x]);
@@ -256,12 +257,12 @@ fn the_nifti_file_reads_back_with_values_and_affine() {
     let file = folder.path().join("L4-L5_pfirrmann_evidence.nii.gz");
     evidence::write_map(&file, &values, &frame, volume.geometry()).expect("written");
     let object = ReaderOptions::new().read_file(&file).expect("NIfTI");
-    let affine = evidence::ras_from_patch(&frame, volume.geometry());
+    let affine = ras_from_voxel(&frame.geometry(volume.geometry()).expect("a place"));
     let header = object.header();
     for (written, expected) in [header.srow_x, header.srow_y, header.srow_z].iter().zip(affine) {
         assert!(written.iter().zip(expected).all(|(a, b)| (f64::from(*a) - b).abs() < 1e-3));
     }
-    assert_eq!((header.sform_code, header.qform_code, header.xyzt_units), (1, 0, 2));
+    assert_eq!((header.sform_code, header.qform_code, header.xyzt_units), (1, 1, 2));
     let read = object.into_volume().into_ndarray::<f32>().expect("floats");
     assert_eq!(read.shape(), [PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES]);
     assert_eq!(read[[200, 40, 3]], 0.75);

@@ -5,10 +5,11 @@
 
 mod meta_image;
 mod nifti_file;
+mod nifti_write;
 mod orient;
 mod samples;
 
-pub use nifti_file::{NiftiWriteError, Voxels, ras_from_voxel, write_nifti};
+pub use nifti_write::{NiftiWriteError, Voxels, ras_from_voxel, write_nifti};
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! NIfTI-1: read into a grid, written from arrays. Its world is RAS; the program's is LPS.
+//! NIfTI-1 read into a grid. Its world is RAS; the program's is LPS.
 
 use std::fs::File;
 use std::io::{BufReader, Read};
@@ -6,17 +6,13 @@ use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
 use glam::{DMat3, DQuat, DVec3};
-use ndarray::{Array3, ShapeBuilder};
-use nifti::writer::WriterOptions;
 use nifti::{Endianness, NiftiHeader};
-use thiserror::Error;
 
 use super::samples::Sample;
 use super::{Grid, ResearchError, checked_count};
-use crate::volume::VolumeGeometry;
 
 /// LPS to RAS and back.
-const FLIP: DVec3 = DVec3::new(-1.0, -1.0, 1.0);
+pub(super) const FLIP: DVec3 = DVec3::new(-1.0, -1.0, 1.0);
 const HEADER_BYTES: u64 = 348;
 /// How a NIfTI-2 file begins: the size of its header, 540, low or high byte first.
 const NIFTI_2_BYTES: [[u8; 4]; 2] = [540_i32.to_le_bytes(), 540_i32.to_be_bytes()];
@@ -110,69 +106,4 @@ fn placement(header: &NiftiHeader) -> ([DVec3; 3], DVec3) {
         return (steps, DVec3::new(x, y, z));
     }
     ([DVec3::X * spacing[0], DVec3::Y * spacing[1], DVec3::Z * spacing[2]], DVec3::ZERO)
-}
-
-/// A volume could not be written.
-#[derive(Debug, Error)]
-#[error("cannot write the volume: {0}")]
-pub struct NiftiWriteError(String);
-
-/// Rows of the affine that gives RAS millimeters from (column, row, slice, 1) of a scan; uneven slices are averaged, for
-/// the format knows no others.
-#[must_use]
-pub fn ras_from_voxel(geometry: &VolumeGeometry) -> [[f64; 4]; 3] {
-    let at = |slice: f64, row: f64, column: f64| geometry.lps_from_voxel([slice, row, column]);
-    let origin = at(0.0, 0.0, 0.0);
-    let last = (geometry.slices().max(2) - 1) as f64;
-    let steps = [at(0.0, 0.0, 1.0) - origin, at(0.0, 1.0, 0.0) - origin, (at(last, 0.0, 0.0) - origin) / last];
-    let [column, row, slice, origin] = [steps[0], steps[1], steps[2], origin].map(|vector| (vector * FLIP).to_array());
-    std::array::from_fn(|axis| [column[axis], row[axis], slice[axis], origin[axis]])
-}
-
-/// Voxels to write, slice by slice and row by row.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Voxels {
-    /// Labels.
-    Labels(Vec<u8>),
-    /// Quantities.
-    Floats(Vec<f32>),
-}
-
-/// Writes voxels as NIfTI with the index order (column, row, slice).
-///
-/// # Errors
-/// If there are not slices × rows × columns voxels or the file cannot be written.
-pub fn write_nifti(
-    file: &Path,
-    voxels: Voxels,
-    [slices, rows, columns]: [usize; 3],
-    ras: &[[f64; 4]; 3],
-    description: &str,
-) -> Result<(), NiftiWriteError> {
-    let row = |axis: usize| ras[axis].map(|value| value as f32);
-    let step = |column: usize| DVec3::from_array(std::array::from_fn(|axis| ras[axis][column])).length() as f32;
-    let mut header = NiftiHeader {
-        pixdim: [1.0, step(0), step(1), step(2), 0.0, 0.0, 0.0, 0.0],
-        // Millimeters; scanner coordinates by the affine alone.
-        xyzt_units: 2,
-        qform_code: 0,
-        sform_code: 1,
-        srow_x: row(0),
-        srow_y: row(1),
-        srow_z: row(2),
-        ..NiftiHeader::default()
-    };
-    let failed = |error: nifti::NiftiError| NiftiWriteError(error.to_string());
-    header.set_description_str(description).map_err(failed)?;
-    let shape = (columns, rows, slices).f();
-    let options = WriterOptions::new(file).reference_header(&header);
-    let misshapen = |error: ndarray::ShapeError| NiftiWriteError(error.to_string());
-    match voxels {
-        Voxels::Labels(labels) => {
-            options.write_nifti(&Array3::from_shape_vec(shape, labels).map_err(misshapen)?).map_err(failed)
-        }
-        Voxels::Floats(floats) => {
-            options.write_nifti(&Array3::from_shape_vec(shape, floats).map_err(misshapen)?).map_err(failed)
-        }
-    }
 }

@@ -41,7 +41,8 @@ pub(super) fn sagittal(grid: &Grid) -> Result<Volume, ResearchError> {
         row.normalize_or_zero(),
         row.length(),
         column.length(),
-    )?;
+    )?
+    .with_slice_thickness(Some(steps[0].length()));
     // Distance in the file between neighbours along each axis.
     let strides = [1, grid.size[0], grid.size[0] * grid.size[1]];
     let at = |place: usize, index: usize| {

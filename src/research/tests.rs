@@ -7,6 +7,7 @@ use flate2::write::{GzEncoder, ZlibEncoder};
 use glam::DVec3;
 
 use super::*;
+use crate::volume::VolumeGeometry;
 
 /// What SimpleITK 2.5 writes and says:
 /// ```python
@@ -180,12 +181,85 @@ fn a_written_volume_reads_back_in_place() {
     let volume = read_volume(&source).expect("readable");
     let file = folder.path().join("b.nii.gz");
     let voxels = Voxels::Floats(volume.voxels().to_vec());
-    write_nifti(&file, voxels, volume.shape(), &ras_from_voxel(volume.geometry()), "test").expect("written");
+    let resampled = write_nifti(&file, voxels, volume.geometry(), [3, 4], "test").expect("written");
+    assert_eq!(resampled, None, "the stack is even");
     let back = read_volume(&file).expect("readable");
     assert_eq!(back.voxels(), volume.voxels());
     check(&back);
-    let misshapen = write_nifti(&file, Voxels::Labels(vec![0; 7]), [1, 2, 3], &[[0.0; 4]; 3], "test");
+    let misshapen = write_nifti(&file, Voxels::Labels(vec![0; 7]), volume.geometry(), [2, 3], "test");
     assert!(misshapen.is_err());
+}
+
+/// The file with its sform (`method` 3) or its qform (2) alone.
+fn placed_by(folder: &Path, file: &Path, method: u8) -> Volume {
+    let mut bytes = fs::read(file).expect("written");
+    let dropped = if method == 3 { 252 } else { 254 };
+    bytes[dropped..dropped + 2].fill(0);
+    read_volume(&written(folder, "placed.nii", &bytes, &[])).expect("readable")
+}
+
+#[test]
+fn both_places_in_the_header_agree_and_axes_of_the_second_are_at_right_angles() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("a.nii");
+    for (turn, towards) in [(0.0, 1.0), (0.07, 1.0), (-0.1, -1.0), (0.3, 1.0)] {
+        let turn = glam::DQuat::from_euler(glam::EulerRot::XYZ, turn, 0.5 * turn, -turn);
+        let (column, row) = (turn * DVec3::Y, turn * -DVec3::Z);
+        // Positions as they are often rounded, and rows that drift by 0.05 mm a slice.
+        let rounded = |at: DVec3| (at * 10.0).round() / 10.0;
+        let origins = (0..9).map(|slice| {
+            let slice = f64::from(slice);
+            rounded(
+                turn * DVec3::new(4.4 * towards * slice, 0.0, 0.0) + row * 0.05 * slice + DVec3::new(3.0, -70.0, 41.0),
+            )
+        });
+        let geometry = VolumeGeometry::new(origins.collect(), column, row, 0.5, 0.8).expect("valid");
+        let written = write_nifti(&file, Voxels::Labels(vec![1; 9 * 12]), &geometry, [3, 4], "test").expect("written");
+        assert_eq!(written, None, "rounding is no reason to interpolate");
+        let [by_affine, by_quaternion] = [3, 2].map(|method| placed_by(folder.path(), &file, method));
+        let place = |volume: &Volume, voxel| volume.geometry().lps_from_voxel(voxel);
+        for [slice, row, column] in [[0.0, 0.0, 0.0], [8.0, 0.0, 0.0], [8.0, 2.0, 3.0]] {
+            let at = by_affine.geometry().voxel_from_lps(geometry.lps_from_voxel([slice, row, column]));
+            let distance = (place(&by_affine, at) - place(&by_quaternion, at)).length();
+            assert!(distance < 0.8, "{distance} mm");
+        }
+        let [first, .., last] = by_quaternion.geometry().slice_origins_lps() else { panic!("several slices") };
+        let (along, across) = ((*last - *first).normalize(), by_quaternion.geometry());
+        let skew = along.dot(across.column_direction()).abs().max(along.dot(across.row_direction()).abs());
+        assert!(skew < 1e-5, "ITK takes no more than 1e-4: {skew}");
+    }
+}
+
+#[test]
+fn a_gap_in_the_stack_is_filled_and_said() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let origins = [0.0, 2.0, 8.0, 10.0].map(|height| DVec3::new(-height, 5.0, 7.0)).to_vec();
+    let geometry = VolumeGeometry::new(origins, DVec3::Y, -DVec3::Z, 1.0, 1.0).expect("valid");
+    let (floats, labels) = (folder.path().join("a.nii"), folder.path().join("b.nii"));
+    let values = |change: fn(f32) -> f32| (0..4 * 12).map(move |at| change((at / 12) as f32)).collect::<Vec<f32>>();
+    let voxels = Voxels::Floats(values(|slice| [0.0, 2.0, 8.0, 10.0][slice as usize]));
+    assert_eq!(write_nifti(&floats, voxels, &geometry, [3, 4], "test").expect("written"), Some(2.0));
+    let marked = Voxels::Labels(values(|slice| slice + 1.0).into_iter().map(|label| label as u8).collect());
+    assert_eq!(write_nifti(&labels, marked, &geometry, [3, 4], "test").expect("written"), Some(2.0));
+    let [floats, labels] = [floats, labels].map(|file| read_volume(&file).expect("readable"));
+    for (slice, label) in [(0, 1.0), (1, 2.0), (2, 2.0), (3, 3.0), (4, 3.0), (5, 4.0)] {
+        let height = 2.0 * slice as f32;
+        assert_eq!(floats.geometry().slice_origins_lps()[slice].x, -f64::from(height));
+        assert!((floats.slice(slice)[5] - height).abs() < 1e-5, "the value of its place");
+        assert_eq!(labels.slice(slice)[5], label);
+    }
+}
+
+#[test]
+fn a_single_slice_is_as_thick_as_it_was() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("a.nii");
+    let geometry = VolumeGeometry::new(vec![DVec3::ONE], DVec3::Y, -DVec3::Z, 0.5, 0.8).expect("valid");
+    let geometry = geometry.with_slice_thickness(Some(4.0));
+    write_nifti(&file, Voxels::Floats(vec![1.0; 12]), &geometry, [3, 4], "test").expect("written");
+    for method in [3, 2] {
+        assert_eq!(placed_by(folder.path(), &file, method).geometry().slice_step_mm(), Some(4.0));
+    }
 }
 
 #[test]

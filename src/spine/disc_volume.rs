@@ -12,7 +12,7 @@ use rayon::prelude::*;
 use thiserror::Error;
 
 use super::{Corners, Disc};
-use crate::volume::{Volume, VolumeGeometry};
+use crate::volume::{GeometryError, Volume, VolumeGeometry};
 
 /// Sagittal slices of a disc volume.
 pub const PATCH_SLICES: usize = 9;
@@ -225,6 +225,22 @@ impl DiscFrame {
             [scale] => (scale > 0.0).then_some(0),
             _ => self.scan_slice_beside(patch_slice),
         }
+    }
+
+    /// Place of the disc volume in the patient: nine slices with their own origins, beyond the ends of the scan as far apart
+    /// as its outermost. Columns run to the back, rows down.
+    ///
+    /// # Errors
+    /// If an augmentation scaled the frame to nothing.
+    pub fn geometry(&self, scan: &VolumeGeometry) -> Result<VolumeGeometry, GeometryError> {
+        let at = |slice: f64, row: f64, column: f64| {
+            let image = self.image_from_patch(row, column);
+            scan.lps_from_voxel([self.scan_from_patch_slice(slice), image.y, image.x])
+        };
+        let along = |row: f64, column: f64| (at(0.0, row, column) - at(0.0, 0.0, 0.0)).normalize_or_zero();
+        let origins = (0..PATCH_SLICES).map(|slice| at(slice as f64, 0.0, 0.0)).collect();
+        let (across, down) = (along(0.0, PATCH_COLUMNS as f64), along(PATCH_ROWS as f64, 0.0));
+        VolumeGeometry::new(origins, across, down, self.mm_per_patch_pixel, self.mm_per_patch_pixel)
     }
 
     /// Edge of a patch pixel in mm.

@@ -36,6 +36,7 @@ pub struct VolumeGeometry {
     row_direction: DVec3,
     row_spacing_mm: f64,
     column_spacing_mm: f64,
+    single_slice_thickness_mm: Option<f64>,
 }
 
 /// Which anatomical plane slices lie in, by the largest component of their normal.
@@ -77,7 +78,23 @@ impl VolumeGeometry {
         if !(finite && unit(column_direction) && unit(row_direction) && orthogonal) {
             return Err(GeometryError::Orientation);
         }
-        Ok(Self { slice_origins_lps, column_direction, row_direction, row_spacing_mm, column_spacing_mm })
+        Ok(Self {
+            slice_origins_lps,
+            column_direction,
+            row_direction,
+            row_spacing_mm,
+            column_spacing_mm,
+            single_slice_thickness_mm: None,
+        })
+    }
+
+    /// The same place with the thickness of its slice, mm. Only a single slice keeps it: it has no neighbor whose distance
+    /// says how far it reaches.
+    #[must_use]
+    pub fn with_slice_thickness(self, thickness_mm: Option<f64>) -> Self {
+        let is_usable = |thickness: &f64| thickness.is_finite() && *thickness > 0.0;
+        let kept = thickness_mm.filter(is_usable).filter(|_| self.slices() == 1);
+        Self { single_slice_thickness_mm: kept, ..self }
     }
 
     /// Number of slices.
@@ -136,6 +153,26 @@ impl VolumeGeometry {
         Some((*last - *first).dot(self.normal()).abs() / gaps as f64)
     }
 
+    /// Spacing of the stack as it was acquired, mm: every gap between neighbors is a whole multiple of it, more than one
+    /// where slices are missing. Of a single slice its thickness. `None` where gaps have nothing in common, to a tenth.
+    #[must_use]
+    pub fn slice_step_mm(&self) -> Option<f64> {
+        if self.slices() == 1 {
+            return self.single_slice_thickness_mm;
+        }
+        let heights: Vec<f64> = self.slice_origins_lps.iter().map(|origin| origin.dot(self.normal())).collect();
+        let mut gaps: Vec<f64> = heights.windows(2).map(|pair| (pair[1] - pair[0]).abs()).collect();
+        let extent: f64 = gaps.iter().sum();
+        gaps.sort_by(f64::total_cmp);
+        let (usual, smallest) = (gaps[(gaps.len() - 1) / 2], gaps[0]);
+        [usual, smallest].into_iter().filter(|gap| *gap > 0.0).find_map(|guess| {
+            let steps = heights.windows(2).map(|pair| ((pair[1] - pair[0]).abs() / guess).round().max(1.0));
+            let step = extent / steps.sum::<f64>();
+            let off = |height: &f64| ((height - heights[0]) / step - ((height - heights[0]) / step).round()).abs();
+            heights.iter().all(|height| off(height) < 0.1).then_some(step)
+        })
+    }
+
     /// Anatomical plane of the slices.
     #[must_use]
     pub fn plane(&self) -> PlaneOrientation {
@@ -149,7 +186,8 @@ impl VolumeGeometry {
         }
     }
 
-    /// Patient position of the fractional voxel index `[slice, row, column]`.
+    /// Patient position of the fractional voxel index `[slice, row, column]`. Beside a single slice positions go on along
+    /// its normal in steps of its thickness, or of 1 mm where that is not known.
     #[must_use]
     pub fn lps_from_voxel(&self, [slice, row, column]: [f64; 3]) -> DVec3 {
         self.origin_at(slice)
@@ -174,17 +212,15 @@ impl VolumeGeometry {
     }
 
     fn origin_at(&self, slice: f64) -> DVec3 {
-        if self.slices() == 1 {
-            return self.slice_origins_lps[0];
-        }
-        let segment = (slice.floor().max(0.0) as usize).min(self.slices() - 2);
+        let segment = (slice.floor().max(0.0) as usize).min(self.slices().saturating_sub(2));
         let (origin, step) = self.segment_origin_and_step(segment);
         origin + step * (slice - segment as f64)
     }
 
     fn segment_origin_and_step(&self, segment: usize) -> (DVec3, DVec3) {
         let origin = self.slice_origins_lps[segment];
-        let step = self.slice_origins_lps.get(segment + 1).map_or(self.normal(), |next| *next - origin);
+        let alone = || self.normal() * self.single_slice_thickness_mm.unwrap_or(1.0);
+        let step = self.slice_origins_lps.get(segment + 1).map_or_else(alone, |next| *next - origin);
         (origin, step)
     }
 
@@ -258,6 +294,35 @@ mod tests {
     fn slice_spacing_is_measured_from_positions() {
         let spacing = oblique_uneven().slice_spacing_mm().expect("several slices");
         assert!((spacing - 4.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn missing_slices_leave_the_step_as_it_was_and_unrelated_gaps_have_none() {
+        let stack = |heights: &[f64]| {
+            let origins = heights.iter().map(|height| DVec3::X * *height).collect();
+            VolumeGeometry::new(origins, DVec3::Y, -DVec3::Z, 1.0, 1.0).expect("valid geometry")
+        };
+        for (heights, expected) in [
+            (&[0.0, 1.8, 3.6, 7.2, 9.0][..], Some(1.8)),
+            (&[0.0, -4.4, -8.8], Some(4.4)),
+            // More slices are missing than are there.
+            (&[0.0, 3.0, 6.0, 7.5, 10.5], Some(1.5)),
+            // Positions rounded to a tenth of a millimeter.
+            (&[0.0, 1.3, 2.7, 4.0, 5.3], Some(5.3 / 4.0)),
+            (&[0.0, 4.0, 8.5, 12.0], None),
+        ] {
+            match (stack(heights).slice_step_mm(), expected) {
+                (Some(step), Some(expected)) => assert!((step - expected).abs() < 1e-9, "{heights:?}: {step}"),
+                (step, expected) => assert_eq!(step, expected, "{heights:?}"),
+            }
+        }
+        let single = stack(&[5.0]);
+        assert_eq!(single.slice_step_mm(), None);
+        assert_eq!((single.lps_from_voxel([2.0, 0.0, 0.0]).x - 5.0).abs(), 2.0);
+        let thick = single.with_slice_thickness(Some(4.0));
+        assert_eq!(thick.slice_step_mm(), Some(4.0));
+        assert!((thick.lps_from_voxel([1.0, 0.0, 0.0]) - thick.lps_from_voxel([0.0; 3])).length() == 4.0);
+        assert_eq!(stack(&[0.0, 2.0]).with_slice_thickness(Some(4.0)), stack(&[0.0, 2.0]));
     }
 
     #[test]

@@ -3,10 +3,12 @@
 //! Pure: no file, no DICOM, no clock. Index order is `[slice, row, column]`; image coordinates are
 //! `x` = column, `y` = row, in pixels, with (0, 0) at the center of the top-left pixel.
 
+mod even;
 mod geometry;
 mod section;
 mod window;
 
+pub use even::{EvenStack, Interpolation};
 pub use geometry::{GeometryError, PlaneOrientation, VolumeGeometry, orientation_letters};
 pub use section::{Section, SectionAxis};
 pub use window::WindowLevel;

@@ -93,15 +93,15 @@ impl Section {
 }
 
 /// The stack seen along its normal.
-struct StackAxis {
+pub(super) struct StackAxis {
     /// Unit vector from the first slice to the last.
-    normal: DVec3,
+    pub normal: DVec3,
     /// Position of each slice along it, mm, ascending.
-    heights: Vec<f64>,
+    pub heights: Vec<f64>,
 }
 
 impl StackAxis {
-    fn of(geometry: &VolumeGeometry) -> Option<Self> {
+    pub fn of(geometry: &VolumeGeometry) -> Option<Self> {
         let origins = geometry.slice_origins_lps();
         let (first, last) = (origins.first()?, origins.last()?);
         let normal = geometry.normal();
@@ -111,7 +111,8 @@ impl StackAxis {
         (heights.len() > 1).then_some(Self { normal, heights })
     }
 
-    fn extent(&self) -> f64 {
+    /// Distance between the first and the last slice, mm.
+    pub fn extent(&self) -> f64 {
         self.heights[self.heights.len() - 1] - self.heights[0]
     }
 
@@ -129,7 +130,7 @@ impl StackAxis {
     }
 
     /// Where a height lies between the slices, with the shift of a sheared stack.
-    fn place(&self, geometry: &VolumeGeometry, height: f64) -> Place {
+    pub fn place(&self, geometry: &VolumeGeometry, height: f64) -> Place {
         let slice = self.slice_at(height);
         let start = geometry.slice_origins_lps()[0] + self.normal * height;
         let shift = start - geometry.lps_from_voxel([slice, 0.0, 0.0]);
@@ -143,7 +144,8 @@ impl StackAxis {
 }
 
 /// A position between two slices.
-struct Place {
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Place {
     lower: usize,
     /// 0 on the lower slice, 1 on the next.
     share: f32,
@@ -156,10 +158,17 @@ impl Place {
         self.lower as f64 + f64::from(self.share)
     }
 
-    fn sample(&self, volume: &Volume, x: f64, y: f64) -> f32 {
+    /// Value at a pixel of the straight stack, linear between slices and pixels; 0 beside them.
+    pub fn sample(&self, volume: &Volume, x: f64, y: f64) -> f32 {
         let at = |slice| volume.sample_bilinear(slice, x + self.dx, y + self.dy).unwrap_or(0.0);
         let low = at(self.lower);
         if self.share == 0.0 { low } else { low + (at(self.lower + 1) - low) * self.share }
+    }
+
+    /// Value of the nearest voxel, of the lower slice where both are as near; 0 beside them.
+    pub fn nearest(&self, volume: &Volume, x: f64, y: f64) -> f32 {
+        let slice = self.lower + usize::from(self.share > 0.5);
+        volume.sample_bilinear(slice, (x + self.dx).round(), (y + self.dy).round()).unwrap_or(0.0)
     }
 }
 

@@ -21,7 +21,7 @@ use spinenet_viewer::dicom::{SeriesHeader, load_series, scan_folder, write_serie
 use spinenet_viewer::model::weights::{Training, WeightsMetadata, save_weights};
 use spinenet_viewer::model::{Dimensions, GradingConfig, WeightsFolder};
 use spinenet_viewer::pipeline::{BoxesFile, Review, ReviewFile, read_reports};
-use spinenet_viewer::research::{Voxels, ras_from_voxel, read_volume, write_nifti};
+use spinenet_viewer::research::{Voxels, read_volume, write_nifti};
 use spinenet_viewer::spine::{BoxSource, DiscLevel, Grading, PixelBox, SliceBox};
 use spinenet_viewer::task::CancelToken;
 use spinenet_viewer::volume::{Volume, VolumeGeometry};
@@ -176,8 +176,8 @@ fn damaged_research_volumes() {
     let volume = small_volume();
     for name in ["seed.nii", "seed.nii.gz"] {
         let voxels = Voxels::Floats(volume.voxels().to_vec());
-        let ras = ras_from_voxel(volume.geometry());
-        write_nifti(&folder.path().join(name), voxels, volume.shape(), &ras, "").expect("written");
+        let size = [volume.rows(), volume.columns()];
+        write_nifti(&folder.path().join(name), voxels, volume.geometry(), size, "").expect("written");
     }
     let mut mha =
         b"ObjectType = Image\nNDims = 3\nBinaryData = True\nBinaryDataByteOrderMSB = False\nCompressedData = False\n\
