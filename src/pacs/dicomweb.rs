@@ -14,10 +14,12 @@ use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig};
 use ureq::{Agent, Body, SendBody};
 
 use super::Archive;
+use super::account::Account;
 use super::connection::Connection;
 use super::error::PacsError;
 use super::inbox::Inbox;
 use super::multipart::{Parts, boundary_of};
+use super::patience::{Piped, interruptible};
 use super::secure::{Credentials, provider};
 use super::study::{SeriesEntry, StudyEntry, StudyQuery, sort_studies};
 use crate::dicom::ObjectIdentity;
@@ -28,6 +30,8 @@ const CONNECT: Duration = Duration::from_secs(10);
 const SILENCE: Duration = Duration::from_secs(10);
 /// Longest wait for the first word of an answer: archives fetch old studies from tape.
 const ANSWER: Duration = Duration::from_mins(1);
+/// Studies asked for where the question had to be looser than meant.
+const LOOSE_LIMIT: usize = 1000;
 /// Largest list of studies or series.
 const MAX_LIST_BYTES: u64 = 64 << 20;
 /// Attributes of a study that servers need not send by themselves.
@@ -38,7 +42,8 @@ const BOUNDARY: &str = "spinenet-viewer-5d2f7a9c41e8b603";
 const OBJECT: &str = "application/dicom";
 const LIST: &str = "application/dicom+json";
 
-/// A DICOMweb server.
+/// A DICOMweb server. Clones talk with it from other threads.
+#[derive(Clone)]
 pub(super) struct WebArchive {
     agent: Agent,
     url: String,
@@ -96,6 +101,18 @@ impl WebArchive {
             .map_err(|error| self.answer(format!("no list in JSON ({error}); is the address that of DICOMweb?")))
     }
 
+    /// The same on another thread, until cancelled.
+    fn listed(
+        &self,
+        cancel: &CancelToken,
+        path: String,
+        fields: Vec<(&'static str, String)>,
+    ) -> Result<Vec<Value>, PacsError> {
+        cancel.check()?;
+        let this = self.clone();
+        interruptible(cancel, move || this.list(&path, &fields))?
+    }
+
     fn answer(&self, reason: String) -> PacsError {
         PacsError::Answer { place: self.place.clone(), reason }
     }
@@ -133,8 +150,7 @@ impl WebArchive {
     }
 
     /// Stores one object.
-    fn store_one(&self, path: &Path) -> Result<(), PacsError> {
-        ObjectIdentity::read(path).map_err(|reason| PacsError::Object { reason, path: path.to_owned() })?;
+    fn store_one(&self, path: &Path, instance_uid: &str) -> Result<(), PacsError> {
         let file = File::open(path).map_err(PacsError::file(path))?;
         let length = file.metadata().map_err(PacsError::file(path))?.len();
         let head = format!("--{BOUNDARY}\r\nContent-Type: {OBJECT}\r\n\r\n");
@@ -151,47 +167,43 @@ impl WebArchive {
             request = request.header("Authorization", authorization);
         }
         let response = request.send(SendBody::from_reader(&mut body)).map_err(|error| self.failure(error))?;
-        let place = || self.place.clone();
-        if response.status() == 409 {
-            return Err(PacsError::Rejected { place: place(), reason: "it did not store an object (409)".to_owned() });
-        }
-        let mut response = self.checked(response)?;
+        let status = response.status().as_u16();
+        let mut response = if status == 409 { response } else { self.checked(response)? };
         let text = response.body_mut().with_config().limit(MAX_LIST_BYTES).read_to_vec();
         let text = text.map_err(|error| self.failure(error))?;
-        // 200 and 202 may both tell of objects that were not stored (PS3.18 10.5.3).
-        let answer: Value = serde_json::from_slice(&text).unwrap_or_default();
-        match failure_reason(&answer) {
-            Some(reason) => {
-                Err(PacsError::Rejected { place: place(), reason: format!("it did not store an object ({reason})") })
-            }
-            None => Ok(()),
+        let refused = |reason: String| PacsError::Rejected { place: self.place.clone(), reason };
+        match stored(status, &String::from_utf8_lossy(&text), instance_uid) {
+            Ok(()) => Ok(()),
+            Err(reason) => Err(refused(reason)),
         }
     }
 }
 
 impl Archive for WebArchive {
     fn echo(&mut self, cancel: &CancelToken) -> Result<(), PacsError> {
-        cancel.check()?;
-        self.list("studies", &[("limit", "1".to_owned())]).map(|_| ())
+        self.listed(cancel, "studies".to_owned(), vec![("limit", "1".to_owned())]).map(|_| ())
     }
 
     fn studies(&mut self, query: &StudyQuery, cancel: &CancelToken) -> Result<Vec<StudyEntry>, PacsError> {
-        cancel.check()?;
-        let mut fields = query.matches();
-        fields.push(("limit", query.limit.to_string()));
+        let (mut fields, is_exact) = plain_fields(query);
+        // What is asked for more loosely than it was meant is sifted here, so more of it is needed.
+        let limit = if is_exact { query.limit } else { query.limit.max(LOOSE_LIMIT) };
+        fields.push(("limit", limit.to_string()));
         fields.extend(STUDY_FIELDS.map(|field| ("includefield", field.to_owned())));
-        let mut studies: Vec<StudyEntry> = self.list("studies", &fields)?.iter().map(study).collect();
-        cancel.check()?;
+        let list = self.listed(cancel, "studies".to_owned(), fields)?;
+        let mut studies: Vec<StudyEntry> = list.iter().map(study).collect();
+        if !is_exact {
+            studies.retain(|study| query.is_met_by(study));
+        }
         sort_studies(&mut studies);
         studies.truncate(query.limit);
         Ok(studies)
     }
 
     fn series(&mut self, study_instance_uid: &str, cancel: &CancelToken) -> Result<Vec<SeriesEntry>, PacsError> {
-        cancel.check()?;
-        let fields = SERIES_FIELDS.map(|field| ("includefield", field.to_owned()));
+        let fields = SERIES_FIELDS.map(|field| ("includefield", field.to_owned())).to_vec();
         let path = format!("studies/{}/series", checked_uid(study_instance_uid)?);
-        Ok(self.list(&path, &fields)?.iter().map(series).collect())
+        Ok(self.listed(cancel, path, fields)?.iter().map(series).collect())
     }
 
     fn fetch_series(
@@ -204,16 +216,23 @@ impl Archive for WebArchive {
         cancel.check()?;
         let path = format!("studies/{}/series/{}", checked_uid(study_instance_uid)?, checked_uid(series_instance_uid)?);
         let accept = format!("multipart/related; type=\"{OBJECT}\"; transfer-syntax=*");
-        let response = self.get(&path, &[], &accept)?;
+        let this = self.clone();
+        let response = interruptible(cancel, move || this.get(&path, &[], &accept))??;
         let content = response.headers().get("content-type").and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let boundary = boundary_of(content).ok_or_else(|| self.answer("images come without a boundary".to_owned()))?;
+        let (boundary, is_single) = (boundary_of(content), is_object(content));
         let source = response.into_body().into_with_config().limit(u64::MAX).reader();
-        let mut parts = Parts::new(Unwrapped { source, place: &self.place }, &boundary, &self.place);
-        while parts.next_part()? {
-            cancel.check()?;
-            inbox.take(|out| parts.copy_part(out))?;
-        }
-        Ok(())
+        let mut source = Piped::new(Unwrapped { source, place: self.place.clone() }, cancel);
+        let taken = match boundary {
+            Some(boundary) => take_parts(Parts::new(source, &boundary, &self.place), inbox, cancel),
+            // A series of one object may come as that object.
+            None if is_single => inbox.take(|out| {
+                let copied = std::io::copy(&mut source, out).map_err(|error| PacsError::of_io(&self.place, &error));
+                copied.map(|_| ())
+            }),
+            None => Err(self.answer("images come without a boundary".to_owned())),
+        };
+        cancel.check()?;
+        taken
     }
 
     fn store(
@@ -222,30 +241,74 @@ impl Archive for WebArchive {
         cancel: &CancelToken,
         on_progress: &mut dyn FnMut(Progress),
     ) -> Result<(), PacsError> {
-        for (done, file) in files.iter().enumerate() {
-            cancel.check()?;
-            on_progress(Progress { step: "Sending", done, total: files.len() });
-            self.store_one(file)?;
+        let mut account = Account::new(&self.place, files.len());
+        for path in files {
+            on_progress(Progress { step: "Sending", done: account.tried(), total: files.len() });
+            let identity = match ObjectIdentity::read(path) {
+                Ok(identity) => identity,
+                Err(reason) => {
+                    account.note(path, "", Err(PacsError::Object { reason, path: path.clone() }))?;
+                    continue;
+                }
+            };
+            let (this, file, uid) = (self.clone(), path.clone(), identity.sop_instance_uid);
+            let outcome = interruptible(cancel, move || this.store_one(&file, &uid))?;
+            account.note(path, &identity.sop_class_uid, outcome)?;
         }
-        on_progress(Progress { step: "Sending", done: files.len(), total: files.len() });
-        Ok(())
+        on_progress(Progress { step: "Sending", done: account.tried(), total: files.len() });
+        account.close()
     }
 }
 
-/// A body whose errors are those of the system again; ureq wraps its own into them.
-struct Unwrapped<'a, R> {
-    source: R,
-    place: &'a str,
+fn take_parts(mut parts: Parts<Piped>, inbox: &mut Inbox<'_>, cancel: &CancelToken) -> Result<(), PacsError> {
+    while parts.next_part()? {
+        cancel.check()?;
+        inbox.take(|out| parts.copy_part(out))?;
+    }
+    Ok(())
 }
 
-impl<R: Read> Read for Unwrapped<'_, R> {
+/// Whether a content type is that of one DICOM object.
+fn is_object(content_type: &str) -> bool {
+    content_type.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case(OBJECT))
+}
+
+/// The fields of a query in letters that are the same before and after percent-encoding, and whether they say all that was
+/// meant: some servers compare what they get without decoding it, and find nothing.
+fn plain_fields(query: &StudyQuery) -> (Vec<(&'static str, String)>, bool) {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-._~*".contains(letter);
+    let mut is_exact = true;
+    let mut fields = Vec::new();
+    for (keyword, value) in query.matches() {
+        let mut plain = String::new();
+        for letter in value.chars() {
+            let letter = if is_plain(letter) { letter } else { '*' };
+            if letter != '*' || !plain.ends_with('*') {
+                plain.push(letter);
+            }
+        }
+        is_exact &= value.chars().all(is_plain);
+        if plain != "*" {
+            fields.push((keyword, plain));
+        }
+    }
+    (fields, is_exact)
+}
+
+/// A body whose errors are those of the system again; ureq wraps its own into them.
+struct Unwrapped<R> {
+    source: R,
+    place: String,
+}
+
+impl<R: Read> Read for Unwrapped<R> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         self.source.read(buffer).map_err(|error| {
             let is_timeout = matches!(
                 error.get_ref().and_then(|inner| inner.downcast_ref::<ureq::Error>()),
                 Some(ureq::Error::Timeout(_))
             );
-            tracing::debug!(connection = self.place, "an answer broke off");
+            tracing::debug!(connection = self.place.as_str(), "an answer broke off");
             if is_timeout { std::io::ErrorKind::TimedOut.into() } else { error }
         })
     }
@@ -286,8 +349,12 @@ fn word(data: &Value, tag: &str) -> String {
     let word = value(data, tag).map(|value| match value {
         Value::String(text) => text.clone(),
         Value::Number(number) => number.to_string(),
-        // A person's name has three representations.
-        other => other.get("Alphabetic").and_then(Value::as_str).unwrap_or_default().to_owned(),
+        // A person's name has three representations, any of which may be missing (PS3.18 F.2.2).
+        other => {
+            let group = |name| other.get(name).and_then(Value::as_str).unwrap_or_default();
+            let groups = ["Alphabetic", "Ideographic", "Phonetic"].map(group).join("=");
+            groups.trim_end_matches('=').to_owned()
+        }
     });
     word.unwrap_or_default().trim().to_owned()
 }
@@ -322,8 +389,40 @@ fn series(data: &Value) -> SeriesEntry {
     }
 }
 
-/// Why an object was not stored, if one was not: an item of the failed SOP sequence, or none of the referenced.
+/// Whether an answer of STOW-RS says that the object is stored (PS3.18 10.5.3), else why not. 202 says that something is
+/// amiss, so then the object must be named as stored.
+fn stored(status: u16, answer: &str, instance_uid: &str) -> Result<(), String> {
+    let not_stored = |reason: &str| Err(format!("it did not store the object ({reason})"));
+    let (failed, is_named) = match serde_json::from_str::<Value>(answer) {
+        Ok(answer) => (failure_reason(&answer), is_referenced(&answer, instance_uid)),
+        // The native model in XML, whose attributes are named by the same tags.
+        Err(_) if answer.contains("<NativeDicomModel") => {
+            let of = |tag: &str| answer.find(tag).map(|at| &answer[at..]);
+            let failed = of("00081198").filter(|rest| rest.contains("<Item")).map(|_| "no reason given".to_owned());
+            (failed, of("00081199").is_some_and(|rest| rest.contains(instance_uid)))
+        }
+        Err(_) if answer.trim().is_empty() => (None, false),
+        Err(_) => return not_stored(&format!("{status}, and its answer cannot be understood")),
+    };
+    match (failed, status) {
+        (Some(reason), _) => not_stored(&reason),
+        (None, 409) => not_stored("409"),
+        (None, 202) if !is_named => not_stored("202, and it does not say that it is stored"),
+        (None, _) => Ok(()),
+    }
+}
+
+/// Whether the referenced SOP sequence names an object.
+fn is_referenced(answer: &Value, instance_uid: &str) -> bool {
+    let answer = answer.get(0).unwrap_or(answer);
+    let items = answer.get("00081199").and_then(|sequence| sequence.get("Value")).and_then(Value::as_array);
+    items.into_iter().flatten().any(|item| word(item, "00081155") == instance_uid)
+}
+
+/// Why an object was not stored, if there is an item in the failed SOP sequence.
 fn failure_reason(answer: &Value) -> Option<String> {
+    // Some servers answer with a list of one data set.
+    let answer = answer.get(0).unwrap_or(answer);
     let failed = value(answer, "00081198")?;
     Some(match value(failed, "00081197").and_then(Value::as_u64) {
         Some(code @ 0xA700..=0xA7FF) => format!("out of resources, {code:04X}"),
@@ -348,11 +447,60 @@ mod tests {
         .expect("JSON");
         let study = study(&data);
         assert_eq!((study.study_instance_uid.as_str(), study.patient_name.as_str()), ("1.2", "A^B"));
+        let groups = serde_json::json!({"00100010": {"vr": "PN", "Value": [{"Ideographic": "洪^吉洞"}]}});
+        assert_eq!(super::study(&groups).patient_name, "=洪^吉洞");
         assert_eq!((study.modalities.join(" "), study.objects, study.series), ("MR SR".to_owned(), Some(12), None));
         let failed: Value =
             serde_json::from_str(r#"{"00081198": {"Value": [{"00081197": {"Value": [290]}}]}}"#).expect("JSON");
         assert_eq!(failure_reason(&failed).as_deref(), Some("it does not take objects of this class"));
         assert_eq!(failure_reason(&Value::Null), None);
+    }
+
+    #[test]
+    fn only_what_is_said_to_be_stored_counts_as_stored() {
+        let named = r#"{"00081199": {"vr": "SQ", "Value": [{"00081155": {"vr": "UI", "Value": ["1.2.3"]}}]}}"#;
+        let failed = r#"{"00081198": {"Value": [{"00081197": {"Value": [290]}}]}}"#;
+        let xml = |tag: &str, uid: &str| {
+            format!(
+                r#"<NativeDicomModel><DicomAttribute tag="{tag}"><Item>{uid}</Item></DicomAttribute></NativeDicomModel>"#
+            )
+        };
+        for (status, answer, is_stored) in [
+            (200, named, true),
+            (200, "{}", true),
+            (200, "", true),
+            (202, named, true),
+            (202, &format!("[{named}]"), true),
+            (202, "{}", false),
+            (202, "", false),
+            (200, failed, false),
+            (202, failed, false),
+            (409, failed, false),
+            (409, "", false),
+            (200, "<html>Welcome</html>", false),
+            (202, &xml("00081198", "1.2.3"), false),
+            (202, &xml("00081199", "1.2.3"), true),
+            (202, &xml("00081199", "1.2.4"), false),
+        ] {
+            assert_eq!(stored(status, answer, "1.2.3").is_ok(), is_stored, "{status} {answer}");
+        }
+    }
+
+    #[test]
+    fn queries_have_letters_that_need_no_encoding() {
+        let named = |name: &str| plain_fields(&StudyQuery { patient_name: name.into(), ..StudyQuery::default() });
+        for (name, sent, is_exact) in [
+            ("Test", "*Test*", true),
+            ("Test^One", "*Test*One*", false),
+            ("van Dyke", "*van*Dyke*", false),
+            ("Müller", "*M*ller*", false),
+            ("T?st", "T*st", false),
+        ] {
+            let (fields, exact) = named(name);
+            assert_eq!((fields[0].1.as_str(), exact), (sent, is_exact), "{name}");
+        }
+        let (fields, is_exact) = named("洪");
+        assert!(fields.iter().all(|(keyword, _)| *keyword != "PatientName") && !is_exact, "all studies, sifted here");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use super::account::RefusedObject;
 use crate::dicom::FileError;
 use crate::task::Cancelled;
 
@@ -63,6 +64,26 @@ pub enum PacsError {
         place: String,
         /// Status or reason.
         reason: String,
+    },
+    /// The archive offers none of the services that were asked for.
+    #[error("{place} refuses: it does not offer this service")]
+    NotOffered {
+        /// Name of the connection.
+        place: String,
+    },
+    /// Not all of several objects were stored.
+    #[error("{place} stored {stored} of {total} objects{}", rest(refused, stopped.as_deref()))]
+    NotAllStored {
+        /// Name of the connection.
+        place: String,
+        /// Objects that were stored.
+        stored: usize,
+        /// Objects that were to be stored.
+        total: usize,
+        /// Those that the archive did not take.
+        refused: Vec<RefusedObject>,
+        /// What ended the sending before all were tried.
+        stopped: Option<Box<PacsError>>,
     },
     /// The connection broke off.
     #[error("the connection to {place} was lost ({reason}); nothing of what was coming is kept")]
@@ -126,6 +147,13 @@ pub enum PacsError {
         /// The file.
         path: PathBuf,
     },
+}
+
+/// What became of the objects that were not stored.
+fn rest(refused: &[RefusedObject], stopped: Option<&PacsError>) -> String {
+    let refused: Vec<String> = refused.iter().map(ToString::to_string).collect();
+    let refused = if refused.is_empty() { String::new() } else { format!("; not stored: {}", refused.join(", ")) };
+    refused + &stopped.map(|error| format!("; {error}")).unwrap_or_default()
 }
 
 impl PacsError {

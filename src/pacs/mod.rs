@@ -3,16 +3,19 @@
 //! Nothing is contacted but the connections that the user has configured ([`Connections`]). What an archive sends is
 //! untrusted: lengths and totals are capped, names of files are ours, and a study that did not come whole is not opened.
 
+mod account;
 mod connection;
 mod dicomweb;
 mod dimse;
 mod error;
 mod inbox;
 mod multipart;
+mod patience;
 mod secure;
 mod study;
 mod transfer;
 
+pub use account::RefusedObject;
 pub use connection::{Address, CONNECTIONS_FILE, Connection, Connections, Secret};
 pub use error::PacsError;
 pub use inbox::Inbox;
@@ -55,10 +58,10 @@ pub trait Archive {
         cancel: &CancelToken,
     ) -> Result<(), PacsError>;
 
-    /// Stores objects.
+    /// Stores objects, as many as the archive takes.
     ///
     /// # Errors
-    /// If the archive refuses one; those before it are stored.
+    /// [`PacsError::NotAllStored`], with those that are missing, if the archive refuses any; others if none could be sent.
     fn store(
         &mut self,
         files: &[PathBuf],

@@ -28,21 +28,21 @@ pub(super) struct Parts<R> {
     source: R,
     place: String,
     buffer: Vec<u8>,
+    /// Line break and boundary; the line break that this server writes is known from its first boundary.
     delimiter: Vec<u8>,
-    is_first: bool,
+    line_break: Option<&'static [u8]>,
 }
 
 impl<R: Read> Parts<R> {
     pub fn new(source: R, boundary: &str, place: &str) -> Self {
         // The first boundary needs no line break before it; giving it one spares a special case.
-        let delimiter = format!("\r\n--{boundary}").into_bytes();
-        Self { source, place: place.to_owned(), buffer: b"\r\n".to_vec(), delimiter, is_first: true }
+        let delimiter = format!("\n--{boundary}").into_bytes();
+        Self { source, place: place.to_owned(), buffer: b"\n".to_vec(), delimiter, line_break: None }
     }
 
     /// Moves to the next part; `false` behind the last.
     pub fn next_part(&mut self) -> Result<bool, PacsError> {
-        if self.is_first {
-            self.is_first = false;
+        if self.line_break.is_none() {
             self.copy_part(&mut io::sink())?;
         }
         while self.buffer.len() < 2 {
@@ -52,8 +52,10 @@ impl<R: Read> Parts<R> {
             return Ok(false);
         }
         loop {
-            if let Some(end) = find(&self.buffer, b"\r\n\r\n") {
-                self.buffer.drain(..end + 4);
+            let line_break = self.line_break()?;
+            let (found, length) = (find(&self.buffer, &[line_break, line_break].concat()), 2 * line_break.len());
+            if let Some(end) = found {
+                self.buffer.drain(..end + length);
                 return Ok(true);
             }
             if self.buffer.len() > MAX_HEAD_BYTES {
@@ -61,6 +63,22 @@ impl<R: Read> Parts<R> {
             }
             self.fill()?;
         }
+    }
+
+    /// How the server ends lines, which is seen behind its first boundary.
+    fn line_break(&mut self) -> Result<&'static [u8], PacsError> {
+        while self.line_break.is_none() {
+            match self.buffer.iter().position(|byte| *byte == b'\n') {
+                Some(end) => {
+                    let line_break: &[u8] = if self.buffer[..end].ends_with(b"\r") { b"\r\n" } else { b"\n" };
+                    self.delimiter.splice(..1, line_break.iter().copied());
+                    self.line_break = Some(line_break);
+                }
+                None if self.buffer.len() > MAX_HEAD_BYTES => return Err(self.broken("a part whose head does not end")),
+                None => self.fill()?,
+            }
+        }
+        Ok(self.line_break.unwrap_or(b"\r\n"))
     }
 
     /// Writes the content of the part to `out`, up to its boundary.
@@ -146,6 +164,11 @@ mod tests {
             assert_eq!(parts(body, step).expect("whole"), [b"one\r\n--b\r\n".to_vec(), Vec::new()], "{step}");
         }
         assert_eq!(parts(b"--b1\r\nA: b\r\n\r\nx\r\n--b1--", 3).expect("whole"), [b"x".to_vec()]);
+        // Some servers end lines with a line feed alone; a carriage return is content then.
+        let bare = b"--b1\nA: b\n\none\r\n--b1\n\ntwo\n--b1--";
+        for step in 1..20 {
+            assert_eq!(parts(bare, step).expect("whole"), [b"one\r".to_vec(), b"two".to_vec()], "{step}");
+        }
     }
 
     #[test]

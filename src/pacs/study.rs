@@ -60,6 +60,36 @@ impl StudyQuery {
     }
 }
 
+impl StudyQuery {
+    /// Whether a study is one that was meant, by name, number and accession number. Letters match in any case, and the marks
+    /// between the parts of a name match each other.
+    pub(super) fn is_met_by(&self, study: &StudyEntry) -> bool {
+        let pairs = [
+            (self.name_pattern(), &study.patient_name),
+            (self.patient_id.trim().to_owned(), &study.patient_id),
+            (self.accession_number.trim().to_owned(), &study.accession_number),
+        ];
+        pairs.iter().all(|(pattern, text)| pattern.is_empty() || matches(&folded(pattern), &folded(text)))
+    }
+}
+
+/// Letters in one case, the marks between parts of a name as spaces.
+fn folded(text: &str) -> Vec<char> {
+    let mark = |letter| if "^=,".contains(letter) { ' ' } else { letter };
+    text.to_lowercase().chars().map(mark).collect()
+}
+
+/// Whether a text matches a pattern, in which `*` is any letters and `?` any letter.
+fn matches(pattern: &[char], text: &[char]) -> bool {
+    match (pattern, text) {
+        ([], _) => text.is_empty(),
+        (['*', rest @ ..], _) => (0..=text.len()).any(|skipped| matches(rest, &text[skipped..])),
+        (['?', rest @ ..], [_, behind @ ..]) => matches(rest, behind),
+        ([letter, rest @ ..], [other, behind @ ..]) => letter == other && matches(rest, behind),
+        (_, []) => false,
+    }
+}
+
 /// Whether a text is a date or a range of dates as [`StudyQuery::study_date`] takes it.
 #[must_use]
 pub fn is_date_range(text: &str) -> bool {
@@ -131,6 +161,29 @@ mod tests {
         assert_eq!(query.matches(), expected);
         let exact = StudyQuery { patient_name: "Muster^A*".into(), ..StudyQuery::default() };
         assert_eq!(exact.name_pattern(), "Muster^A*");
+    }
+
+    #[test]
+    fn studies_are_sifted_by_what_was_typed() {
+        let meets = |typed: &str, name: &str| {
+            let query = StudyQuery { patient_name: typed.into(), ..StudyQuery::default() };
+            query.is_met_by(&StudyEntry { patient_name: name.into(), ..StudyEntry::default() })
+        };
+        for (typed, name) in [
+            ("Tester^Ann", "TESTER^Ann^"),
+            ("Tester Ann", "Tester^Ann"),
+            ("van dyke", "van Dyke^Bea"),
+            ("Müller", "Müller^Jörg"),
+            ("洪", "Hong^Gildong=洪^吉洞"),
+            ("T?ster*", "Tester^Ann"),
+        ] {
+            assert!(meets(typed, name), "{typed} {name}");
+        }
+        for (typed, name) in [("Tester^Bob", "Tester^Ann"), ("Müller", "Moller"), ("T?ster", "Tester^Ann")] {
+            assert!(!meets(typed, name), "{typed} {name}");
+        }
+        let query = StudyQuery { patient_id: "A/1".into(), ..StudyQuery::default() };
+        assert!(!query.is_met_by(&StudyEntry { patient_id: "A-1".into(), ..StudyEntry::default() }));
     }
 
     #[test]

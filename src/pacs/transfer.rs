@@ -107,10 +107,10 @@ fn fetch_below(
     Ok(FetchedStudy { folder, objects })
 }
 
-/// Stores objects in an archive.
+/// Stores objects in an archive, as many as it takes.
 ///
 /// # Errors
-/// If the archive cannot be reached or refuses an object; those before it are stored.
+/// If the archive cannot be reached, or, naming them, if it refuses some of the objects; the others are stored.
 pub fn send_files(
     connection: &Connection,
     files: &[PathBuf],

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use chrono::Utc;
+
 use super::Notice;
 use super::handle::{Handle, JobContext, Work};
 use super::job::JobError;
-use crate::dicom::objects::ObjectTime;
 use crate::export::{OpenStudy, write_dicom};
 use crate::pacs::{Connection, FetchedStudy, IMAGES, StudyEntry, StudyQuery, archive, fetch_study, send_files};
 use crate::task::Progress;
@@ -114,7 +115,7 @@ impl Work for Network {
                 on_progress(Progress { step: "Preparing results", done: 0, total: 0 });
                 let study = study.join().map_err(JobError::failed)?;
                 let folder = tempfile::tempdir().map_err(JobError::failed)?;
-                let files = write_dicom(&study, ObjectTime::now(), folder.path()).map_err(JobError::failed)?;
+                let files = write_dicom(&study, Utc::now(), folder.path()).map_err(JobError::failed)?;
                 send_files(&connection, &files, cancel, &mut on_progress).map_err(JobError::failed)?;
                 Ok(NetworkEvent::Sent(files.len()))
             }

@@ -299,9 +299,7 @@ fn failure(place: &str, error: &Error) -> PacsError {
             ) => PacsError::Unauthorized { place: owned, reason: reason.to_string() },
             source => PacsError::Rejected { place: owned, reason: source.to_string() },
         },
-        Error::NoAcceptedPresentationContexts { .. } => {
-            PacsError::Rejected { place: owned, reason: "it does not offer this service".to_owned() }
-        }
+        Error::NoAcceptedPresentationContexts { .. } => PacsError::NotOffered { place: owned },
         Error::ConnectionClosed { .. } => {
             PacsError::Lost { place: owned, reason: "it closed the connection".to_owned() }
         }

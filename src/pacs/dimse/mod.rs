@@ -24,6 +24,7 @@ use contexts::{GET, PLAIN, proposals, retrieval};
 use message::{C_ECHO, C_FIND, C_GET, C_STORE, CANNOT_UNDERSTAND, CommandSet, RESPONSE, SUCCESS};
 
 use super::Archive;
+use super::account::Account;
 use super::connection::{Connection, Peer};
 use super::error::PacsError;
 use super::inbox::Inbox;
@@ -233,28 +234,54 @@ impl Archive for DimseArchive {
         cancel: &CancelToken,
         on_progress: &mut dyn FnMut(Progress),
     ) -> Result<(), PacsError> {
+        let place = self.connection.name.clone();
+        let mut account = Account::new(&place, files.len());
         let mut objects = Vec::with_capacity(files.len());
         for path in files {
             cancel.check()?;
-            let identity = ObjectIdentity::read(path);
-            objects.push((path, identity.map_err(|reason| PacsError::Object { reason, path: path.clone() })?));
+            match ObjectIdentity::read(path) {
+                Ok(identity) => objects.push((path, identity)),
+                Err(reason) => account.note(path, "", Err(PacsError::Object { reason, path: path.clone() }))?,
+            }
         }
-        let mut done = 0;
-        on_progress(Progress { step: "Sending", done, total: files.len() });
         let mut rest = objects.as_slice();
+        let mut last_broke_off = false;
         while !rest.is_empty() {
             let (options, count) = proposals(rest);
-            let mut association = self.open(options)?;
+            let mut association = match self.open(options) {
+                Ok(association) => association,
+                Err(PacsError::NotOffered { .. }) => {
+                    for (path, identity) in &rest[..count] {
+                        let refused = Err(PacsError::NotOffered { place: place.clone() });
+                        account.note(path, &identity.sop_class_uid, refused)?;
+                    }
+                    rest = &rest[count..];
+                    continue;
+                }
+                Err(error) => return Err(account.stopped(error)),
+            };
+            let mut is_open = true;
             for (path, identity) in &rest[..count] {
                 cancel.check()?;
-                store_one(&mut association, path, identity, cancel)?;
-                done += 1;
-                on_progress(Progress { step: "Sending", done, total: files.len() });
+                on_progress(Progress { step: "Sending", done: account.tried(), total: files.len() });
+                rest = &rest[1..];
+                match store_one(&mut association, path, identity, cancel) {
+                    // Some archives hang up on an object that they do not like; others may follow on another association.
+                    Err(PacsError::Lost { reason, .. }) if !last_broke_off => {
+                        account.refuse(path, &identity.sop_class_uid, reason);
+                        (last_broke_off, is_open) = (true, false);
+                        break;
+                    }
+                    outcome => account.note(path, &identity.sop_class_uid, outcome)?,
+                }
+                last_broke_off = false;
             }
-            association.release();
-            rest = &rest[count..];
+            if is_open {
+                association.release();
+            }
         }
-        Ok(())
+        on_progress(Progress { step: "Sending", done: account.tried(), total: files.len() });
+        account.close()
     }
 }
 
