@@ -6,9 +6,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use dicom_core::value::{DataSetSequence, PrimitiveValue};
+use dicom_core::value::{DataSetSequence, PixelFragmentSequence, PrimitiveValue, Value};
 use dicom_core::{DataElement, Tag, VR};
-use dicom_dictionary_std::tags;
+use dicom_dictionary_std::{tags, uids};
 use dicom_object::{InMemDicomObject, open_file};
 use spinenet_viewer::dicom::{Series, SeriesHeader, load_series, scan_folder, write_series};
 use spinenet_viewer::phantom::Phantom;
@@ -138,6 +138,149 @@ fn real_studies_stay_the_same_images_whatever_their_encoding() {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         assert_eq!(load(&case).volume, load(&out).volume, "{}", case.display());
     }
+}
+
+#[test]
+fn pictures_of_screens_are_left_out_with_the_reason() {
+    let place = tempfile::tempdir().expect("a temporary folder");
+    let (source, out) = (place.path().join("source"), place.path().join("out"));
+    plant(&source);
+    let images = files(&source);
+    let pictures: [(&str, &[(Tag, VR, &str)]); 3] = [
+        ("capture", &[(tags::SOP_CLASS_UID, VR::UI, uids::SECONDARY_CAPTURE_IMAGE_STORAGE)]),
+        ("image type", &[(tags::IMAGE_TYPE, VR::CS, "DERIVED\\SECONDARY\\SCREEN SAVE")]),
+        ("description", &[(tags::SERIES_DESCRIPTION, VR::LO, "Bildschirmfoto")]),
+    ];
+    for (name, changes) in pictures {
+        let mut file = open_file(&images[0]).expect("readable");
+        for (tag, vr, value) in changes {
+            file.put(DataElement::new(*tag, *vr, PrimitiveValue::from(*value)));
+        }
+        file.write_to_file(source.join(format!("{name}.dcm"))).expect("written");
+    }
+    let output = anonymize(&source, &out, &[]);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(files(&out).len(), images.len(), "the scan alone: {said}");
+    assert!(said.contains("1 files left out: pixels are not supported: they were captured"), "{said}");
+    assert!(said.contains("2 files left out: pixels are not supported: they are a copy of a screen"), "{said}");
+}
+
+/// Four frames of JPEG-LS in two fragments each, found by the basic offset table, as an Enhanced MR object.
+fn enhanced(folder: &Path) {
+    let (rows, columns, frames) = (40_u16, 30_u16, 4_u16);
+    let header = SeriesHeader::synthetic_t2_sagittal("fragments");
+    let first =
+        write_series(&folder.join("classic"), &Phantom::generate(3).volume, &header).expect("written").remove(0);
+    let mut object = open_file(&first).expect("readable");
+    fs::remove_dir_all(folder.join("classic")).expect("removed");
+    let mut put = |tag: Tag, vr: VR, value: PrimitiveValue| {
+        object.put(DataElement::new(tag, vr, value));
+    };
+    for tag in [tags::ROWS, tags::COLUMNS] {
+        put(tag, VR::US, if tag == tags::ROWS { rows } else { columns }.into());
+    }
+    put(tags::SOP_CLASS_UID, VR::UI, uids::ENHANCED_MR_IMAGE_STORAGE.into());
+    put(tags::NUMBER_OF_FRAMES, VR::IS, frames.to_string().into());
+    let item = |elements: Vec<(Tag, VR, PrimitiveValue)>| {
+        let mut item = InMemDicomObject::new_empty();
+        for (tag, vr, value) in elements {
+            item.put(DataElement::new(tag, vr, value));
+        }
+        item
+    };
+    let sequence = |tag: Tag, items: Vec<InMemDicomObject>| DataElement::new(tag, VR::SQ, DataSetSequence::from(items));
+    let text = |value: &str| PrimitiveValue::from(value);
+    let at = |tag: Tag| PrimitiveValue::Tags([tag].into_iter().collect());
+    let organization = item(vec![(tags::DIMENSION_ORGANIZATION_UID, VR::UI, text("1.2.3.4"))]);
+    let index = item(vec![
+        (tags::DIMENSION_ORGANIZATION_UID, VR::UI, text("1.2.3.4")),
+        (tags::DIMENSION_INDEX_POINTER, VR::AT, at(tags::IMAGE_POSITION_PATIENT)),
+        (tags::FUNCTIONAL_GROUP_POINTER, VR::AT, at(tags::PLANE_POSITION_SEQUENCE)),
+        (tags::DIMENSION_DESCRIPTION_LABEL, VR::LO, text("Klinikum")),
+    ]);
+    let region = item(vec![
+        (tags::CODE_VALUE, VR::SH, text("122496007")),
+        (tags::CODING_SCHEME_DESIGNATOR, VR::SH, text("SCT")),
+        (tags::CODE_MEANING, VR::LO, text("Lumbar spine")),
+    ]);
+    let private = item(vec![
+        (tags::CODE_VALUE, VR::SH, text("SN-0815")),
+        (tags::CODING_SCHEME_DESIGNATOR, VR::SH, text("99KLINIK")),
+        (tags::CODE_MEANING, VR::LO, text("Secretprotocol")),
+    ]);
+    let mut anatomy = item(vec![(tags::FRAME_LATERALITY, VR::CS, text("U"))]);
+    anatomy.put(sequence(tags::ANATOMIC_REGION_SEQUENCE, vec![region, private]));
+    let mut shared = InMemDicomObject::new_empty();
+    shared.put(sequence(tags::FRAME_ANATOMY_SEQUENCE, vec![anatomy]));
+    let frame = |number: u16| {
+        let position = format!("{}\\-60\\80", 4 * number);
+        let content = item(vec![(tags::DIMENSION_INDEX_VALUES, VR::UL, u32::from(number + 1).into())]);
+        let mut groups = InMemDicomObject::new_empty();
+        groups.put(sequence(tags::FRAME_CONTENT_SEQUENCE, vec![content]));
+        let place = item(vec![(tags::IMAGE_POSITION_PATIENT, VR::DS, text(&position))]);
+        groups.put(sequence(tags::PLANE_POSITION_SEQUENCE, vec![place]));
+        groups
+    };
+    object.put(sequence(tags::DIMENSION_ORGANIZATION_SEQUENCE, vec![organization]));
+    object.put(sequence(tags::DIMENSION_INDEX_SEQUENCE, vec![index]));
+    object.put(sequence(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE, vec![shared]));
+    object.put(sequence(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE, (0..frames).map(frame).collect()));
+    let (mut offsets, mut fragments, mut offset) = (Vec::new(), Vec::new(), 0);
+    for frame in 0..frames {
+        let pixels: Vec<u16> = (0..rows * columns).map(|pixel| pixel % 97 * (frame + 1)).collect();
+        let mut stream = Vec::new();
+        pure_jpegls::encode(&pixels, columns.into(), rows.into(), &mut stream).expect("to memory");
+        stream.resize(stream.len().next_multiple_of(4), 0);
+        offsets.push(offset);
+        for half in stream.chunks(stream.len() / 2) {
+            offset += half.len() as u32 + 8;
+            fragments.push(half.to_vec());
+        }
+    }
+    let value: Value<InMemDicomObject, Vec<u8>> = PixelFragmentSequence::new(offsets, fragments).into();
+    object.put(DataElement::new(tags::PIXEL_DATA, VR::OB, value));
+    object.meta_mut().transfer_syntax = uids::JPEGLS_LOSSLESS.to_owned();
+    object.meta_mut().media_storage_sop_class_uid = uids::ENHANCED_MR_IMAGE_STORAGE.to_owned();
+    object.meta_mut().update_information_group_length();
+    object.write_to_file(folder.join("enhanced.dcm")).expect("written");
+}
+
+#[test]
+fn frames_in_several_fragments_stay_readable_and_keep_their_dimensions() {
+    let place = tempfile::tempdir().expect("a temporary folder");
+    let (source, out) = (place.path().join("source"), place.path().join("out"));
+    fs::create_dir(&source).expect("a folder");
+    enhanced(&source);
+    let output = anonymize(&source, &out, &[]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let load = |folder: &Path| {
+        let scan = scan_folder(folder, &CancelToken::default(), &mut |_| ()).expect("readable");
+        load_series(&scan.series[0], &CancelToken::default(), &mut |_| ()).expect("decodable").volume
+    };
+    let (before, after) = (load(&source), load(&out));
+    assert_eq!(before.slices(), 4);
+    assert_eq!(before.slice(3)[5], 20.0, "the fourth frame");
+    assert_eq!(before, after);
+    let copy = open_file(&files(&out)[0]).expect("readable");
+    let item = |object: &InMemDicomObject, tag: Tag| -> InMemDicomObject {
+        object.get(tag).and_then(DataElement::items).expect("a sequence")[0].clone()
+    };
+    let index = item(&copy, tags::DIMENSION_INDEX_SEQUENCE);
+    assert!(
+        index.get(tags::DIMENSION_INDEX_POINTER).is_some() && index.get(tags::DIMENSION_DESCRIPTION_LABEL).is_none()
+    );
+    let uid = |object: &InMemDicomObject| {
+        object.get(tags::DIMENSION_ORGANIZATION_UID).and_then(|uid| uid.to_str().ok()).expect("a UID").into_owned()
+    };
+    assert_eq!(uid(&index), uid(&item(&copy, tags::DIMENSION_ORGANIZATION_SEQUENCE)));
+    assert_ne!(uid(&index), "1.2.3.4");
+    let anatomy = item(&item(&copy, tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE), tags::FRAME_ANATOMY_SEQUENCE);
+    let meaning = item(&anatomy, tags::ANATOMIC_REGION_SEQUENCE);
+    assert_eq!(meaning.get(tags::CODE_MEANING).and_then(|text| text.to_str().ok()).as_deref(), Some("Lumbar spine"));
+    let bytes = fs::read(&files(&out)[0]).expect("readable");
+    let text = String::from_utf8_lossy(&bytes);
+    assert!(PLANTED.iter().all(|planted| !text.contains(planted)));
 }
 
 /// A value of the kind that names somebody, some place or some time.

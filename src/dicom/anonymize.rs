@@ -15,6 +15,8 @@ use dicom_dictionary_std::{StandardDataDictionary, tags, uids};
 use dicom_object::{FileMetaTableBuilder, InMemDicomObject};
 use sha2::{Digest, Sha256};
 
+use super::burned_in::suspicion;
+use super::elements::is_used;
 use super::error::{DicomError, FileError};
 use super::file::{DicomFile, text};
 use super::scan::files_in;
@@ -36,6 +38,13 @@ const EMPTIED: [(Tag, VR); 8] = [
     (tags::POSITION_REFERENCE_INDICATOR, VR::LO),
 ];
 
+/// What the places of frames in multi-frame images are counted by.
+const DIMENSIONS: [Tag; 2] = [tags::DIMENSION_ORGANIZATION_SEQUENCE, tags::DIMENSION_INDEX_SEQUENCE];
+/// A coded term.
+const CODE: [Tag; 3] = [tags::CODE_VALUE, tags::CODING_SCHEME_DESIGNATOR, tags::CODE_MEANING];
+/// Schemes whose terms anybody can look up (PS3.16 section 8).
+const PUBLIC_SCHEMES: [&str; 7] = ["DCM", "FMA", "LN", "SCT", "SNM3", "SRT", "UCUM"];
+
 /// What became of a folder.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AnonymizedFolder {
@@ -56,7 +65,7 @@ pub struct AnonymizedFolder {
 /// Writes de-identified copies of all images below `folder` into `out`, which must be empty or new. `secret` ties the
 /// replaced UIDs and the pseudonym together: the same secret gives the same ones, and without it they tell nothing.
 ///
-/// Images that say that text is burned into their pixels are left out, and so is everything that is no image.
+/// Images that say, or give away, that text is burned into their pixels are left out, and so is everything that is no image.
 ///
 /// # Errors
 /// If the folder cannot be read, `out` is not empty, or a copy cannot be written.
@@ -105,13 +114,12 @@ impl Work<'_> {
 
     /// The copy of an image, and the transfer syntax that its pixels are written in.
     fn anonymized(&mut self, path: &Path) -> Result<(InMemDicomObject, &'static str), FileError> {
-        let file = DicomFile::open(path)?;
+        let file = DicomFile::open_for(path, |element| is_used(element) || DIMENSIONS.contains(&element.tag))?;
         if !file.has_pixels() {
             return Err(FileError::UnsupportedPixels("there are none".to_owned()));
         }
-        let burned_in = text(&file.header, tags::BURNED_IN_ANNOTATION);
-        if burned_in.as_deref() == Some("YES") {
-            return Err(FileError::UnsupportedPixels("text is burned into them".to_owned()));
+        if let Some(reason) = suspicion(&file.header, file.media_sop_class.as_deref()) {
+            return Err(FileError::UnsupportedPixels(reason.to_owned()));
         }
         let pixels = pixel_element(&file)?;
         let mut removed = BTreeSet::new();
@@ -121,7 +129,8 @@ impl Work<'_> {
         for tag in removed {
             *self.outcome.removed.entry(keyword(tag)).or_default() += 1;
         }
-        self.outcome.burned_in_unknown += usize::from(burned_in.is_none());
+        let is_unknown = text(&file.header, tags::BURNED_IN_ANNOTATION).is_none();
+        self.outcome.burned_in_unknown += usize::from(is_unknown);
         // Compressed pixels stay as they are; all others are written plainly.
         let syntax = if file.is_encapsulated() { file.syntax.uid() } else { uids::EXPLICIT_VR_LITTLE_ENDIAN };
         Ok((object, syntax))
@@ -149,7 +158,10 @@ impl Work<'_> {
                 removed.insert(tag);
             } else if vr == VR::SQ {
                 let items = element.items().unwrap_or_default();
-                let items: Vec<_> = items.iter().map(|item| self.harmless(item, removed)).collect();
+                let items: Vec<_> = items
+                    .iter()
+                    .map(|item| if is_standard_code(item) { code(item) } else { self.harmless(item, removed) })
+                    .collect();
                 object.put(DataElement::new(tag, VR::SQ, DataSetSequence::from(items)));
             } else if vr == VR::UI {
                 let Ok(value) = element.to_str() else { continue };
@@ -205,6 +217,21 @@ impl Work<'_> {
     }
 }
 
+/// Whether an item is a term of a public scheme: such a term names a thing, and nobody chose its words.
+fn is_standard_code(item: &InMemDicomObject) -> bool {
+    let scheme = text(item, tags::CODING_SCHEME_DESIGNATOR).unwrap_or_default();
+    CODE.iter().all(|tag| text(item, *tag).is_some()) && PUBLIC_SCHEMES.contains(&scheme.as_str())
+}
+
+/// The term alone.
+fn code(item: &InMemDicomObject) -> InMemDicomObject {
+    let mut code = InMemDicomObject::new_empty();
+    for element in CODE.iter().filter_map(|tag| item.get(*tag)) {
+        code.put(element.clone());
+    }
+    code
+}
+
 /// Whether a value tells nothing of who, when and where.
 fn may_stay(tag: Tag, vr: VR) -> bool {
     let is_number_or_code =
@@ -225,13 +252,12 @@ fn keyword(tag: Tag) -> String {
 /// The pixels as they are: compressed fragments, or plain samples.
 fn pixel_element(file: &DicomFile) -> Result<DataElement<InMemDicomObject, Vec<u8>>, FileError> {
     if file.is_encapsulated() {
-        let mut fragments = Vec::new();
-        for range in file.fragment_ranges()? {
-            fragments.push(file.bytes(range)?);
-        }
-        // The offset table may be left empty; offsets would have to be decoded to be kept.
-        let fragments: Vec<Vec<u8>> = fragments.into_iter().skip(1).collect();
-        let value: Value<InMemDicomObject, Vec<u8>> = PixelFragmentSequence::new(Vec::<u32>::new(), fragments).into();
+        let mut items = file.fragment_ranges()?.into_iter();
+        let table = items.next().map(|range| file.bytes(range)).transpose()?.unwrap_or_default();
+        let fragments = items.map(|range| file.bytes(range)).collect::<Result<Vec<_>, _>>()?;
+        // Items keep their lengths, so the offsets of the frames stay what they are.
+        let offsets: Vec<u32> = table.as_chunks::<4>().0.iter().map(|offset| u32::from_le_bytes(*offset)).collect();
+        let value: Value<InMemDicomObject, Vec<u8>> = PixelFragmentSequence::new(offsets, fragments).into();
         return Ok(DataElement::new(tags::PIXEL_DATA, VR::OB, value));
     }
     let (declared, available) = file.native_length().ok_or(FileError::MissingAttribute("PixelData"))?;

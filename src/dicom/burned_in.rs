@@ -1,0 +1,111 @@
+//! Pictures into whose pixels a name is likely to be burned: what the header gives away.
+
+use dicom_dictionary_std::tags;
+use dicom_object::InMemDicomObject;
+
+use super::file::{integer, text};
+
+/// Beginnings of the classes of pictures that were not acquired as such, or that scanners write the patient's name into:
+/// secondary capture, ultrasound, photographs and video.
+const CLASSES: [&str; 4] = [
+    "1.2.840.10008.5.1.4.1.1.7",
+    "1.2.840.10008.5.1.4.1.1.6.",
+    "1.2.840.10008.5.1.4.1.1.3.1",
+    "1.2.840.10008.5.1.4.1.1.77.",
+];
+/// Words by which image types and descriptions name copies of a screen, in the languages of departments.
+const WORDS: [&str; 20] = [
+    "SCREENSAVE",
+    "SCREENSHOT",
+    "SCREENCAPTURE",
+    "SCREENDUMP",
+    "SCREENGRAB",
+    "SECONDARYCAPTURE",
+    "SNAPSHOT",
+    "PRINTSCREEN",
+    "DISPLAYSAVE",
+    "SAVEDSCREEN",
+    "BILDSCHIRM",
+    "CAPTUREDECRAN",
+    "CAPTUREECRAN",
+    "COPIEDECRAN",
+    "CAPTURADEPANTALLA",
+    "CAPTURADETELA",
+    "CATTURASCHERMO",
+    "SCHERMATA",
+    "SCHERMAFDRUK",
+    "SKARMDUMP",
+];
+
+/// Why text may be burned into the pixels of an image, in words that follow "files left out"; `None` where the header gives
+/// no hint.
+pub(super) fn suspicion(header: &InMemDicomObject, media_sop_class: Option<&str>) -> Option<&'static str> {
+    let word = |tag| text(header, tag).unwrap_or_default();
+    if word(tags::BURNED_IN_ANNOTATION).eq_ignore_ascii_case("YES") {
+        return Some("text is burned into them");
+    }
+    let class = word(tags::SOP_CLASS_UID);
+    let is_of = |class: &str| CLASSES.iter().any(|beginning| class.starts_with(beginning));
+    if is_of(&class) || media_sop_class.is_some_and(is_of) || !word(tags::CONVERSION_TYPE).is_empty() {
+        return Some("they were captured or photographed, and such pictures often show the patient's name");
+    }
+    let said = [tags::IMAGE_TYPE, tags::SERIES_DESCRIPTION, tags::PROTOCOL_NAME, tags::IMAGE_COMMENTS].map(word);
+    if said.iter().any(|text| WORDS.iter().any(|known| letters(text).contains(known))) {
+        return Some("they are a copy of a screen, which often shows the patient's name");
+    }
+    let is_color = integer(header, tags::SAMPLES_PER_PIXEL).is_some_and(|samples| samples > 1)
+        || word(tags::PHOTOMETRIC_INTERPRETATION).starts_with("PALETTE");
+    is_color.then_some("they are in color, as copies of a screen are, and may show the patient's name")
+}
+
+/// Capital letters alone, without marks over them.
+fn letters(text: &str) -> String {
+    let plain = |letter: char| match letter {
+        'à' | 'á' | 'â' | 'ä' | 'å' | 'À' | 'Á' | 'Â' | 'Ä' | 'Å' => 'A',
+        'è' | 'é' | 'ê' | 'È' | 'É' | 'Ê' => 'E',
+        other => other.to_ascii_uppercase(),
+    };
+    text.chars().map(plain).filter(char::is_ascii_alphabetic).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dicom_core::value::PrimitiveValue;
+    use dicom_core::{DataElement, Tag, VR};
+
+    fn suspected(elements: &[(Tag, VR, &str)]) -> bool {
+        let mut header = InMemDicomObject::new_empty();
+        for (tag, vr, value) in elements {
+            header.put(DataElement::new(*tag, *vr, PrimitiveValue::from(*value)));
+        }
+        suspicion(&header, None).is_some()
+    }
+
+    #[test]
+    fn pictures_of_screens_are_suspected_and_scans_are_not() {
+        let class = |uid: &'static str| (tags::SOP_CLASS_UID, VR::UI, uid);
+        let (mr, capture) = ("1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.5.1.4.1.1.7.4");
+        assert!(suspected(&[class(capture)]));
+        assert!(suspected(&[class(mr), (tags::BURNED_IN_ANNOTATION, VR::CS, "yes")]));
+        assert!(suspected(&[class(mr), (tags::CONVERSION_TYPE, VR::CS, "WSD")]));
+        assert!(suspected(&[class(mr), (tags::PHOTOMETRIC_INTERPRETATION, VR::CS, "PALETTE COLOR")]));
+        for image_type in
+            ["DERIVED\\SECONDARY\\SCREEN SAVE", "DERIVED\\PRIMARY\\SCREENSHOT", "DERIVED\\SECONDARY\\SCREEN_SAVE"]
+        {
+            assert!(suspected(&[class(mr), (tags::IMAGE_TYPE, VR::CS, image_type)]), "{image_type}");
+        }
+        for description in ["Screen Save", "screenshot 2", "Capture d'écran", "Bildschirmfoto", "Captura de pantalla"]
+        {
+            assert!(suspected(&[class(mr), (tags::SERIES_DESCRIPTION, VR::LO, description)]), "{description}");
+        }
+        for (image_type, description) in [
+            ("ORIGINAL\\PRIMARY\\M\\ND", "T2 TSE SAG"),
+            ("DERIVED\\SECONDARY\\MPR", "3D SPACE sag MPR"),
+            ("DERIVED\\PRIMARY\\M\\DIS2D", "t2_tse_sag captured coil"),
+        ] {
+            let said = [(tags::IMAGE_TYPE, VR::CS, image_type), (tags::SERIES_DESCRIPTION, VR::LO, description)];
+            assert!(!suspected(&[&[class(mr)], &said[..]].concat()), "{description}");
+        }
+    }
+}
