@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::dicom::{FolderScan, HeaderTexts, Series, SeriesSummary};
+use crate::dicom::{FolderScan, HeaderTexts, Series, SeriesSummary, readable_name};
 use crate::ui::language::tr;
 use crate::ui::state::{LoadedSeries, SeriesEntry};
 use crate::volume::{PlaneOrientation, WindowLevel};
@@ -98,7 +98,7 @@ fn detail(series: &SeriesSummary) -> String {
 }
 
 fn patient_lines(texts: &HeaderTexts) -> Vec<String> {
-    let name = texts.patient_name.replace('^', " ").trim().to_owned();
+    let name = readable_name(&texts.patient_name);
     let id = if texts.patient_id.trim() == name { String::new() } else { texts.patient_id.clone() };
     let born = readable_date(&texts.patient_birth_date);
     let born_and_sex = filled(&[born, texts.patient_sex.clone()]).join("  ");

@@ -14,7 +14,7 @@ use super::error::FileError;
 /// Deepest nesting of sequences that is followed; real enhanced images need about five.
 const MAX_DEPTH: usize = 24;
 /// Largest single value that the program has a use for, outside functional groups.
-const MAX_VALUE_BYTES: u32 = (1 << 16) - 2;
+pub(super) const MAX_VALUE_BYTES: u32 = (1 << 16) - 2;
 /// Largest header, all used elements together.
 const MAX_HEADER_BYTES: u64 = 256 << 20;
 const ITEM: Tag = Tag(0xFFFE, 0xE000);
@@ -61,6 +61,7 @@ pub(super) struct Element {
 /// An element to decode.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Kept {
+    pub tag: Tag,
     /// Byte where its header begins.
     pub start: u64,
     /// Byte behind its value.
@@ -114,8 +115,9 @@ impl<R: Read + Seek> Walker<R> {
         Ok(bytes)
     }
 
-    /// Walks the top level up to the pixel data and notes which elements to decode.
-    pub fn layout(mut self) -> Result<Layout, FileError> {
+    /// Walks the top level up to the pixel data and notes which elements to decode: those that `is_wanted` picks, and the
+    /// functional groups.
+    pub fn layout(mut self, is_wanted: fn(&Element) -> bool) -> Result<Layout, FileError> {
         let mut layout = Layout::default();
         let mut kept_bytes = 0;
         while let Some(element) = self.next_element()? {
@@ -131,15 +133,15 @@ impl<R: Read + Seek> Walker<R> {
                 // A stray delimiter: nothing belongs to it.
                 continue;
             }
-            let is_sequence = is_used_sequence(element.tag);
-            self.skip_value(&element, self.end, is_sequence, 0)?;
-            if is_sequence || is_used(&element) {
+            let is_kept = is_used_sequence(element.tag) || is_wanted(&element);
+            self.skip_value(&element, self.end, is_kept, 0)?;
+            if is_kept {
                 kept_bytes += self.position - element.start;
                 if kept_bytes > MAX_HEADER_BYTES {
                     return Err(FileError::HeaderTooLarge { bytes: kept_bytes, limit: MAX_HEADER_BYTES });
                 }
                 let (start, end) = (element.start, self.position);
-                layout.kept.push(Kept { start, end, header: self.known_header(&element) });
+                layout.kept.push(Kept { tag: element.tag, start, end, header: self.known_header(&element) });
             }
         }
         Ok(layout)
@@ -345,7 +347,7 @@ fn is_used_sequence(tag: Tag) -> bool {
 }
 
 /// Whether the program reads such an element: plain values of the patient, study, series and image groups.
-fn is_used(element: &Element) -> bool {
+pub(super) fn is_used(element: &Element) -> bool {
     let known = dictionary_vr(element.tag);
     matches!(element.tag.group(), 0x0008 | 0x0010 | 0x0018 | 0x0020 | 0x0028)
         && element.tag.element() != 0

@@ -2,16 +2,19 @@
 
 use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use dicom_core::{Tag, VR};
 use dicom_dictionary_std::{tags, uids};
+use dicom_encoding::text::SpecificCharacterSet;
 use dicom_encoding::transfer_syntax::{Codec, TransferSyntax, TransferSyntaxIndex};
 use dicom_object::InMemDicomObject;
 use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 
-use super::elements::{Element, Encoding, Layout, Walker};
+use super::characters::{CharacterSets, decode_texts};
+use super::elements::{Element, Encoding, Kept, Layout, Walker, is_used};
 use super::error::FileError;
 
 /// How much larger than the file a deflated data set may grow, and what is always allowed.
@@ -88,6 +91,14 @@ impl DicomFile {
     /// # Errors
     /// [`FileError::NotDicom`] for other kinds of files; else what is wrong with this one.
     pub fn open(path: &Path) -> Result<Self, FileError> {
+        Self::open_for(path, is_used)
+    }
+
+    /// As [`Self::open`], with a header of the elements that `is_wanted` picks.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_for(path: &Path, is_wanted: fn(&Element) -> bool) -> Result<Self, FileError> {
         let file = File::open(path)?;
         let metadata = file.metadata()?;
         if !metadata.is_file() {
@@ -116,7 +127,7 @@ impl DicomFile {
                 (Source::File { file, turn: Mutex::new(()) }, start.dataset, file_end)
             }
         };
-        let layout = Walker::new(source.reader(), encoding, dataset, end)?.layout()?;
+        let layout = Walker::new(source.reader(), encoding, dataset, end)?.layout(is_wanted)?;
         let header = decode_header(&source, &layout, encoding)?;
         let Start { media_sop_class, dataset: data_set_start, .. } = start;
         Ok(Self { header, syntax, media_sop_class, data_set_start, pixels: layout.pixels, encoding, source, end })
@@ -250,22 +261,33 @@ fn inflate(reader: Box<dyn Read + '_>, file_length: u64) -> Result<Vec<u8>, File
 pub(super) fn decode_message(bytes: Vec<u8>, encoding: Encoding) -> Result<InMemDicomObject, FileError> {
     let end = bytes.len() as u64;
     let source = Source::Inflated(bytes);
-    let layout = Walker::new(source.reader(), encoding, 0, end)?.layout()?;
+    let layout = Walker::new(source.reader(), encoding, 0, end)?.layout(is_used)?;
     decode_header(&source, &layout, encoding)
 }
 
 /// Decodes the kept elements alone, as a data set of their own.
 fn decode_header(source: &Source, layout: &Layout, encoding: Encoding) -> Result<InMemDicomObject, FileError> {
     let mut bytes = Vec::new();
+    let mut character_set = None;
     let mut kept = layout.kept.iter().peekable();
     while let Some(element) = kept.next() {
+        let begin = bytes.len();
         let (mut start, mut end) = (element.start, element.end);
         if let Some((header, value)) = element.header {
             bytes.extend(header);
             start = value;
         }
+        let mut last = begin..bytes.len() + (end - start) as usize;
+        let mut note = |element: &Kept, place: &Range<usize>| {
+            if element.tag == tags::SPECIFIC_CHARACTER_SET {
+                character_set = Some(place.clone());
+            }
+        };
+        note(element, &last);
         // Neighbors are read in one piece.
         while let Some(next) = kept.next_if(|next| next.start == end && next.header.is_none()) {
+            last = last.end..last.end + (next.end - next.start) as usize;
+            note(next, &last);
             end = next.end;
         }
         bytes.extend(source.read(start, end)?);
@@ -273,8 +295,19 @@ fn decode_header(source: &Source, layout: &Layout, encoding: Encoding) -> Result
     let syntax = TransferSyntaxRegistry
         .get(syntax_of(encoding))
         .ok_or_else(|| FileError::UnknownTransferSyntax(syntax_of(encoding).to_owned()))?;
-    InMemDicomObject::read_dataset_with_ts(Cursor::new(bytes), syntax)
-        .map_err(|error| FileError::Header(Box::new(error)))
+    let decode = |bytes: &[u8]| {
+        InMemDicomObject::read_dataset_with_ts_cs(bytes, syntax, SpecificCharacterSet::ISO_IR_100)
+            .map_err(|error| FileError::Header(Box::new(error)))
+    };
+    // Read without it, texts are the bytes as they were written.
+    let character_set: Vec<u8> = character_set.map(|range| bytes.drain(range).collect()).unwrap_or_default();
+    let (mut header, named) = (decode(&bytes)?, decode(&character_set)?);
+    let sets = CharacterSets::of(&text(&named, tags::SPECIFIC_CHARACTER_SET).unwrap_or_default());
+    decode_texts(&mut header, &sets);
+    named.into_iter().for_each(|element| {
+        header.put(element);
+    });
+    Ok(header)
 }
 
 /// The error for a compression that no decoder is built in for.

@@ -5,6 +5,8 @@
 //! the bytes that are there, and every file that cannot be used is named with its reason.
 
 mod anonymize;
+mod burned_in;
+mod characters;
 mod codecs;
 mod contrast;
 mod elements;
@@ -16,6 +18,7 @@ mod load;
 pub mod objects;
 mod packed;
 mod partition;
+mod person_name;
 mod pixels;
 mod region;
 mod scan;
@@ -33,6 +36,7 @@ pub use frames::HeaderTexts;
 pub use identity::{ObjectIdentity, read_message};
 pub use load::{Series, load_series};
 pub use packed::is_packed_study;
+pub use person_name::readable_name;
 pub use scan::{FolderScan, RefusedFile, scan_folder, scan_folder_telling};
 pub use select::Choice;
 pub use series::{SeriesSummary, SliceSource, StackTraits};
