@@ -12,9 +12,9 @@ use super::Outcome;
 use super::arguments::ModelArguments;
 use super::console::{Console, RESEARCH_USE_ONLY};
 use super::explain::percentile;
-use crate::dicom::objects::ObjectTime;
 use crate::export::{
-    EvidenceOptions, PdfOptions, ReportedStudy, explain_abnormal, report_pdf, spider_csv, write_dicom, write_volumes,
+    EvidenceOptions, ExportError, PdfOptions, ReportedStudy, explain_abnormal, report_pdf, signature_time, spider_csv,
+    write_dicom, write_volumes,
 };
 use crate::pipeline::{
     BoxesFile, CocoImage, DEFAULT_PERCENTILE, Models, OutputFormat, Report, ReportEntry, coco_text, read_reports,
@@ -170,7 +170,14 @@ fn with_images(arguments: &ExportArguments, report: Report, console: Console) ->
         save(file, coco_text(&boxes, CocoImage { slices, rows, columns }).as_bytes(), &mut written)?;
     }
     if let Some(folder) = &arguments.nifti {
-        written.extend(write_volumes(&study, folder)?);
+        let volumes = write_volumes(&study, folder)?;
+        if let Some(spacing) = volumes.interpolated_mm {
+            console.note(&format!(
+                "the slices are unevenly spaced or sheared, which NIfTI cannot say: the volumes were interpolated to slices \
+                 {spacing:.2} mm apart"
+            ));
+        }
+        written.extend(volumes.files);
     }
     if let Some(folder) = &arguments.dicom {
         written.extend(write_dicom(&study, created, folder)?);
@@ -180,12 +187,7 @@ fn with_images(arguments: &ExportArguments, report: Report, console: Console) ->
 
 /// The time that DICOM objects carry: when the report was signed, else when its file was written; so the same file gives
 /// the same objects.
-fn created(report: &Report, file: &Path) -> anyhow::Result<ObjectTime> {
-    let time = match &report.sign_off {
-        Some(sign_off) => DateTime::parse_from_rfc3339(&sign_off.signed_at)
-            .with_context(|| format!("the time of the signature is not RFC 3339: {}", sign_off.signed_at))?
-            .to_utc(),
-        None => DateTime::<Utc>::from(fs::metadata(file).and_then(|data| data.modified()).unwrap_or(SystemTime::now())),
-    };
-    Ok(time.into())
+fn created(report: &Report, file: &Path) -> Result<DateTime<Utc>, ExportError> {
+    let written = || fs::metadata(file).and_then(|data| data.modified()).unwrap_or(SystemTime::now()).into();
+    report.sign_off.as_ref().map_or_else(|| Ok(written()), |sign_off| Ok(signature_time(sign_off)?.to_utc()))
 }

@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
+use chrono::Utc;
+
 use super::Outcome;
 use super::console::Console;
 use super::grade::{GradeArguments, Work, chain, finish};
 use super::pacs::connection;
-use crate::dicom::objects::ObjectTime;
 use crate::export::{ReportedStudy, write_dicom};
 use crate::files::remove_abandoned_studies;
 use crate::pacs::{Connection, IMAGES, fetch_study, send_files};
@@ -64,7 +65,7 @@ fn send(
 ) -> anyhow::Result<usize> {
     let study = ReportedStudy::join(report.clone(), analysis.series)?;
     let folder = tempfile::tempdir()?;
-    let files = write_dicom(&study, ObjectTime::now(), folder.path())?;
+    let files = write_dicom(&study, Utc::now(), folder.path())?;
     let line = console.progress(name);
     send_files(connection, &files, &CancelToken::default(), &mut |progress| line.show(progress))?;
     Ok(files.len())

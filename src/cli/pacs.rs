@@ -10,6 +10,7 @@ use clap::{Args, Subcommand};
 use super::Outcome;
 use super::console::{Console, complain};
 use super::grade_table::aligned;
+use crate::dicom::readable_name;
 use crate::pacs::{
     Connection, Connections, IMAGES, Secret, StudyEntry, StudyQuery, archive, fetch_study_into, is_date_range,
     send_files,
@@ -269,7 +270,7 @@ fn study_table(studies: &[StudyEntry]) -> Vec<String> {
     rows.extend(studies.iter().map(|study| {
         vec![
             study.study_date.clone(),
-            study.patient_name.clone(),
+            readable_name(&study.patient_name),
             study.patient_id.clone(),
             study.modalities.join(" "),
             study.objects.map(|objects| objects.to_string()).unwrap_or_default(),

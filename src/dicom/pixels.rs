@@ -169,7 +169,7 @@ impl PixelFormat {
         stored.map(|stored| voxel(if is_padding(&stored) { darkest } else { self.upright(stored) })).collect()
     }
 
-    /// A window of the header, mirrored where pixel values are.
+    /// A window of stored values as one of voxel values, and back: mirrored where pixel values are.
     pub fn window(&self, window: WindowLevel, rescale: Rescale) -> WindowLevel {
         if !self.is_inverted {
             return window;

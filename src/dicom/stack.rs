@@ -5,7 +5,7 @@ use glam::DVec3;
 use super::partition::SAME_POSITION_MM;
 use super::series::ImageFrame;
 use super::warning::{SeriesWarning, WarningCode};
-use crate::volume::{GeometryError, VolumeGeometry};
+use crate::volume::VolumeGeometry;
 
 /// Sizes of pixels that scans of patients have, mm.
 const PLAUSIBLE_SPACING_MM: std::ops::RangeInclusive<f64> = 0.05..=5.0;
@@ -63,18 +63,12 @@ impl<'a> Stack<'a> {
             let message = format!("pixels are {:.4} mm high and {:.4} mm wide", spacing[0], spacing[1]);
             warnings.push(SeriesWarning::new(WarningCode::AnisotropicPixels, message));
         }
-        let geometry = geometry(origins, column, row, spacing).expect("axes and spacing were made valid above");
+        let thickness = frames[0].image.header.texts.slice_thickness_mm;
+        let geometry = VolumeGeometry::new(origins, column, row, spacing[0], spacing[1])
+            .expect("axes and spacing were made valid above")
+            .with_slice_thickness(thickness);
         Self { frames, geometry, has_orientation: orientation.is_some(), warnings }
     }
-}
-
-fn geometry(
-    origins: Vec<DVec3>,
-    column: DVec3,
-    row: DVec3,
-    [row_spacing, column_spacing]: [f64; 2],
-) -> Result<VolumeGeometry, GeometryError> {
-    VolumeGeometry::new(origins, column, row, row_spacing, column_spacing)
 }
 
 /// Exactly orthogonal unit vectors next to the given ones; `None` where they are too far from that.

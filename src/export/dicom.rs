@@ -2,31 +2,34 @@
 
 use std::path::{Path, PathBuf};
 
-use super::masks::{Structure, StructureMask, structure_masks};
-use super::study::{ExportError, ReportedStudy};
+use chrono::{DateTime, Utc};
+
+use super::masks::{Structure, StructureMask, disc_outline, structure_masks};
+use super::study::{ExportError, ReportedStudy, signature_time};
 use crate::dicom::objects::{
-    Code, EvidenceMap, GradedDisc, Marks, MeasuredImage, MeasurementReport, ObjectContext, ObjectTime, Observer,
-    Segment, SegmentationTexts, SignedGrade, parametric_map, presentation_state, secondary_capture, segmentation,
+    Code, EvidenceMap, GradedDisc, Marks, MeasuredImage, MeasurementReport, ObjectContext, Observer, Segment,
+    SegmentationTexts, SignedGrade, parametric_map, presentation_states, secondary_capture, segmentation,
     structured_report,
 };
 use crate::picture::{DiscNote, study_overview};
-use crate::pipeline::{DiscEntry, DiscFindings, Evidence, MeasurementEntry, Report, method_in_words};
-use crate::spine::PerGrading;
+use crate::pipeline::{DiscEntry, DiscFindings, Evidence, MeasurementEntry, Report, SignOff, method_in_words};
+use crate::spine::{Disc, PerGrading};
+use crate::volume::WindowLevel;
 
 /// Writes structured report, segmentation and secondary capture, for evidence maps a parametric map each and a
-/// segmentation of their hotspots, and for boxes and measurements a presentation state into `folder`; returns the files.
+/// segmentation of their hotspots, and for boxes and measurements presentation states into `folder`; returns the files.
 /// `created` is the time that the objects carry.
 ///
 /// # Errors
 /// If the images are not DICOM, have no frame of reference, or a file cannot be written.
-pub fn write_dicom(study: &ReportedStudy, created: ObjectTime, folder: &Path) -> Result<Vec<PathBuf>, ExportError> {
+pub fn write_dicom(study: &ReportedStudy, created: DateTime<Utc>, folder: &Path) -> Result<Vec<PathBuf>, ExportError> {
     let summary = &study.series.summary;
     if summary.instances.is_empty() {
         return Err(ExportError::NotDicom);
     }
     let context = ObjectContext::of_series(summary, &fingerprint(study), created)?;
     let volume = &study.series.volume;
-    let report = measurement_report(study);
+    let report = measurement_report(study)?;
     let mut files = vec![structured_report(&context, &report)?.write(folder, "report-sr.dcm")?];
     let spine = segmentation(&context, &structures(study), volume.geometry(), spine_texts(study))?;
     files.push(spine.write(folder, "spine-seg.dcm")?);
@@ -51,10 +54,13 @@ pub fn write_dicom(study: &ReportedStudy, created: ObjectTime, folder: &Path) ->
         let marks = Marks {
             boxes: &report.boxes,
             measurements: &report.measurements,
-            window: summary.window,
+            window: summary.window.unwrap_or_else(|| WindowLevel::from_percentiles(volume.voxels())),
             pixel_spacing_mm: study.report.pixel_spacing_mm,
         };
-        files.push(presentation_state(&context, &marks)?.write(folder, "marks-pr.dcm")?);
+        for (index, state) in presentation_states(&context, &marks)?.into_iter().enumerate() {
+            let name = if index == 0 { "marks-pr.dcm".to_owned() } else { format!("marks-pr-{}.dcm", index + 1) };
+            files.push(state.write(folder, &name)?);
+        }
     }
     let picture = study_overview(volume, &study.vertebrae, &notes(&study.report), "Lumbar spine");
     let size = (picture.height(), picture.width());
@@ -138,7 +144,7 @@ fn made_in_words(evidence: &Evidence) -> String {
     format!("{}, {} inputs, seed {}", method_in_words(map.method), map.augmentations, evidence.seed)
 }
 
-fn measurement_report(study: &ReportedStudy) -> MeasurementReport {
+fn measurement_report(study: &ReportedStudy) -> Result<MeasurementReport, ExportError> {
     let report = &study.report;
     let names = |part: fn(&crate::pipeline::WeightsUsed) -> &str| {
         report.weights.iter().map(part).collect::<Vec<_>>().join(", ")
@@ -151,18 +157,19 @@ fn measurement_report(study: &ReportedStudy) -> MeasurementReport {
         parameters.push(format!("experimental: {}", keys.join(", ")));
     }
     parameters.push("Research use only. Not a medical device.".to_owned());
-    MeasurementReport {
-        discs: report.discs.iter().map(graded_disc).collect(),
+    let observer = |sign_off: &SignOff| {
+        let signed_at = signature_time(sign_off)?.format("%Y%m%d%H%M%S%z").to_string();
+        Ok::<Observer, ExportError>(Observer { name: sign_off.reader.clone(), signed_at })
+    };
+    Ok(MeasurementReport {
+        discs: report.discs.iter().map(|disc| graded_disc(disc, &study.discs)).collect(),
         boxes: study.boxes.clone(),
         measurements: report.measurements.iter().map(measured).collect(),
         algorithm: names(|used| &used.name),
         version: names(|used| &used.version),
         parameters,
-        observer: report.sign_off.as_ref().map(|sign_off| Observer {
-            name: sign_off.reader.clone(),
-            signed_at: sign_off.signed_at.chars().filter(char::is_ascii_digit).take(14).collect(),
-        }),
-    }
+        observer: report.sign_off.as_ref().map(observer).transpose()?,
+    })
 }
 
 fn measured(entry: &MeasurementEntry) -> MeasuredImage {
@@ -175,11 +182,15 @@ fn measured(entry: &MeasurementEntry) -> MeasuredImage {
     }
 }
 
-fn graded_disc(disc: &DiscEntry) -> GradedDisc {
+fn graded_disc(disc: &DiscEntry, found: &[Disc]) -> GradedDisc {
+    let slice = disc.centroid_image[0].round().max(0.0) as usize;
+    let outline = found.iter().find(|found| found.level == disc.level).and_then(|found| disc_outline(found, slice));
+
     let grades = disc.gradings.iter().flat_map(PerGrading::iter);
     GradedDisc {
         level: disc.level,
-        slice: disc.centroid_image[0].round().max(0.0) as usize,
+        slice,
+        outline: outline.map(|corners| corners.as_array().map(|corner| corner.to_array())),
         grades: grades
             .map(|(grading, entry)| SignedGrade {
                 grading,

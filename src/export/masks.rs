@@ -45,16 +45,20 @@ pub fn structure_masks(vertebrae: &[Vertebra], discs: &[Disc], rows: usize, colu
     for disc in discs {
         let (first, last) = (extent(&disc.upper), extent(&disc.lower));
         let common = first.0.max(last.0)..first.1.min(last.1);
-        let corners = |slice: usize| {
-            let (upper, lower) = (disc.upper.corners_at(slice as f64)?, disc.lower.corners_at(slice as f64)?);
-            Some(Corners::from_array([upper.ia, upper.ip, lower.sp, lower.sa]))
-        };
+        let corners = |slice: usize| disc_outline(disc, slice);
         masks.push((Structure::Disc(disc.level), filled((common.start, common.end), corners, rows, columns)));
     }
     let is_seen = |(structure, slices): (Structure, Vec<(usize, Vec<bool>)>)| {
         (!slices.is_empty()).then_some(StructureMask { structure, slices })
     };
     masks.into_iter().filter_map(is_seen).collect()
+}
+
+/// The quadrilateral between the corners that face a disc, where both bodies have an outline.
+#[must_use]
+pub fn disc_outline(disc: &Disc, slice: usize) -> Option<Corners> {
+    let (upper, lower) = (disc.upper.corners_at(slice as f64)?, disc.lower.corners_at(slice as f64)?);
+    Some(Corners::from_array([upper.ia, upper.ip, lower.sp, lower.sa]))
 }
 
 /// First slice with an outline and the one behind the last.

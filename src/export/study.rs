@@ -3,11 +3,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use chrono::{DateTime, FixedOffset};
 use glam::DVec2;
 use thiserror::Error;
 
 use crate::dicom::{DicomError, Series, SeriesSummary};
-use crate::pipeline::{CornersEntry, Evidence, PipelineError, Report, VertebraEntry, open_series};
+use crate::pipeline::{CornersEntry, Evidence, PipelineError, Report, SignOff, VertebraEntry, open_series};
 use crate::spine::{Corners, Disc, SliceBox, Vertebra, VertebraOutline, discs_between};
 use crate::task::{CancelToken, Progress};
 use crate::volume::Volume;
@@ -42,6 +43,9 @@ pub enum ExportError {
     /// The images are no DICOM study that objects could be filed with.
     #[error("DICOM objects belong to a DICOM study; these images come from a research file")]
     NotDicom,
+    /// The signature has no time.
+    #[error("the time of the signature is not RFC 3339: {0}")]
+    SignatureTime(String),
     /// The PDF could not be put together.
     #[error("cannot make the PDF: {0}")]
     Pdf(String),
@@ -130,6 +134,15 @@ impl OpenStudy {
         let series = Series::new(summary, Arc::unwrap_or_clone(volume), window, Vec::new());
         Ok(ReportedStudy { boxes, evidence, ..ReportedStudy::join(report, series)? })
     }
+}
+
+/// When a report was signed, with the offset of the reader's clock from UTC.
+///
+/// # Errors
+/// [`ExportError::SignatureTime`] if the report says it in another way than RFC 3339.
+pub fn signature_time(sign_off: &SignOff) -> Result<DateTime<FixedOffset>, ExportError> {
+    let signed_at = &sign_off.signed_at;
+    DateTime::parse_from_rfc3339(signed_at).map_err(|_| ExportError::SignatureTime(signed_at.clone()))
 }
 
 fn vertebra(entry: &VertebraEntry) -> Vertebra {

@@ -48,15 +48,18 @@ def check_report(path, report, uids):
     evidence = sr.CurrentRequestedProcedureEvidenceSequence[0].ReferencedSeriesSequence[0]
     assert {item.ReferencedSOPInstanceUID for item in evidence.ReferencedSOPSequence} == uids
     groups = content.get_image_measurement_groups()
-    regions = content.get_planar_roi_measurement_groups()
+    planar = content.get_planar_roi_measurement_groups()
+    outlined = [group for group in planar if group.finding_type.value in DISCS]
+    regions = [group for group in planar if group.finding_type.value not in DISCS]
     discs = {}
-    for group in groups:
-        if isinstance(group, hd.sr.PlanarROIMeasurementsAndQualitativeEvaluations):
+    for group in outlined + [group for group in groups if group not in planar]:
+        if isinstance(group, hd.sr.PlanarROIMeasurementsAndQualitativeEvaluations) and group not in outlined:
             continue
         if group.finding_type is None:
             continue  # a reader's measurement
         level = DISCS[group.finding_type.value]
         assert group.tracking_identifier == level
+        check_outline(group, report, level)
         grades, computed, probabilities, comment = {}, {}, {}, None
         for item in group[0].ContentSequence:
             concept = name(item)
@@ -85,6 +88,21 @@ def check_report(path, report, uids):
             assert (key in computed) == (edited is not None)
             assert [probabilities[key][grade] for grade in sorted(probabilities[key])] == entry["probabilities"]
     return len(discs), len(regions)
+
+
+def check_outline(group, report, level):
+    """The corners that face the disc, closed, on the slice nearest to its middle."""
+    entry = next(disc for disc in report["discs"] if disc["level"] == level)
+    bodies = {body["label"]: {item["slice"]: item["corners_image"] for item in body["slices"]} for body in report["vertebrae"]}
+    upper, lower = (bodies[name] for name in level.split("-"))
+    slice_index = round(entry["centroid_image"][0])
+    points = np.array(group.roi.value if hasattr(group.roi, "value") else group.roi.GraphicData).reshape(-1, 2)
+    assert np.array_equal(points[0], points[-1]) and len(points) == 5
+    source = group.roi.ContentSequence[0].ReferencedSOPSequence[0].ReferencedSOPInstanceUID
+    assert source == report["sop_instance_uids"][slice_index]
+    if slice_index in upper and slice_index in lower:
+        corners = [upper[slice_index]["IA"], upper[slice_index]["IP"], lower[slice_index]["SP"], lower[slice_index]["SA"]]
+        assert np.allclose(points[:4], np.array(corners) + 0.5, atol=1e-3), (points, corners)
 
 
 UNITS = {"length": ("410668003", "mm"), "angle": ("1483009", "deg"), "cobb": ("285285000", "deg"), "slip": ("SLIP-PERCENT", "%")}

@@ -118,10 +118,10 @@ impl Code {
         }
     }
 
-    /// The category of anatomy.
+    /// The category of anatomy (CID 7150).
     #[must_use]
     pub const fn anatomical_structure() -> Self {
-        Self::sct("123037004", "Anatomical Structure")
+        Self::sct("91723000", "Anatomical Structure")
     }
 
     /// The category of what is no anatomy: where in the image evidence lies.

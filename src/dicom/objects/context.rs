@@ -3,53 +3,55 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, FixedOffset, Local, Utc};
 use dicom_core::{Tag, VR};
 use dicom_dictionary_std::{tags, uids};
 use dicom_object::FileMetaTableBuilder;
 
 use super::build::{Item, Put, texts};
 use super::codes::{Code, SOURCE_IMAGE};
+use super::study::study_of;
 use crate::dicom::error::DicomError;
 use crate::dicom::file::{DicomFile, integer, text};
 use crate::dicom::series::{SeriesSummary, SliceSource};
-use crate::dicom::write::{clean, digits, uid_of};
+use crate::dicom::write::{clean, decimal, uid_of};
+use crate::volume::VolumeGeometry;
 
-/// Patient and study attributes that results take over from the images, so that they are filed together.
-const TAKEN_OVER: [(Tag, VR); 10] = [
-    (tags::STUDY_DATE, VR::DA),
-    (tags::STUDY_TIME, VR::TM),
-    (tags::ACCESSION_NUMBER, VR::SH),
-    (tags::REFERRING_PHYSICIAN_NAME, VR::PN),
-    (tags::STUDY_DESCRIPTION, VR::LO),
-    (tags::PATIENT_NAME, VR::PN),
-    (tags::PATIENT_ID, VR::LO),
-    (tags::PATIENT_BIRTH_DATE, VR::DA),
-    (tags::PATIENT_SEX, VR::CS),
-    (tags::STUDY_ID, VR::SH),
-];
-
-/// When results were made, UTC.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ObjectTime {
+/// When results were made, as their attributes say it.
+#[derive(Debug, Clone)]
+pub(super) struct ResultTime {
     /// `YYYYMMDD`.
     pub date: String,
     /// `HHMMSS`.
     pub time: String,
+    /// `+HHMM` or `-HHMM`: what to add to UTC.
+    offset: String,
 }
 
-impl ObjectTime {
-    /// Now.
-    #[must_use]
-    pub fn now() -> Self {
-        Utc::now().into()
+impl ResultTime {
+    /// A moment in the time zone of the images, or of this machine where they name none: dates and times of an object are
+    /// all of one zone (PS3.3 C.12.1.1.8).
+    fn of(moment: DateTime<Utc>, header: &Item) -> Self {
+        let zone = text(header, tags::TIMEZONE_OFFSET_FROM_UTC).and_then(|offset| zone(&offset));
+        let moment = match zone {
+            Some(zone) => moment.with_timezone(&zone),
+            None => moment.with_timezone(&Local).fixed_offset(),
+        };
+        let in_words = |format| moment.format(format).to_string();
+        Self { date: in_words("%Y%m%d"), time: in_words("%H%M%S"), offset: in_words("%z") }
     }
 }
 
-impl From<DateTime<Utc>> for ObjectTime {
-    fn from(time: DateTime<Utc>) -> Self {
-        Self { date: time.format("%Y%m%d").to_string(), time: time.format("%H%M%S").to_string() }
-    }
+/// A zone from `+HHMM` or `-HHMM`.
+fn zone(offset: &str) -> Option<FixedOffset> {
+    let (sign, digits) = match offset.split_at_checked(1)? {
+        ("+", digits) => (1, digits),
+        ("-", digits) => (-1, digits),
+        _ => return None,
+    };
+    let is_clock = digits.len() == 4 && digits.bytes().all(|digit| digit.is_ascii_digit());
+    let clock: i32 = digits.parse().ok().filter(|_| is_clock)?;
+    FixedOffset::east_opt(sign * (clock / 100 * 3600 + clock % 100 * 60))
 }
 
 /// The study that results belong to, and what made them.
@@ -63,9 +65,11 @@ pub struct ObjectContext {
     sources: Vec<SliceSource>,
     is_multi_frame: bool,
     institution: String,
+    /// Thickness of the images as they say it, mm.
+    slice_thickness_mm: Option<f64>,
     /// Rows and columns of the images.
     pub(super) size: (usize, usize),
-    pub(super) created: ObjectTime,
+    pub(super) created: ResultTime,
     uid_seed: String,
 }
 
@@ -102,21 +106,14 @@ impl ObjectContext {
     ///
     /// # Errors
     /// If the image cannot be read any more.
-    pub fn of_series(series: &SeriesSummary, results: &str, created: ObjectTime) -> Result<Self, DicomError> {
+    pub fn of_series(series: &SeriesSummary, results: &str, created: DateTime<Utc>) -> Result<Self, DicomError> {
         let first = series.instances.first().ok_or_else(|| DicomError::Unwritable("the series is empty".to_owned()))?;
         let refused = |reason| DicomError::File { reason, path: first.path.clone() };
         let file = DicomFile::open(&first.path).map_err(refused)?;
         let value = |tag| text(&file.header, tag).unwrap_or_default();
-        let mut study = Item::new_empty();
-        for (tag, vr) in TAKEN_OVER {
-            let taken = value(tag);
-            let kept = match vr {
-                VR::DA => digits(&taken),
-                VR::LO | VR::SH => clean(&taken),
-                _ => taken,
-            };
-            study.text(tag, vr, &kept);
-        }
+        let mut study = study_of(&first.path).map_err(refused)?;
+        let time = ResultTime::of(created, &file.header);
+        study.text(tags::TIMEZONE_OFFSET_FROM_UTC, VR::SH, &time.offset);
         Ok(Self {
             study,
             study_uid: series.study_instance_uid.clone(),
@@ -126,15 +123,22 @@ impl ObjectContext {
             sources: series.instances.clone(),
             is_multi_frame: integer(&file.header, tags::NUMBER_OF_FRAMES).is_some_and(|frames| frames > 1),
             institution: clean(&value(tags::INSTITUTION_NAME)),
+            slice_thickness_mm: series.texts.slice_thickness_mm.filter(|thickness| *thickness > 0.0),
             size: (series.rows, series.columns),
-            uid_seed: format!("{} {results} {} {}", series.series_instance_uid, created.date, created.time),
-            created,
+            uid_seed: format!("{} {results} {}", series.series_instance_uid, created.format("%Y%m%d %H%M%S")),
+            created: time,
         })
     }
 
     /// A UID that follows from the results and `what`.
     pub(super) fn uid(&self, what: &str) -> String {
         uid_of(&format!("{} {what}", self.uid_seed))
+    }
+
+    /// The tracking UID of a disc or body that is seen in the series: one for all objects that speak of it, whatever they say
+    /// and however often they are made, so that readers can join grade and outline (TID 1501, PS3.3 C.8.20.2).
+    pub(super) fn anatomy_uid(&self, label: &str) -> String {
+        uid_of(&format!("{} anatomy {label}", self.series_uid))
     }
 
     pub(super) fn institution(&self) -> &str {
@@ -145,7 +149,7 @@ impl ObjectContext {
     pub(super) fn object(&self, sop_class: &str, modality: &str, number: u32, description: &str) -> Item {
         let mut object = self.study.clone();
         let (series, instance) = (self.uid(&format!("{modality} series")), self.uid(&format!("{modality} instance")));
-        let ObjectTime { date, time } = &self.created;
+        let ResultTime { date, time, .. } = &self.created;
         for (tag, vr, value) in [
             (tags::SPECIFIC_CHARACTER_SET, VR::CS, "ISO_IR 192"),
             (tags::INSTANCE_CREATION_DATE, VR::DA, date.as_str()),
@@ -202,27 +206,45 @@ impl ObjectContext {
         self.sources.len()
     }
 
-    /// References to each image of the series once, without frames.
-    fn references(&self) -> Vec<Item> {
-        let mut uids: Vec<&str> = Vec::new();
-        for source in &self.sources {
-            if !uids.contains(&source.sop_instance_uid.as_str()) {
-                uids.push(&source.sop_instance_uid);
+    /// Where the slices come from.
+    pub(super) fn sources(&self) -> &[SliceSource] {
+        &self.sources
+    }
+
+    /// References to each image of the slices once, with frames where not all of an image are meant.
+    fn references(&self, slices: &[usize]) -> Vec<Item> {
+        let mut images: Vec<(&str, Vec<String>)> = Vec::new();
+        for source in slices.iter().map(|slice| &self.sources[*slice]) {
+            let (uid, frame) = (source.sop_instance_uid.as_str(), (source.frame + 1).to_string());
+            match images.iter_mut().find(|(other, _)| *other == uid) {
+                Some((_, frames)) => frames.push(frame),
+                None => images.push((uid, vec![frame])),
             }
         }
-        let reference = |uid: &&str| {
-            texts(&[
-                (tags::REFERENCED_SOP_CLASS_UID, VR::UI, &self.sop_class),
+        let is_part = self.is_multi_frame && slices.len() < self.sources.len();
+        let reference = |(uid, frames): &(&str, Vec<String>)| {
+            let mut item = texts(&[
+                (tags::REFERENCED_SOP_CLASS_UID, VR::UI, self.sop_class.as_str()),
                 (tags::REFERENCED_SOP_INSTANCE_UID, VR::UI, uid),
-            ])
+            ]);
+            if is_part {
+                item.text(tags::REFERENCED_FRAME_NUMBER, VR::IS, &frames.join("\\"));
+            }
+            item
         };
-        uids.iter().map(reference).collect()
+        images.iter().map(reference).collect()
     }
 
     /// The series as an item of a referenced series sequence.
     pub(super) fn referenced_series(&self, instances: Tag) -> Item {
+        let all: Vec<usize> = (0..self.slices()).collect();
+        self.referenced_slices(instances, &all)
+    }
+
+    /// The same with some slices of the series.
+    pub(super) fn referenced_slices(&self, instances: Tag, slices: &[usize]) -> Item {
         let mut series = texts(&[(tags::SERIES_INSTANCE_UID, VR::UI, &self.series_uid)]);
-        series.items(instances, self.references());
+        series.items(instances, self.references(slices));
         series
     }
 
@@ -243,6 +265,21 @@ impl ObjectContext {
         derivation.item(tags::SOURCE_IMAGE_SEQUENCE, source);
         derivation.item(tags::DERIVATION_CODE_SEQUENCE, method.item());
         derivation
+    }
+
+    /// The pixel measures of frames that lie in `geometry`: pixel size, thickness of the images, and how far frames are
+    /// apart. Without the last readers take the thickness for it; a mean over gaps would place frames where none is.
+    pub(super) fn pixel_measures(&self, geometry: &VolumeGeometry) -> Item {
+        let step = geometry.slice_step_mm();
+        let pixel = [geometry.row_spacing_mm(), geometry.column_spacing_mm()].map(decimal).join("\\");
+        let mut measures = texts(&[(tags::PIXEL_SPACING, VR::DS, &pixel)]);
+        if let Some(thickness) = self.slice_thickness_mm.or(step) {
+            measures.text(tags::SLICE_THICKNESS, VR::DS, &decimal(thickness));
+        }
+        if let Some(step) = step {
+            measures.text(tags::SPACING_BETWEEN_SLICES, VR::DS, &decimal(step));
+        }
+        measures
     }
 
     /// The finished object.

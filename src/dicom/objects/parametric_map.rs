@@ -3,7 +3,6 @@
 use dicom_core::value::PrimitiveValue;
 use dicom_core::{DataElement, VR};
 use dicom_dictionary_std::{tags, uids};
-use glam::DVec3;
 
 use super::build::{Item, Put, texts};
 use super::codes::{Code, LUMBAR_SPINE, NO_UNITS, RESAMPLING};
@@ -44,6 +43,7 @@ pub fn parametric_map(context: &ObjectContext, map: &EvidenceMap<'_>, number: u3
     if frames.is_empty() {
         return Err(DicomError::Unwritable("the map lies on none of the images".to_owned()));
     }
+    let place = frames_in_patient(map, &frames)?;
     let class = uids::PARAMETRIC_MAP_STORAGE;
     // Every map is an object of its own in one series.
     let key = format!("OT map {number}");
@@ -58,11 +58,11 @@ pub fn parametric_map(context: &ObjectContext, map: &EvidenceMap<'_>, number: u3
     object.items(tags::ACQUISITION_CONTEXT_SEQUENCE, Vec::new());
     let position = [(tags::IMAGE_POSITION_PATIENT, tags::PLANE_POSITION_SEQUENCE, "Position")];
     put_dimensions(&mut object, &context.uid("map dimensions"), &position);
-    object.item(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE, shared_groups(map));
-    let groups = frames.iter().enumerate().map(|(place, (slice, _))| {
+    object.item(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE, shared_groups(context, map, &place));
+    let groups = frames.iter().zip(place.slice_origins_lps()).enumerate().map(|(number, ((slice, _), origin))| {
         let mut content = Item::new_empty();
-        content.longs(tags::DIMENSION_INDEX_VALUES, &[place as u32 + 1]);
-        let corner = decimals(position_lps(map, *slice, [0.0, 0.0]));
+        content.longs(tags::DIMENSION_INDEX_VALUES, &[number as u32 + 1]);
+        let corner = decimals(*origin);
         let mut groups = Item::new_empty();
         groups.item(tags::FRAME_CONTENT_SEQUENCE, content);
         groups.item(tags::PLANE_POSITION_SEQUENCE, texts(&[(tags::IMAGE_POSITION_PATIENT, VR::DS, &corner)]));
@@ -95,24 +95,19 @@ fn image_elements(object: &mut Item, frames: usize) {
     object.short(tags::COLUMNS, PATCH_COLUMNS as u16);
 }
 
-/// Patient position of a place `[row, column]` of the disc volume on a slice of the scan.
-fn position_lps(map: &EvidenceMap<'_>, slice: usize, [row, column]: [f64; 2]) -> DVec3 {
-    let image = map.frame.image_from_patch(row, column);
-    map.geometry.lps_from_voxel([slice as f64, image.y, image.x])
+/// Where the frames, each a slice of the scan and one of the map, lie.
+fn frames_in_patient(map: &EvidenceMap<'_>, frames: &[(usize, usize)]) -> Result<VolumeGeometry, DicomError> {
+    let patch = map.frame.geometry(map.geometry)?;
+    let origins = frames.iter().map(|(_, slice)| patch.slice_origins_lps()[*slice]).collect();
+    let (edge, thickness) = (map.frame.mm_per_patch_pixel(), map.geometry.slice_step_mm());
+    let place = VolumeGeometry::new(origins, patch.column_direction(), patch.row_direction(), edge, edge)?;
+    Ok(place.with_slice_thickness(thickness))
 }
 
-fn shared_groups(map: &EvidenceMap<'_>) -> Item {
-    let at = |row, column| position_lps(map, 0, [row, column]);
-    let (across, down) = ((at(0.0, 100.0) - at(0.0, 0.0)).normalize(), (at(100.0, 0.0) - at(0.0, 0.0)).normalize());
-    let edge = decimal(map.frame.mm_per_patch_pixel());
-    let thickness = decimal(map.geometry.slice_spacing_mm().unwrap_or(1.0));
-    let measures = texts(&[
-        (tags::SLICE_THICKNESS, VR::DS, &thickness),
-        (tags::PIXEL_SPACING, VR::DS, &format!("{edge}\\{edge}")),
-    ]);
-    let directions = format!("{}\\{}", decimals(across), decimals(down));
+fn shared_groups(context: &ObjectContext, map: &EvidenceMap<'_>, place: &VolumeGeometry) -> Item {
+    let directions = format!("{}\\{}", decimals(place.column_direction()), decimals(place.row_direction()));
     let mut shared = Item::new_empty();
-    shared.item(tags::PIXEL_MEASURES_SEQUENCE, measures);
+    shared.item(tags::PIXEL_MEASURES_SEQUENCE, context.pixel_measures(place));
     shared.item(tags::PLANE_ORIENTATION_SEQUENCE, texts(&[(tags::IMAGE_ORIENTATION_PATIENT, VR::DS, &directions)]));
     shared.item(tags::FRAME_ANATOMY_SEQUENCE, anatomy(&LUMBAR_SPINE));
     let kind = texts(&[(tags::FRAME_TYPE, VR::CS, "DERIVED\\PRIMARY\\OTHER\\NONE")]);

@@ -6,6 +6,7 @@ use dicom_dictionary_std::{tags, uids};
 
 use super::build::{Item, Put, texts};
 use super::context::{ObjectContext, ResultObject, put_content};
+use super::gray::GrayScale;
 use super::structured_report::{ImageBox, MeasuredImage};
 use crate::dicom::error::DicomError;
 use crate::dicom::write::{clean, decimal};
@@ -23,8 +24,8 @@ pub struct Marks<'a> {
     pub boxes: &'a [ImageBox],
     /// Measurements with their values.
     pub measurements: &'a [MeasuredImage],
-    /// Display window; `None` leaves it to the viewer.
-    pub window: Option<WindowLevel>,
+    /// Display window, in voxel values.
+    pub window: WindowLevel,
     /// Distance between rows and between columns, mm.
     pub pixel_spacing_mm: [f64; 2],
 }
@@ -40,40 +41,62 @@ pub(super) fn box_outline(rect: &PixelBox) -> [[f32; 2]; 5] {
     [[x, y], [right, y], [right, bottom], [x, bottom], [x, y]]
 }
 
-/// Makes a presentation state that any DICOM viewer can lay over the images.
+/// Makes presentation states that any DICOM viewer can lay over the images: one for all of them, or, where their stored
+/// values become gray in several ways, one for each way that has marks.
 ///
 /// # Errors
-/// If there is nothing to draw, or a mark lies on a slice that the series does not have.
-pub fn presentation_state(context: &ObjectContext, marks: &Marks<'_>) -> Result<ResultObject, DicomError> {
+/// If there is nothing to draw, a mark lies on a slice that the series does not have, or an image cannot be read any more.
+pub fn presentation_states(context: &ObjectContext, marks: &Marks<'_>) -> Result<Vec<ResultObject>, DicomError> {
     let slices = marks.boxes.iter().map(|found| found.slice).chain(marks.measurements.iter().map(|found| found.slice));
-    let mut slices: Vec<usize> = slices.collect();
-    slices.sort_unstable();
-    slices.dedup();
-    if slices.last().is_none_or(|last| *last >= context.slices()) {
+    let mut marked: Vec<usize> = slices.collect();
+    marked.sort_unstable();
+    marked.dedup();
+    if marked.last().is_none_or(|last| *last >= context.slices()) {
         return Err(DicomError::Unwritable("there is no mark that lies on the images".to_owned()));
     }
+    let mut groups: Vec<(GrayScale, Vec<usize>)> = Vec::new();
+    for (slice, scale) in context.gray_scales()?.into_iter().enumerate() {
+        match groups.iter_mut().find(|(other, _)| other.is_like(&scale)) {
+            Some((_, slices)) => slices.push(slice),
+            None => groups.push((scale, vec![slice])),
+        }
+    }
+    groups.retain(|(_, slices)| marked.iter().any(|slice| slices.contains(slice)));
+    let state = |(index, (scale, slices)): (usize, &(GrayScale, Vec<usize>))| {
+        let marked: Vec<usize> = marked.iter().copied().filter(|slice| slices.contains(slice)).collect();
+        presentation_state(context, marks, index + 1, *scale, slices, &marked)
+    };
+    Ok(groups.iter().enumerate().map(state).collect())
+}
+
+/// A state for the images of `slices`, with the marks on those that are `marked`.
+fn presentation_state(
+    context: &ObjectContext,
+    marks: &Marks<'_>,
+    number: usize,
+    scale: GrayScale,
+    slices: &[usize],
+    marked: &[usize],
+) -> ResultObject {
     let class = uids::GRAYSCALE_SOFTCOPY_PRESENTATION_STATE_STORAGE;
-    let mut object = context.object(class, "PR", 9005, "spinenet boxes and measurements, research use only");
+    // Every state is an object of its own in one series.
+    let key = format!("PR {number}");
+    let mut object = context.object(class, &key, 9005, "spinenet boxes and measurements, research use only");
+    object.text(tags::MODALITY, VR::CS, "PR");
+    object.text(tags::SERIES_INSTANCE_UID, VR::UI, &context.uid("PR series"));
+    object.text(tags::INSTANCE_NUMBER, VR::IS, &number.to_string());
     put_content(&mut object, LAYER, "Boxes and measurements; supporting evidence, research use only");
     object.text(tags::PRESENTATION_CREATION_DATE, VR::DA, &context.created.date);
     object.text(tags::PRESENTATION_CREATION_TIME, VR::TM, &context.created.time);
-    object.item(tags::REFERENCED_SERIES_SEQUENCE, context.referenced_series(tags::REFERENCED_IMAGE_SEQUENCE));
+    let images = context.referenced_slices(tags::REFERENCED_IMAGE_SEQUENCE, slices);
+    object.item(tags::REFERENCED_SERIES_SEQUENCE, images);
     object.item(tags::DISPLAYED_AREA_SELECTION_SEQUENCE, displayed_area(context, marks.pixel_spacing_mm));
-    object.items(
-        tags::GRAPHIC_ANNOTATION_SEQUENCE,
-        slices.iter().map(|slice| annotation(context, marks, *slice)).collect(),
-    );
+    let annotations = marked.iter().map(|slice| annotation(context, marks, *slice)).collect();
+    object.items(tags::GRAPHIC_ANNOTATION_SEQUENCE, annotations);
     let layer = texts(&[(tags::GRAPHIC_LAYER, VR::CS, LAYER), (tags::GRAPHIC_LAYER_ORDER, VR::IS, "1")]);
     object.item(tags::GRAPHIC_LAYER_SEQUENCE, layer);
-    if let Some(window) = marks.window {
-        let window = texts(&[
-            (tags::WINDOW_CENTER, VR::DS, &decimal(f64::from(window.center))),
-            (tags::WINDOW_WIDTH, VR::DS, &decimal(f64::from(window.width.max(1.0)))),
-        ]);
-        object.item(tags::SOFTCOPY_VOILUT_SEQUENCE, window);
-    }
-    object.text(tags::PRESENTATION_LUT_SHAPE, VR::CS, "IDENTITY");
-    Ok(context.finish(object, class, "PR"))
+    scale.put(&mut object, marks.window);
+    context.finish(object, class, &key)
 }
 
 /// All of every image.

@@ -8,7 +8,7 @@ use super::build::{Item, Put, texts};
 use super::codes::{ARTIFICIAL_INTELLIGENCE, Code, SEGMENTATION};
 use super::context::{ObjectContext, ResultObject, put_content, put_dimensions};
 use crate::dicom::error::DicomError;
-use crate::dicom::write::{decimal, decimals};
+use crate::dicom::write::decimals;
 use crate::volume::VolumeGeometry;
 
 /// One structure, marked on some slices.
@@ -82,7 +82,7 @@ pub fn segmentation(
             (tags::IMAGE_POSITION_PATIENT, tags::PLANE_POSITION_SEQUENCE, "Position"),
         ],
     );
-    object.item(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE, shared_groups(geometry));
+    object.item(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE, shared_groups(context, geometry));
     let mut slices: Vec<usize> = frames.iter().map(|(_, slice, _)| *slice).collect();
     slices.sort_unstable();
     slices.dedup();
@@ -119,13 +119,19 @@ fn image_elements(object: &mut Item, frames: usize, (rows, columns): (usize, usi
 
 fn segment_item(context: &ObjectContext, number: usize, segment: &Segment, said: SegmentationTexts<'_>) -> Item {
     let (name, version) = said.algorithm;
+    // A structure is the same in every report; a hotspot is one of these results.
+    let tracking_uid = if segment.category == Code::anatomical_structure() {
+        context.anatomy_uid(&segment.label)
+    } else {
+        context.uid(&format!("segment {}", segment.label))
+    };
     let mut item = texts(&[
         (tags::SEGMENT_LABEL, VR::LO, &segment.label),
         (tags::SEGMENT_DESCRIPTION, VR::ST, said.segments),
         (tags::SEGMENT_ALGORITHM_TYPE, VR::CS, "AUTOMATIC"),
         (tags::SEGMENT_ALGORITHM_NAME, VR::LO, name),
         (tags::TRACKING_ID, VR::UT, &segment.label),
-        (tags::TRACKING_UID, VR::UI, &context.uid(&format!("segment {}", segment.label))),
+        (tags::TRACKING_UID, VR::UI, &tracking_uid),
     ]);
     item.short(tags::SEGMENT_NUMBER, number as u16);
     item.item(tags::SEGMENTED_PROPERTY_CATEGORY_CODE_SEQUENCE, segment.category.item());
@@ -136,17 +142,10 @@ fn segment_item(context: &ObjectContext, number: usize, segment: &Segment, said:
     item
 }
 
-fn shared_groups(geometry: &VolumeGeometry) -> Item {
-    let spacing = [geometry.row_spacing_mm(), geometry.column_spacing_mm()].map(decimal).join("\\");
-    let thickness = decimal(geometry.slice_spacing_mm().unwrap_or(1.0));
-    let measures = texts(&[
-        (tags::SLICE_THICKNESS, VR::DS, &thickness),
-        (tags::SPACING_BETWEEN_SLICES, VR::DS, &thickness),
-        (tags::PIXEL_SPACING, VR::DS, &spacing),
-    ]);
+fn shared_groups(context: &ObjectContext, geometry: &VolumeGeometry) -> Item {
     let directions = format!("{}\\{}", decimals(geometry.column_direction()), decimals(geometry.row_direction()));
     let mut shared = Item::new_empty();
-    shared.item(tags::PIXEL_MEASURES_SEQUENCE, measures);
+    shared.item(tags::PIXEL_MEASURES_SEQUENCE, context.pixel_measures(geometry));
     shared.item(tags::PLANE_ORIENTATION_SEQUENCE, texts(&[(tags::IMAGE_ORIENTATION_PATIENT, VR::DS, &directions)]));
     shared
 }

@@ -9,7 +9,7 @@ use super::codes::{Code, LUMBAR_SPINE, NO_UNITS, scheme_identification};
 use super::context::{ObjectContext, ResultObject};
 use super::presentation::{box_outline, on_image};
 use crate::dicom::error::DicomError;
-use crate::dicom::write::{clean, decimal};
+use crate::dicom::write::{clean, decimal, uid_of};
 use crate::spine::{BoxSource, ClassIndex, DiscLevel, Grading, MeasurementKind, SliceBox};
 
 const CONTAINS: &str = "CONTAINS";
@@ -21,7 +21,7 @@ const MODIFIER: &str = "HAS CONCEPT MOD";
 pub struct Observer {
     /// Name, initials or id.
     pub name: String,
-    /// When: `YYYYMMDDHHMMSS`, UTC.
+    /// When, with the offset from UTC: `YYYYMMDDHHMMSS+HHMM`.
     pub signed_at: String,
 }
 
@@ -45,6 +45,8 @@ pub struct GradedDisc {
     pub level: DiscLevel,
     /// Slice nearest to its middle.
     pub slice: usize,
+    /// Its outline on that slice, corners `[x, y]` in order; (0, 0) is the center of the first pixel. `None` where it has none.
+    pub outline: Option<[[f64; 2]; 4]>,
     /// Grades; empty where the disc was only found.
     pub grades: Vec<SignedGrade>,
     /// The reader's words.
@@ -106,7 +108,7 @@ pub fn structured_report(context: &ObjectContext, report: &MeasurementReport) ->
     let mut content = vec![
         code(MODIFIER, &Code::dcm("121049", "Language of Content Item and Descendants"), &ENGLISH),
         code(CONTEXT, &Code::dcm("121005", "Observer Type"), &Code::dcm("121007", "Device")),
-        uid(CONTEXT, &Code::dcm("121012", "Device Observer UID"), &context.uid("device")),
+        uid(CONTEXT, &Code::dcm("121012", "Device Observer UID"), &device_uid()),
         text(CONTEXT, &Code::dcm("121013", "Device Observer Name"), env!("CARGO_PKG_NAME")),
     ];
     if let Some(observer) = &report.observer {
@@ -134,6 +136,11 @@ pub fn structured_report(context: &ObjectContext, report: &MeasurementReport) ->
     object.item(tags::CONTENT_TEMPLATE_SEQUENCE, template("1500"));
     object.items(tags::CONTENT_SEQUENCE, content);
     Ok(context.finish(object, class, "SR"))
+}
+
+/// UID of the device that observes, this version of the program: the same in all its reports (TID 1004).
+fn device_uid() -> String {
+    uid_of(concat!("device ", env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")))
 }
 
 const ENGLISH: Code = Code::of("RFC5646", "en-US", "English (United States)");
@@ -167,10 +174,13 @@ fn image_library(context: &ObjectContext) -> Item {
     container(CONTAINS, &Code::dcm("111028", "Image Library"), Some("1600"), vec![group])
 }
 
-/// A disc's grades: a measurement and qualitative evaluation group (TID 1501).
+/// A disc's grades, with its outline as a region of interest (TID 1410): some readers take no group without coordinates. A
+/// disc without one is a group about its image (TID 1501).
 fn disc_group(context: &ObjectContext, report: &MeasurementReport, disc: &GradedDisc) -> Item {
     let level = Code::of_disc(disc.level);
-    let mut content = tracking(context, &disc.level.to_string());
+    let name = disc.level.to_string();
+    let slice = disc.slice.min(context.slices() - 1);
+    let mut content = tracking(&name, &context.anatomy_uid(&name));
     content.push(code(CONTAINS, &FINDING, &level));
     content.push(text(MODIFIER, &Code::dcm("111001", "Algorithm Name"), &report.algorithm));
     content.push(text(MODIFIER, &Code::dcm("111003", "Algorithm Version"), &report.version));
@@ -178,9 +188,14 @@ fn disc_group(context: &ObjectContext, report: &MeasurementReport, disc: &Graded
         content.push(text(MODIFIER, &Code::dcm("111002", "Algorithm Parameters"), parameter));
     }
     content.push(code(MODIFIER, &FINDING_SITE, &level));
-    let mut image = item(CONTAINS, "IMAGE", &Code::dcm("121112", "Source of Measurement"));
-    image.item(tags::REFERENCED_SOP_SEQUENCE, context.reference(disc.slice.min(context.slices() - 1)));
-    content.push(image);
+    if let Some([first, second, third, fourth]) = disc.outline {
+        let closed = [first, second, third, fourth, first].map(|[x, y]| on_image(x, y));
+        content.push(coordinates(context, CONTAINS, &IMAGE_REGION, slice, &closed));
+    } else {
+        let mut image = item(CONTAINS, "IMAGE", &Code::dcm("121112", "Source of Measurement"));
+        image.item(tags::REFERENCED_SOP_SEQUENCE, context.reference(slice));
+        content.push(image);
+    }
     for grade in &disc.grades {
         content.extend(probabilities(grade));
     }
@@ -188,10 +203,11 @@ fn disc_group(context: &ObjectContext, report: &MeasurementReport, disc: &Graded
     if let Some(comment) = &disc.comment {
         content.push(text(CONTAINS, &Code::dcm("121106", "Comment"), comment));
     }
-    container(CONTAINS, &GROUP, Some("1501"), content)
+    container(CONTAINS, &GROUP, Some(if disc.outline.is_some() { "1410" } else { "1501" }), content)
 }
 
 const GROUP: Code = Code::dcm("125007", "Measurement Group");
+const IMAGE_REGION: Code = Code::dcm("111030", "Image Region");
 const FINDING: Code = Code::dcm("121071", "Finding");
 const FINDING_SITE: Code = Code::sct("363698007", "Finding Site");
 
@@ -229,11 +245,10 @@ fn box_group(context: &ObjectContext, index: usize, found: &ImageBox) -> Result<
         BoxSource::Predicted => "predicted",
     };
     let name = format!("{} {} box {} by {source}", found.level, found.grading, index + 1);
-    let mut content = tracking(context, &name);
+    let mut content = tracking(&name, &context.uid(&name));
     content.push(code(CONTAINS, &FINDING, &Code::of_grading(found.grading)));
     content.push(code(MODIFIER, &FINDING_SITE, &Code::of_disc(found.level)));
-    let region = Code::dcm("111030", "Image Region");
-    content.push(coordinates(context, CONTAINS, &region, found.slice, &box_outline(&found.rect)));
+    content.push(coordinates(context, CONTAINS, &IMAGE_REGION, found.slice, &box_outline(&found.rect)));
     Ok(container(CONTAINS, &GROUP, Some("1410"), content))
 }
 
@@ -241,7 +256,8 @@ fn box_group(context: &ObjectContext, index: usize, found: &ImageBox) -> Result<
 fn measurement_group(context: &ObjectContext, index: usize, measured: &MeasuredImage) -> Result<Item, DicomError> {
     checked_slice(context, measured.slice)?;
     let concept = Code::of_measurement(measured.kind);
-    let mut content = tracking(context, &format!("{} {}", measured.kind.name(), index + 1));
+    let name = format!("{} {}", measured.kind.name(), index + 1);
+    let mut content = tracking(&name, &context.uid(&name));
     content.push(code(MODIFIER, &FINDING_SITE, &LUMBAR_SPINE));
     let mut number = item(CONTAINS, "NUM", &concept);
     let mut value = texts(&[(tags::NUMERIC_VALUE, VR::DS, &decimal(measured.value))]);
@@ -272,10 +288,10 @@ fn coordinates(context: &ObjectContext, relation: &str, concept: &Code, slice: u
     region
 }
 
-fn tracking(context: &ObjectContext, name: &str) -> Vec<Item> {
+fn tracking(name: &str, unique: &str) -> Vec<Item> {
     vec![
         text(CONTEXT, &Code::dcm("112039", "Tracking Identifier"), name),
-        uid(CONTEXT, &Code::dcm("112040", "Tracking Unique Identifier"), &context.uid(name)),
+        uid(CONTEXT, &Code::dcm("112040", "Tracking Unique Identifier"), unique),
     ]
 }
 

@@ -3,6 +3,7 @@
 use super::PdfOptions;
 use super::page::{CAUTION, HEIGHT, MARGIN, QUIET, READER, Sheet, Style, TEXT, WIDTH};
 use super::table;
+use crate::dicom::readable_name;
 use crate::export::study::ReportedStudy;
 use crate::picture::{DISCLAIMER, key_image};
 use crate::pipeline::{DiscFindings, Report};
@@ -44,7 +45,7 @@ fn study_lines(sheet: &mut Sheet, study: &ReportedStudy, options: PdfOptions) {
     let given = |value: &str| if value.is_empty() { "not given".to_owned() } else { value.to_owned() };
     let mut left: Vec<(&str, String)> = Vec::new();
     if options.with_identity {
-        let name = texts.patient_name.replace('^', " ");
+        let name = readable_name(&texts.patient_name);
         left.push(("Patient", format!("{}, ID {}", given(name.trim()), given(&texts.patient_id))));
         let born = day(&texts.patient_birth_date).unwrap_or_else(|| "not given".to_owned());
         left.push(("Born, sex", format!("{born}, {}", given(&texts.patient_sex))));
