@@ -65,7 +65,12 @@ pub fn run(arguments: &PhantomArguments, console: Console) -> anyhow::Result<Out
         studies.push((seed, Phantom::generate(seed)));
     }
     let read = |manifest| DataManifest::read(manifest)?.load(&CancelToken::default(), &mut |_| ());
-    let patients = arguments.compare.as_deref().map(read).transpose()?.map(|data| data.cases);
+    let patients = arguments
+        .compare
+        .as_deref()
+        .map(read)
+        .transpose()?
+        .map(|data| data.cohorts.into_iter().flat_map(|cohort| cohort.cases).collect::<Vec<_>>());
     drop(line);
     if let Some(sheet) = &arguments.sheet {
         write_sheet(sheet, &studies, patients.as_deref().unwrap_or_default())?;

@@ -18,7 +18,7 @@ use crate::task::Progress;
 use crate::training::TrainingJob;
 use crate::training::grading::{Experiment, GradingExample};
 use crate::training::located::LeftOut;
-use crate::training::manifest::{DataManifest, DataSet, DataUse, TrainingData};
+use crate::training::manifest::{Cohort, DataManifest, DataSet, DataUse, TrainingData};
 use crate::training::spider::load_cases;
 use crate::training::{detector, grading};
 
@@ -144,7 +144,7 @@ impl<'a> Job<'a> {
 
     /// The discs of the manifest; scans that cannot be used are told, and listed in `left-out.csv`.
     fn examples(&self) -> anyhow::Result<Vec<GradingExample>> {
-        let TrainingData { cases, left_out } =
+        let TrainingData { cohorts, left_out } =
             self.manifest.load(&self.training.cancel, &mut |progress| self.line.show(progress))?;
         let file = self.files.out.join("left-out.csv");
         if left_out.is_empty() {
@@ -153,9 +153,14 @@ impl<'a> Job<'a> {
         } else {
             write_left_out(&file, &left_out).with_context(|| format!("cannot write: {}", file.display()))?;
             let (count, file) = (left_out.len(), file.display());
-            self.console.note(&format!("{count} of {} scans are left out: {file} says why", count + cases.len()));
+            let all = count + cohorts.iter().map(|cohort| cohort.cases.len()).sum::<usize>();
+            self.console.note(&format!("{count} of {all} scans are left out: {file} says why"));
         }
-        Ok(GradingExample::of_cases(cases)?)
+        let mut examples = Vec::new();
+        for Cohort { name, cases } in cohorts {
+            examples.extend(GradingExample::of_cases(&name, cases)?);
+        }
+        Ok(examples)
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use candle_core::Device;
 use thiserror::Error;
 
+use super::spider::SpiderError;
 use crate::detection::{DetectionError, Detector};
 use crate::dicom::{DicomError, load_series, scan_folder};
 use crate::research::{ResearchError, is_volume_file, read_volume};
@@ -24,6 +25,17 @@ pub enum ScanError {
     /// No series of the folder is sagittal.
     #[error("the folder holds no sagittal series")]
     NoSagittalSeries,
+    /// A picture cannot be read.
+    #[error(transparent)]
+    Picture(#[from] SpiderError),
+    /// The detector names the disc otherwise than the box around it.
+    #[error("the disc boxed as {boxed} was found to be {detected}")]
+    OtherNames {
+        /// As the table has it.
+        boxed: String,
+        /// As the detector has it.
+        detected: DiscLevel,
+    },
     /// No vertebrae were found.
     #[error(transparent)]
     Detection(#[from] DetectionError),

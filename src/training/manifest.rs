@@ -14,10 +14,12 @@
 //! | `table` | `grades.csv` and scans of any format: [`super::table`] |
 //! | `spider` | SPIDER as published: [`super::spider_release`] |
 //! | `rsna-2024` | the RSNA 2024 challenge as published: [`super::rsna`] |
+//! | `boxed` | single slices with boxes around discs, `name = "…"`: [`super::boxed`] |
 //! | `phantom` | none: `studies = 40` and `seed = 1`, [`super::synthetic`] |
 //! | `spider-dev` | the part of SPIDER prepared for development, with marked vertebrae: [`super::spider`] |
 
 use std::collections::HashMap;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -25,7 +27,7 @@ use thiserror::Error;
 
 use super::located::{DiscFinder, LeftOut, ScanError};
 use super::spider::{ATTRIBUTION, ScanCase, SpiderError, load_cases};
-use super::{rsna, spider_release, synthetic, table};
+use super::{boxed, rsna, spider_release, synthetic, table};
 use crate::detection::DetectionError;
 use crate::spine::DiscFrame;
 use crate::task::{CancelToken, Cancelled, Progress};
@@ -129,6 +131,13 @@ pub enum DataSet {
         /// With `train.csv` and `train_images`.
         folder: PathBuf,
     },
+    /// Single slices with boxes around discs.
+    Boxed {
+        /// What the set is called.
+        name: String,
+        /// With `images.csv`, `discs.csv` and a folder of pictures.
+        folder: PathBuf,
+    },
     /// The part of SPIDER prepared for development.
     SpiderDev {
         /// With `landmarks`, `midsag_t2` and `t2_SPACE`.
@@ -144,27 +153,37 @@ pub enum DataSet {
 }
 
 /// Where scans come from, as weights trained on them say it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DataSource {
     /// In the middle of a sentence.
-    pub name: &'static str,
+    pub name: String,
     /// How it must be cited.
-    pub attribution: Option<&'static str>,
-    /// Whether the weights that ship were trained on just this.
-    pub is_shipped: bool,
+    pub attribution: Option<String>,
 }
 
 impl DataSet {
     /// Where its scans come from.
     #[must_use]
     pub fn source(&self) -> DataSource {
-        let (name, attribution) = match self {
-            Self::Table { .. } => ("data of one's own", None),
-            Self::Spider { .. } | Self::SpiderDev { .. } => ("SPIDER", Some(ATTRIBUTION)),
-            Self::Rsna2024 { .. } => ("the RSNA 2024 lumbar spine challenge", Some(rsna::ATTRIBUTION)),
-            Self::Phantom { .. } => ("synthetic studies", None),
+        let attribution = match self {
+            Self::Spider { .. } | Self::SpiderDev { .. } => Some(ATTRIBUTION.to_owned()),
+            Self::Rsna2024 { .. } => Some(rsna::ATTRIBUTION.to_owned()),
+            Self::Boxed { folder, .. } => fs::read_to_string(folder.join("ATTRIBUTION.md")).ok(),
+            Self::Table { .. } | Self::Phantom { .. } => None,
         };
-        DataSource { name, attribution, is_shipped: matches!(self, Self::SpiderDev { .. }) }
+        DataSource { name: self.cohort().to_owned(), attribution }
+    }
+
+    /// What its patients are called together, in the middle of a sentence.
+    #[must_use]
+    pub fn cohort(&self) -> &str {
+        match self {
+            Self::Table { .. } => "data of one's own",
+            Self::Spider { .. } | Self::SpiderDev { .. } => "SPIDER",
+            Self::Rsna2024 { .. } => "the RSNA 2024 lumbar spine challenge",
+            Self::Boxed { name, .. } => name,
+            Self::Phantom { .. } => "synthetic studies",
+        }
     }
 
     fn folder_mut(&mut self) -> Option<&mut PathBuf> {
@@ -172,6 +191,7 @@ impl DataSet {
             Self::Table { folder }
             | Self::Spider { folder }
             | Self::Rsna2024 { folder }
+            | Self::Boxed { folder, .. }
             | Self::SpiderDev { folder } => Some(folder),
             Self::Phantom { .. } => None,
         }
@@ -193,11 +213,20 @@ pub struct DataManifest {
     pub data: Vec<DataSet>,
 }
 
+/// Scans of one set, read by the same readers.
+#[derive(Debug)]
+pub struct Cohort {
+    /// What it is called: [`DataSet::cohort`].
+    pub name: String,
+    /// Scans with labelled discs.
+    pub cases: Vec<ScanCase>,
+}
+
 /// Scans with labelled discs.
 #[derive(Debug)]
 pub struct TrainingData {
-    /// In the order of the sets.
-    pub cases: Vec<ScanCase>,
+    /// In the order of the sets; those of one name are one cohort.
+    pub cohorts: Vec<Cohort>,
     /// Scans that cannot be learned from.
     pub left_out: Vec<LeftOut>,
 }
@@ -208,8 +237,7 @@ impl DataManifest {
     /// # Errors
     /// If it cannot be read, does not parse, or names no data.
     pub fn read(path: &Path) -> Result<Self, ManifestError> {
-        let text =
-            std::fs::read_to_string(path).map_err(|source| ManifestError::File { source, path: path.to_owned() })?;
+        let text = fs::read_to_string(path).map_err(|source| ManifestError::File { source, path: path.to_owned() })?;
         let mut manifest: Self = toml::from_str(&text)
             .map_err(|source| ManifestError::Format { source: Box::new(source), path: path.to_owned() })?;
         if manifest.data.is_empty() {
@@ -245,6 +273,7 @@ impl DataManifest {
         let mut reading =
             Reading { cases: Vec::new(), left_out: Vec::new(), patients: HashMap::new(), set: 0, cancel, on_progress };
         let mut finder = None;
+        let mut cohorts: Vec<Cohort> = Vec::new();
         for (index, set) in self.data.iter().enumerate() {
             reading.set = index;
             match set {
@@ -255,16 +284,22 @@ impl DataManifest {
                     spider_release::load(folder, self.finder(&mut finder, cancel)?, &mut reading)?;
                 }
                 DataSet::Rsna2024 { folder } => rsna::load(folder, self.finder(&mut finder, cancel)?, &mut reading)?,
+                DataSet::Boxed { folder, .. } => boxed::load(folder, self.finder(&mut finder, cancel)?, &mut reading)?,
                 DataSet::SpiderDev { folder } => reading.cases.extend(load_cases(folder)?),
                 DataSet::Phantom { studies, seed } => synthetic::load(*studies, *seed, &mut reading)?,
             }
+            let cases = std::mem::take(&mut reading.cases);
+            match cohorts.iter_mut().find(|cohort| cohort.name == set.cohort()) {
+                Some(cohort) => cohort.cases.extend(cases),
+                None => cohorts.push(Cohort { name: set.cohort().to_owned(), cases }),
+            }
         }
-        let Reading { cases, left_out, .. } = reading;
-        match left_out.first().filter(|_| cases.is_empty()) {
+        let left_out = reading.left_out;
+        match left_out.first().filter(|_| cohorts.iter().all(|cohort| cohort.cases.is_empty())) {
             Some(first) => {
                 Err(ManifestError::NothingLeft { left_out: left_out.len(), reason: first.error.to_string() })
             }
-            None => Ok(TrainingData { cases, left_out }),
+            None => Ok(TrainingData { cohorts, left_out }),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Learning from public data: data sets, labels, splits, augmentation, losses and the trainers.
 
+mod boxed;
 mod canal;
 pub mod detector;
 pub mod grading;

@@ -368,12 +368,17 @@ fn stack_files(folder: &Path) -> Result<HashMap<u32, Vec<PathBuf>>, SpiderError>
     Ok(stacks.into_iter().map(|(patient, slices)| (patient, in_order(slices))).collect())
 }
 
-fn read_image(path: &Path) -> Result<image::GrayImage, SpiderError> {
+pub(super) fn read_image(path: &Path) -> Result<image::GrayImage, SpiderError> {
     let image = image::open(path).map_err(|source| SpiderError::Image { source, path: path.to_owned() })?;
     Ok(image.into_luma8())
 }
 
-fn stack_volume(patient: u32, slices: &[image::GrayImage], pixel_size_mm: DVec2) -> Result<Volume, SpiderError> {
+/// Slices 0.9 mm apart, anterior on the left, as a volume; `pixel_size_mm` is (x, y).
+pub(super) fn stack_volume(
+    patient: u32,
+    slices: &[image::GrayImage],
+    pixel_size_mm: DVec2,
+) -> Result<Volume, SpiderError> {
     let failed = |reason: String| SpiderError::Stack { patient, reason };
     let (columns, rows) = slices.first().ok_or_else(|| failed("no image".to_owned()))?.dimensions();
     if slices.iter().any(|slice| slice.dimensions() != (columns, rows)) {

@@ -83,6 +83,18 @@ impl Calibration {
         Ok(Self(parameters.iter().map(fitted).collect::<Result<_>>()?))
     }
 
+    /// What becomes of probabilities: those of the calibrated logits.
+    #[must_use]
+    pub fn applied(&self, probabilities: &PerGrading<Vec<f32>>) -> PerGrading<Vec<f32>> {
+        probabilities.map(|grading, probabilities| {
+            let Some(GradingCalibration { scale, shift }) = self.0.get(grading) else { return probabilities.clone() };
+            let logit = |p: &f32, shift: &f32| (p.max(SMALLEST_PROBABILITY).ln() * scale + shift).exp();
+            let powers: Vec<f32> = probabilities.iter().zip(shift).map(|(p, shift)| logit(p, shift)).collect();
+            let total: f32 = powers.iter().sum();
+            powers.iter().map(|power| power / total).collect()
+        })
+    }
+
     /// Makes the calibration part of the last layer of each grading's branch.
     ///
     /// # Errors
@@ -119,7 +131,7 @@ mod tests {
             PerGrading::from_fn(Grading::PAPER, |grading| vec![1.0 / grading.classes() as f32; grading.classes()]);
         probabilities[grading] = of_grading.to_vec();
         let (kind, level) = (ScanKind::MidSagittal, DiscLevel::L4L5);
-        HeldOutPrediction { fold: 0, patient: 1, kind, level, labels, probabilities }
+        HeldOutPrediction { fold: 0, cohort: String::new(), patient: 1, kind, level, labels, probabilities }
     }
 
     fn calibrated(calibration: &Calibration, grading: Grading, probabilities: &[f32]) -> Vec<f32> {

@@ -36,6 +36,8 @@ words!(ScanKind, "kind of scan", [MidSagittal "mid_sagittal", Stack "stack", Pha
 /// A disc to learn from or to be measured on.
 #[derive(Debug, Clone)]
 pub struct GradingExample {
+    /// The set that it belongs to, read by the same readers.
+    pub cohort: Arc<str>,
     /// Patient number; splits go by it.
     pub patient: u32,
     /// Scan kind.
@@ -56,6 +58,7 @@ impl GradingExample {
     /// # Errors
     /// If the outlines of the neighbouring bodies do not span a frame.
     pub fn new(
+        cohort: &Arc<str>,
         patient: u32,
         kind: ScanKind,
         volume: Arc<Volume>,
@@ -63,20 +66,21 @@ impl GradingExample {
         labels: DiscLabels,
     ) -> Result<Self, DiscFrameError> {
         let frame = DiscFrame::of_disc(&volume, disc)?;
-        Ok(Self { patient, kind, level: disc.level, volume, frame, labels })
+        Ok(Self { cohort: Arc::clone(cohort), patient, kind, level: disc.level, volume, frame, labels })
     }
 
-    /// All discs of scans.
+    /// All discs of the scans of a cohort.
     ///
     /// # Errors
     /// If a disc has no frame.
-    pub fn of_cases(cases: Vec<ScanCase>) -> Result<Vec<Self>, DiscFrameError> {
+    pub fn of_cases(cohort: &str, cases: Vec<ScanCase>) -> Result<Vec<Self>, DiscFrameError> {
+        let cohort = Arc::from(cohort);
         let mut examples = Vec::new();
         for case in cases {
             let kind = if case.volume.slices() == 1 { ScanKind::MidSagittal } else { ScanKind::Stack };
             let volume = Arc::new(case.volume);
             for LabelledDisc { disc, labels } in case.discs {
-                examples.push(Self::new(case.patient, kind, Arc::clone(&volume), &disc, labels)?);
+                examples.push(Self::new(&cohort, case.patient, kind, Arc::clone(&volume), &disc, labels)?);
             }
         }
         Ok(examples)
@@ -202,7 +206,7 @@ mod tests {
 
     #[test]
     fn a_single_slice_is_shown_everywhere_and_a_stack_shows_what_it_has() {
-        let examples = GradingExample::of_cases(vec![scan_case(1, 1), scan_case(2, 5)]).expect("frames");
+        let examples = GradingExample::of_cases("made", vec![scan_case(1, 1), scan_case(2, 5)]).expect("frames");
         let (single, stack) = (&examples[0], examples.last().expect("discs"));
         assert_eq!((single.kind, stack.kind), (ScanKind::MidSagittal, ScanKind::Stack));
         let mut volume = single.disc_volume(&PatchAugmentation::NONE);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::examples::{GradingExample, ScanKind};
-use super::measure::{HeldOutPrediction, MeasuredGrading, MeasuredRow, measure};
+use super::measure::{HeldOutPrediction, MeasuredGrading, MeasuredRow, measure_all};
 use super::run::{HELD_OUT, read_json};
 use super::{CrossValidation, GradingTrainingConfig, GradingTrainingError, train};
 use crate::model::{Dimensions, GradingConfig};
@@ -153,7 +153,7 @@ impl Experiment {
 fn stenosis_by_level(answers: &[HeldOutPrediction]) -> BTreeMap<DiscLevel, Vec<MeasuredRow>> {
     let at = |level: DiscLevel| {
         let answers: Vec<_> = answers.iter().filter(|answer| answer.level == level).cloned().collect();
-        let rows = [ScanKind::MidSagittal, ScanKind::Stack].into_iter().flat_map(|kind| measure(&answers, kind));
+        let rows = measure_all(&answers).into_iter();
         // Where nobody is stenosed, or everybody, a balanced accuracy says nothing.
         let says_something = |row: &MeasuredRow| row.class_counts.iter().all(|count| *count > 0);
         rows.filter(|row| row.grading == MeasuredGrading::One(Grading::CentralCanalStenosis) && says_something(row))
@@ -248,7 +248,15 @@ mod tests {
             labels.gradings.insert(Grading::CentralCanalStenosis, ClassSet::exactly(stenosed));
             let probabilities =
                 PerGrading::from_fn(Grading::PAPER, |grading| vec![1.0 / grading.classes() as f32; grading.classes()]);
-            HeldOutPrediction { fold: 0, patient: 1, kind: ScanKind::Stack, level, labels, probabilities }
+            HeldOutPrediction {
+                fold: 0,
+                cohort: String::new(),
+                patient: 1,
+                kind: ScanKind::Stack,
+                level,
+                labels,
+                probabilities,
+            }
         };
         let answers = [answer(DiscLevel::L1L2, 0), answer(DiscLevel::L4L5, 0), answer(DiscLevel::L4L5, 1)];
         assert_eq!(stenosis_by_level(&answers).into_keys().collect::<Vec<_>>(), [DiscLevel::L4L5]);

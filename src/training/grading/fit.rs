@@ -1,9 +1,10 @@
 //! One training run: the flat stage, inflation, the 3-D stage, with a log and checkpoints.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 use candle_core::{DType, Device, Tensor};
@@ -19,10 +20,13 @@ use super::flat::FlatNetwork;
 use super::log::{LogLine, Watched};
 use super::loss::{BatchTargets, LabelWeights};
 use super::measure::{HeldOutPrediction, MeasuredGrading, balanced_accuracies};
+use super::phantoms::COHORT;
+use super::readers::Readers;
 use super::{GradingTrainingConfig, GradingTrainingError, Stage};
 use crate::memory;
 use crate::model::grading::{Dropout, INPUT_MEAN};
-use crate::model::{Dimensions, GradingNetwork, Place, probabilities};
+use crate::model::weights::WeightsFolder;
+use crate::model::{Dimensions, GradingConfig, GradingNetwork, Place, probabilities};
 use crate::spine::{
     DiscLevel, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, PatchAugmentation, PerGrading, WIDE_COLUMNS, WIDE_ROWS,
     WIDE_SLICE_MARGIN, WIDE_SLICES,
@@ -115,6 +119,9 @@ type Trunk<'a> = &'a dyn Fn(&Tensor) -> candle_core::Result<Tensor>;
 /// From what the branches read to logits.
 type Heads<'a> = &'a dyn Fn(&Tensor, &[DiscLevel], &mut Dropout) -> candle_core::Result<PerGrading<Tensor>>;
 
+/// From discs to logits, and from those to what the readers of a cohort say.
+type Parts<'a> = (Trunk<'a>, Heads<'a>, &'a Readers);
+
 /// What the branches read of pool5: all of it, or of each sample of wide volumes its place.
 fn features(pool5: &Tensor, dimensions: Dimensions, places: Option<&[Place]>) -> candle_core::Result<Tensor> {
     let Some(places) = places else { return pool5.flatten_from(1) };
@@ -138,8 +145,12 @@ impl Run<'_> {
         let vb = VarBuilder::from_varmap(&variables, DType::F32, device);
         self.set_input_mean(&variables)?;
         let network = GradingNetwork::new(&self.config.network, vb)?;
+        let readers = self.readers(&variables)?;
         let flat = FlatNetwork::new(&network, &variables)?;
         initialize(flat.variables(), self.seed)?;
+        if let Some(start) = &self.config.start {
+            flat.start_from(&WeightsFolder::open(start)?.load::<GradingConfig>(device)?.tensors)?;
+        }
         let checkpoint = if self.job.resume { self.read_checkpoint()? } else { None };
         let at = checkpoint.as_ref().map(|(checkpoint, _)| checkpoint.stage);
         let mut here = checkpoint;
@@ -148,7 +159,7 @@ impl Run<'_> {
             let heads = |features: &Tensor, levels: &[DiscLevel], dropout: &mut Dropout| {
                 flat.classify(features, levels, dropout)
             };
-            self.run_stage(StageName::Flat, flat.variables(), here.take(), on_progress, (&trunk, &heads))?;
+            self.run_stage(StageName::Flat, flat.variables(), here.take(), on_progress, (&trunk, &heads, &readers))?;
             after_flat(&flat)?;
             flat.inflate_into(&variables)?;
         }
@@ -156,7 +167,8 @@ impl Run<'_> {
         let heads = |features: &Tensor, levels: &[DiscLevel], dropout: &mut Dropout| {
             network.classify(features, Some(levels), Some(dropout))
         };
-        self.run_stage(StageName::Deep, &variables, here, on_progress, (&trunk, &heads))?;
+        self.run_stage(StageName::Deep, &variables, here, on_progress, (&trunk, &heads, &readers))?;
+        Readers::drop_from(&variables)?;
         Ok(Fitted { network, variables })
     }
 
@@ -187,7 +199,7 @@ impl Run<'_> {
         variables: &VarMap,
         resumed: Option<SavedRun>,
         on_progress: &mut dyn FnMut(Progress),
-        (trunk, heads): (Trunk, Heads),
+        (trunk, heads, readers): Parts,
     ) -> Result<(), GradingTrainingError> {
         let (stage, dimensions) = (self.stage(name), self.config.network.dimensions);
         let gradings = &self.config.network.gradings;
@@ -203,10 +215,7 @@ impl Run<'_> {
             first_epoch = checkpoint.epochs_done;
             errors = checkpoint.errors;
         }
-        let weights = [
-            LabelWeights::of(self.examples.iter().map(|example| &example.labels)),
-            LabelWeights::of(&self.phantom_labels()),
-        ];
+        let weights = self.label_weights();
         let steps = stage.epochs * self.epoch_order(name, 0, &mut self.random(name, 0)).len().div_ceil(stage.batch);
         for epoch in first_epoch..stage.epochs {
             let since_best = best_epoch(&errors).map_or(0, |best| errors.len() - 1 - best);
@@ -233,7 +242,7 @@ impl Run<'_> {
                 let features = features(&trunk(&input)?, dimensions, places.as_deref())?;
                 let mut dropout = Dropout { rate: self.config.dropout, random: &mut random };
                 let levels: Vec<DiscLevel> = discs.iter().map(|disc| disc.level).collect();
-                let logits = heads(&features, &levels, &mut dropout)?;
+                let logits = readers.shifted(heads(&features, &levels, &mut dropout)?, &discs)?;
                 let losses = targets.loss(&logits)?;
                 let mut total: Option<Tensor> = None;
                 for (grading, loss) in losses.iter() {
@@ -250,7 +259,7 @@ impl Run<'_> {
                 average.update()?;
                 answers.extend(told(&discs, &logits)?);
             }
-            let watched = self.watch(name, &weights, (trunk, heads))?;
+            let watched = self.watch(name, &weights, (trunk, heads, readers))?;
             errors.push(watched.as_ref().map_or_else(|| self.total(&sums), |watched| watched.loss));
             let learned = Watched { loss: self.total(&sums), accuracies: balanced_accuracies(&answers, &measured) };
             let seconds = start.elapsed().as_secs_f64();
@@ -283,8 +292,8 @@ impl Run<'_> {
     fn watch(
         &self,
         name: StageName,
-        weights: &[LabelWeights; 2],
-        (trunk, heads): (Trunk, Heads),
+        weights: &BTreeMap<Arc<str>, LabelWeights>,
+        (trunk, heads, readers): Parts,
     ) -> Result<Option<Watched>, GradingTrainingError> {
         if self.validation.is_empty() {
             return Ok(None);
@@ -307,6 +316,7 @@ impl Run<'_> {
             let mut unused = self.random(name, 0);
             let mut dropout = Dropout { rate: 0.0, random: &mut unused };
             let logits = heads(&trunk(&input)?.flatten_from(1)?, &levels, &mut dropout)?;
+            let logits = readers.shifted(logits, &discs)?;
             let share = discs.len() as f64 / self.validation.len() as f64;
             let losses = self.targets(&discs, weights)?.loss(&logits)?;
             for (grading, of_grading) in losses.iter() {
@@ -324,6 +334,28 @@ impl Run<'_> {
 
     fn phantom_labels(&self) -> Vec<DiscLabels> {
         self.config.phantoms.usual_labels().iter().map(|labels| self.config.learned(labels)).collect()
+    }
+
+    /// Weights that make the labels of each cohort count alike: what is rare in one may be common in another.
+    fn label_weights(&self) -> BTreeMap<Arc<str>, LabelWeights> {
+        let known = |cohort: &Arc<str>| {
+            let of_cohort = self.examples.iter().filter(|example| example.cohort == *cohort);
+            LabelWeights::of(of_cohort.map(|example| &example.labels))
+        };
+        let cohorts = self.examples.iter().chain(&self.validation).map(|example| &example.cohort);
+        let mut weights: BTreeMap<_, _> = cohorts.map(|cohort| (Arc::clone(cohort), LabelWeights::default())).collect();
+        weights.iter_mut().for_each(|(cohort, weights)| *weights = known(cohort));
+        weights.insert(Arc::from(COHORT), LabelWeights::of(&self.phantom_labels()));
+        weights
+    }
+
+    /// The readers of all cohorts that are learned from.
+    fn readers(&self, variables: &VarMap) -> candle_core::Result<Readers> {
+        let mut cohorts: Vec<_> = self.examples.iter().chain(&self.validation).map(|e| Arc::clone(&e.cohort)).collect();
+        if self.config.flat.phantom + self.config.deep.phantom > 0 {
+            cohorts.push(Arc::from(COHORT));
+        }
+        Readers::new(cohorts, self.config.network.gradings.iter().copied(), variables, &self.job.device)
     }
 
     /// Chance of an epoch: the same whether the run was interrupted before it or not.
@@ -428,14 +460,14 @@ impl Run<'_> {
     fn targets(
         &self,
         discs: &[Cow<'_, GradingExample>],
-        weights: &[LabelWeights; 2],
+        weights: &BTreeMap<Arc<str>, LabelWeights>,
     ) -> candle_core::Result<BatchTargets> {
         let discs: Vec<_> = discs
             .iter()
             .map(|example| {
                 let phantom = example.kind == ScanKind::Phantom;
                 let factor = if phantom { self.config.phantoms.loss_weight } else { 1.0 };
-                (&example.labels, &weights[usize::from(phantom)], factor)
+                (&example.labels, &weights[&example.cohort], factor)
             })
             .collect();
         BatchTargets::new(&self.config.network.gradings, &discs, &self.job.device)

@@ -7,9 +7,12 @@
 //! are. On a disc volume of nine equal slices the inflated network gives exactly the flat one's logits; from there its
 //! training goes on. The heads are those of the final network from the start.
 
+use std::collections::HashMap;
+
 use candle_core::{Result, Tensor, Var, bail};
 use candle_nn::VarMap;
 
+use super::readers::READERS;
 use crate::model::GradingNetwork;
 use crate::model::grading::{ConvolutionLayer, Dropout};
 use crate::nn::ConvWindow;
@@ -52,12 +55,25 @@ impl FlatNetwork {
             insert(&variables, format!("{name}.bias"), bias)?;
         }
         for (name, variable) in sorted(deep) {
-            // The heads, and what the level is told through.
-            if name.contains(".fc") || name.starts_with("level.") {
+            // The heads, what the level is told through, and the readers' biases.
+            if name.contains(".fc") || name.starts_with("level.") || name.starts_with(READERS) {
                 insert(&variables, name, variable)?;
             }
         }
         Ok(Self { variables, trunk, network: network.clone() })
+    }
+
+    /// Takes over what weights of a deep network have under the same names and in the same shapes. Its filters see nine equal slices
+    /// as the flat ones that sum them see one.
+    pub(super) fn start_from(&self, deep: &HashMap<String, Tensor>) -> Result<()> {
+        for (name, variable) in sorted(&self.variables) {
+            let Some(tensor) = deep.get(&name) else { continue };
+            let tensor = if tensor.rank() == 5 { tensor.sum_keepdim(2)? } else { tensor.clone() };
+            if tensor.dims() == variable.dims() {
+                variable.set(&tensor)?;
+            }
+        }
+        Ok(())
     }
 
     /// What is learned in this stage.

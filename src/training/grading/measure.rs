@@ -1,5 +1,7 @@
 //! What cross-validation measured: per grading, on discs of patients that the network had not seen.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::examples::{GradingExample, ScanKind};
@@ -13,6 +15,9 @@ use crate::words::UnknownWord;
 pub struct HeldOutPrediction {
     /// Index of the fold.
     pub fold: usize,
+    /// The set that the disc belongs to.
+    #[serde(default)]
+    pub cohort: String,
     /// Patient number.
     pub patient: u32,
     /// Scan kind.
@@ -136,6 +141,9 @@ impl TryFrom<String> for MeasuredGrading {
 /// One row of the table.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MeasuredRow {
+    /// The set that the discs belong to.
+    #[serde(default)]
+    pub cohort: String,
     /// What was measured.
     pub grading: MeasuredGrading,
     /// On which scans.
@@ -161,8 +169,8 @@ pub struct MeasuredRow {
 impl HeldOutPrediction {
     /// What was said of a disc, beside what is known of it.
     pub(super) fn of(example: &GradingExample, fold: usize, probabilities: PerGrading<Vec<f32>>) -> Self {
-        let GradingExample { patient, kind, level, ref labels, .. } = *example;
-        Self { fold, patient, kind, level, labels: labels.clone(), probabilities }
+        let GradingExample { patient, kind, level, ref cohort, ref labels, .. } = *example;
+        Self { fold, cohort: cohort.to_string(), patient, kind, level, labels: labels.clone(), probabilities }
     }
 }
 
@@ -173,11 +181,20 @@ pub(super) fn balanced_accuracies(predictions: &[HeldOutPrediction], gradings: &
     gradings.iter().copied().map(accuracy).collect()
 }
 
-/// The table of a scan kind; gradings without labels or answers are left out.
+/// The tables of all cohorts: of each the table of single slices, then that of stacks.
+pub(super) fn measure_all(predictions: &[HeldOutPrediction]) -> Vec<MeasuredRow> {
+    let cohorts: BTreeSet<&str> = predictions.iter().map(|prediction| prediction.cohort.as_str()).collect();
+    let kinds = [ScanKind::MidSagittal, ScanKind::Stack];
+    cohorts.into_iter().flat_map(|cohort| kinds.map(|kind| measure(predictions, cohort, kind))).flatten().collect()
+}
+
+/// The table of a scan kind of a cohort; gradings without labels or answers are left out.
 #[must_use]
-pub fn measure(predictions: &[HeldOutPrediction], kind: ScanKind) -> Vec<MeasuredRow> {
-    let chosen: Vec<_> = predictions.iter().filter(|prediction| prediction.kind == kind).collect();
-    MeasuredGrading::of(Grading::ALL).into_iter().filter_map(|grading| row(&chosen, kind, grading)).collect()
+pub fn measure(predictions: &[HeldOutPrediction], cohort: &str, kind: ScanKind) -> Vec<MeasuredRow> {
+    let is_chosen = |prediction: &&HeldOutPrediction| prediction.kind == kind && prediction.cohort == cohort;
+    let chosen: Vec<_> = predictions.iter().filter(is_chosen).collect();
+    let rows = MeasuredGrading::of(Grading::ALL).into_iter().filter_map(|grading| row(&chosen, kind, grading));
+    rows.map(|row| MeasuredRow { cohort: cohort.to_owned(), ..row }).collect()
 }
 
 fn row(predictions: &[&HeldOutPrediction], kind: ScanKind, grading: MeasuredGrading) -> Option<MeasuredRow> {
@@ -213,6 +230,7 @@ fn row(predictions: &[&HeldOutPrediction], kind: ScanKind, grading: MeasuredGrad
     let scores: Vec<(bool, f64)> =
         answers.iter().map(|answer| (answer.truth > 0, f64::from(answer.severity))).collect();
     Some(MeasuredRow {
+        cohort: String::new(),
         grading,
         scans: kind,
         patients: patients.len(),
@@ -237,7 +255,15 @@ mod tests {
         let mut probabilities =
             PerGrading::from_fn(Grading::PAPER, |grading| vec![1.0 / grading.classes() as f32; grading.classes()]);
         probabilities[Grading::Spondylolisthesis] = vec![1.0 - probability, probability];
-        HeldOutPrediction { fold, patient, kind: ScanKind::Stack, level: DiscLevel::L4L5, labels, probabilities }
+        HeldOutPrediction {
+            fold,
+            cohort: String::new(),
+            patient,
+            kind: ScanKind::Stack,
+            level: DiscLevel::L4L5,
+            labels,
+            probabilities,
+        }
     }
 
     #[test]
@@ -249,7 +275,7 @@ mod tests {
             prediction(1, 3, false, 0.4),
             prediction(1, 3, false, 0.1),
         ];
-        let table = measure(&predictions, ScanKind::Stack);
+        let table = measure(&predictions, "", ScanKind::Stack);
         assert_eq!(table.len(), 1, "gradings without labels are left out");
         let row = &table[0];
         assert_eq!((row.patients, row.discs, row.class_counts.clone()), (3, 5, vec![3, 2]));
@@ -258,7 +284,7 @@ mod tests {
         assert!((row.pooled_balanced_accuracy - 75.0).abs() < 1e-9);
         // 0.9 beats all three; 0.3 beats 0.2 and 0.1.
         assert!((row.area_under_curve.expect("both classes") - 5.0 / 6.0).abs() < 1e-9);
-        assert!(measure(&predictions, ScanKind::MidSagittal).is_empty());
+        assert!(measure(&predictions, "", ScanKind::MidSagittal).is_empty());
     }
 
     #[test]

@@ -8,6 +8,8 @@ use crate::phantom::{Phantom, PhantomPatient, PhantomSettings};
 use crate::spine::DiscLevel;
 use crate::training::labels::DiscLabels;
 
+/// Cohort of synthetic discs.
+pub(super) const COHORT: &str = "synthetic";
 /// Patient numbers of phantoms start here.
 const FIRST_PHANTOM: u32 = 1_000_000;
 /// Patients whose grades stand for those of all phantoms.
@@ -29,7 +31,14 @@ impl PhantomMix {
         let found = in_turn.into_iter().find_map(|level| patient.disc(level, beside));
         let found = found.ok_or(GradingTrainingError::NoPhantomDisc { seed: settings.seed })?;
         let (number, labels) = (FIRST_PHANTOM.wrapping_add((number / levels) as u32), DiscLabels::exact(&found.grades));
-        Ok(GradingExample::new(number, ScanKind::Phantom, Arc::new(found.volume), &found.disc, labels)?)
+        Ok(GradingExample::new(
+            &Arc::from(COHORT),
+            number,
+            ScanKind::Phantom,
+            Arc::new(found.volume),
+            &found.disc,
+            labels,
+        )?)
     }
 
     /// Labels of the discs of many phantoms, to weigh classes by.

@@ -21,6 +21,8 @@ use crate::training::optimizer::sorted;
 const VERSION: &str = "0.3.0";
 /// The same in two dimensions.
 const VERSION_2D: &str = "0.1.0";
+/// What the weights that ship were trained on.
+const SHIPPED_SOURCES: [&str; 1] = ["SPIDER"];
 /// Version of weights trained on other data than those that ship.
 const OWN_VERSION: &str = "0.0.1";
 /// What came with each version of the 3-D weights.
@@ -81,18 +83,16 @@ fn metadata(
         Dimensions::Three | Dimensions::ThreeUnreduced => (GRADING_WEIGHTS, VERSION, &CHANGES),
         Dimensions::Two => (GRADING_2D_WEIGHTS, VERSION_2D, &CHANGES_2D),
     };
-    let mut names: Vec<_> = sources.iter().map(|source| source.name).collect();
+    let mut names: Vec<_> = sources.iter().map(|source| source.name.as_str()).collect();
     names.dedup();
     let names = names.join(", ");
     // Only weights of the same network and data carry the history of those that ship.
     let is_shipped = dimensions != Dimensions::ThreeUnreduced
-        && !sources.is_empty()
-        && sources.iter().all(|source| source.is_shipped);
+        && sources.iter().map(|source| source.name.as_str()).eq(SHIPPED_SOURCES);
     let own_change = format!("Trained on {names}.");
     let own_changes = [(OWN_VERSION, own_change.as_str())];
     let (version, changes) = if is_shipped { (version, changes) } else { (OWN_VERSION, &own_changes[..]) };
-    let mut attribution: Vec<String> =
-        sources.iter().filter_map(|source| source.attribution).map(str::to_owned).collect();
+    let mut attribution: Vec<String> = sources.iter().filter_map(|source| source.attribution.clone()).collect();
     attribution.dedup();
     let copyright = match attribution.as_slice() {
         _ if is_shipped => "Weights under the MIT License; trained on data under CC BY 4.0 (see attribution).",

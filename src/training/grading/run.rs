@@ -8,10 +8,10 @@ use candle_nn::VarMap;
 use serde::{Deserialize, Serialize};
 
 use super::calibrate::Calibration;
-use super::examples::{GradingExample, ScanKind};
+use super::examples::GradingExample;
 use super::familiar::{self, Distances, FamiliarityMeasures};
 use super::fit::{Fitted, Run};
-use super::measure::{HeldOutPrediction, MeasuredRow, measure};
+use super::measure::{HeldOutPrediction, MeasuredRow, measure_all};
 use super::{GradingTrainingConfig, GradingTrainingError};
 use crate::model::{GradingNetwork, Views, probabilities};
 use crate::phantom::PhantomSettings;
@@ -97,9 +97,10 @@ pub fn train(
     if patients < least {
         return Err(GradingTrainingError::TooFewPatients { patients, folds: least });
     }
-    let runs = divisions(config.split, strata, config.folds, config.validation_share, config.seed);
+    let mut runs = divisions(config.split, strata, config.folds, config.validation_share, config.seed);
+    runs.truncate(config.measured_folds.unwrap_or(usize::MAX));
     // A fold is the same whether the final network is trained after it or not.
-    let fold_config = GradingTrainingConfig { final_network: true, ..config.clone() };
+    let fold_config = GradingTrainingConfig { final_network: true, measured_folds: None, ..config.clone() };
     let split = |division| Split { config: &fold_config, examples: &examples, division };
     let mut done = Vec::new();
     for (fold, division) in runs.iter().enumerate() {
@@ -113,18 +114,29 @@ pub fn train(
         let mut distances = Distances::default();
         for (fold, division) in runs.iter().enumerate() {
             on_progress(Progress { step: "Measuring", done: fold, total: runs.len() });
-            // Measured as it will be used, and calibrated as it will be: on discs that are not those measured.
-            let Fold { fitted: Fitted { network, variables }, validation, .. } = &done[fold];
-            let others = done.iter().enumerate().filter(|(other, _)| *other != fold || runs.len() == 1);
-            let others = others.flat_map(|(_, done)| &done.plain);
-            let known: Vec<_> = if validation.is_empty() { others.cloned().collect() } else { validation.clone() };
-            Calibration::fit(&known)?.fold_into(variables)?;
+            let Fold { fitted: Fitted { network, .. }, plain, validation, .. } = &done[fold];
+            let others: Vec<_> = done.iter().enumerate().filter(|(other, _)| *other != fold).collect();
+            let others: Vec<_> = others.iter().flat_map(|(_, done)| done.plain.iter().cloned()).collect();
             let split = split(division);
-            let predict = |views| {
-                split.predict(fold, &division.test, &mut |example| answer(network, views, example, &job.cancel))
-            };
-            calibrated.extend(predict(Views::FiftyFour)?);
-            one_view.extend(predict(Views::One)?);
+            let averaged = split.predict(fold, &division.test, &mut |example| {
+                answer(network, Views::FiftyFour, example, &job.cancel)
+            })?;
+            // Calibrated as it will be: on discs that are not those measured.
+            for half in [0, 1] {
+                let of_half = |answer: &&HeldOutPrediction| answer.patient % 2 == half;
+                let known = match (validation.is_empty(), others.is_empty()) {
+                    (false, _) => validation.clone(),
+                    (true, false) => others.clone(),
+                    (true, true) => plain.iter().filter(|answer| !of_half(answer)).cloned().collect(),
+                };
+                let calibration = Calibration::fit(&known)?;
+                let apply = |answer: &HeldOutPrediction| HeldOutPrediction {
+                    probabilities: calibration.applied(&answer.probabilities),
+                    ..answer.clone()
+                };
+                calibrated.extend(averaged.iter().filter(of_half).map(apply));
+                one_view.extend(plain.iter().filter(of_half).map(apply));
+            }
             if config.network.familiarity {
                 let (held_out, learned): (Vec<_>, Vec<_>) =
                     examples.iter().partition(|example| division.holds_out(example.patient));
@@ -136,25 +148,29 @@ pub fn train(
         let plain: Vec<_> = done.iter().flat_map(|fold| fold.plain.iter().cloned()).collect();
         let flat: Vec<_> = done.iter().flat_map(|fold| fold.flat.iter().cloned()).collect();
         let [table, one_view_table, plain_table, flat_table] =
-            [&calibrated, &one_view, &plain, &flat].map(|answers| both_kinds(answers));
+            [&calibrated, &one_view, &plain, &flat].map(|answers| measure_all(answers));
         let measured = CrossValidation { folds: runs.len(), table, one_view_table, plain_table, flat_table };
         write_json(&job.folder.join("cross-validation.json"), &measured)?;
         cross_validation = Some(measured);
         calibration = Some(Calibration::fit(&plain)?);
     }
-    drop(done);
     let network = if config.final_network {
-        // The network of all patients is the same whatever is cross-validated beside it, but for its calibration.
-        let config = &GradingTrainingConfig { folds: 0, ..config.clone() };
         let nobody = Division::default();
-        let split = Split { config, examples: &examples, division: &nobody };
-        let Fitted { network, variables } =
-            split.run(config.seed, &job.part("final")).fit(&mut |_| Ok(()), on_progress)?;
+        let first = config.measured_folds.and_then(|_| runs.first().zip(done.into_iter().next()));
+        let (Fitted { network, variables }, division) = match first {
+            Some((division, fold)) => (fold.fitted, division),
+            None => {
+                // The network of all patients is the same whatever is cross-validated beside it, but for its calibration.
+                let config = &GradingTrainingConfig { folds: 0, ..config.clone() };
+                let split = Split { config, examples: &examples, division: &nobody };
+                (split.run(config.seed, &job.part("final")).fit(&mut |_| Ok(()), on_progress)?, &nobody)
+            }
+        };
         if let Some(calibration) = &calibration {
             calibration.fold_into(&variables)?;
         }
         if config.network.familiarity {
-            let learned: Vec<&GradingExample> = examples.iter().collect();
+            let learned: Vec<_> = examples.iter().filter(|example| !division.holds_out(example.patient)).collect();
             let familiarity = familiar::familiarity(&learned, &job.cancel)?;
             let limit =
                 familiarity_measures.as_ref().map_or(UNMEASURED_LIMIT, |measures: &FamiliarityMeasures| measures.limit);
@@ -205,7 +221,7 @@ pub fn train_on_phantoms(
     let network = &done.fitted.network;
     let table =
         split.predict(0, &everybody.test, &mut |example| answer(network, Views::FiftyFour, example, &job.cancel))?;
-    let [table, plain_table, flat_table] = [&table, &done.plain, &done.flat].map(|answers| both_kinds(answers));
+    let [table, plain_table, flat_table] = [&table, &done.plain, &done.flat].map(|answers| measure_all(answers));
     // Nothing is calibrated without patients.
     let measured = CrossValidation { folds: 1, table, one_view_table: plain_table.clone(), plain_table, flat_table };
     write_json(&job.folder.join("measures.json"), &measured)?;
@@ -219,11 +235,6 @@ fn taught_by(config: &GradingTrainingConfig, examples: &[GradingExample]) -> Vec
         GradingExample { labels, ..example.clone() }
     };
     examples.iter().map(learned).collect()
-}
-
-/// The table of single slices, then that of stacks.
-fn both_kinds(predictions: &[HeldOutPrediction]) -> Vec<MeasuredRow> {
-    [measure(predictions, ScanKind::MidSagittal), measure(predictions, ScanKind::Stack)].concat()
 }
 
 fn teaches(labels: &DiscLabels, grading: Grading) -> bool {

@@ -63,7 +63,7 @@ fn cases() -> Vec<ScanCase> {
 }
 
 fn examples() -> Vec<GradingExample> {
-    GradingExample::of_cases(cases()).expect("discs have frames")
+    GradingExample::of_cases("made", cases()).expect("discs have frames")
 }
 
 fn stage(epochs: usize, peak: f64) -> Stage {
@@ -78,6 +78,8 @@ fn config(flat: usize, deep: usize) -> GradingTrainingConfig {
         split: SplitKind::Folds,
         validation_share: 0.0,
         tasks: None,
+        measured_folds: None,
+        start: None,
         optimizer: UpdateRule::AdamW,
         final_network: true,
         dropout: 0.1,

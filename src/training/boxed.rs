@@ -1,0 +1,105 @@
+//! Single slices with boxes around discs, and a table of what readers said of each.
+//!
+//! | file | columns |
+//! |---|---|
+//! | `images.csv` | `image`, `patient`, `weighting` (`t2`; others are passed over), `mm_per_px`; the picture is `<weighting>/<image>.png`, anterior on the left |
+//! | `discs.csv` | `image`, `level`, `center_x`, `center_y` in pixels, then 1 or 0: `normal`, `degenerated`, `bulge`, `stenosis`, `spondylolisthesis`; `pfirrmann` (1–5) or nothing |
+//! | `ATTRIBUTION.md` | how weights must cite the set; may be missing |
+//!
+//! Boxes say where discs lie and what they are called; the detector finds their corners. Whoever counts levels upward from the lowest
+//! box is wrong by one where that box is missing or too many, so a scan is left out whose discs the detector names otherwise.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use glam::DVec2;
+use serde::Deserialize;
+
+use super::labels::{ClassSet, DiscLabels};
+use super::located::{DiscFinder, ScanError};
+use super::manifest::{ManifestError, Reading};
+use super::spider::{LabelledDisc, ScanCase, read_image, read_table, stack_volume};
+use crate::spine::{Disc, Grading, discs_between};
+use crate::volume::Volume;
+
+/// A box names a disc if their centers are that near, mm: a quarter of the distance between two discs.
+const REACH_MM: f64 = 9.0;
+
+#[derive(Deserialize)]
+struct ImageRow {
+    image: String,
+    patient: String,
+    weighting: String,
+    mm_per_px: f64,
+}
+
+/// What readers said of one disc.
+#[derive(Deserialize)]
+struct DiscRow {
+    image: String,
+    level: String,
+    center_x: f64,
+    center_y: f64,
+    normal: u8,
+    degenerated: u8,
+    bulge: u8,
+    stenosis: u8,
+    spondylolisthesis: u8,
+    pfirrmann: Option<u8>,
+}
+
+impl DiscRow {
+    /// A disc that was boxed at all was looked at for all classes. One that is narrowed and not said to bulge may do either: those
+    /// boxes stand for the canal.
+    fn labels(&self) -> DiscLabels {
+        let mut labels = DiscLabels::default();
+        let present = |flag: u8| ClassSet::exactly(usize::from(flag > 0));
+        if let Some(grade) = self.pfirrmann.and_then(|grade| Grading::Pfirrmann.class_from_grade(grade)) {
+            labels.gradings.insert(Grading::Pfirrmann, ClassSet::exactly(grade));
+        }
+        labels.gradings.insert(Grading::Spondylolisthesis, present(self.spondylolisthesis));
+        if self.normal + self.degenerated + self.bulge > 0 {
+            labels.gradings.insert(Grading::CentralCanalStenosis, present(self.stenosis));
+            if self.bulge > 0 || self.stenosis == 0 {
+                labels.gradings.insert(Grading::DiscBulging, present(self.bulge));
+            }
+        }
+        labels
+    }
+}
+
+/// Reads the set in `folder` into `reading`.
+pub(super) fn load(folder: &Path, finder: &DiscFinder, reading: &mut Reading) -> Result<(), ManifestError> {
+    let mut discs: HashMap<String, Vec<DiscRow>> = HashMap::new();
+    for row in read_table::<DiscRow>(&folder.join("discs.csv"))? {
+        discs.entry(row.image.clone()).or_default().push(row);
+    }
+    for ImageRow { image, patient, weighting, mm_per_px } in read_table(&folder.join("images.csv"))? {
+        let Some(rows) = discs.get(&image).filter(|_| weighting == "t2") else { continue };
+        let path = folder.join(weighting).join(format!("{image}.png"));
+        let patient = reading.patient(&patient);
+        reading.add(&path, || {
+            let volume = stack_volume(patient, &[read_image(&path)?], DVec2::splat(mm_per_px))?;
+            let vertebrae = finder.vertebrae(&volume)?;
+            let mut discs = Vec::new();
+            for disc in discs_between(&vertebrae) {
+                let Some(row) = row_of(rows, &volume, &disc) else { continue };
+                if row.level.parse() != Ok(disc.level) {
+                    return Err(ScanError::OtherNames { boxed: row.level.clone(), detected: disc.level });
+                }
+                discs.push(LabelledDisc { labels: row.labels(), disc });
+            }
+            Ok(ScanCase { patient, name: image, volume, vertebrae, top_is_extrapolated: false, discs })
+        })?;
+    }
+    Ok(())
+}
+
+/// The row of the box around a disc.
+fn row_of<'r>(rows: &'r [DiscRow], volume: &Volume, disc: &Disc) -> Option<&'r DiscRow> {
+    let size = volume.geometry().pixel_size_mm();
+    let center = DVec2::new(disc.center_voxel[2], disc.center_voxel[1]);
+    let distance = |row: &&DiscRow| ((DVec2::new(row.center_x, row.center_y) - center) * size).length();
+    let nearest = rows.iter().min_by(|a, b| distance(a).total_cmp(&distance(b)))?;
+    (distance(&nearest) <= REACH_MM).then_some(nearest)
+}
