@@ -2,7 +2,7 @@
 
 use std::io::{self, Cursor, Read};
 use std::panic::resume_unwind;
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
@@ -23,7 +23,7 @@ pub(super) fn interruptible<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Cancelled> {
     let (done, outcome) = bounded(1);
-    let thread = thread::spawn(move || {
+    let thread = named_thread(move || {
         // Nobody listens once the work was cancelled.
         let _ = done.send(work());
     });
@@ -38,6 +38,14 @@ pub(super) fn interruptible<T: Send + 'static>(
     }
 }
 
+/// A thread of one request, named as such.
+///
+/// # Panics
+/// If the system has no thread left, as `std::thread::spawn` does.
+fn named_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+    thread::Builder::new().name("archive request".to_owned()).spawn(work).expect("the system has a thread left")
+}
+
 /// Bytes of a source that another thread reads, until cancelled.
 pub(super) struct Piped {
     pieces: Receiver<io::Result<Vec<u8>>>,
@@ -48,7 +56,7 @@ pub(super) struct Piped {
 impl Piped {
     pub fn new(mut source: impl Read + Send + 'static, cancel: &CancelToken) -> Self {
         let (sender, pieces) = bounded(4);
-        thread::spawn(move || {
+        named_thread(move || {
             loop {
                 let mut piece = vec![0; CHUNK];
                 let read = source.read(&mut piece);

@@ -11,7 +11,7 @@ use thiserror::Error;
 use super::nifti_file::FLIP;
 use crate::volume::{EvenStack, GeometryError, Interpolation, Volume, VolumeGeometry};
 
-/// Code of coordinates that are the scanner's (nifti1.h, NIFTI_XFORM_SCANNER_ANAT).
+/// Code of coordinates that are the scanner's (nifti1.h, `NIFTI_XFORM_SCANNER_ANAT`).
 const SCANNER: i16 = 1;
 
 /// A volume could not be written.
