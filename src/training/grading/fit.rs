@@ -344,7 +344,9 @@ impl Run<'_> {
         };
         let cohorts = self.examples.iter().chain(&self.validation).map(|example| &example.cohort);
         let mut weights: BTreeMap<_, _> = cohorts.map(|cohort| (Arc::clone(cohort), LabelWeights::default())).collect();
-        weights.iter_mut().for_each(|(cohort, weights)| *weights = known(cohort));
+        for (cohort, weights) in &mut weights {
+            *weights = known(cohort);
+        }
         weights.insert(Arc::from(COHORT), LabelWeights::of(&self.phantom_labels()));
         weights
     }
@@ -355,7 +357,7 @@ impl Run<'_> {
         if self.config.flat.phantom + self.config.deep.phantom > 0 {
             cohorts.push(Arc::from(COHORT));
         }
-        Readers::new(cohorts, self.config.network.gradings.iter().copied(), variables, &self.job.device)
+        Readers::new(cohorts, &self.config.network.gradings, variables, &self.job.device)
     }
 
     /// Chance of an epoch: the same whether the run was interrupted before it or not.

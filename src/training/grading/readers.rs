@@ -3,7 +3,7 @@
 //! into it. The biases are dropped afterwards; where the lines of the finished network lie, its calibration says.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use candle_core::{DType, Device, Result, Tensor, Var, bail};
@@ -22,7 +22,7 @@ impl Readers {
     /// Adds variables, zero at first, for every cohort to `variables`; none where there is only one cohort.
     pub(super) fn new(
         cohorts: impl IntoIterator<Item = Arc<str>>,
-        gradings: impl IntoIterator<Item = Grading> + Clone,
+        gradings: &BTreeSet<Grading>,
         variables: &VarMap,
         device: &Device,
     ) -> Result<Self> {
@@ -32,7 +32,7 @@ impl Readers {
         }
         let Ok(mut data) = variables.data().lock() else { bail!("the map of variables is poisoned") };
         for (index, biases) in readers.values_mut().enumerate() {
-            for grading in gradings.clone() {
+            for &grading in gradings {
                 let bias = Var::zeros(grading.classes(), DType::F32, device)?;
                 biases.insert(grading, bias.as_tensor().clone());
                 data.insert(format!("{READERS}{index}.{}", grading.key()), bias);

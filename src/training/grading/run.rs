@@ -79,6 +79,7 @@ struct Fold {
 ///
 /// # Errors
 /// If a task is no grading of the network, there are fewer patients than folds, a disc has no frame, a file cannot be written, or it was cancelled.
+#[expect(clippy::too_many_lines, reason = "one after the other: folds, calibration, the network of all")]
 pub fn train(
     config: &GradingTrainingConfig,
     examples: &[GradingExample],
@@ -157,14 +158,13 @@ pub fn train(
     let network = if config.final_network {
         let nobody = Division::default();
         let first = config.measured_folds.and_then(|_| runs.first().zip(done.into_iter().next()));
-        let (Fitted { network, variables }, division) = match first {
-            Some((division, fold)) => (fold.fitted, division),
-            None => {
-                // The network of all patients is the same whatever is cross-validated beside it, but for its calibration.
-                let config = &GradingTrainingConfig { folds: 0, ..config.clone() };
-                let split = Split { config, examples: &examples, division: &nobody };
-                (split.run(config.seed, &job.part("final")).fit(&mut |_| Ok(()), on_progress)?, &nobody)
-            }
+        let (Fitted { network, variables }, division) = if let Some((division, fold)) = first {
+            (fold.fitted, division)
+        } else {
+            // The network of all patients is the same whatever is cross-validated beside it, but for its calibration.
+            let config = &GradingTrainingConfig { folds: 0, ..config.clone() };
+            let split = Split { config, examples: &examples, division: &nobody };
+            (split.run(config.seed, &job.part("final")).fit(&mut |_| Ok(()), on_progress)?, &nobody)
         };
         if let Some(calibration) = &calibration {
             calibration.fold_into(&variables)?;

@@ -278,7 +278,7 @@ fn optional_gradings_are_learned_where_the_configuration_asks_for_them() {
         let herniated = ClassSet::exactly(usize::from(case.patient % 2 == 1));
         case.discs[0].labels.gradings.insert(Grading::DiscHerniation, herniated);
     }
-    let examples = GradingExample::of_cases(cases).expect("discs have frames");
+    let examples = GradingExample::of_cases("synthetic", cases).expect("discs have frames");
     let outcome = train(&config, &examples, &TrainingJob::new(folder.path()), &mut |_| {}).expect("training");
     assert!(outcome.untrained_gradings.is_empty() && outcome.phantom_only_gradings.is_empty());
     let network = &outcome.network.expect("a network").0;
