@@ -150,8 +150,9 @@ impl Graphics {
     fn were_lost(&self) -> bool {
         let device = self.device.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some((device, _queue)) = device {
-            // An error of this wait is a loss too, and has been reported by the time it returns.
-            let _ = device.poll(wgpu::PollType::Wait { submission_index: None, timeout: Some(LAST_ANSWER) });
+            let last = wgpu::PollType::Wait { submission_index: None, timeout: Some(LAST_ANSWER) };
+            // The wait panics where the driver itself says that the device is lost, after reporting it.
+            let _ = catch_unwind(AssertUnwindSafe(|| device.poll(last)));
         }
         self.are_lost()
     }
