@@ -10,7 +10,7 @@ use spinenet_viewer::pipeline::prepare_demo;
 use spinenet_viewer::spine::{Disc, DiscLevel, Grading, discs_between};
 use spinenet_viewer::task::CancelToken;
 use spinenet_viewer::training::located::ScanError;
-use spinenet_viewer::training::manifest::{DataManifest, ManifestError, TrainingData};
+use spinenet_viewer::training::manifest::{Cohort, DataManifest, ManifestError, TrainingData};
 use spinenet_viewer::training::{ClassSet, ScanCase};
 use spinenet_viewer::volume::Volume;
 
@@ -18,6 +18,11 @@ fn load(folder: &Path, manifest: &str) -> Result<TrainingData, ManifestError> {
     let file = folder.join("data.toml");
     fs::write(&file, manifest).expect("writable");
     DataManifest::read(&file)?.load(&CancelToken::default(), &mut |_| ())
+}
+
+/// The scans of all cohorts.
+fn cases(cohorts: Vec<Cohort>) -> Vec<ScanCase> {
+    cohorts.into_iter().flat_map(|cohort| cohort.cases).collect()
 }
 
 /// A volume as MetaImage, voxels as floats.
@@ -95,8 +100,9 @@ fn spider_as_published_is_read_and_named_by_its_masks() {
     write_mha(&images.join("3_t2.mha"), &study.volume, &vec![7.0; study.volume.voxels().len()]);
     fs::copy(folder.path().join("masks/1_t2.mha"), folder.path().join("masks/3_t2.mha")).expect("copied");
 
-    let TrainingData { cases, left_out } =
+    let TrainingData { cohorts, left_out } =
         load(folder.path(), "[[data]]\nkind = \"spider\"\nfolder = \".\"").expect("readable");
+    let cases = cases(cohorts);
     assert_eq!(cases.len(), 2);
     assert_eq!(left_out.len(), 1);
     assert!(left_out[0].path.ends_with("images/3_t2.mha"), "{left_out:?}");
@@ -156,8 +162,9 @@ fn the_rsna_challenge_is_read_and_named_by_its_points() {
     }
     write("train_label_coordinates.csv", &points);
     let data = load(folder.path(), "[[data]]\nkind = \"rsna-2024\"\nfolder = \".\"").expect("readable");
-    assert_eq!((data.cases.len(), data.left_out.len()), (1, 0), "{:?}", data.left_out);
-    let stenoses: Vec<_> = data.cases[0]
+    let cases = cases(data.cohorts);
+    assert_eq!((cases.len(), data.left_out.len()), (1, 0), "{:?}", data.left_out);
+    let stenoses: Vec<_> = cases[0]
         .discs
         .iter()
         .map(|disc| (disc.disc.level, disc.labels.of(Grading::CentralCanalStenosis).single()))
@@ -182,9 +189,10 @@ fn a_table_and_synthetic_patients_train_together() {
     let manifest = "[[data]]\nkind = \"table\"\nfolder = \".\"\n[[data]]\nkind = \"phantom\"\nstudies = 2\nseed = 9\n";
     let data = load(folder.path(), manifest).expect("readable");
     let discs = |cases: &[ScanCase]| cases.iter().map(|case| case.discs.len()).collect::<Vec<_>>();
-    assert_eq!(discs(&data.cases), [6, 6, 6, 6]);
+    let cases = cases(data.cohorts);
+    assert_eq!(discs(&cases), [6, 6, 6, 6]);
     assert_eq!(data.left_out.len(), 1);
-    assert!(data.cases[3].discs.iter().all(|disc| disc.labels.of(Grading::DiscNarrowing).single().is_some()));
+    assert!(cases[3].discs.iter().all(|disc| disc.labels.of(Grading::DiscNarrowing).single().is_some()));
 
     let config = include_str!("../assets/training/grading.toml")
         .replace("folds = 3", "folds = 2")
