@@ -230,7 +230,7 @@ fn enhanced(folder: &Path) {
     for frame in 0..frames {
         let pixels: Vec<u16> = (0..rows * columns).map(|pixel| pixel % 97 * (frame + 1)).collect();
         let mut stream = Vec::new();
-        pure_jpegls::encode(&pixels, columns.into(), rows.into(), &mut stream).expect("to memory");
+        jpegls::encode(&pixels, columns.into(), rows.into(), &mut stream).expect("to memory");
         stream.resize(stream.len().next_multiple_of(4), 0);
         offsets.push(offset);
         for half in stream.chunks(stream.len() / 2) {

@@ -114,13 +114,14 @@ mod tests {
     fn a_stalled_request_is_left_at_once() {
         let cancel = CancelToken::default();
         let canceller = cancel.clone();
-        thread::spawn(move || {
+        let cancelling = thread::Builder::new().name("cancelling".into()).spawn(move || {
             thread::sleep(Duration::from_millis(300));
             canceller.cancel();
         });
         let begun = Instant::now();
         assert!(interruptible(&cancel, || thread::sleep(Duration::from_mins(1))).is_err());
         assert!(Piped::new(Stalled, &cancel).read(&mut [0; 8]).is_err());
+        cancelling.expect("a thread").join().expect("no panic");
         assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
     }
 
