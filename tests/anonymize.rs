@@ -146,16 +146,14 @@ fn pictures_of_screens_are_left_out_with_the_reason() {
     let (source, out) = (place.path().join("source"), place.path().join("out"));
     plant(&source);
     let images = files(&source);
-    let pictures: [(&str, &[(Tag, VR, &str)]); 3] = [
-        ("capture", &[(tags::SOP_CLASS_UID, VR::UI, uids::SECONDARY_CAPTURE_IMAGE_STORAGE)]),
-        ("image type", &[(tags::IMAGE_TYPE, VR::CS, "DERIVED\\SECONDARY\\SCREEN SAVE")]),
-        ("description", &[(tags::SERIES_DESCRIPTION, VR::LO, "Bildschirmfoto")]),
+    let pictures = [
+        ("capture", (tags::SOP_CLASS_UID, VR::UI, uids::SECONDARY_CAPTURE_IMAGE_STORAGE)),
+        ("image type", (tags::IMAGE_TYPE, VR::CS, "DERIVED\\SECONDARY\\SCREEN SAVE")),
+        ("description", (tags::SERIES_DESCRIPTION, VR::LO, "Bildschirmfoto")),
     ];
-    for (name, changes) in pictures {
+    for (name, (tag, vr, value)) in pictures {
         let mut file = open_file(&images[0]).expect("readable");
-        for (tag, vr, value) in changes {
-            file.put(DataElement::new(*tag, *vr, PrimitiveValue::from(*value)));
-        }
+        file.put(DataElement::new(tag, vr, PrimitiveValue::from(value)));
         file.write_to_file(source.join(format!("{name}.dcm"))).expect("written");
     }
     let output = anonymize(&source, &out, &[]);
@@ -240,8 +238,8 @@ fn enhanced(folder: &Path) {
     }
     let value: Value<InMemDicomObject, Vec<u8>> = PixelFragmentSequence::new(offsets, fragments).into();
     object.put(DataElement::new(tags::PIXEL_DATA, VR::OB, value));
-    object.meta_mut().transfer_syntax = uids::JPEGLS_LOSSLESS.to_owned();
-    object.meta_mut().media_storage_sop_class_uid = uids::ENHANCED_MR_IMAGE_STORAGE.to_owned();
+    uids::JPEGLS_LOSSLESS.clone_into(&mut object.meta_mut().transfer_syntax);
+    uids::ENHANCED_MR_IMAGE_STORAGE.clone_into(&mut object.meta_mut().media_storage_sop_class_uid);
     object.meta_mut().update_information_group_length();
     object.write_to_file(folder.join("enhanced.dcm")).expect("written");
 }
