@@ -11,6 +11,7 @@ pub mod dicom;
 pub mod evaluation;
 pub mod export;
 pub mod files;
+pub mod measuring;
 pub mod memory;
 pub mod model;
 #[cfg(test)]
@@ -21,6 +22,7 @@ pub mod pacs;
 pub mod phantom;
 pub mod picture;
 pub mod pipeline;
+pub mod records;
 #[cfg(feature = "gui")]
 pub mod render;
 pub mod research;

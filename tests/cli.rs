@@ -8,9 +8,10 @@ use std::process::{Command, Output};
 use std::sync::OnceLock;
 
 use serde_json::Value;
+use spinenet_viewer::export::read_boxes;
 use spinenet_viewer::model::detector::DETECTOR_WEIGHTS;
 use spinenet_viewer::model::grader::GRADING_WEIGHTS;
-use spinenet_viewer::pipeline::{BoxesFile, read_reports};
+use spinenet_viewer::records::{BoxesFile, read_reports};
 use spinenet_viewer::spine::BoxSource;
 
 fn spinenet(arguments: &[&str]) -> Output {
@@ -210,7 +211,7 @@ fn evidence_is_written_as_volume_pictures_and_boxes() {
     let entries = description["boxes"].as_array().expect("boxes");
     assert_eq!(entries.len(), boxes.boxes.len());
     assert!(entries.iter().all(|entry| entry["corners_lps"].as_array().is_some_and(|corners| corners.len() == 4)));
-    assert_eq!(BoxesFile::read(&first.join("L4-L5_pfirrmann_boxes-coco.json")).expect("valid"), boxes);
+    assert_eq!(read_boxes(&first.join("L4-L5_pfirrmann_boxes-coco.json")).expect("valid"), boxes);
     measured_against_themselves(&first);
     let output =
         spinenet(&["explain", path(&study), "--disc", "L4-L5", "--grading", "pfirrmann", "--class", "5", "--out", "x"]);

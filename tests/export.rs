@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
-use spinenet_viewer::pipeline::{BoxesFile, Report, ReportEntry, Review, SignOff, read_reports, write_reports};
+use spinenet_viewer::export::{read_boxes, write_reports};
+use spinenet_viewer::records::{BoxesFile, Report, ReportEntry, Review, SignOff, read_reports};
 use spinenet_viewer::spine::{BoxSource, DiscLevel, Grading, Measurement, MeasurementKind, PixelBox, SliceBox};
 
 fn spinenet(arguments: &[&str]) -> Output {
@@ -216,7 +217,7 @@ print(table.schema.field('pfirrmann').type, table.schema.field('pfirrmann_p1').t
 #[test]
 fn boxes_go_out_as_coco_and_come_back() {
     let folder = exported();
-    let coco = BoxesFile::read(&folder.join("coco.json")).expect("COCO");
+    let coco = read_boxes(&folder.join("coco.json")).expect("COCO");
     let drawn = BoxesFile::read(&folder.join("boxes.json")).expect("boxes");
     let of_reader = coco.boxes.iter().filter(|found| found.source == BoxSource::Reader);
     assert!(of_reader.eq(&drawn.boxes));
@@ -254,7 +255,7 @@ fn the_pdf_repeats_and_names_the_patient_only_on_request() {
     ] {
         assert!(anonymous.contains(said), "{said} is missing in\n{anonymous}");
     }
-    let graded = spinenet_viewer::pipeline::read_reports(&folder.join("report.json")).expect("a report").remove(0);
+    let graded = spinenet_viewer::records::read_reports(&folder.join("report.json")).expect("a report").remove(0);
     let ReportEntry::Report(graded) = graded else { panic!("graded") };
     for measured in &graded.measurements {
         let number = measured.in_words().split_whitespace().nth(1).expect("a number").to_owned();
@@ -303,7 +304,7 @@ fn a_research_file_is_graded_like_the_study_it_was_made_from() {
     succeed(&["grade", path(&scan), "--views", "1", "--out", path(&file), "--quiet"]);
     let (from_file, from_dicom) = (report(&file), report(&folder.join("report.json")));
     let grades = |report: &Report| -> Vec<_> {
-        let of = |disc: &spinenet_viewer::pipeline::DiscEntry| {
+        let of = |disc: &spinenet_viewer::records::DiscEntry| {
             let gradings = disc.gradings.as_ref().expect("graded");
             (disc.level, gradings.map(|_, entry| entry.grade))
         };

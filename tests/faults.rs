@@ -14,7 +14,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use spinenet_viewer::dicom::{load_series, scan_folder};
 use spinenet_viewer::files::remove_unfinished;
-use spinenet_viewer::pipeline::{BoxesFile, Review, ReviewFile};
+use spinenet_viewer::records::{BoxesFile, Review, ReviewFile};
 use spinenet_viewer::spine::{BoxSource, DiscLevel, Grading, PixelBox, SliceBox};
 use spinenet_viewer::task::CancelToken;
 

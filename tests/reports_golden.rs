@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use spinenet_viewer::dicom::{SeriesHeader, write_series};
 use spinenet_viewer::model::Views;
 use spinenet_viewer::phantom::Phantom;
-use spinenet_viewer::pipeline::{AnalysisOptions, DeviceChoice, Models, Report, analyze_folder};
+use spinenet_viewer::pipeline::{AnalysisOptions, DeviceChoice, Models, analyze_folder};
+use spinenet_viewer::records::Report;
 use spinenet_viewer::spine::{DiscLevel, PerGrading};
 use spinenet_viewer::task::{CancelToken, Progress};
 
@@ -37,7 +38,7 @@ struct GoldenDisc {
 
 impl Golden {
     fn of(report: &Report, is_synthetic: bool) -> Self {
-        let disc = |disc: &spinenet_viewer::pipeline::DiscEntry| GoldenDisc {
+        let disc = |disc: &spinenet_viewer::records::DiscEntry| GoldenDisc {
             level: disc.level,
             centroid_lps: disc.centroid_lps,
             unlike_training_data: disc.unlike_training_data,

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use eframe::egui;
 
 use super::{Command, Event, Viewer, navigation};
+use crate::export::FigureOrder;
 use crate::picture::EvidenceFill;
-use crate::pipeline::{CURVE_PERCENTILES, Evidence, FigureOrder, Report};
+use crate::pipeline::{CURVE_PERCENTILES, Evidence};
+use crate::records::Report;
 use crate::saliency::{CONVERGED, SaliencyMap, SaliencyMethod, SaliencyPlan, SaliencyTarget};
 use crate::spine::{ClassIndex, DiscLevel, Grading};
 use crate::task::Progress;

@@ -2,7 +2,7 @@
 
 use super::correction::{is_same_disc, relabelled};
 use super::{Command, Event, Viewer};
-use crate::pipeline::{ReviewFile, VertebraEntry};
+use crate::records::{ReviewFile, VertebraEntry};
 use crate::spine::{BoxSource, DiscLevel, Grading, PixelBox, SliceBox, discs_between};
 use crate::ui::action::BoxAction;
 use crate::ui::language::{tr, translated};

@@ -12,7 +12,7 @@ use super::languages::FoundLanguages;
 use super::settings::Settings;
 use crate::files::{make_private_folder, remove_unfinished};
 use crate::pacs::{CONNECTIONS_FILE, Connection, Connections, PacsError};
-use crate::pipeline::{BoxesError, BoxesFile, ReviewError, ReviewFile};
+use crate::records::{BoxesError, BoxesFile, ReviewError, ReviewFile};
 use crate::spine::SliceBox;
 use crate::ui::language::tr;
 
@@ -224,7 +224,7 @@ fn make_folder_of(file: &Path) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pipeline::Review;
+    use crate::records::Review;
     use crate::spine::{BoxSource, DiscLevel, Grading, PixelBox};
 
     fn a_box(x: f64) -> SliceBox {

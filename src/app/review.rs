@@ -7,7 +7,8 @@ use chrono::{SecondsFormat, Utc};
 
 use super::{Command, Event, Viewer};
 use crate::model::Views;
-use crate::pipeline::{ModelsInfo, Report, ReportParts, ReportWarning, ScanSource, SignOff, StudySummary};
+use crate::pipeline::{ModelsInfo, ReportParts, ScanSource, StudySummary};
+use crate::records::{Report, ReportWarning, SignOff};
 use crate::spine::{ClassIndex, Disc, DiscLevel, DiscPrediction, Measurement};
 use crate::ui::language::tr;
 use crate::ui::state::{BannerKind, PathPurpose, Selection, Tool, ViewerState};
@@ -144,7 +145,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             calibrated: None,
         };
         let predictions = predictions(&self.state);
-        let mut report = Report::new(&ReportParts {
+        let mut report = ReportParts {
             source: ScanSource {
                 study_instance_uid: &summary.study_instance_uid,
                 series_instance_uid: &summary.series_instance_uid,
@@ -159,7 +160,8 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             models: self.models.as_ref().unwrap_or(&no_models),
             views: (!predictions.is_empty()).then_some(Views::FiftyFour),
             seconds: None,
-        });
+        }
+        .report();
         self.state.findings.review.note_in(&mut report);
         Some(report)
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::pipeline::write_private;
+use crate::files::write_private;
 
 /// Studies remembered.
 const MOST_RECENT: usize = 12;

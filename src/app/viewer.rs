@@ -17,7 +17,8 @@ use super::thumbnails::{ThumbnailEvent, ThumbnailHandle, ThumbnailRequest, Thumb
 use super::{Command, Event, navigation};
 use crate::dicom::{FolderScan, SeriesSummary};
 use crate::pacs::FetchedStudy;
-use crate::pipeline::{ModelsInfo, ReportWarning};
+use crate::pipeline::ModelsInfo;
+use crate::records::ReportWarning;
 use crate::render::{EvidenceHandle, SeriesHandle, SeriesUpload, SliceRenderer};
 use crate::saliency::SaliencyMap;
 use crate::spine::Disc;

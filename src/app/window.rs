@@ -12,7 +12,8 @@ use thiserror::Error;
 
 use super::{ReaderStore, Viewer};
 use crate::files::user_data_folder;
-use crate::pipeline::{DEMO_SEED, DeviceChoice, Software};
+use crate::pipeline::{DEMO_SEED, DeviceChoice};
+use crate::records::Software;
 use crate::render::SliceRenderer;
 use crate::ui::language::tr;
 use crate::ui::theme;

@@ -10,12 +10,13 @@ use super::arguments::ModelArguments;
 use super::console::{Console, RESEARCH_USE_ONLY};
 use super::grade::print_report;
 use super::{Outcome, ViewerRequest};
+use crate::export::{write_evidence, write_overview, write_reports};
 use crate::model::Views;
 use crate::pipeline::{
     AnalysisOptions, DEFAULT_PERCENTILE, DEMO_SEED, Explanation, Models, analyze_folder, most_abnormal, prepare_demo,
-    write_overview, write_reports,
 };
-use crate::saliency::{BoxRule, SaliencyMethod, SaliencyPlan, SaliencyTarget};
+use crate::saliency::{SaliencyMethod, SaliencyPlan, SaliencyTarget};
+use crate::spine::BoxRule;
 use crate::task::{CancelToken, Progress};
 
 /// Arguments of `spinenet demo`.
@@ -82,7 +83,7 @@ pub fn run_headless(arguments: &DemoArguments, console: Console) -> anyhow::Resu
     let explanation = Explanation { series, percentile, box_rule, smoothing_mm: 0.0, plan };
     let evidence = explanation.evidence(&mut models, disc, prediction, &[target], &cancel, &mut show)?;
     let evidence = evidence.first().context("one map was asked for")?;
-    let files = evidence.write(&out)?;
+    let files = write_evidence(evidence, &out)?;
     drop(line);
     print_report(&report, Path::new("Synthetic study"), &analysis.predictions_in_words(), console);
     let class = worst.grading.class_name(worst.class);

@@ -12,9 +12,9 @@ use serde::Serialize;
 use super::Outcome;
 use super::console::Console;
 use super::grade_table::aligned;
-use crate::pipeline::{
-    GradingMeasures, TruthTable, grade_measures_csv, measure_grades, read_reports, reliability_charts, write_whole,
-};
+use crate::files::write_whole;
+use crate::measuring::{GradingMeasures, grade_measures_csv, measure_grades, reliability_charts};
+use crate::records::{TruthTable, read_reports};
 
 /// Arguments of `spinenet evaluate`.
 #[derive(Debug, Args)]

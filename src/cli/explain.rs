@@ -8,11 +8,12 @@ use clap::Args;
 use super::Outcome;
 use super::arguments::ModelArguments;
 use super::console::{Console, RESEARCH_USE_ONLY};
+use crate::export::write_evidence;
 use crate::model::Views;
 use crate::model::grader::GRADING_WEIGHTS;
 use crate::pipeline::{Analysis, AnalysisOptions, DEFAULT_PERCENTILE, Evidence, Explanation, Models, analyze_folder};
-use crate::saliency::{BoxRule, CONVERGED, SaliencyLayer, SaliencyMethod, SaliencyPlan, SaliencyTarget};
-use crate::spine::{ClassIndex, DiscLevel, DiscPrediction, Grading};
+use crate::saliency::{CONVERGED, SaliencyLayer, SaliencyMethod, SaliencyPlan, SaliencyTarget};
+use crate::spine::{BoxRule, ClassIndex, DiscLevel, DiscPrediction, Grading};
 use crate::task::{CancelToken, Progress};
 use crate::words::UnknownWord;
 
@@ -172,7 +173,7 @@ pub fn run(arguments: &ExplainArguments, console: Console) -> anyhow::Result<Out
     let evidence = explanation.evidence(&mut models, disc, &prediction, &targets, &cancel, &mut show)?;
     let mut files = 0;
     for evidence in &evidence {
-        files += evidence.write(&arguments.out)?.len();
+        files += write_evidence(evidence, &arguments.out)?.len();
         describe(evidence, console);
     }
     drop(line);

@@ -13,13 +13,12 @@ use super::arguments::ModelArguments;
 use super::console::{Console, RESEARCH_USE_ONLY};
 use super::explain::percentile;
 use crate::export::{
-    EvidenceOptions, ExportError, PdfOptions, ReportedStudy, explain_abnormal, report_pdf, signature_time, spider_csv,
-    write_dicom, write_volumes,
+    CocoImage, EvidenceOptions, ExportError, OutputFormat, PdfOptions, ReportedStudy, coco_text, explain_abnormal,
+    read_boxes, report_pdf, signature_time, spider_csv, write_dicom, write_reports, write_volumes,
 };
-use crate::pipeline::{
-    BoxesFile, CocoImage, DEFAULT_PERCENTILE, Models, OutputFormat, Report, ReportEntry, coco_text, read_reports,
-    write_reports, write_whole,
-};
+use crate::files::write_whole;
+use crate::pipeline::{DEFAULT_PERCENTILE, Models};
+use crate::records::{BoxesFile, Report, ReportEntry, read_reports};
 use crate::task::{CancelToken, Progress};
 
 /// Arguments of `spinenet export`.
@@ -143,7 +142,7 @@ fn with_images(arguments: &ExportArguments, report: Report, console: Console) ->
     let mut show = |progress: Progress| line.show(progress);
     let mut study = ReportedStudy::open(report, folder, &cancel, &mut show)?;
     for file in &arguments.boxes {
-        let boxes = BoxesFile::read(file).with_context(|| file.display().to_string())?;
+        let boxes = read_boxes(file).with_context(|| file.display().to_string())?;
         if boxes.series_instance_uid != study.report.series_instance_uid {
             bail!("these boxes were drawn on another series: {}", file.display());
         }

@@ -8,7 +8,7 @@ use clap::Args;
 use super::Outcome;
 use super::console::{Console, RESEARCH_USE_ONLY};
 use super::explain::{DiscArguments, Prepared};
-use crate::pipeline::{BoxesFile, FigureRequest, write_figures};
+use crate::export::{FigureRequest, read_boxes, write_figures};
 use crate::saliency::{SaliencyMethod, SaliencyPlan};
 use crate::spine::{BoxSource, Grading};
 use crate::task::{CancelToken, Progress};
@@ -55,7 +55,7 @@ pub fn run(arguments: &FiguresArguments, console: Console) -> anyhow::Result<Out
     let mut evidence = explanation.evidence(&mut models, disc, &prediction, &[target], &cancel, &mut show)?;
     let mut evidence = evidence.pop().context("one map was asked for")?;
     if let Some(file) = &arguments.truth {
-        let truth = BoxesFile::read(file).with_context(|| file.display().to_string())?;
+        let truth = read_boxes(file).with_context(|| file.display().to_string())?;
         evidence.reader_boxes = truth.boxes.into_iter().filter(|found| found.source == BoxSource::Reader).collect();
     }
     let request = FigureRequest {

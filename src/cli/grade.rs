@@ -12,12 +12,14 @@ use super::arguments::ModelArguments;
 use super::console::{Console, ProgressLine, RESEARCH_USE_ONLY, complain};
 use super::grade_archive;
 use super::grade_table::{aligned, cohort_table, grade_table};
+use crate::export::{OutputFormat, write_reports};
 use crate::model::Views;
 use crate::picture::{disc_sheet, study_overview};
 use crate::pipeline::{
-    Analysis, AnalysisObserver, AnalysisOptions, Cohort, CohortTally, FailedScan, Models, OutputFormat, PipelineError,
-    Report, ReportEntry, Results, Shard, analyze_folder, write_reports,
+    Analysis, AnalysisObserver, AnalysisOptions, Cohort, CohortTally, Models, PipelineError, Results, Shard,
+    analyze_folder,
 };
+use crate::records::{FailedScan, Report, ReportEntry};
 use crate::task::{CancelToken, Progress};
 
 /// Arguments of `spinenet grade`.

@@ -11,7 +11,8 @@ use super::pacs::connection;
 use crate::export::{ReportedStudy, write_dicom};
 use crate::files::remove_abandoned_studies;
 use crate::pacs::{Connection, IMAGES, fetch_study, send_files};
-use crate::pipeline::{Analysis, Report};
+use crate::pipeline::Analysis;
+use crate::records::Report;
 use crate::task::{CancelToken, Progress};
 
 /// Fetches, grades and, with `--send`, reports back study after study; each is gone before the next is fetched.

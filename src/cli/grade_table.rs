@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::pipeline::{CohortTally, DiscEntry, EXPERIMENTAL_NOTE, GradeEntry, Report};
+use crate::pipeline::CohortTally;
+use crate::records::{DiscEntry, EXPERIMENTAL_NOTE, GradeEntry, Report};
 use crate::spine::{Grading, GradingSpec};
 
 /// Lines of the table: a head, one line a disc with grade and probability of each grading, and a note on gradings that

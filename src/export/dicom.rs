@@ -5,14 +5,16 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, Utc};
 
 use super::masks::{Structure, StructureMask, disc_outline, structure_masks};
-use super::study::{ExportError, ReportedStudy, signature_time};
+use super::study::signature_time;
+use super::{ExportError, ReportedStudy};
 use crate::dicom::objects::{
     Code, EvidenceMap, GradedDisc, Marks, MeasuredImage, MeasurementReport, ObjectContext, Observer, Segment,
     SegmentationTexts, SignedGrade, parametric_map, presentation_states, secondary_capture, segmentation,
     structured_report,
 };
 use crate::picture::{DiscNote, study_overview};
-use crate::pipeline::{DiscEntry, DiscFindings, Evidence, MeasurementEntry, Report, SignOff, method_in_words};
+use crate::pipeline::{DiscFindings, Evidence, method_in_words};
+use crate::records::{DiscEntry, MeasurementEntry, Report, SignOff};
 use crate::spine::{Disc, PerGrading};
 use crate::volume::WindowLevel;
 
@@ -146,9 +148,8 @@ fn made_in_words(evidence: &Evidence) -> String {
 
 fn measurement_report(study: &ReportedStudy) -> Result<MeasurementReport, ExportError> {
     let report = &study.report;
-    let names = |part: fn(&crate::pipeline::WeightsUsed) -> &str| {
-        report.weights.iter().map(part).collect::<Vec<_>>().join(", ")
-    };
+    let names =
+        |part: fn(&crate::records::WeightsUsed) -> &str| report.weights.iter().map(part).collect::<Vec<_>>().join(", ");
     let mut parameters: Vec<String> =
         report.weights.iter().map(|used| format!("{} SHA-256 {}", used.name, used.sha256)).collect();
     parameters.push(format!("device {}, {} views", report.device, report.views.unwrap_or_default()));

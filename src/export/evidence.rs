@@ -1,9 +1,10 @@
 //! Evidence for the abnormal grades of a report.
 
-use super::study::{ExportError, ReportedStudy};
-use crate::pipeline::{DiscEntry, DiscFindings, Evidence, Explanation, Models, by_weight};
-use crate::saliency::{BoxRule, SaliencyMethod, SaliencyPlan, SaliencyTarget};
-use crate::spine::{ClassIndex, DiscLevel, Grading, SliceBox};
+use super::{ExportError, ReportedStudy};
+use crate::pipeline::{DiscFindings, Evidence, Explanation, Models, by_weight};
+use crate::records::DiscEntry;
+use crate::saliency::{SaliencyMethod, SaliencyPlan, SaliencyTarget};
+use crate::spine::{BoxRule, ClassIndex, DiscLevel, Grading, SliceBox};
 use crate::task::{CancelToken, Progress};
 
 /// How grades are explained.

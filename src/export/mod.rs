@@ -1,19 +1,37 @@
-//! Results that leave the program: the report as PDF, DICOM objects, NIfTI volumes and tables.
+//! Results that leave the program: reports, boxes, evidence and figures as JSON, tables, COCO, PDF, DICOM objects, NIfTI
+//! and pictures.
 //!
-//! Everything is made from a report file and the images it was made from, so that what leaves is what was signed.
+//! Exports of a study are made from its report file and the images it was made from, so that what leaves is what was
+//! signed.
 
+mod coco;
 mod dicom;
+mod error;
 mod evidence;
+mod evidence_files;
+mod figures;
 mod masks;
 mod nifti;
+mod overview;
+mod parquet;
 mod pdf;
+mod reports;
 mod spider;
 mod study;
+mod table;
+#[cfg(test)]
+mod tests;
 
+pub use coco::{CocoImage, coco_text, read_boxes};
 pub use dicom::write_dicom;
+pub use error::ExportError;
 pub use evidence::{EvidenceOptions, abnormal_grades, explain_abnormal};
+pub use evidence_files::{EVIDENCE_SCHEMA, write_evidence};
+pub use figures::{FigureOrder, FigureRequest, NamedFigure, write_figures};
 pub use masks::{Structure, StructureMask, structure_masks};
 pub use nifti::{WrittenVolumes, write_volumes};
+pub use overview::write_overview;
 pub use pdf::{PdfOptions, report_pdf};
+pub use reports::{OutputFormat, write_reports};
 pub use spider::spider_csv;
-pub use study::{ExportError, OpenStudy, ReportedStudy, signature_time};
+pub use study::{OpenStudy, ReportedStudy, signature_time};

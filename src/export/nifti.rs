@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::masks::{Structure, structure_masks};
-use super::study::{ExportError, ReportedStudy};
-use crate::pipeline::PipelineError;
+use super::{ExportError, ReportedStudy};
+use crate::pipeline::Evidence;
 use crate::research::{Voxels, write_nifti};
 use crate::spine::{DiscFrame, DiscLevel, PATCH_COLUMNS, PATCH_ROWS, VertebraLabel};
 use crate::volume::VolumeGeometry;
@@ -31,7 +31,7 @@ pub struct WrittenVolumes {
 /// # Errors
 /// If a file cannot be written.
 pub fn write_volumes(study: &ReportedStudy, folder: &Path) -> Result<WrittenVolumes, ExportError> {
-    let failed = |path: &Path, reason: String| PipelineError::Nifti { reason, path: path.to_owned() };
+    let failed = |path: &Path, reason: String| ExportError::Nifti { reason, path: path.to_owned() };
     fs::create_dir_all(folder).map_err(|error| failed(folder, error.to_string()))?;
     let volume = &study.series.volume;
     let mut files = Vec::new();
@@ -54,7 +54,7 @@ pub fn write_volumes(study: &ReportedStudy, folder: &Path) -> Result<WrittenVolu
     }
     for evidence in &study.evidence {
         let file = folder.join(format!("{}_{}_evidence.nii.gz", evidence.map.level, evidence.map.grading));
-        evidence.write_nifti(&file)?;
+        write_map(evidence, &file)?;
         files.push(file);
     }
     Ok(WrittenVolumes { files, interpolated_mm })
@@ -87,6 +87,40 @@ fn label(structure: Structure, names: &[VertebraLabel]) -> Option<u8> {
         Structure::Disc(level) => 200 + level.from_sacrum(DiscLevel::of_spine(names.iter().copied()))?,
     };
     u8::try_from(number).ok()
+}
+
+/// Writes a map as NIfTI in patient space, on the grid of the disc volume; where the scan's slices are uneven,
+/// interpolated to the spacing in mm that is returned.
+///
+/// # Errors
+/// If the file cannot be written.
+pub(super) fn write_map(evidence: &Evidence, file: &Path) -> Result<Option<f64>, ExportError> {
+    write_patch(file, &evidence.map.values, &evidence.map.frame, evidence.volume.geometry())
+}
+
+/// Writes the standard error of a map in the same way; `false` if there are too few views to know it.
+///
+/// # Errors
+/// If the file cannot be written.
+pub(super) fn write_standard_error(evidence: &Evidence, file: &Path) -> Result<bool, ExportError> {
+    let Some(errors) = &evidence.map.standard_errors else { return Ok(false) };
+    write_patch(file, errors, &evidence.map.frame, evidence.volume.geometry())?;
+    Ok(true)
+}
+
+/// Writes values of the voxels of a map as `float32` NIfTI, index order (column, row, slice) of the disc volume; returns
+/// what [`write_nifti`] does.
+pub(super) fn write_patch(
+    file: &Path,
+    values: &[f32],
+    frame: &DiscFrame,
+    geometry: &VolumeGeometry,
+) -> Result<Option<f64>, ExportError> {
+    let failed = |reason: String| ExportError::Nifti { reason, path: file.to_owned() };
+    let geometry = frame.geometry(geometry).map_err(|error| failed(error.to_string()))?;
+    let voxels = Voxels::Floats(values.to_vec());
+    write_nifti(file, voxels, &geometry, [PATCH_ROWS, PATCH_COLUMNS], "spinenet evidence, research use only")
+        .map_err(|error| failed(error.to_string()))
 }
 
 #[cfg(test)]

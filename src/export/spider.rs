@@ -1,6 +1,6 @@
 //! Grades in the columns of the SPIDER data set's `radiological_gradings.csv`.
 
-use crate::pipeline::{DiscEntry, Report};
+use crate::records::{DiscEntry, Report};
 use crate::spine::{DiscLevel, Grading, PerGrading};
 
 const HEAD: &str = "Patient,IVD label,Modic,UP endplate,LOW endplate,Spondylolisthesis,Disc herniation,Disc narrowing,\

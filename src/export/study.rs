@@ -5,51 +5,14 @@ use std::sync::Arc;
 
 use chrono::{DateTime, FixedOffset};
 use glam::DVec2;
-use thiserror::Error;
 
-use crate::dicom::{DicomError, Series, SeriesSummary};
-use crate::pipeline::{CornersEntry, Evidence, PipelineError, Report, SignOff, VertebraEntry, open_series};
+use super::ExportError;
+use crate::dicom::{Series, SeriesSummary};
+use crate::pipeline::{Evidence, open_series};
+use crate::records::{CornersEntry, Report, SignOff, VertebraEntry};
 use crate::spine::{Corners, Disc, SliceBox, Vertebra, VertebraOutline, discs_between};
 use crate::task::{CancelToken, Progress};
 use crate::volume::Volume;
-
-/// Why results could not leave.
-#[derive(Debug, Error)]
-pub enum ExportError {
-    /// The images cannot be read, or a file not be written.
-    #[error(transparent)]
-    Pipeline(#[from] PipelineError),
-    /// A DICOM object cannot be made.
-    #[error(transparent)]
-    Dicom(#[from] DicomError),
-    /// The folder holds other images than the report was made from.
-    #[error(
-        "these are not the images of the report: {found} of its {expected} are there; give the folder that was graded"
-    )]
-    OtherImages {
-        /// Images of the report.
-        expected: usize,
-        /// Those of them that were found.
-        found: usize,
-    },
-    /// An outline or measurement lies on a slice that the images do not have.
-    #[error("the report marks slice {slice}, but the series has {slices}")]
-    NoSuchSlice {
-        /// Slice, from 1.
-        slice: usize,
-        /// Slices there are.
-        slices: usize,
-    },
-    /// The images are no DICOM study that objects could be filed with.
-    #[error("DICOM objects belong to a DICOM study; these images come from a research file")]
-    NotDicom,
-    /// The signature has no time.
-    #[error("the time of the signature is not RFC 3339: {0}")]
-    SignatureTime(String),
-    /// The PDF could not be put together.
-    #[error("cannot make the PDF: {0}")]
-    Pdf(String),
-}
 
 /// A report with its images and whatever explains it.
 #[derive(Debug, Clone)]

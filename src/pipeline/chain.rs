@@ -4,10 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{DiscFindings, Models, ModelsInfo, PipelineError, Report, ReportParts, Seconds};
+use super::{DiscFindings, Models, ModelsInfo, PipelineError, ReportParts};
 use crate::detection::Detection;
 use crate::dicom::{FolderScan, Series, SeriesSummary, load_series, scan_folder, scan_folder_telling};
 use crate::model::{Grader, GraderError, Views};
+use crate::records::{Report, Seconds};
 use crate::research::{is_volume_file, read_volume};
 use crate::saliency::{self, SaliencyMap, SaliencyRequest};
 use crate::spine::{Disc, DiscLevel, DiscPrediction, discs_between};
@@ -333,7 +334,7 @@ impl Analysis {
     /// The report; discs that could not be graded are named in its warnings.
     #[must_use]
     pub fn report(&self) -> Report {
-        let mut report = Report::new(&ReportParts {
+        let mut report = ReportParts {
             source: (&self.series).into(),
             vertebrae: &self.detection.vertebrae,
             discs: &self.discs,
@@ -341,7 +342,8 @@ impl Analysis {
             models: &self.models,
             views: self.views,
             seconds: Some(self.seconds),
-        });
+        }
+        .report();
         for doubt in self.detection.doubts() {
             report.warn(doubt.code(), doubt.to_string());
         }

@@ -11,22 +11,12 @@ use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::output::{ReportEntry, entry};
-use super::{PipelineError, write_whole};
-use crate::files::read_text;
+use super::PipelineError;
+use crate::files::{read_text, write_whole};
+use crate::records::{CohortPlace, ReportEntry};
 use crate::spine::PerGrading;
-
-/// Place of a study in the list of a cohort.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CohortPlace {
-    /// Place among the studies of the list, from 1; the same for any number of shards.
-    pub input: usize,
-    /// SHA-256 of the list's lines up to and with this one, hexadecimal.
-    pub list_sha256: String,
-}
 
 /// Studies to work through.
 #[derive(Clone, PartialEq, Eq)]
@@ -149,7 +139,8 @@ impl Results {
             if read == 0 || !line.ends_with('\n') {
                 break;
             }
-            let found = entry(&line).map_err(|reason| wrong(format!("line {number} is no result ({reason})")))?;
+            let found =
+                ReportEntry::parse(&line).map_err(|reason| wrong(format!("line {number} is no result ({reason})")))?;
             let place = found.cohort().filter(|place| cohort.holds(place)).ok_or_else(|| {
                 wrong(format!(
                     "line {number} comes from another list; studies may only be added at a list's end, \
@@ -233,7 +224,7 @@ impl CohortTally {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pipeline::FailedScan;
+    use crate::records::FailedScan;
 
     fn failed(place: &CohortPlace) -> ReportEntry {
         ReportEntry::Failed(FailedScan::new(place.input, Path::new("/x"), "no images", false)).placed(place.clone())

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
+use super::PipelineError;
 use super::phantom_study::{make_folder, write_phantom};
-use super::{PipelineError, TruthFile};
+use crate::records::TruthFile;
 use crate::task::{CancelToken, Progress};
 
 /// The synthetic patient that `spinenet demo` shows.

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use super::{BoxesError, DeviceError};
+use super::DeviceError;
 use crate::detection::DetectionError;
 use crate::dicom::DicomError;
 use crate::model::{GraderError, WeightsError};
-use crate::picture::PictureError;
+use crate::records::{BoxesError, RecordError};
 use crate::research::ResearchError;
 use crate::saliency::SaliencyError;
 use crate::spine::DiscLevel;
@@ -83,23 +83,15 @@ pub enum PipelineError {
     /// No evidence map.
     #[error(transparent)]
     Saliency(#[from] SaliencyError),
+    /// A file of results.
+    #[error(transparent)]
+    Record(#[from] RecordError),
     /// A boxes file.
     #[error(transparent)]
     Boxes(#[from] BoxesError),
-    /// A picture could not be written.
-    #[error(transparent)]
-    Picture(#[from] PictureError),
-    /// An evidence volume could not be written.
-    #[error("cannot write the evidence volume ({reason}): {}", path.display())]
+    /// A volume could not be written.
+    #[error("cannot write the volume ({reason}): {}", path.display())]
     Nifti {
-        /// What is wrong.
-        reason: String,
-        /// Which file.
-        path: PathBuf,
-    },
-    /// A report file is not what it should be.
-    #[error("not a report ({reason}): {}", path.display())]
-    Report {
         /// What is wrong.
         reason: String,
         /// Which file.
@@ -111,23 +103,6 @@ pub enum PipelineError {
         /// What is wrong and what to do.
         reason: String,
         /// The results file.
-        path: PathBuf,
-    },
-    /// A table cannot be put together.
-    #[error("cannot make the table: {0}")]
-    Table(String),
-    /// A truth table is not what it should be.
-    #[error("not a table of true grades ({reason}): {}", path.display())]
-    Truth {
-        /// What is wrong.
-        reason: String,
-        /// Which file.
-        path: PathBuf,
-    },
-    /// The ending of an output file names no known format.
-    #[error("cannot tell the format of the output; end its name in .json, .jsonl, .csv or .parquet: {}", path.display())]
-    OutputFormat {
-        /// Which file.
         path: PathBuf,
     },
     /// A file cannot be read or written.

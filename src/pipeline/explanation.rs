@@ -1,13 +1,11 @@
 //! From a graded disc to the evidence for one of its grades.
 
-use std::path::Path;
 use std::sync::Arc;
 
-use super::{Analysis, DiscFindings, Evidence, Models, PipelineError};
+use super::{Evidence, Models, PipelineError};
 use crate::dicom::Series;
-use crate::picture::{DiscNote, study_overview, write_png};
-use crate::saliency::{BoxRule, SaliencyMap, SaliencyPlan, SaliencyTarget, explain_all};
-use crate::spine::{Disc, DiscPrediction};
+use crate::saliency::{SaliencyMap, SaliencyPlan, SaliencyTarget, explain_all};
+use crate::spine::{BoxRule, Disc, DiscPrediction};
 use crate::task::{CancelToken, Progress};
 
 /// Explains grades of a scan.
@@ -68,14 +66,4 @@ impl Explanation<'_> {
         };
         Ok(maps.into_iter().flatten().map(evidence).collect())
     }
-}
-
-/// Writes the middle slice with labelled bodies and what was found at each disc.
-///
-/// # Errors
-/// If the file cannot be written.
-pub fn write_overview(analysis: &Analysis, file: &Path) -> Result<(), PipelineError> {
-    let notes: Vec<DiscNote> = analysis.findings().iter().map(DiscFindings::note).collect();
-    let picture = study_overview(&analysis.series.volume, &analysis.detection.vertebrae, &notes, "Lumbar spine");
-    Ok(write_png(&picture, file)?)
 }

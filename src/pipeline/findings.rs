@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use super::DiscEntry;
 use crate::picture::DiscNote;
+use crate::records::DiscEntry;
 use crate::saliency::SaliencyMethod;
 use crate::spine::{ClassIndex, DiscLevel, DiscPrediction, Grading, PerGrading, most_probable};
 

@@ -4,11 +4,12 @@ use std::path::PathBuf;
 
 use candle_core::Device;
 
-use super::{DeviceChoice, DeviceError, PipelineError, WeightsUsed, device_name};
+use super::{DeviceChoice, DeviceError, PipelineError, device_name};
 use crate::detection::Detector;
 use crate::model::grader::GRADING_WEIGHTS;
 use crate::model::weights::{Architecture, CALIBRATION, EXPERIMENTAL_GRADINGS, WeightsMetadata};
 use crate::model::{DetectorConfig, Grader, GradingConfig, WeightsError, WeightsFolder, find_weights};
+use crate::records::WeightsUsed;
 use crate::spine::{Grading, PerGrading};
 
 /// The detector and the grader with the device they run on.

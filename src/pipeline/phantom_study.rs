@@ -3,10 +3,13 @@
 use std::fs;
 use std::path::Path;
 
-use super::{BoxesFile, PipelineError, TruthFile, TruthTable, choose_series, write_whole};
+use super::{PipelineError, choose_series};
 use crate::dicom::{SeriesHeader, scan_folder, write_series};
-use crate::phantom::{PhantomPatient, PhantomSeries, PhantomSettings, Sequence};
+use crate::files::write_whole;
+use crate::phantom::{PhantomPatient, PhantomSeries, PhantomSettings, PhantomStudy, Sequence};
+use crate::records::{BoxesFile, DiscTruth, Software, TRUTH_SCHEMA, TruthFile, TruthTable, VertebraEntry};
 use crate::research::{Voxels, write_nifti};
+use crate::spine::{DiscLevel, PerGrading};
 use crate::task::CancelToken;
 use crate::volume::Volume;
 
@@ -31,7 +34,7 @@ pub(super) fn write_phantom(folder: &Path, seed: u64, cancel: &CancelToken) -> R
     }
     // The writer makes the UIDs; reading back also proves that the study opens and that its T2 series is chosen.
     let scan = scan_folder(&dicom, cancel, &mut |_| ())?;
-    let truth = TruthFile::of_phantom(&patient.study_of(&t2), seed, &choose_series(&scan, None)?.series_instance_uid);
+    let truth = truth_of(&patient.study_of(&t2), seed, &choose_series(&scan, None)?.series_instance_uid);
     let file = folder.join("truth.json");
     let text = serde_json::to_string_pretty(&truth).expect("truth holds no maps with other keys than text") + "\n";
     write_whole(&file, text.as_bytes()).map_err(PipelineError::file(&file))?;
@@ -42,6 +45,23 @@ pub(super) fn write_phantom(folder: &Path, seed: u64, cancel: &CancelToken) -> R
     BoxesFile::new("phantom", &truth.series_instance_uid, boxes).save(&folder.join("truth-boxes.json"))?;
     write_masks(&folder.join("truth-masks.nii.gz"), patient.masks(), &t2.volume)?;
     Ok(truth)
+}
+
+/// The truth of a phantom that was written as the series `series_instance_uid`.
+fn truth_of(study: &PhantomStudy, seed: u64, series_instance_uid: &str) -> TruthFile {
+    let geometry = study.volume.geometry();
+    let disc =
+        |(level, gradings): (&DiscLevel, &PerGrading<u8>)| DiscTruth { level: *level, gradings: gradings.clone() };
+    TruthFile {
+        schema: TRUTH_SCHEMA.to_owned(),
+        software: Software::this(),
+        seed,
+        series_instance_uid: series_instance_uid.to_owned(),
+        lumbar_bodies: study.lumbar_bodies,
+        vertebrae: study.vertebrae.iter().map(|vertebra| VertebraEntry::new(vertebra, geometry)).collect(),
+        discs: study.grades.iter().map(disc).collect(),
+        boxes: study.boxes.clone(),
+    }
 }
 
 fn header(series: &PhantomSeries, seed: u64, number: u32) -> SeriesHeader {

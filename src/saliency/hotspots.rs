@@ -1,33 +1,11 @@
 //! Hotspots of a map and the boxes around them, in patch, image and patient coordinates.
 
 use glam::{DVec2, DVec3};
-use serde::{Deserialize, Serialize};
 
 use super::SaliencyMap;
 use super::map::SLICE_VOXELS;
-use crate::spine::{BoxSource, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, PATCH_VOXELS, PixelBox, SliceBox};
+use crate::spine::{BoxRule, BoxSource, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, PATCH_VOXELS, PixelBox, SliceBox};
 use crate::volume::{Volume, VolumeGeometry};
-use crate::words::words;
-
-/// Which hotspots of a slice its box encloses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(into = "&'static str", try_from = "String")]
-pub enum BoxRule {
-    /// All of them, as in the paper.
-    #[default]
-    All,
-    /// The largest region of touching hotspots (8 neighbors) of each slice.
-    LargestOfSlice,
-    /// The part that the largest region of touching hotspots (26 neighbors) of the whole disc volume has on each slice:
-    /// slices that it does not reach get no box.
-    LargestOfVolume,
-}
-
-words!(BoxRule, "box rule", [
-    All "all",
-    LargestOfSlice "largest-of-slice",
-    LargestOfVolume "largest-of-volume",
-]);
 
 /// The box around the hotspots of one slice.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -15,7 +15,7 @@ mod sanity;
 mod smooth;
 
 pub use augment::{explain, explain_all, random_augmentation};
-pub use hotspots::{BoxRule, HotspotBox, Peak};
+pub use hotspots::{HotspotBox, Peak};
 pub use map::{Ranks, SaliencyMap};
 pub use methods::{SaliencyTarget, Tracer, evidence};
 pub use sanity::{CASCADE, randomized};

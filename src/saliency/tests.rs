@@ -13,7 +13,7 @@ use crate::model::grading::{GradingNetwork, disc_tensor};
 use crate::model::{Dimensions, GradingConfig};
 use crate::nn::ConvWindow;
 use crate::spine::{
-    Corners, Disc, DiscFrame, DiscLevel, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, PATCH_VOXELS, Vertebra,
+    BoxRule, Corners, Disc, DiscFrame, DiscLevel, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, PATCH_VOXELS, Vertebra,
     VertebraLabel, VertebraOutline,
 };
 use crate::task::CancelToken;

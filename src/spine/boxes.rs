@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{DiscLevel, Grading};
+use crate::words::words;
 
 /// Axis-parallel box in image pixels; `x`, `y` is the top-left corner.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -81,6 +82,26 @@ pub struct SliceBox {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub percentile: Option<f64>,
 }
+
+/// Which hotspots of a slice its box encloses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(into = "&'static str", try_from = "String")]
+pub enum BoxRule {
+    /// All of them, as in the paper.
+    #[default]
+    All,
+    /// The largest region of touching hotspots (8 neighbors) of each slice.
+    LargestOfSlice,
+    /// The part that the largest region of touching hotspots (26 neighbors) of the whole disc volume has on each slice:
+    /// slices that it does not reach get no box.
+    LargestOfVolume,
+}
+
+words!(BoxRule, "box rule", [
+    All "all",
+    LargestOfSlice "largest-of-slice",
+    LargestOfVolume "largest-of-volume",
+]);
 
 #[cfg(test)]
 mod tests {

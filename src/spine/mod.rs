@@ -10,7 +10,7 @@ mod prediction;
 mod vertebra;
 
 pub use alignment::SpineAlignment;
-pub use boxes::{BoxSource, PixelBox, SliceBox};
+pub use boxes::{BoxRule, BoxSource, PixelBox, SliceBox};
 pub use disc_volume::{
     DiscFrame, DiscFrameError, DiscVolume, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, PATCH_VOXELS, PatchAugmentation,
     WIDE_COLUMNS, WIDE_MARGIN, WIDE_ROWS, WIDE_SLICE_MARGIN, WIDE_SLICES, WIDE_VOXELS,

@@ -15,8 +15,8 @@ use super::keymap::KeysAction;
 use super::path::{PathEntry, PathPurpose};
 use super::state::{BesideChoice, ColorMap, Pane, Selection, Tool, ViewLayout, WindowPreset};
 use crate::picture::EvidenceFill;
-use crate::saliency::{BoxRule, SaliencyMethod};
-use crate::spine::{ClassIndex, Corners, DiscLevel, Measurement, MeasurementKind, PixelBox, VertebraLabel};
+use crate::saliency::SaliencyMethod;
+use crate::spine::{BoxRule, ClassIndex, Corners, DiscLevel, Measurement, MeasurementKind, PixelBox, VertebraLabel};
 use crate::volume::WindowLevel;
 
 /// The requests of one frame, in the order in which they were made.

@@ -8,8 +8,8 @@ use super::language::{tr, translated};
 use super::state::{ColorMap, Selection, ViewerState};
 use super::{criteria, theme};
 use crate::picture::EvidenceFill;
-use crate::saliency::{BoxRule, SaliencyMethod};
-use crate::spine::{ClassIndex, DiscLevel};
+use crate::saliency::SaliencyMethod;
+use crate::spine::{BoxRule, ClassIndex, DiscLevel};
 
 /// Methods in the order of the list.
 pub const METHODS: [SaliencyMethod; 6] = [

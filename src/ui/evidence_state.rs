@@ -6,8 +6,8 @@ use std::sync::Arc;
 use crate::picture::{ColorMap, EvidenceFill};
 use crate::pipeline::DEFAULT_PERCENTILE;
 use crate::render::EvidenceHandle;
-use crate::saliency::{BoxRule, SaliencyMap, SaliencyMethod};
-use crate::spine::{ClassIndex, DiscLevel, Grading, SliceBox};
+use crate::saliency::{SaliencyMap, SaliencyMethod};
+use crate::spine::{BoxRule, ClassIndex, DiscLevel, Grading, SliceBox};
 use crate::worker::Loadable;
 
 /// One map on the screen.

@@ -10,7 +10,7 @@ use super::language::{tr, translated};
 use super::state::{Pane, Selection, ShownGrade, ViewerState};
 use super::theme::{self, Palette};
 use super::{criteria, review_panel};
-use crate::pipeline::EXPERIMENTAL_NOTE;
+use crate::records::EXPERIMENTAL_NOTE;
 use crate::spine::{ClassIndex, DiscLevel, DiscPrediction, Grading};
 use crate::worker::Loadable;
 

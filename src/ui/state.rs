@@ -8,7 +8,8 @@ use eframe::egui::TextureHandle;
 
 use crate::detection::LevelDoubt;
 use crate::evaluation::iou_of_pairs;
-use crate::pipeline::{CURVE_PERCENTILES, DiscFindings, Finding, Review, StudySummary};
+use crate::pipeline::{CURVE_PERCENTILES, DiscFindings, Finding, StudySummary};
+use crate::records::Review;
 use crate::spine::{
     ClassIndex, Disc, DiscFrame, DiscLevel, DiscPrediction, Grading, PerGrading, PixelBox, SliceBox, Vertebra,
 };

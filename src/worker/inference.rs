@@ -9,7 +9,8 @@ use super::job::JobError;
 use super::message::{Command, Event};
 use crate::detection::Detection;
 use crate::dicom::anonymize_folder;
-use crate::export::{ExportError, PdfOptions, report_pdf};
+use crate::export::{ExportError, PdfOptions, report_pdf, write_reports};
+use crate::files::write_whole;
 use crate::picture::write_png;
 use crate::pipeline::{self, DemoStudy, DeviceChoice, DeviceError, GradeOutcome, Models, PipelineError, StudyReader};
 use crate::saliency::{SaliencyMap, SaliencyRequest};
@@ -176,7 +177,7 @@ impl Inference {
                 Ok(Event::DemoPrepared(study))
             }
             Command::ExportReport { report, file } => {
-                pipeline::write_reports(&file, &[report.as_ref().clone().into()])?;
+                write_reports(&file, &[report.as_ref().clone().into()])?;
                 Ok(Event::Exported(vec![file]))
             }
             Command::DrawFigures { order, folder } => {
@@ -184,7 +185,7 @@ impl Inference {
                 Ok(Event::Exported(order.write(&mut self.models, &folder, cancel, &mut on_progress)?))
             }
             Command::SavePicture { picture, file } => {
-                write_png(&picture, &file).map_err(PipelineError::from)?;
+                write_png(&picture, &file)?;
                 Ok(Event::Exported(vec![file]))
             }
             Command::Anonymize { folder, out } => {
@@ -194,8 +195,7 @@ impl Inference {
             }
             Command::ExportPdf { study, file } => {
                 let bytes = report_pdf(&study.join()?, PdfOptions::default())?;
-                pipeline::write_whole(&file, &bytes)
-                    .map_err(|source| PipelineError::File { source, path: file.clone() })?;
+                write_whole(&file, &bytes).map_err(|source| ExportError::File { source, path: file.clone() })?;
                 Ok(Event::Exported(vec![file]))
             }
         }

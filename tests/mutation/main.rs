@@ -20,7 +20,7 @@ use sha2::{Digest, Sha256};
 use spinenet_viewer::dicom::{SeriesHeader, load_series, scan_folder, write_series};
 use spinenet_viewer::model::weights::{Training, WeightsMetadata, save_weights};
 use spinenet_viewer::model::{Dimensions, GradingConfig, WeightsFolder};
-use spinenet_viewer::pipeline::{BoxesFile, Review, ReviewFile, read_reports};
+use spinenet_viewer::records::{BoxesFile, Review, ReviewFile, read_reports};
 use spinenet_viewer::research::{Voxels, read_volume, write_nifti};
 use spinenet_viewer::spine::{BoxSource, DiscLevel, Grading, PixelBox, SliceBox};
 use spinenet_viewer::task::CancelToken;

@@ -93,7 +93,7 @@ impl Work for Answers {
                 Ok(Event::SaliencyFinished(map(16)))
             }
             Command::ExportReport { report, file } => {
-                spinenet_viewer::pipeline::write_reports(&file, &[report.as_ref().clone().into()])
+                spinenet_viewer::export::write_reports(&file, &[report.as_ref().clone().into()])
                     .map_err(JobError::failed)?;
                 Ok(Event::Exported(vec![file]))
             }

@@ -2,7 +2,8 @@
 
 use super::*;
 use spinenet_viewer::picture::EvidenceFill;
-use spinenet_viewer::saliency::{BoxRule, SaliencyMethod};
+use spinenet_viewer::saliency::SaliencyMethod;
+use spinenet_viewer::spine::BoxRule;
 use spinenet_viewer::ui::action::{EvidenceAction, ReadAction, ViewAction};
 use spinenet_viewer::ui::state::{BesideChoice, ViewLayout};
 
@@ -126,7 +127,7 @@ fn reading_blind_shows_nothing_computed_and_goes_from_disc_to_disc() {
     assert!(visible_map(&window).is_none());
     window.key_press(Key::Minus);
     window.run();
-    assert_eq!(window.state().state.findings.review, spinenet_viewer::pipeline::Review::default());
+    assert_eq!(window.state().state.findings.review, spinenet_viewer::records::Review::default());
     // A box, the same on the next slice, then the next disc that has none.
     window.key_press(Key::B);
     window.run();

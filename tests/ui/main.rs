@@ -28,7 +28,7 @@ use egui_kittest::{Harness, image_snapshot};
 use glam::DVec2;
 use image::RgbaImage;
 use spinenet_viewer::app::{ReaderStore, Viewer};
-use spinenet_viewer::pipeline::BoxesFile;
+use spinenet_viewer::records::BoxesFile;
 use spinenet_viewer::render::SliceRenderer;
 use spinenet_viewer::spine::{DiscLevel, Grading, VertebraLabel};
 use spinenet_viewer::ui::action::UiAction;

@@ -1,7 +1,7 @@
 //! The reader's verdict: grades, comments and the signature, kept on disk and taken back.
 
 use super::*;
-use spinenet_viewer::pipeline::{Report, ReportEntry, ReviewFile, read_reports};
+use spinenet_viewer::records::{Report, ReportEntry, ReviewFile, read_reports};
 use spinenet_viewer::ui::action::{FileAction, ReadAction};
 use spinenet_viewer::ui::state::PathPurpose;
 

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 use super::companion::{Examinations, examinations};
 
-use spinenet_viewer::pipeline::{DEMO_SEED, DeviceChoice, ReportEntry, prepare_demo, read_reports};
+use spinenet_viewer::pipeline::{DEMO_SEED, DeviceChoice, prepare_demo};
+use spinenet_viewer::records::{ReportEntry, read_reports};
 use spinenet_viewer::spine::{MeasurementKind, PixelBox};
 use spinenet_viewer::task::CancelToken;
 use spinenet_viewer::ui::action::{

@@ -9,10 +9,11 @@ use clap::Args;
 use super::{number, print, save, save_json, with_interval};
 use crate::cli::Outcome;
 use crate::cli::console::Console;
-use crate::pipeline::{
-    BoxFiles, BoxesFile, GradingOverlap, PercentileChoice, PercentileFrom, box_measures_chart, box_measures_csv,
-    measure_boxes,
+use crate::export::read_boxes;
+use crate::measuring::{
+    BoxFiles, GradingOverlap, PercentileChoice, PercentileFrom, box_measures_chart, box_measures_csv, measure_boxes,
 };
+use crate::records::BoxesFile;
 
 /// Arguments of `spinenet evaluate boxes`.
 #[derive(Debug, Args)]
@@ -49,7 +50,7 @@ pub struct BoxesArguments {
 /// Runs `spinenet evaluate boxes`.
 pub fn run(arguments: &BoxesArguments, console: Console) -> anyhow::Result<Outcome> {
     let read = |paths: &[PathBuf]| -> anyhow::Result<Vec<BoxesFile>> {
-        paths.iter().map(|path| BoxesFile::read(path).with_context(|| path.display().to_string())).collect()
+        paths.iter().map(|path| read_boxes(path).with_context(|| path.display().to_string())).collect()
     };
     let (truth, predicted) = (read(&arguments.truth)?, read(&arguments.predictions)?);
     let validation = (read(&arguments.validation_truth)?, read(&arguments.validation_predictions)?);

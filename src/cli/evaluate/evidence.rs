@@ -11,12 +11,12 @@ use super::{number, print, save, save_json, with_interval};
 use crate::cli::Outcome;
 use crate::cli::arguments::ModelArguments;
 use crate::cli::console::Console;
+use crate::measuring::{EvidenceMeasures, EvidenceStudy, SeedRange, evidence_measures_charts, evidence_measures_csv};
 use crate::model::grader::GRADING_WEIGHTS;
 use crate::model::{Grader, find_weights};
-use crate::pipeline::{
-    EvidenceMeasures, EvidenceStudy, SeedRange, evidence_measures_charts, evidence_measures_csv, method_in_words,
-};
-use crate::saliency::{BoxRule, SaliencyLayer, SaliencyMethod};
+use crate::pipeline::method_in_words;
+use crate::saliency::{SaliencyLayer, SaliencyMethod};
+use crate::spine::BoxRule;
 use crate::task::{CancelToken, Progress};
 
 /// Arguments of `spinenet evaluate evidence`.

@@ -6,7 +6,8 @@ use super::table;
 use crate::dicom::readable_name;
 use crate::export::study::ReportedStudy;
 use crate::picture::{DISCLAIMER, key_image};
-use crate::pipeline::{DiscFindings, Report};
+use crate::pipeline::DiscFindings;
+use crate::records::Report;
 
 /// Room for the key image.
 const IMAGE: (f32, f32) = (196.0, 290.0);

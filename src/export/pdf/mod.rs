@@ -9,7 +9,7 @@ use krilla::Document;
 use krilla::metadata::Metadata;
 use krilla::page::PageSettings;
 
-use super::study::{ExportError, ReportedStudy};
+use super::{ExportError, ReportedStudy};
 use crate::picture::DISCLAIMER;
 use page::{CAUTION, HEIGHT, MARGIN, QUIET, Sheet, Style, WIDTH, font};
 

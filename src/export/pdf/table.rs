@@ -1,7 +1,7 @@
 //! The grades of all discs with their probabilities.
 
 use super::page::{MARGIN, QUIET, READER, RULE, Sheet, Style, TEXT, WIDTH};
-use crate::pipeline::{EXPERIMENTAL_NOTE, GradeEntry, Report};
+use crate::records::{EXPERIMENTAL_NOTE, GradeEntry, Report};
 use crate::spine::{Grading, PerGrading};
 
 const LEVEL_WIDTH: f32 = 44.0;

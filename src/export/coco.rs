@@ -4,9 +4,12 @@
 //! (slices from 1): both names come back from tools that keep nothing else. COCO counts from the corner of the first
 //! pixel, boxes of this program from its center.
 
+use std::fs;
+use std::path::Path;
+
 use serde_json::{Value, json};
 
-use super::{BOXES_SCHEMA, BoxesError, BoxesFile, MapEntry};
+use crate::records::{BOXES_SCHEMA, BoxesError, BoxesFile, MapEntry, rounded};
 use crate::spine::{BoxSource, DiscLevel, Grading, PixelBox, SliceBox};
 
 /// Size of a series' images.
@@ -48,11 +51,11 @@ pub fn coco_text(file: &BoxesFile, size: CocoImage) -> String {
         .enumerate()
         .map(|(index, found)| {
             let PixelBox { x, y, width, height } = found.rect;
-            let sides = [x + 0.5, y + 0.5, width, height].map(|side| super::rounded(side, 3));
+            let sides = [x + 0.5, y + 0.5, width, height].map(|side| rounded(side, 3));
             let category = names.binary_search(&(found.level, found.grading)).unwrap_or_default() + 1;
             json!({
                 "id": index + 1, "image_id": found.slice + 1, "category_id": category, "iscrowd": 0,
-                "bbox": sides, "area": super::rounded(sides[2] * sides[3], 3),
+                "bbox": sides, "area": rounded(sides[2] * sides[3], 3),
                 "attributes": { "source": found.source, "percentile": found.percentile },
             })
         })
@@ -69,13 +72,23 @@ pub fn coco_text(file: &BoxesFile, size: CocoImage) -> String {
     serde_json::to_string_pretty(&coco).expect("plain values") + "\n"
 }
 
-/// Whether a JSON value looks like COCO.
-pub(super) fn is_coco(value: &Value) -> bool {
-    value.get("schema").is_none() && value.get("annotations").is_some() && value.get("categories").is_some()
+/// Reads and validates a file of boxes, `spinenet-boxes/1` or COCO as this program writes it.
+///
+/// # Errors
+/// If it cannot be read, is neither, or holds a box that cannot be.
+pub fn read_boxes(file: &Path) -> Result<BoxesFile, BoxesError> {
+    parse_boxes(&fs::read(file).map_err(BoxesError::Read)?)
+}
+
+fn parse_boxes(json: &[u8]) -> Result<BoxesFile, BoxesError> {
+    let value: Value = serde_json::from_slice(json)?;
+    let is_coco =
+        value.get("schema").is_none() && value.get("annotations").is_some() && value.get("categories").is_some();
+    if is_coco { parse_coco(value) } else { BoxesFile::parse(json) }
 }
 
 /// Reads boxes from COCO; those without a source are a reader's.
-pub(super) fn parse(value: Value) -> Result<BoxesFile, BoxesError> {
+fn parse_coco(value: Value) -> Result<BoxesFile, BoxesError> {
     let coco: Coco = serde_json::from_value(value)?;
     let mut series: Option<String> = None;
     let mut boxes = Vec::with_capacity(coco.annotations.len());

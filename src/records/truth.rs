@@ -5,9 +5,9 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::RecordError;
 use super::report::{Software, VertebraEntry};
-use super::{PipelineError, write_whole};
-use crate::phantom::PhantomStudy;
+use crate::files::write_whole;
 use crate::spine::{DiscLevel, Grading, PerGrading, SliceBox};
 
 /// Name and version of the schema of truth files.
@@ -41,26 +41,6 @@ pub struct DiscTruth {
     pub level: DiscLevel,
     /// Grades in a reader's counting.
     pub gradings: PerGrading<u8>,
-}
-
-impl TruthFile {
-    /// The truth of a phantom that was written as the series `series_instance_uid`.
-    #[must_use]
-    pub fn of_phantom(study: &PhantomStudy, seed: u64, series_instance_uid: &str) -> Self {
-        let geometry = study.volume.geometry();
-        let disc =
-            |(level, gradings): (&DiscLevel, &PerGrading<u8>)| DiscTruth { level: *level, gradings: gradings.clone() };
-        Self {
-            schema: TRUTH_SCHEMA.to_owned(),
-            software: Software::this(),
-            seed,
-            series_instance_uid: series_instance_uid.to_owned(),
-            lumbar_bodies: study.lumbar_bodies,
-            vertebrae: study.vertebrae.iter().map(|vertebra| VertebraEntry::new(vertebra, geometry)).collect(),
-            discs: study.grades.iter().map(disc).collect(),
-            boxes: study.boxes.clone(),
-        }
-    }
 }
 
 /// True grades by series and disc; a grading without a label is missing.
@@ -99,8 +79,8 @@ impl TruthTable {
     ///
     /// # Errors
     /// If the file cannot be read, a column is missing, or a cell holds no level or no such grade.
-    pub fn read(file: &Path) -> Result<Self, PipelineError> {
-        let broken = |reason: String| PipelineError::Truth { reason, path: file.to_owned() };
+    pub fn read(file: &Path) -> Result<Self, RecordError> {
+        let broken = |reason: String| RecordError::Truth { reason, path: file.to_owned() };
         let mut reader = csv::Reader::from_path(file).map_err(|error| broken(error.to_string()))?;
         let head = reader.headers().map_err(|error| broken(error.to_string()))?.clone();
         let column = |name: &str| head.iter().position(|column| column.trim() == name);
@@ -139,7 +119,7 @@ impl TruthTable {
     ///
     /// # Errors
     /// If the file cannot be written.
-    pub fn write(&self, file: &Path) -> Result<(), PipelineError> {
+    pub fn write(&self, file: &Path) -> Result<(), RecordError> {
         let mut text = String::from("series_instance_uid,patient,level");
         let gradings: BTreeSet<Grading> = self.grades.values().flat_map(PerGrading::gradings).collect();
         for grading in &gradings {
@@ -155,7 +135,7 @@ impl TruthTable {
             text.push_str(&cells.join(","));
             text.push('\n');
         }
-        write_whole(file, text.as_bytes()).map_err(PipelineError::file(file))
+        write_whole(file, text.as_bytes()).map_err(RecordError::file(file))
     }
 }
 

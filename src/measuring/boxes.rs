@@ -2,12 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use glam::DVec2;
 use serde::{Deserialize, Serialize};
 
-use super::{BoxesFile, DEFAULT_PERCENTILE, MEASURES_SCHEMA, rounded};
+use super::MEASURES_SCHEMA;
 use crate::evaluation::{
-    BoxedFinding, BoxesBySlice, CONFIDENCE, Estimate, best_percentile, overlap_curve, summarize_overlap,
+    BoxedFinding, BoxesBySlice, CONFIDENCE, Estimate, SeenSlices, best_percentile, overlap_curve, summarize_overlap,
 };
+use crate::pipeline::DEFAULT_PERCENTILE;
+use crate::records::{BoxesFile, MapEntry, rounded};
 use crate::spine::{DiscLevel, Grading, SliceBox};
 
 /// How well predicted boxes lie on true ones.
@@ -308,11 +311,17 @@ fn findings(files: BoxFiles, patients: &BTreeMap<String, String>) -> Result<Find
         }
         for map in &file.maps {
             if let Some(finding) = found.get_mut(&key(map.level, map.grading)) {
-                finding.seen = Some(map.seen());
+                finding.seen = Some(seen_slices(map));
             }
         }
     }
     Ok(Findings { percentiles, found })
+}
+
+/// What a map looked at.
+pub(super) fn seen_slices(map: &MapEntry) -> SeenSlices {
+    let slices = map.slices.iter().map(|seen| (seen.slice, seen.corners.map(DVec2::from))).collect();
+    SeenSlices { slices, peak: map.peak.map(|peak| (peak.slice, DVec2::from(peak.at))) }
 }
 
 fn patient_of<'a>(file: &'a BoxesFile, patients: &'a BTreeMap<String, String>) -> &'a str {
@@ -330,10 +339,9 @@ fn insert(boxes: &mut BoxesBySlice, found: &SliceBox) -> Result<(), BoxMeasuresE
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pipeline::boxes::{MapEntry, PeakEntry, SeenSliceEntry};
-    use crate::pipeline::{CocoImage, coco_text};
-    use crate::saliency::BoxRule;
-    use crate::spine::BoxSource;
+    use crate::export::{CocoImage, coco_text};
+    use crate::records::{PeakEntry, SeenSliceEntry};
+    use crate::spine::{BoxRule, BoxSource};
 
     const GRADING: Grading = Grading::UpperMarrowChange;
 

@@ -9,10 +9,8 @@ use std::sync::OnceLock;
 use glam::{DVec2, DVec3};
 use serde::{Deserialize, Serialize};
 
-use super::{CohortPlace, MeasurementEntry, ModelsInfo, rounded};
-use crate::dicom::{Series, SeriesSummary, SeriesWarning};
+use super::{MeasurementEntry, rounded};
 use crate::files::sha256;
-use crate::model::{Views, WeightsInfo};
 use crate::spine::{
     Corners, Disc, DiscLevel, DiscPrediction, Grading, PerGrading, Vertebra, VertebraLabel, most_probable,
 };
@@ -80,6 +78,15 @@ pub struct Report {
     pub seconds: Option<Seconds>,
 }
 
+/// Place of a study in the list of a cohort.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CohortPlace {
+    /// Place among the studies of the list, from 1; the same for any number of shards.
+    pub input: usize,
+    /// SHA-256 of the list's lines up to and with this one, hexadecimal.
+    pub list_sha256: String,
+}
+
 /// A program and its version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Software {
@@ -117,12 +124,6 @@ pub struct WeightsUsed {
     pub version: String,
     /// SHA-256 of the weights file, hexadecimal.
     pub sha256: String,
-}
-
-impl From<WeightsInfo> for WeightsUsed {
-    fn from(WeightsInfo { name, version, sha256 }: WeightsInfo) -> Self {
-        Self { name, version, sha256 }
-    }
 }
 
 /// A warning of the report.
@@ -232,105 +233,7 @@ pub struct Seconds {
     pub grade: f64,
 }
 
-/// Where a scan comes from and how it lies, as far as the report says it.
-#[derive(Debug, Clone)]
-pub struct ScanSource<'a> {
-    /// Study of the series.
-    pub study_instance_uid: &'a str,
-    /// The series.
-    pub series_instance_uid: &'a str,
-    /// Its instances by position.
-    pub sop_instance_uids: Vec<String>,
-    /// Hash of its voxels.
-    pub voxel_sha256: &'a str,
-    /// Oddities.
-    pub warnings: Vec<ReportWarning>,
-    /// Spacings.
-    pub geometry: &'a VolumeGeometry,
-}
-
-impl<'a> From<&'a Series> for ScanSource<'a> {
-    fn from(series: &'a Series) -> Self {
-        let SeriesSummary { study_instance_uid, series_instance_uid, instances, .. } = &series.summary;
-        let warning = |from: &SeriesWarning| ReportWarning { code: from.code.clone(), message: from.message.clone() };
-        Self {
-            study_instance_uid,
-            series_instance_uid,
-            sop_instance_uids: instances.iter().map(|instance| instance.sop_instance_uid.clone()).collect(),
-            voxel_sha256: &series.voxel_sha256,
-            warnings: series.warnings.iter().map(warning).collect(),
-            geometry: series.volume.geometry(),
-        }
-    }
-}
-
-/// Everything a report is made of.
-#[derive(Debug, Clone)]
-pub struct ReportParts<'a> {
-    /// The scan.
-    pub source: ScanSource<'a>,
-    /// Labelled bodies, as detected or as corrected by a reader.
-    pub vertebrae: &'a [Vertebra],
-    /// The discs between them.
-    pub discs: &'a [Disc],
-    /// What was computed for them; discs without an entry are reported without grades.
-    pub predictions: &'a [DiscPrediction],
-    /// The weights and the device.
-    pub models: &'a ModelsInfo,
-    /// Views averaged per disc; `None` where nothing was graded.
-    pub views: Option<Views>,
-    /// Running times, to be left out where bytes must repeat.
-    pub seconds: Option<Seconds>,
-}
-
 impl Report {
-    /// Puts a report together; vertebrae and discs are ordered from the thorax down.
-    #[must_use]
-    pub fn new(parts: &ReportParts<'_>) -> Self {
-        let source = &parts.source;
-        let geometry = source.geometry;
-        let mut vertebrae: Vec<&Vertebra> = parts.vertebrae.iter().collect();
-        vertebrae.sort_by_key(|vertebra| vertebra.label);
-        let mut discs: Vec<&Disc> = parts.discs.iter().collect();
-        discs.sort_by_key(|disc| disc.level);
-        let prediction = |level| parts.predictions.iter().find(|prediction| prediction.level == level);
-        let mut report = Self {
-            schema: REPORT_SCHEMA.to_owned(),
-            software: Software::hashed(),
-            weights: parts.models.weights.clone(),
-            cohort: None,
-            device: parts.models.device.clone(),
-            views: parts.views.map(Views::count),
-            research_use_only: true,
-            experimental_gradings: parts.models.experimental.gradings().collect(),
-            calibrated: parts.models.calibrated,
-            pixel_spacing_mm: [rounded(geometry.row_spacing_mm(), 6), rounded(geometry.column_spacing_mm(), 6)],
-            slice_spacing_mm: geometry.slice_spacing_mm().map(|spacing| rounded(spacing, 4)),
-            study_instance_uid: source.study_instance_uid.to_owned(),
-            series_instance_uid: source.series_instance_uid.to_owned(),
-            sop_instance_uids: source.sop_instance_uids.clone(),
-            voxel_sha256: source.voxel_sha256.to_owned(),
-            folder: None,
-            warnings: source.warnings.clone(),
-            vertebrae: vertebrae.into_iter().map(|vertebra| VertebraEntry::new(vertebra, geometry)).collect(),
-            discs: discs.into_iter().map(|disc| DiscEntry::new(disc, geometry, prediction(disc.level))).collect(),
-            measurements: Vec::new(),
-            sign_off: None,
-            seconds: parts.seconds.map(Seconds::rounded),
-        };
-        let unlike: Vec<String> =
-            report.discs.iter().filter(|disc| disc.unlike_training_data).map(|disc| disc.level.to_string()).collect();
-        if !unlike.is_empty() {
-            let message = format!(
-                "{} looks unlike the discs that the network learned from: the grades are uncertain; check the sequence, \
-                 the image quality and the outlines",
-                unlike.join(", ")
-            );
-            report.warn("unlike_training_data", message);
-        }
-        report
-    }
-
     /// Notes a reader's grade beside the computed one; `None` takes the edit back. `false` if the report has no such
     /// grading or the grade does not exist.
     pub fn set_edited(&mut self, level: DiscLevel, grading: Grading, grade: Option<u8>) -> bool {
@@ -393,7 +296,9 @@ impl VertebraEntry {
 }
 
 impl DiscEntry {
-    fn new(disc: &Disc, geometry: &VolumeGeometry, prediction: Option<&DiscPrediction>) -> Self {
+    /// A disc as written, with what was computed for it.
+    #[must_use]
+    pub fn new(disc: &Disc, geometry: &VolumeGeometry, prediction: Option<&DiscPrediction>) -> Self {
         let [slice, row, column] = disc.center_voxel;
         Self {
             level: disc.level,
@@ -431,12 +336,6 @@ impl From<&Corners> for CornersEntry {
     fn from(corners: &Corners) -> Self {
         let point = |corner: DVec2| [rounded(corner.x, 3), rounded(corner.y, 3)];
         Self { sa: point(corners.sa), sp: point(corners.sp), ip: point(corners.ip), ia: point(corners.ia) }
-    }
-}
-
-impl Seconds {
-    fn rounded(self) -> Self {
-        Self { load: rounded(self.load, 3), detect: rounded(self.detect, 3), grade: rounded(self.grade, 3) }
     }
 }
 

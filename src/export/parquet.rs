@@ -8,8 +8,8 @@ use parquet::file::properties::WriterProperties;
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::parser::parse_message_type;
 
-use super::output::ReportEntry;
 use super::table::{Cell, Column, Kind, columns, gradings, rows};
+use crate::records::ReportEntry;
 
 /// Rows written together; readers skip what they do not need in pieces of this size.
 const ROW_GROUP: usize = 65_536;

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::output::ReportEntry;
-use super::report::{DiscEntry, GradeEntry, Report};
+use crate::records::{DiscEntry, GradeEntry, Report, ReportEntry};
 use crate::spine::Grading;
 
 /// A column.

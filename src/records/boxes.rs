@@ -4,15 +4,12 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use glam::DVec2;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::coco;
-use crate::evaluation::SeenSlices;
+use super::rounded;
 use crate::files::write_whole;
-use crate::saliency::{BoxRule, SaliencyMap};
-use crate::spine::{BoxSource, DiscLevel, Grading, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, PixelBox, SliceBox};
+use crate::spine::{BoxRule, BoxSource, DiscLevel, Grading, PixelBox, SliceBox};
 
 /// Name and version of the schema of boxes files.
 pub const BOXES_SCHEMA: &str = "spinenet-boxes/1";
@@ -94,29 +91,6 @@ pub struct SeenSliceEntry {
     pub corners: [[f64; 2]; 4],
 }
 
-impl MapEntry {
-    /// What a map looked at.
-    #[must_use]
-    pub fn of(map: &SaliencyMap, box_rule: BoxRule) -> Self {
-        let (bottom, right) = (PATCH_ROWS as f64 - 0.5, PATCH_COLUMNS as f64 - 0.5);
-        let place = |at: DVec2| at.to_array().map(|value| super::rounded(value, 3));
-        let corners = [(-0.5, -0.5), (-0.5, right), (bottom, right), (bottom, -0.5)]
-            .map(|(row, column)| place(map.frame.image_from_patch(row, column)));
-        let present = (0..PATCH_SLICES).filter_map(|slice| map.frame.scan_slice(slice));
-        let mut slices: Vec<SeenSliceEntry> = present.map(|slice| SeenSliceEntry { slice, corners }).collect();
-        slices.sort_by_key(|entry| entry.slice);
-        let peak = map.peak().map(|peak| PeakEntry { slice: peak.slice, at: place(peak.image) });
-        Self { level: map.level, grading: map.grading, box_rule, peak, slices }
-    }
-
-    /// What was looked at, for measuring.
-    #[must_use]
-    pub fn seen(&self) -> SeenSlices {
-        let slices = self.slices.iter().map(|seen| (seen.slice, seen.corners.map(DVec2::from))).collect();
-        SeenSlices { slices, peak: self.peak.map(|peak| (peak.slice, DVec2::from(peak.at))) }
-    }
-}
-
 impl BoxesFile {
     /// An annotation of a series.
     #[must_use]
@@ -136,7 +110,7 @@ impl BoxesFile {
         Self { maps, ..self }
     }
 
-    /// Reads and validates a file, `spinenet-boxes/1` or COCO as this program writes it.
+    /// Reads and validates a file.
     ///
     /// # Errors
     /// If it cannot be read, is no boxes file of this schema, or holds a box that cannot be.
@@ -151,9 +125,6 @@ impl BoxesFile {
     pub fn parse(json: &[u8]) -> Result<Self, BoxesError> {
         // The schema is looked at first, so that a newer file is named as such and not as broken.
         let value: serde_json::Value = serde_json::from_slice(json)?;
-        if coco::is_coco(&value) {
-            return coco::parse(value);
-        }
         let schema = value.get("schema").and_then(serde_json::Value::as_str).unwrap_or_default();
         if schema != BOXES_SCHEMA {
             return Err(BoxesError::Schema(schema.to_owned()));
@@ -179,16 +150,16 @@ impl BoxesFile {
     /// If a box cannot be or the file cannot be written.
     pub fn save(&self, path: &Path) -> Result<(), BoxesError> {
         self.validate()?;
-        let mut text = serde_json::to_string_pretty(&self.rounded())?;
+        let mut text = serde_json::to_string_pretty(&self.with_rounded_sides())?;
         text.push('\n');
         write_whole(path, text.as_bytes()).map_err(BoxesError::Write)
     }
 
-    fn rounded(&self) -> Self {
+    fn with_rounded_sides(&self) -> Self {
         let mut file = self.clone();
         for annotation in &mut file.boxes {
             let sides: [f64; 4] = annotation.rect.into();
-            annotation.rect = PixelBox::from(sides.map(|side| super::rounded(side, 3)));
+            annotation.rect = PixelBox::from(sides.map(|side| rounded(side, 3)));
         }
         file
     }

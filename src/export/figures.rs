@@ -4,17 +4,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{CURVE_PERCENTILES, Evidence, Models, PipelineError, method_in_words};
+use super::ExportError;
 use crate::evaluation::rank_correlation;
 use crate::model::GradingNetwork;
 use crate::picture::{
     ColorMap, Curve, Drawing, EvidenceFigure, LineChart, methods_sheet, steps_sheet, thresholds_sheet,
 };
+use crate::pipeline::{CURVE_PERCENTILES, Evidence, Models, method_in_words};
 use crate::saliency::{
-    BoxRule, CASCADE, SaliencyError, SaliencyMap, SaliencyMethod, SaliencyPlan, SaliencyRequest, SaliencyTarget,
-    explain, randomized,
+    CASCADE, SaliencyError, SaliencyMap, SaliencyMethod, SaliencyPlan, SaliencyRequest, SaliencyTarget, explain,
+    randomized,
 };
-use crate::spine::{Disc, PATCH_SLICES, SliceBox};
+use crate::spine::{BoxRule, Disc, PATCH_SLICES, SliceBox};
 use crate::task::{CancelToken, Progress};
 use crate::volume::Volume;
 
@@ -68,7 +69,7 @@ impl FigureRequest<'_> {
         network: &GradingNetwork,
         cancel: &CancelToken,
         on_progress: &mut dyn FnMut(Progress),
-    ) -> Result<Vec<NamedFigure>, PipelineError> {
+    ) -> Result<Vec<NamedFigure>, ExportError> {
         let total = METHODS.len() * if self.with_randomization { CASCADE.len() + 2 } else { 1 };
         let mut done = 0;
         let mut step = || {
@@ -191,7 +192,7 @@ impl FigureRequest<'_> {
         network: &GradingNetwork,
         step: &mut dyn FnMut(),
         cancel: &CancelToken,
-    ) -> Result<Drawing, PipelineError> {
+    ) -> Result<Drawing, ExportError> {
         let mut maps: Vec<Vec<SaliencyMap>> = METHODS.map(|_| Vec::new()).into();
         for layers in 0..=CASCADE.len() {
             let network = randomized(network, layers, RANDOMIZED_SEED).map_err(SaliencyError::from)?;
@@ -279,7 +280,7 @@ impl FigureOrder {
         folder: &Path,
         cancel: &CancelToken,
         on_progress: &mut dyn FnMut(Progress),
-    ) -> Result<Vec<PathBuf>, PipelineError> {
+    ) -> Result<Vec<PathBuf>, ExportError> {
         let SaliencyTarget { grading, class } = self.target;
         let method = SaliencyMethod::ContrastiveExcitation;
         let plan =
@@ -322,8 +323,8 @@ pub fn write_figures(
     target: SaliencyTarget,
     disc: &Disc,
     figures: &[NamedFigure],
-) -> Result<Vec<PathBuf>, PipelineError> {
-    fs::create_dir_all(folder).map_err(PipelineError::file(folder))?;
+) -> Result<Vec<PathBuf>, ExportError> {
+    fs::create_dir_all(folder).map_err(ExportError::file(folder))?;
     let mut files = Vec::new();
     for NamedFigure { name, drawing } in figures {
         for ending in ["png", "svg", "pdf"] {

@@ -1,9 +1,9 @@
 //! Measures of grades and boxes as tables and curves.
 
-use super::box_measures::{BoxMeasures, GradingOverlap};
-use super::{EvidenceMeasures, EvidenceRow, GradeMeasures, GradingMeasures, method_in_words};
+use super::{BoxMeasures, EvidenceMeasures, EvidenceRow, GradeMeasures, GradingMeasures, GradingOverlap};
 use crate::picture::{Curve, Drawing, LineChart, chart_sheet};
-use crate::saliency::BoxRule;
+use crate::pipeline::method_in_words;
+use crate::spine::BoxRule;
 
 /// Charts beside each other on a sheet.
 const CHARTS_ACROSS: usize = 2;

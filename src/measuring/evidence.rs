@@ -9,13 +9,15 @@ use std::collections::BTreeMap;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::box_measures::{GradingOverlap, PercentileFrom, grading_overlap};
-use super::{CURVE_PERCENTILES, MEASURES_SCHEMA, MapEntry, PipelineError, Software, WeightsUsed};
-use crate::evaluation::{BoxedFinding, BoxesBySlice, SeenSlices, best_percentile};
+use super::MEASURES_SCHEMA;
+use super::boxes::{GradingOverlap, PercentileFrom, grading_overlap, seen_slices};
+use crate::evaluation::{BoxedFinding, BoxesBySlice, best_percentile};
 use crate::model::{Grader, Views};
 use crate::phantom::Phantom;
-use crate::saliency::{BoxRule, SaliencyLayer, SaliencyMap, SaliencyMethod, SaliencyPlan, SaliencyTarget, explain_all};
-use crate::spine::{ClassIndex, Grading, SliceBox, discs_between};
+use crate::pipeline::{CURVE_PERCENTILES, PipelineError, map_entry};
+use crate::records::{Software, WeightsUsed};
+use crate::saliency::{SaliencyLayer, SaliencyMap, SaliencyMethod, SaliencyPlan, SaliencyTarget, explain_all};
+use crate::spine::{BoxRule, ClassIndex, Grading, SliceBox, discs_between};
 use crate::task::{CancelToken, Progress};
 
 /// The gradings that phantoms have boxes of.
@@ -264,7 +266,7 @@ fn boxed_finding(
     let boxes =
         |percentile| map.image_boxes(volume, percentile, rule).into_iter().map(|found| (found.slice, found.rect));
     let predicted = CURVE_PERCENTILES.map(|percentile| boxes(percentile).collect()).into();
-    let seen: SeenSlices = MapEntry::of(map, rule).seen();
+    let seen = seen_slices(&map_entry(map, rule));
     BoxedFinding { patient, truth: truth.clone(), predicted, seen: Some(seen) }
 }
 

@@ -4,20 +4,18 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ReportEntry, TruthTable, rounded};
+use super::MEASURES_SCHEMA;
 use crate::evaluation::{
     CONFIDENCE, ConfusionMatrix, Interval, KappaWeights, ReliabilityBin, area_under_curve, bootstrap_by_patient,
     brier_score, expected_calibration_error, reliability,
 };
+use crate::records::{ReportEntry, TruthTable, rounded};
 use crate::spine::{DiscLevel, Grading};
 
 /// Samples of the patients that an interval is drawn from.
 const RESAMPLES: usize = 1000;
 /// Bars of the reliability diagram.
 const RELIABILITY_BINS: usize = 10;
-
-/// Name and version of the schema of measures.
-pub const MEASURES_SCHEMA: &str = "spinenet-measures/1";
 
 /// How well computed grades agree with true ones.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

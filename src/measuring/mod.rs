@@ -1,0 +1,21 @@
+//! How well grades, boxes and evidence agree with what is true: measures over files and synthetic studies, and their
+//! tables and charts.
+
+mod boxes;
+mod evidence;
+mod grades;
+mod tables;
+
+pub use boxes::{
+    BoxFiles, BoxMeasures, BoxMeasuresError, CurvePoint, FindingOverlap, GradingOverlap, PercentileChoice,
+    PercentileFrom, measure_boxes,
+};
+pub use evidence::{BOXED_GRADINGS, EvidenceMeasures, EvidenceRow, EvidenceStudy, SeedRange};
+pub use grades::{CalibrationMeasures, GradeMeasures, GradingMeasures, LevelMeasures, measure_grades};
+pub use tables::{
+    box_measures_chart, box_measures_csv, evidence_measures_charts, evidence_measures_csv, grade_measures_csv,
+    reliability_charts,
+};
+
+/// Name and version of the schema of measures.
+pub const MEASURES_SCHEMA: &str = "spinenet-measures/1";
