@@ -14,7 +14,7 @@ use std::time::Instant;
 use glam::DVec3;
 use spinenet_viewer::dicom::{SeriesHeader, load_series, scan_folder, write_series};
 use spinenet_viewer::model::Views;
-use spinenet_viewer::pipeline::{DeviceChoice, Models, analyze_series, open_series};
+use spinenet_viewer::pipeline::{DeviceChoice, Models, Study, analyze_series};
 use spinenet_viewer::task::{CancelToken, Progress};
 use spinenet_viewer::volume::{Volume, VolumeGeometry};
 
@@ -56,11 +56,13 @@ fn cases() {
         // Fresh networks: a user opens a folder once.
         let mut models = Models::new(DeviceChoice::Cpu, None).expect("the processor");
         let start = Instant::now();
-        let series = open_series(folder, None, &token, &mut quiet).expect("a T2 sagittal series");
+        let study = Study::open(folder, &token, &mut quiet, &mut |_| ()).expect("readable");
+        let chosen = study.choose(None).expect("a T2 sagittal series");
+        let series = study.load(chosen, &token, &mut quiet).expect("readable");
         slice.push(start.elapsed().as_secs_f64());
         let analysis = analyze_series(series, &mut models, Some(Views::FiftyFour), &token, &mut quiet).expect("graded");
         grades.push(start.elapsed().as_secs_f64());
-        discs.push(start.elapsed().as_secs_f64() - analysis.seconds.grade);
+        discs.push(start.elapsed().as_secs_f64() - analysis.seconds.expect("measured").grade);
     }
     println!(
         "{} DICOM cases, {ROUNDS} rounds, medians: folder to first slice {:.2} s, to discs {:.2} s, to all grades \

@@ -122,12 +122,11 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     /// The open study with everything that is known about it; `None` without a series of images.
     pub(super) fn open_study(&self) -> Option<OpenStudy> {
         let report = self.report()?;
-        let summary = self.scan.as_ref()?.series.get(self.series?)?.clone();
-        let series = self.state.loaded()?;
+        let series = Arc::clone(&self.state.loaded()?.series);
         let evidence: Vec<Evidence> = self.shown_evidence(&report).into_iter().collect();
-        let mut boxes = self.state.findings.boxes.clone();
+        let mut boxes = self.state.reading.findings.boxes.clone();
         boxes.extend(evidence.iter().flat_map(Evidence::predicted_boxes));
-        Some(OpenStudy { report, summary, volume: Arc::clone(&series.volume), boxes, evidence })
+        Some(OpenStudy { report, series, boxes, evidence })
     }
 
     /// Starts a job; the thread for it is made with the first one.
@@ -169,7 +168,12 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             }
             NetworkEvent::Failed(error) => self.network_failed(job, &error),
             NetworkEvent::Cancelled if is_current => self.archive_says(false, tr!("Stopped.").to_owned()),
-            _ => {}
+            // Of a job that was left behind.
+            NetworkEvent::Progressed(_)
+            | NetworkEvent::Echoed
+            | NetworkEvent::Found(_)
+            | NetworkEvent::Fetched(_)
+            | NetworkEvent::Cancelled => {}
         }
         if ends_job && is_current {
             self.network_job = None;
@@ -186,7 +190,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         self.close_study();
         self.state.archive.page = None;
         self.scan_folder(study.folder().to_owned());
-        self.fetched = Some(study);
+        self.study.fetched = Some(study);
     }
 
     fn network_failed(&mut self, job: JobId, error: &JobError) {

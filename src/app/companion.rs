@@ -9,7 +9,7 @@ use glam::DVec3;
 use super::{Command, Event, Viewer, navigation, present};
 use crate::detection::Detection;
 use crate::dicom::{FolderScan, Series, SeriesSummary};
-use crate::pipeline::StudyReader;
+use crate::pipeline::Study;
 use crate::spine::SpineAlignment;
 use crate::ui::companion::{CommonSpace, Companion, CompanionAction};
 use crate::ui::language::tr;
@@ -57,7 +57,7 @@ pub enum ReadingKind {
 
 /// Reads headers and images.
 #[derive(Default)]
-pub struct Reading(StudyReader);
+pub struct Reading(Study);
 
 impl Work for Reading {
     type Command = ReadingCommand;
@@ -79,8 +79,9 @@ impl Work for Reading {
         let mut on_progress = |progress| job.progress(progress);
         match command {
             ReadingCommand::Scan(path) => {
-                let scan = self.0.scan(&path, job.cancel(), &mut on_progress, &mut |_| ());
-                Ok(ReadingEvent::Scanned(Arc::new(scan.map_err(JobError::failed)?)))
+                let study = Study::open(&path, job.cancel(), &mut on_progress, &mut |_| ());
+                self.0 = study.map_err(JobError::failed)?;
+                Ok(ReadingEvent::Scanned(Arc::clone(self.0.scan())))
             }
             ReadingCommand::Load(series) => {
                 let loaded = self.0.load(&series, job.cancel(), &mut on_progress);
@@ -110,7 +111,7 @@ pub(super) struct CompanionJobs {
 impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     /// Reads the headers of another study and adds its series to the list.
     pub(super) fn add_study(&mut self, path: PathBuf) {
-        if self.scan.is_none() {
+        if self.study.scan.is_none() {
             return self.open_folder(path);
         }
         if let Some(job) = self.read(ReadingCommand::Scan(path.clone())) {
@@ -183,8 +184,8 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
 
     /// Axial images of the read study first, then the graded series of another study, then whatever there is.
     fn best_companion(&self) -> Option<usize> {
-        let scan = self.scan.as_ref()?;
-        let read = scan.series.get(self.series?)?;
+        let scan = self.study.scan.as_ref()?;
+        let read = scan.series.get(self.reading.index?)?;
         let rank = |series: &SeriesSummary| {
             let same_study = series.study_instance_uid == read.study_instance_uid;
             match series.plane {
@@ -194,12 +195,12 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
                 _ => 3,
             }
         };
-        let others = scan.series.iter().enumerate().filter(|(index, _)| Some(*index) != self.series);
+        let others = scan.series.iter().enumerate().filter(|(index, _)| Some(*index) != self.reading.index);
         others.min_by_key(|(_, series)| rank(series)).map(|(index, _)| index)
     }
 
     pub(super) fn show_companion(&mut self, index: usize) {
-        let Some(series) = self.scan.as_ref().and_then(|scan| scan.series.get(index)).cloned() else { return };
+        let Some(series) = self.study.scan.as_ref().and_then(|scan| scan.series.get(index)).cloned() else { return };
         if let Some(job) = self.read(ReadingCommand::Load(Arc::new(series))) {
             self.companion_jobs.comparing = None;
             self.companion_jobs.followed = None;
@@ -291,7 +292,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     /// Puts the series of another study behind those that are listed, and shows the one of them that could be graded.
     fn study_added(&mut self, other: FolderScan) {
         let added = self.companion_jobs.added.as_ref().map(|(_, path)| path.clone());
-        let Some((path, scan)) = added.zip(self.scan.clone()) else { return };
+        let Some((path, scan)) = added.zip(self.study.scan.clone()) else { return };
         let is_known = |series: &SeriesSummary| scan.series.iter().any(|listed| listed.is_stack_of(series));
         let (known, new): (Vec<_>, Vec<_>) = other.series.iter().cloned().partition(is_known);
         let Some(first) = new.first() else {
@@ -311,10 +312,10 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         let chosen = first + new.iter().position(|series| series.choice.is_chosen).unwrap_or(0);
         let mut scan = Arc::unwrap_or_clone(scan);
         scan.add(FolderScan { series: new, ..other });
-        self.state.folder_warnings = present::folder_warnings(&scan);
+        self.state.study.folder_warnings = present::folder_warnings(&scan);
         self.request_thumbnails(&scan.series);
-        self.scan = Some(Arc::new(scan));
-        self.open_paths.push((first, path));
+        self.study.scan = Some(Arc::new(scan));
+        self.study.open_paths.push((first, path));
         self.list_series();
         self.state.view.layout = ViewLayout::Companion;
         self.show_companion(chosen);
@@ -322,7 +323,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
 
     fn companion_loaded(&mut self, job: JobId, series: Arc<Series>) {
         let summary = series.summary.clone();
-        let series = Arc::new(present::loaded_series(Arc::unwrap_or_clone(series)));
+        let series = Arc::new(present::loaded_series(series));
         if !self.state.companion.image.resolve(job, Arc::clone(&series)) {
             return;
         }
@@ -336,7 +337,9 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
 
     /// Finds out how places of the read series lie in the companion.
     fn compare_spaces(&mut self, summary: &SeriesSummary) {
-        let Some(read) = self.scan.as_ref().zip(self.series).and_then(|(scan, index)| scan.series.get(index)) else {
+        let Some(read) =
+            self.study.scan.as_ref().zip(self.reading.index).and_then(|(scan, index)| scan.series.get(index))
+        else {
             return;
         };
         let is_shared = match (&read.frame_of_reference_uid, &summary.frame_of_reference_uid) {
@@ -353,7 +356,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     /// Looks for the vertebrae of the companion as soon as those of the read series are known.
     fn compare_vertebrae(&mut self) {
         let is_due = self.state.companion.space == CommonSpace::Comparing && self.companion_jobs.comparing.is_none();
-        if !is_due || self.state.findings.vertebrae.is_empty() {
+        if !is_due || self.state.reading.findings.vertebrae.is_empty() {
             return;
         }
         if let Some(shown) = self.state.companion.image.ready() {
@@ -372,7 +375,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         }
         self.companion_jobs.comparing = None;
         let (Some(read), Some(shown)) = (self.state.loaded(), self.state.companion.image.ready()) else { return };
-        let ours = (&self.state.findings.vertebrae[..], read.volume.geometry());
+        let ours = (&self.state.reading.findings.vertebrae[..], read.volume.geometry());
         let theirs = (&detection.vertebrae[..], shown.volume.geometry());
         let alignment = SpineAlignment::between(ours, theirs);
         self.state.companion.space = alignment.map_or(CommonSpace::Unknown, CommonSpace::BySpine);

@@ -19,15 +19,14 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     /// Writes the copy; the folder must be empty, which the writer checks.
     pub(super) fn save_anonymized_copy(&mut self, out: PathBuf) {
         let Some(folder) = self.path_of_shown() else { return };
-        self.export_job = self.submit(Command::Anonymize { folder, out });
+        self.submit(Command::Anonymize { folder, out });
     }
 
     /// Says what was copied, and what a person must still look at.
     pub(super) fn anonymized(&mut self, job: JobId, outcome: &AnonymizedFolder) {
-        if self.export_job != Some(job) {
+        if !self.jobs.contains_key(&job) {
             return;
         }
-        self.export_job = None;
         let left_out: usize = outcome.left_out.values().sum();
         let mut text = tr!("{count} images were copied without identity.", count = outcome.copied);
         if left_out > 0 {

@@ -18,7 +18,7 @@ use crate::ui::language::tr;
 use crate::ui::state::{
     BannerKind, BesideChoice, EvidenceChoice, JobStatus, MapState, PathPurpose, Selection, ViewLayout,
 };
-use crate::worker::{JobId, Loadable, Work};
+use crate::worker::{JobId, JobKind, Loadable, Work};
 
 /// Augmented views averaged into one map, at most: the paper's number; most maps converge earlier.
 pub const AUGMENTATIONS: usize = 150;
@@ -81,7 +81,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     /// graded.
     pub(super) fn select_disc(&mut self, level: DiscLevel) {
         let last = self.state.evidence.choices.get(&level).map(|choice| choice.grading);
-        let now = self.state.selection.map(|selection| selection.grading);
+        let now = self.state.reading.selection.map(|selection| selection.grading);
         if let Some(grading) = last.or(now).or(self.state.columns().first().copied()) {
             self.explain(Selection { level, grading });
         }
@@ -89,9 +89,9 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
 
     /// Selects a grade, shows its disc and asks for its evidence; class and method are those that were last chosen for it.
     pub(super) fn explain(&mut self, selection: Selection) {
-        if self.state.selection != Some(selection) {
-            self.state.selection = Some(selection);
-            self.state.selected_box = None;
+        if self.state.reading.selection != Some(selection) {
+            self.state.reading.selection = Some(selection);
+            self.state.reading.selected_box = None;
             let evidence = &mut self.state.evidence;
             let last = evidence.choices.get(&selection.level);
             evidence.class = last.filter(|choice| choice.grading == selection.grading).and_then(|choice| choice.class);
@@ -115,7 +115,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             self.show_map(map);
         } else if let Some(job) = self.submit_map(wanted, false) {
             self.state.evidence.main.request = Loadable::Pending(job);
-            if self.grading_job.is_some() {
+            if self.jobs.values().any(|kind| *kind == JobKind::Grade) {
                 // Somebody waits for this map: grading stops and goes on behind it.
                 self.grade_missing();
             }
@@ -161,7 +161,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
 
     /// The selection with the class that its map explains, once it is graded.
     fn explained(&self) -> Option<(Selection, ClassIndex)> {
-        let selection = self.state.selection?;
+        let selection = self.state.reading.selection?;
         let predicted = self.state.grades_of(selection.level)?.class(selection.grading)?;
         Some((selection, self.state.evidence.class.unwrap_or(predicted)))
     }
@@ -171,7 +171,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             let SaliencyMap { level, grading, class, method, .. } = map.as_ref();
             (MapWanted { level: *level, grading: *grading, class: *class, method: *method }) == wanted
         };
-        self.finished_maps.iter().find(is_same).cloned()
+        self.reading.finished_maps.iter().find(is_same).cloned()
     }
 
     fn submit_map(&mut self, wanted: MapWanted, is_beside: bool) -> Option<JobId> {
@@ -206,9 +206,9 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         if !is_main && !self.state.evidence.beside.request.resolve(job, Arc::clone(&map)) {
             return;
         }
-        self.finished_maps.push(Arc::clone(&map));
-        if self.finished_maps.len() > KEPT_MAPS {
-            self.finished_maps.remove(0);
+        self.reading.finished_maps.push(Arc::clone(&map));
+        if self.reading.finished_maps.len() > KEPT_MAPS {
+            self.reading.finished_maps.remove(0);
         }
         if is_main {
             self.show_map(map);
@@ -234,13 +234,13 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             sop_instance_uids: report.sop_instance_uids.clone(),
             weights: report.weights.clone(),
             device: report.device.clone(),
-            reader_boxes: self.state.findings.boxes.clone(),
+            reader_boxes: self.state.reading.findings.boxes.clone(),
         })
     }
 
     /// After levels changed: the maps carry the old ones, so the selection is explained anew.
     pub(super) fn follow_selection(&mut self) {
-        self.finished_maps.clear();
+        self.reading.finished_maps.clear();
         self.state.evidence.choices.clear();
         self.request_evidence();
     }
@@ -318,7 +318,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         let probability = self.state.grades_of(level).and_then(|grades| grades.probability(grading, class));
         let order = FigureOrder {
             volume: Arc::clone(&series.volume),
-            series_instance_uid: series.series_instance_uid.clone(),
+            series_instance_uid: series.series.summary.series_instance_uid.clone(),
             disc: disc.clone(),
             target: SaliencyTarget { grading, class },
             probability,
@@ -326,9 +326,9 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             seed: SEED,
             percentile: evidence.percentile,
             box_rule: evidence.box_rule,
-            reader_boxes: self.state.findings.boxes.clone(),
+            reader_boxes: self.state.reading.findings.boxes.clone(),
             with_randomization: false,
         };
-        self.export_job = self.submit(Command::DrawFigures { order: Arc::new(order), folder });
+        self.submit(Command::DrawFigures { order: Arc::new(order), folder });
     }
 }

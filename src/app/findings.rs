@@ -23,7 +23,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
 
     /// The disc called `from` is `to`; names, boxes and grades follow, and only discs without grades are graded.
     pub(super) fn relabel_disc(&mut self, from: DiscLevel, to: DiscLevel) {
-        match relabelled(&self.state.findings, from, to) {
+        match relabelled(&self.state.reading.findings, from, to) {
             Ok(findings) => self.change(tr!("level correction"), findings),
             Err(error) => self.tell_error(tr!("The level could not be corrected: {reason}.", reason = error)),
         }
@@ -31,8 +31,8 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
 
     /// A reader's box for the selection on the slice shown; takes the place of one that is there already.
     fn add_box(&mut self, rect: PixelBox) {
-        let Some(selection) = self.state.selection else { return };
-        let mut findings = self.state.findings.clone();
+        let Some(selection) = self.state.reading.selection else { return };
+        let mut findings = self.state.reading.findings.clone();
         let slice = self.state.view.slice;
         findings
             .boxes
@@ -45,7 +45,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             source: BoxSource::Reader,
             percentile: None,
         });
-        self.state.selected_box = Some(findings.boxes.len() - 1);
+        self.state.reading.selected_box = Some(findings.boxes.len() - 1);
         self.change(tr!("new box"), findings);
     }
 
@@ -53,7 +53,12 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     fn copy_box(&mut self, slices: isize) {
         let slice = self.state.view.slice;
         let here = || self.state.selected_boxes().find(|(_, found)| found.slice == slice).map(|(index, _)| index);
-        let Some(source) = self.state.selected_box.or_else(here).and_then(|index| self.state.findings.boxes.get(index))
+        let Some(source) = self
+            .state
+            .reading
+            .selected_box
+            .or_else(here)
+            .and_then(|index| self.state.reading.findings.boxes.get(index))
         else {
             return self.tell(BannerKind::Warning, tr!("Select the box to copy first.").to_owned());
         };
@@ -61,18 +66,19 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         let (level, grading) = (source.level, source.grading);
         let last = self.state.loaded().map_or(0, |series| series.volume.slices() - 1);
         let Some(to) = from.checked_add_signed(slices).filter(|to| *to <= last) else { return };
-        self.state.selection = Some(Selection { level, grading });
+        self.state.reading.selection = Some(Selection { level, grading });
         self.state.view.slice = to;
         self.add_box(rect);
     }
 
     /// Selects the next disc (or, with -1, the one before) that has no reader's box of the selected grading.
     fn find_unboxed(&mut self, step: isize) {
-        let grading = self.state.selection.map_or(Grading::UpperMarrowChange, |selection| selection.grading);
-        let levels: Vec<DiscLevel> = self.state.discs.iter().map(|disc| disc.level).collect();
-        let selected = self.state.selection.map(|selection| selection.level);
+        let grading = self.state.reading.selection.map_or(Grading::UpperMarrowChange, |selection| selection.grading);
+        let levels: Vec<DiscLevel> = self.state.reading.discs.iter().map(|disc| disc.level).collect();
+        let selected = self.state.reading.selection.map(|selection| selection.level);
         let from = levels.iter().position(|level| Some(*level) == selected);
-        let has_box = |level| self.state.findings.boxes.iter().any(|b| (b.level, b.grading) == (level, grading));
+        let has_box =
+            |level| self.state.reading.findings.boxes.iter().any(|b| (b.level, b.grading) == (level, grading));
         let (count, start) = (levels.len() as isize, from.map_or(if step > 0 { -1 } else { 0 }, |at| at as isize));
         let next = (1..=count).map(|steps| levels[(start + step * steps).rem_euclid(count) as usize]);
         match next.into_iter().find(|level| !has_box(*level)) {
@@ -88,7 +94,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
 
     /// Another rectangle for a box.
     fn change_box(&mut self, index: usize, rect: PixelBox) {
-        let mut findings = self.state.findings.clone();
+        let mut findings = self.state.reading.findings.clone();
         if let Some(changed) = findings.boxes.get_mut(index) {
             changed.rect = rect;
             self.change(tr!("box change"), findings);
@@ -97,13 +103,13 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
 
     /// Deletes the selected box, or else the selected measurement.
     pub(super) fn delete_selected(&mut self) {
-        let mut findings = self.state.findings.clone();
-        if let Some(index) = self.state.selected_box.take() {
+        let mut findings = self.state.reading.findings.clone();
+        if let Some(index) = self.state.reading.selected_box.take() {
             if index < findings.boxes.len() {
                 findings.boxes.remove(index);
                 self.change(tr!("box deletion"), findings);
             }
-        } else if let Some(index) = self.state.selected_measurement.take()
+        } else if let Some(index) = self.state.reading.selected_measurement.take()
             && index < findings.review.measurements.len()
         {
             findings.review.measurements.remove(index);
@@ -113,60 +119,61 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
 
     /// Selects a box, or none.
     fn select_box(&mut self, index: Option<usize>) {
-        self.state.selected_box = index.filter(|index| *index < self.state.findings.boxes.len());
-        if self.state.selected_box.is_some() {
-            self.state.selected_measurement = None;
+        self.state.reading.selected_box = index.filter(|index| *index < self.state.reading.findings.boxes.len());
+        if self.state.reading.selected_box.is_some() {
+            self.state.reading.selected_measurement = None;
             self.state.view.tool = Tool::Box;
         }
     }
 
     pub(super) fn undo(&mut self) {
-        if let Some(findings) = self.history.undo(self.state.findings.clone()) {
+        if let Some(findings) = self.reading.history.undo(self.state.reading.findings.clone()) {
             self.adopt(findings);
         }
     }
 
     pub(super) fn redo(&mut self) {
-        if let Some(findings) = self.history.redo(self.state.findings.clone()) {
+        if let Some(findings) = self.reading.history.redo(self.state.reading.findings.clone()) {
             self.adopt(findings);
         }
     }
 
     /// Makes a change that can be taken back.
     pub(super) fn change(&mut self, label: &'static str, findings: Findings) {
-        let before = self.state.findings.clone();
+        let before = self.state.reading.findings.clone();
         let findings = unsigned_if_changed(&before, findings);
         if before != findings {
-            self.history.record(label, before);
+            self.reading.history.record(label, before);
             self.adopt(findings);
         }
     }
 
     /// The same while text is typed about a disc: a run of letters is one step.
     pub(super) fn change_by_typing(&mut self, label: &'static str, disc: DiscLevel, findings: Findings) {
-        let before = self.state.findings.clone();
+        let before = self.state.reading.findings.clone();
         let findings = unsigned_if_changed(&before, findings);
         if before != findings {
-            self.history.record_typing(label, disc, before);
+            self.reading.history.record_typing(label, disc, before);
             self.adopt(findings);
         }
     }
 
     /// Takes on findings: saves what changed, and lets discs, grades and evidence follow changed bodies.
     fn adopt(&mut self, findings: Findings) {
-        let before = std::mem::replace(&mut self.state.findings, findings);
-        let now = &self.state.findings;
-        self.state.undo_label = self.history.undo_label();
-        self.state.redo_label = self.history.redo_label();
-        self.state.selected_box = self.state.selected_box.filter(|index| *index < now.boxes.len());
+        let before = std::mem::replace(&mut self.state.reading.findings, findings);
+        let now = &self.state.reading.findings;
+        self.state.reading.undo_label = self.reading.history.undo_label();
+        self.state.reading.redo_label = self.reading.history.redo_label();
+        self.state.reading.selected_box = self.state.reading.selected_box.filter(|index| *index < now.boxes.len());
         let measurements = now.review.measurements.len();
-        self.state.selected_measurement = self.state.selected_measurement.filter(|index| *index < measurements);
+        self.state.reading.selected_measurement =
+            self.state.reading.selected_measurement.filter(|index| *index < measurements);
         let boxes_changed = before.boxes != now.boxes;
         let vertebrae_changed = before.vertebrae != now.vertebrae;
         if boxes_changed {
             self.save_boxes();
         }
-        if vertebrae_changed || before.review != self.state.findings.review {
+        if vertebrae_changed || before.review != self.state.reading.findings.review {
             self.save_review();
         }
         if vertebrae_changed {
@@ -178,7 +185,11 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     fn save_boxes(&mut self) {
         let Some(series) = self.state.loaded() else { return };
         let saved = self.store_is_open().and_then(|()| {
-            self.store.save_boxes(&self.state.reader, &series.series_instance_uid, &self.state.findings.boxes)
+            self.store.save_boxes(
+                &self.state.reader,
+                &series.series.summary.series_instance_uid,
+                &self.state.reading.findings.boxes,
+            )
         });
         if let Err(message) = saved {
             self.tell_error(message.to_owned());
@@ -187,12 +198,12 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
 
     fn save_review(&mut self) {
         let Some(series) = self.state.loaded() else { return };
-        let findings = &self.state.findings;
+        let findings = &self.state.reading.findings;
         let vertebrae = findings.vertebrae_corrected.then(|| {
             let geometry = series.volume.geometry();
             findings.vertebrae.iter().map(|vertebra| VertebraEntry::new(vertebra, geometry)).collect()
         });
-        let file = ReviewFile::new(&series.series_instance_uid, vertebrae, findings.review.clone());
+        let file = ReviewFile::new(&series.series.summary.series_instance_uid, vertebrae, findings.review.clone());
         if let Err(message) = self.store_is_open().and_then(|()| self.store.save_review(file)) {
             self.tell_error(message.to_owned());
         }
@@ -200,7 +211,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
 
     /// Whether saving would not overwrite what could not be read.
     fn store_is_open(&self) -> Result<(), &'static str> {
-        if self.saved_work_is_unread {
+        if self.reading.saved_work_is_unread {
             return Err(tr!(
                 "This change is not saved: the earlier work on this series could not be read, and saving would \
                  overwrite it."
@@ -211,18 +222,19 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
 
     /// Discs and grades of the present vertebrae; asks for the grades that are not known yet.
     pub(super) fn follow_vertebrae(&mut self) {
-        let before = std::mem::replace(&mut self.state.discs, discs_between(&self.state.findings.vertebrae));
-        self.state.selection = self.state.selection.and_then(|selection| {
+        let before =
+            std::mem::replace(&mut self.state.reading.discs, discs_between(&self.state.reading.findings.vertebrae));
+        self.state.reading.selection = self.state.reading.selection.and_then(|selection| {
             let disc = before.iter().find(|disc| disc.level == selection.level)?;
-            let renamed = self.state.discs.iter().find(|other| is_same_disc(other, disc));
+            let renamed = self.state.reading.discs.iter().find(|other| is_same_disc(other, disc));
             let level = renamed.or(self.state.disc(selection.level))?.level;
             Some(Selection { level, ..selection })
         });
-        self.state.grades.clear();
-        for disc in &self.state.discs {
-            let known = self.grade_book.look_up(disc);
+        self.state.reading.grades.clear();
+        for disc in &self.state.reading.discs {
+            let known = self.reading.grade_book.look_up(disc);
             let known = known.map_or(Loadable::Idle, |grades| Loadable::Ready(std::sync::Arc::new(grades)));
-            self.state.grades.insert(disc.level, known);
+            self.state.reading.grades.insert(disc.level, known);
         }
         self.grade_missing();
         self.follow_selection();

@@ -53,7 +53,7 @@ pub fn apply(state: &mut ViewerState, ctx: &egui::Context, action: ViewAction) {
             (state.companion.camera, state.companion.window) = (None, None);
             (view.camera, view.window, view.tool, view.cine) = (None, None, Tool::Window, None);
             view.inverted = false;
-            (state.selected_box, state.selected_measurement) = (None, None);
+            (state.reading.selected_box, state.reading.selected_measurement) = (None, None);
         }
         ViewAction::ToggleCine => {
             view.cine = match view.cine {
@@ -115,7 +115,7 @@ fn vertebral_median(state: &ViewerState) -> Option<f32> {
     let volume = &state.loaded()?.volume;
     let pixels = volume.slice(state.view.slice);
     let mut values = Vec::new();
-    for corners in state.findings.vertebrae.iter().filter_map(|body| body.corners_at(state.view.slice as f64)) {
+    for corners in state.reading.findings.vertebrae.iter().filter_map(|body| body.corners_at(state.view.slice as f64)) {
         let points = corners.as_array();
         let low = points.iter().fold(DVec2::INFINITY, |low, point| low.min(*point)).max(DVec2::ZERO);
         let high = points.iter().fold(DVec2::ZERO, |high, point| high.max(*point));

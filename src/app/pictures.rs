@@ -84,7 +84,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             }
             PictureTarget::File(file) => {
                 let file = if file.extension().is_none() { file.with_extension("png") } else { file };
-                self.export_job = self.submit(Command::SavePicture { picture: Arc::new(picture), file });
+                self.submit(Command::SavePicture { picture: Arc::new(picture), file });
             }
         }
     }

@@ -13,17 +13,17 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     pub(super) fn follow_crosshair(&mut self) {
         let wanted = self.state.loaded().filter(|_| self.state.view.layout == ViewLayout::Planes).cloned();
         let Some(series) = wanted else {
-            self.state.planes = [None, None];
+            self.state.reading.planes = [None, None];
             return;
         };
         let [row, column] = self.state.crosshair();
         for (index, (axis, at)) in [(SectionAxis::Row, row), (SectionAxis::Column, column)].into_iter().enumerate() {
             // Whole rows and columns: nothing between them is seen.
             let at = at.round();
-            if self.state.planes[index].as_ref().is_some_and(|plane| plane.at == at) {
+            if self.state.reading.planes[index].as_ref().is_some_and(|plane| plane.at == at) {
                 continue;
             }
-            self.state.planes[index] = series.volume.section(axis, at).map(|section| PlaneImage {
+            self.state.reading.planes[index] = series.volume.section(axis, at).map(|section| PlaneImage {
                 texture: self.renderer.as_ref().and_then(|renderer| renderer.upload_series(&section.volume).ok()),
                 section: Arc::new(section),
                 at,
@@ -34,13 +34,13 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     /// Brings the frame of the selected disc up to date; does nothing where it is.
     pub(super) fn follow_disc(&mut self) {
         let state = &mut self.state;
-        let shown = state.selection.filter(|_| state.view.layout == ViewLayout::Disc);
+        let shown = state.reading.selection.filter(|_| state.view.layout == ViewLayout::Disc);
         let disc = shown.and_then(|selection| state.disc(selection.level)).cloned();
-        if disc != self.framed_disc {
+        if disc != self.reading.framed_disc {
             let volume = state.loaded().map(|series| Arc::clone(&series.volume));
-            state.disc_frame =
+            state.reading.disc_frame =
                 volume.zip(disc.as_ref()).and_then(|(volume, disc)| DiscFrame::of_disc(&volume, disc).ok());
-            self.framed_disc = disc;
+            self.reading.framed_disc = disc;
         }
     }
 }

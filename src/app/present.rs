@@ -39,12 +39,11 @@ pub fn folder_warnings(scan: &FolderScan) -> Vec<String> {
 }
 
 /// A series with the texts for the corners.
-pub fn loaded_series(series: Series) -> LoadedSeries {
+pub fn loaded_series(series: Arc<Series>) -> LoadedSeries {
     let summary = &series.summary;
     let texts = &summary.texts;
     LoadedSeries {
         default_window: series.window.unwrap_or_else(|| WindowLevel::from_percentiles(series.volume.voxels())),
-        series_instance_uid: summary.series_instance_uid.clone(),
         patient_lines: patient_lines(texts),
         study_lines: filled(&[
             readable_date(&texts.study_date),
@@ -52,9 +51,9 @@ pub fn loaded_series(series: Series) -> LoadedSeries {
             texts.institution.clone(),
         ]),
         series_lines: series_lines(summary),
-        warnings: series.warnings.iter().map(|warning| capitalized(&warning.message)).collect(),
-        voxel_sha256: series.voxel_sha256,
-        volume: Arc::new(series.volume),
+        warnings: summary.warnings.iter().map(|warning| capitalized(&warning.message)).collect(),
+        volume: Arc::clone(&series.volume),
+        series,
     }
 }
 

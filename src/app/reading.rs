@@ -20,7 +20,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             ReadAction::SetGrade { selection, class } => self.set_grade(selection, class),
             ReadAction::StepGrade(steps) => self.step_grade(steps),
             ReadAction::ResetGrade => {
-                if let Some(selection) = self.state.selection {
+                if let Some(selection) = self.state.reading.selection {
                     self.set_grade(selection, None);
                 }
             }

@@ -5,34 +5,34 @@ use std::sync::Arc;
 
 use super::{Command, Event, Viewer, present};
 use crate::dicom::{FolderScan, Series, SeriesSummary};
-use crate::pipeline::{DemoStudy, ModelsInfo, ScanSource, most_abnormal};
+use crate::pipeline::{DemoStudy, ModelsInfo, most_abnormal};
 use crate::spine::{DiscLevel, DiscPrediction};
 use crate::ui::language::tr;
 use crate::ui::state::{BannerKind, Selection, ViewerState};
-use crate::worker::{JobError, JobId, Loadable, Work};
+use crate::worker::{JobError, JobId, JobKind, Loadable, Work};
 
 impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     /// Some series are known before all files are read: they are listed, with pictures.
     pub(super) fn series_found(&mut self, job: JobId, series: &[SeriesSummary]) {
-        if self.state.folder.awaits(job) {
-            self.state.series_list = present::series_list(series, None);
+        if self.state.study.folder.awaits(job) {
+            self.state.study.series_list = present::series_list(series, None);
             self.request_thumbnails(series);
         }
     }
 
     pub(super) fn folder_scanned(&mut self, job: JobId, scan: Arc<FolderScan>) {
-        if !self.state.folder.resolve(job, Arc::new(())) {
+        if !self.state.study.folder.resolve(job, Arc::new(())) {
             return;
         }
-        self.state.folder_warnings = present::folder_warnings(&scan);
+        self.state.study.folder_warnings = present::folder_warnings(&scan);
         self.request_thumbnails(&scan.series);
         let chosen = scan.series.iter().position(|series| series.choice.is_chosen);
         let patients = scan.patients();
-        self.scan = Some(scan);
+        self.study.scan = Some(scan);
         self.list_series();
         match chosen {
             Some(index) => self.load_series(index),
-            None if self.state.series_list.is_empty() => {
+            None if self.state.study.series_list.is_empty() => {
                 self.tell_error(tr!("No DICOM images were found in this folder.").to_owned());
             }
             None if patients > 1 => self.tell(
@@ -47,10 +47,10 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     }
 
     pub(super) fn demo_prepared(&mut self, job: JobId, study: &DemoStudy) {
-        if self.demo_job == Some(job) {
+        if self.jobs.contains_key(&job) {
             self.close_study();
             self.scan_folder(study.folder().to_owned());
-            self.explains_worst = true;
+            self.study.explains_worst = true;
         }
     }
 
@@ -66,18 +66,16 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
 
     pub(super) fn series_loaded(&mut self, job: JobId, series: Arc<Series>) {
         let is_chosen = series.summary.choice.is_chosen;
-        let warnings = ScanSource::from(series.as_ref()).warnings;
-        let series = Arc::new(present::loaded_series(Arc::unwrap_or_clone(series)));
-        if !self.state.image.resolve(job, Arc::clone(&series)) {
+        let series = Arc::new(present::loaded_series(series));
+        if !self.state.reading.image.resolve(job, Arc::clone(&series)) {
             return;
         }
-        self.state.preview = None;
-        self.series_warnings = warnings;
+        self.state.study.preview = None;
         self.state.view.slice = series.volume.slices() / 2;
-        let is_corrected = self.load_work(&series.series_instance_uid);
-        self.state.image_texture = self.upload_series(&series.volume, self.state.view.slice);
+        let is_corrected = self.load_work(&series.series.summary.series_instance_uid);
+        self.state.reading.image_texture = self.upload_series(&series.volume, self.state.view.slice);
         if is_corrected {
-            self.state.detection = Loadable::Ready(Arc::new(()));
+            self.state.reading.detection = Loadable::Ready(Arc::new(()));
             self.vertebrae_found();
         } else if is_chosen {
             self.detect();
@@ -89,7 +87,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         let saved = match self.store.load(series_instance_uid) {
             Ok(saved) => saved,
             Err(error) => {
-                self.saved_work_is_unread = true;
+                self.reading.saved_work_is_unread = true;
                 self.tell_error(tr!(
                     "Earlier work on this series could not be read and is left as it is. {reason}",
                     reason = error
@@ -97,7 +95,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
                 return false;
             }
         };
-        let findings = &mut self.state.findings;
+        let findings = &mut self.state.reading.findings;
         findings.boxes = saved.boxes;
         let Some(file) = saved.review else { return false };
         let corrected = file.corrected_vertebrae();
@@ -109,8 +107,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
 
     /// A file was written.
     pub(super) fn exported(&mut self, job: JobId, files: &[PathBuf]) {
-        if self.export_job == Some(job) {
-            self.export_job = None;
+        if self.jobs.contains_key(&job) {
             let words = match files {
                 [_] => tr!("The file is saved.").to_owned(),
                 files => tr!("The figures are saved: {count} files.", count = files.len()),
@@ -121,7 +118,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
 
     pub(super) fn vertebrae_found(&mut self) {
         self.follow_vertebrae();
-        if self.state.discs.is_empty() {
+        if self.state.reading.discs.is_empty() {
             self.tell(BannerKind::Warning, tr!("No lumbar disc was found in this series.").to_owned());
         } else if let Some(slice) = middle_slice(&self.state) {
             self.state.view.slice = slice;
@@ -130,32 +127,31 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
 
     pub(super) fn disc_graded(&mut self, job: JobId, grades: &Arc<DiscPrediction>) {
         let level = grades.level;
-        let Some(slot) = self.state.grades.get_mut(&level) else { return };
+        let Some(slot) = self.state.reading.grades.get_mut(&level) else { return };
         if !slot.resolve(job, Arc::clone(grades)) {
             return;
         }
         if let Some(disc) = self.state.disc(level).cloned() {
-            self.grade_book.enter(disc, grades.as_ref().clone());
+            self.reading.grade_book.enter(disc, grades.as_ref().clone());
         }
         self.sum_up();
-        let is_selected = self.state.selection.is_some_and(|selection| selection.level == level);
+        let is_selected = self.state.reading.selection.is_some_and(|selection| selection.level == level);
         if is_selected && self.state.evidence.main.map.is_none() {
             self.request_evidence();
         }
     }
 
     pub(super) fn disc_not_graded(&mut self, job: JobId, level: DiscLevel, reason: String) {
-        if let Some(slot) = self.state.grades.get_mut(&level) {
+        if let Some(slot) = self.state.reading.grades.get_mut(&level) {
             slot.fail(job, Arc::new(JobError::failed(reason)));
         }
     }
 
     pub(super) fn discs_graded(&mut self, job: JobId) {
-        if self.grading_job != Some(job) {
+        if !self.jobs.contains_key(&job) {
             return;
         }
-        self.grading_job = None;
-        if std::mem::take(&mut self.explains_worst)
+        if std::mem::take(&mut self.study.explains_worst)
             && let Some(finding) = most_abnormal(&self.state.disc_findings())
         {
             self.explain(Selection { level: finding.level, grading: finding.grading });
@@ -164,65 +160,63 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
 
     /// A job ended without its result because it was asked to.
     pub(super) fn cancelled(&mut self, job: JobId) {
-        let state = &mut self.state;
-        state.folder.abandon(job);
-        state.image.abandon(job);
-        state.detection.abandon(job);
-        state.evidence.main.request.abandon(job);
-        state.evidence.beside.request.abandon(job);
-        for grades in state.grades.values_mut() {
-            grades.abandon(job);
-        }
-        self.forget_job(job);
+        self.comparison_ended(job);
+        let (state, Some(kind)) = (&mut self.state, self.jobs.get(&job)) else { return };
+        match kind {
+            JobKind::Scan | JobKind::Demo => state.study.folder.abandon(job),
+            JobKind::Load => state.reading.image.abandon(job),
+            JobKind::Detect => state.reading.detection.abandon(job),
+            JobKind::Grade => state.reading.grades.values_mut().fold(false, |any, grades| any | grades.abandon(job)),
+            JobKind::Explain => state.evidence.main.request.abandon(job),
+            JobKind::ExplainBeside => state.evidence.beside.request.abandon(job),
+            JobKind::DetectBeside | JobKind::Export => false,
+        };
     }
 
     /// A job ended with an error: it is told in plain words, and what it was to deliver says so.
     pub(super) fn failed(&mut self, job: JobId, error: &Arc<JobError>) {
-        let state = &mut self.state;
-        let reason = error.chain();
-        let mut message = None;
-        if state.folder.fail(job, Arc::clone(error)) {
-            message = Some(tr!("The study could not be opened. {reason}", reason = reason));
-        } else if state.image.fail(job, Arc::clone(error)) {
-            message = Some(tr!("The series could not be loaded. {reason}", reason = reason));
-        } else if state.detection.fail(job, Arc::clone(error)) {
-            message = Some(tr!("The vertebrae could not be found. {reason}", reason = reason));
-        } else if state.evidence.main.request.fail(job, Arc::clone(error))
-            || state.evidence.beside.request.fail(job, Arc::clone(error))
-        {
-            message = Some(tr!("The evidence could not be computed. {reason}", reason = reason));
-        }
-        for grades in state.grades.values_mut() {
-            if grades.fail(job, Arc::clone(error)) {
-                message = Some(tr!("The discs could not be graded. {reason}", reason = reason));
-            }
-        }
-        if self.export_job == Some(job) {
-            message = Some(tr!("Nothing, or not everything, was saved. {reason}", reason = reason));
-        }
-        if let Some(message) = message {
-            self.tell_error(message);
-        }
-        self.forget_job(job);
-    }
-
-    fn forget_job(&mut self, job: JobId) {
         self.comparison_ended(job);
-        if self.grading_job == Some(job) {
-            self.grading_job = None;
-        }
-        if self.demo_job == Some(job) {
-            self.demo_job = None;
-        }
-        if self.export_job == Some(job) {
-            self.export_job = None;
-        }
+        let (state, Some(kind)) = (&mut self.state, self.jobs.get(&job)) else { return };
+        let (reason, error) = (error.chain(), Arc::clone(error));
+        let message = match kind {
+            JobKind::Scan | JobKind::Demo => {
+                state.study.folder.fail(job, error);
+                tr!("The study could not be opened. {reason}", reason = reason)
+            }
+            JobKind::Load => {
+                state.reading.image.fail(job, error);
+                tr!("The series could not be loaded. {reason}", reason = reason)
+            }
+            JobKind::Detect => {
+                state.reading.detection.fail(job, error);
+                tr!("The vertebrae could not be found. {reason}", reason = reason)
+            }
+            JobKind::Grade => {
+                for grades in state.reading.grades.values_mut() {
+                    grades.fail(job, Arc::clone(&error));
+                }
+                tr!("The discs could not be graded. {reason}", reason = reason)
+            }
+            JobKind::Explain => {
+                state.evidence.main.request.fail(job, error);
+                tr!("The evidence could not be computed. {reason}", reason = reason)
+            }
+            JobKind::ExplainBeside => {
+                state.evidence.beside.request.fail(job, error);
+                tr!("The evidence could not be computed. {reason}", reason = reason)
+            }
+            JobKind::Export => tr!("Nothing, or not everything, was saved. {reason}", reason = reason),
+            // That the series beside lies elsewhere is told by its view.
+            JobKind::DetectBeside => return,
+        };
+        self.tell_error(message);
     }
 }
 
 /// The slice through the middle of the spine: the mean middle of the discs.
 fn middle_slice(state: &ViewerState) -> Option<usize> {
     let last = state.loaded()?.volume.slices() - 1;
-    let mean = state.discs.iter().map(|disc| disc.center_voxel[0]).sum::<f64>() / state.discs.len() as f64;
+    let mean =
+        state.reading.discs.iter().map(|disc| disc.center_voxel[0]).sum::<f64>() / state.reading.discs.len() as f64;
     Some((mean.round().max(0.0) as usize).min(last))
 }

@@ -7,26 +7,26 @@ use chrono::{SecondsFormat, Utc};
 
 use super::{Command, Event, Viewer};
 use crate::model::Views;
-use crate::pipeline::{ModelsInfo, ReportParts, ScanSource, StudySummary};
-use crate::records::{Report, ReportWarning, SignOff};
+use crate::pipeline::{GradeOutcome, ModelsInfo, OpenSeries, StudySummary};
+use crate::records::{Report, SignOff};
 use crate::spine::{ClassIndex, Disc, DiscLevel, DiscPrediction, Measurement};
 use crate::ui::language::tr;
 use crate::ui::state::{BannerKind, PathPurpose, Selection, Tool, ViewerState};
-use crate::worker::Work;
+use crate::worker::{Loadable, Work};
 
 impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     /// The reader's class of a grading; the computed class, or `None`, takes an earlier change back.
     pub(super) fn set_grade(&mut self, selection: Selection, class: Option<ClassIndex>) {
         let Some(grade) = self.state.grade(selection) else { return };
         let class = class.filter(|class| *class != grade.computed && *class < selection.grading.classes());
-        let mut findings = self.state.findings.clone();
+        let mut findings = self.state.reading.findings.clone();
         findings.review.set_class(selection.level, selection.grading, class);
         self.change(tr!("grade"), findings);
     }
 
     /// Makes the selected grade so many steps worse.
     pub(super) fn step_grade(&mut self, steps: isize) {
-        let Some(selection) = self.state.selection else { return };
+        let Some(selection) = self.state.reading.selection else { return };
         // A step from a grade that the reader does not see would tell it.
         let Some(grade) = self.state.grade(selection).filter(|_| !self.state.evidence.blind) else { return };
         let class = grade.class().saturating_add_signed(steps).min(selection.grading.classes() - 1);
@@ -34,7 +34,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     }
 
     pub(super) fn set_comment(&mut self, level: DiscLevel, text: &str) {
-        let mut findings = self.state.findings.clone();
+        let mut findings = self.state.reading.findings.clone();
         findings.review.set_comment(level, text);
         self.change_by_typing(tr!("comment"), level, findings);
     }
@@ -53,14 +53,14 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             self.tell(BannerKind::Warning, tr!("The discs are not all graded yet; sign off when they are.").to_owned());
             return;
         }
-        let mut findings = self.state.findings.clone();
+        let mut findings = self.state.reading.findings.clone();
         let signed_at = Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true);
         findings.review.sign_off = Some(SignOff { reader, signed_at });
         self.change(tr!("sign off"), findings);
     }
 
     pub(super) fn withdraw_sign_off(&mut self) {
-        let mut findings = self.state.findings.clone();
+        let mut findings = self.state.reading.findings.clone();
         findings.review.sign_off = None;
         self.change(tr!("withdrawal of the signature"), findings);
     }
@@ -69,15 +69,15 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         if !measurement.is_whole() {
             return;
         }
-        let mut findings = self.state.findings.clone();
+        let mut findings = self.state.reading.findings.clone();
         findings.review.measurements.push(measurement);
-        self.state.selected_box = None;
-        self.state.selected_measurement = Some(findings.review.measurements.len() - 1);
+        self.state.reading.selected_box = None;
+        self.state.reading.selected_measurement = Some(findings.review.measurements.len() - 1);
         self.change(tr!("measurement"), findings);
     }
 
     pub(super) fn change_measurement(&mut self, index: usize, measurement: Measurement) {
-        let mut findings = self.state.findings.clone();
+        let mut findings = self.state.reading.findings.clone();
         if let Some(changed) = findings.review.measurements.get_mut(index) {
             *changed = measurement;
             self.change(tr!("change of a measurement"), findings);
@@ -85,10 +85,11 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     }
 
     pub(super) fn select_measurement(&mut self, index: Option<usize>) {
-        self.state.selected_measurement = index;
-        if let Some(kind) = index.and_then(|index| self.state.findings.review.measurements.get(index)).map(|it| it.kind)
+        self.state.reading.selected_measurement = index;
+        if let Some(kind) =
+            index.and_then(|index| self.state.reading.findings.review.measurements.get(index)).map(|it| it.kind)
         {
-            self.state.selected_box = None;
+            self.state.reading.selected_box = None;
             self.state.view.tool = Tool::Measure(kind);
         }
     }
@@ -96,7 +97,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     /// Measures the selected disc from its outlines.
     pub(super) fn measure_disc(&mut self, measured: impl Fn(&Disc, usize) -> Option<Measurement>) {
         let slice = self.state.view.slice;
-        let disc = self.state.selection.and_then(|selection| self.state.disc(selection.level));
+        let disc = self.state.reading.selection.and_then(|selection| self.state.disc(selection.level));
         match disc.and_then(|disc| measured(disc, slice)) {
             Some(measurement) => self.add_measurement(measurement),
             None => self.tell(BannerKind::Warning, tr!("Select a disc first: click its name on the image.").to_owned()),
@@ -105,12 +106,12 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
 
     /// Writes the summary anew after grades or edits changed.
     pub(super) fn sum_up(&mut self) {
-        self.state.summary = StudySummary::of(&self.state.disc_findings());
+        self.state.reading.summary = StudySummary::of(&self.state.disc_findings());
     }
 
     /// Asks for the file of the report.
     pub(super) fn ask_for_report_file(&mut self) {
-        if self.state.discs.is_empty() {
+        if self.state.reading.discs.is_empty() {
             self.tell(BannerKind::Warning, tr!("There is nothing to report yet: no disc was found.").to_owned());
         } else {
             self.open_dialog(PathPurpose::SaveReport);
@@ -126,58 +127,52 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         } else {
             self.report().map(|report| Command::ExportReport { report: Arc::new(report), file })
         };
-        self.export_job = command.and_then(|command| self.submit(command));
+        if let Some(command) = command {
+            self.submit(command);
+        }
     }
 
     /// What is on screen as a report.
     pub(super) fn report(&self) -> Option<Report> {
-        let series = self.state.loaded()?;
-        let summary = self.scan.as_ref()?.series.get(self.series?)?;
-        let mut warnings = self.series_warnings.clone();
-        let doubts = self.state.open_doubts().iter();
-        warnings
-            .extend(doubts.map(|doubt| ReportWarning { code: doubt.code().to_owned(), message: doubt.to_string() }));
-        let no_models = ModelsInfo {
+        self.open_series().map(|open| open.report())
+    }
+
+    /// What is on screen of the series that is read.
+    fn open_series(&self) -> Option<OpenSeries> {
+        let (state, reading) = (&self.state, &self.state.reading);
+        let no_models = || ModelsInfo {
             weights: vec![],
-            device: self.state.device.clone(),
-            gradings: self.state.gradings.clone(),
-            experimental: self.state.experimental.clone(),
+            device: state.device.clone(),
+            gradings: state.gradings.clone(),
+            experimental: state.experimental.clone(),
             calibrated: None,
         };
-        let predictions = predictions(&self.state);
-        let mut report = ReportParts {
-            source: ScanSource {
-                study_instance_uid: &summary.study_instance_uid,
-                series_instance_uid: &summary.series_instance_uid,
-                sop_instance_uids: summary.instances.iter().map(|slice| slice.sop_instance_uid.clone()).collect(),
-                voxel_sha256: &series.voxel_sha256,
-                warnings,
-                geometry: series.volume.geometry(),
-            },
-            vertebrae: &self.state.findings.vertebrae,
-            discs: &self.state.discs,
-            predictions: &predictions,
-            models: self.models.as_ref().unwrap_or(&no_models),
-            views: (!predictions.is_empty()).then_some(Views::FiftyFour),
+        let outcome = |(level, grades): (&DiscLevel, &Loadable<DiscPrediction>)| match grades {
+            Loadable::Ready(prediction) => Some(GradeOutcome::Graded(prediction.as_ref().clone())),
+            Loadable::Failed(error) => Some(GradeOutcome::NotGraded { level: *level, reason: error.to_string() }),
+            Loadable::Idle | Loadable::Pending(_) => None,
+        };
+        let outcomes: Vec<GradeOutcome> = reading.grades.iter().filter_map(outcome).collect();
+        Some(OpenSeries {
+            series: Arc::clone(&state.loaded()?.series),
+            vertebrae: reading.findings.vertebrae.clone(),
+            doubts: state.open_doubts().to_vec(),
+            discs: reading.discs.clone(),
+            views: outcomes.iter().any(|outcome| outcome.prediction().is_some()).then_some(Views::FiftyFour),
+            outcomes,
+            review: reading.findings.review.clone(),
+            models: self.models.clone().unwrap_or_else(no_models),
             seconds: None,
-        }
-        .report();
-        self.state.findings.review.note_in(&mut report);
-        Some(report)
+        })
     }
-}
-
-/// What was computed for the discs, from the thorax down.
-pub(super) fn predictions(state: &ViewerState) -> Vec<DiscPrediction> {
-    state.grades.values().filter_map(|grades| Some(grades.ready()?.as_ref().clone())).collect()
 }
 
 /// The disc and grading so many steps away that has a grade; at the edge of the table it stays.
 pub(super) fn moved_selection(state: &ViewerState, discs: isize, gradings: isize) -> Option<Selection> {
-    let levels: Vec<DiscLevel> = state.discs.iter().map(|disc| disc.level).collect();
+    let levels: Vec<DiscLevel> = state.reading.discs.iter().map(|disc| disc.level).collect();
     let columns = state.columns();
     let first = Selection { level: *levels.first()?, grading: *columns.first()? };
-    let Some(now) = state.selection else { return Some(first) };
+    let Some(now) = state.reading.selection else { return Some(first) };
     let row = levels.iter().position(|level| *level == now.level)?;
     let row = row.saturating_add_signed(discs).min(levels.len() - 1);
     let column = columns.iter().position(|grading| *grading == now.grading)?;

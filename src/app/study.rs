@@ -6,18 +6,48 @@ use std::sync::Arc;
 use super::correction::GradeBook;
 use super::history::History;
 use super::{Command, DemoOptions, Event, Viewer, present};
-use crate::dicom::is_packed_study;
+use crate::dicom::{FolderScan, is_packed_study};
 use crate::model::Views;
-use crate::pipeline::StudySummary;
+use crate::pacs::FetchedStudy;
 use crate::research::is_volume_file;
+use crate::saliency::SaliencyMap;
+use crate::spine::Disc;
 use crate::task::Progress;
 use crate::ui::language::tr;
-use crate::ui::state::{BannerKind, EvidenceState, Findings, JobStatus, ViewLayout, ViewState};
-use crate::worker::{JobEvent, JobId, Loadable, Work};
+use crate::ui::state::{BannerKind, JobStatus, ReadingState, StudyState, ViewLayout};
+use crate::worker::{JobEvent, JobId, JobKind, Loadable, Work};
 
 /// What is shown until a job reports how far it is.
 fn starting() -> JobStatus {
     JobStatus { progress: Progress { step: tr!("Working…"), done: 0, total: 0 } }
+}
+
+/// What belongs to the open study and is not on the screen; closing the study drops it.
+#[derive(Default)]
+pub(super) struct OpenedStudy {
+    /// Its series.
+    pub(super) scan: Option<Arc<FolderScan>>,
+    /// Where the studies in it were found, folders or files, each with the place of its first series.
+    pub(super) open_paths: Vec<(usize, PathBuf)>,
+    /// The study from an archive; its files go when it does.
+    pub(super) fetched: Option<Arc<FetchedStudy>>,
+    /// Explain the worst finding when grading is done, as the demo does.
+    pub(super) explains_worst: bool,
+}
+
+/// What belongs to the series that is read and is not on the screen; closing the series drops it.
+#[derive(Default)]
+pub(super) struct OpenedSeries {
+    /// The series that is shown or on its way: its place in the scan.
+    pub(super) index: Option<usize>,
+    pub(super) history: History,
+    pub(super) grade_book: GradeBook,
+    /// The saved work on the series could not be read, so nothing is written over it.
+    pub(super) saved_work_is_unread: bool,
+    /// Finished maps, so that a second look needs no second computation.
+    pub(super) finished_maps: Vec<Arc<SaliencyMap>>,
+    /// The disc that [`ReadingState::disc_frame`] belongs to.
+    pub(super) framed_disc: Option<Disc>,
 }
 
 impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
@@ -35,9 +65,9 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
 
     /// Looks for series; a demo comes here too and is not remembered.
     pub(super) fn scan_folder(&mut self, folder: PathBuf) {
-        self.open_paths = vec![(0, folder.clone())];
+        self.study.open_paths = vec![(0, folder.clone())];
         if let Some(job) = self.submit(Command::ScanFolder { folder }) {
-            self.state.folder = Loadable::Pending(job);
+            self.state.study.folder = Loadable::Pending(job);
         }
     }
 
@@ -50,91 +80,55 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     /// Writes the synthetic study, opens it, and explains its worst finding.
     pub fn open_demo(&mut self, demo: DemoOptions) {
         self.close_study();
-        self.demo_job = self.submit(Command::PrepareDemo { folder: demo.out, seed: demo.seed });
-        self.explains_worst = self.demo_job.is_some();
-        if let Some(job) = self.demo_job {
-            self.state.folder = Loadable::Pending(job);
+        if let Some(job) = self.submit(Command::PrepareDemo { folder: demo.out, seed: demo.seed }) {
+            self.study.explains_worst = true;
+            self.state.study.folder = Loadable::Pending(job);
         }
     }
 
     /// Closes the study; its jobs are cancelled.
     pub(super) fn close_study(&mut self) {
-        self.worker.cancel_all();
-        self.clear_series();
-        self.scan = None;
-        self.open_paths.clear();
-        self.clear_companion();
-        self.state.folder = Loadable::Idle;
-        self.state.series_list.clear();
-        self.state.thumbnails.clear();
-        self.state.preview = None;
-        self.state.folder_warnings.clear();
+        self.close_series();
+        self.study = OpenedStudy::default();
+        self.state.study = StudyState::default();
         self.state.banners.clear();
-        self.explains_worst = false;
-        self.demo_job = None;
-        self.fetched = None;
+        self.clear_companion();
         self.forget_open_study();
+    }
+
+    /// Closes the shown series; all that is asked about it is cancelled. How it was looked at stays.
+    fn close_series(&mut self) {
+        self.worker.cancel_all();
+        // What was written by then is still told.
+        self.jobs.retain(|_, kind| *kind == JobKind::Export);
+        self.reading = OpenedSeries::default();
+        self.state.reading = ReadingState::default();
+        self.state.evidence = self.state.evidence.of_another_series();
+        self.state.view = self.state.view.of_another_series();
     }
 
     /// Loads the series so many places further in the list; at its ends nothing happens.
     pub(super) fn step_series(&mut self, step: isize) {
-        let count = self.state.series_list.len();
-        let next = self.series.map_or(Some(0), |now| now.checked_add_signed(step));
-        if let Some(next) = next.filter(|next| *next < count && Some(*next) != self.series) {
+        let count = self.state.study.series_list.len();
+        let next = self.reading.index.map_or(Some(0), |now| now.checked_add_signed(step));
+        if let Some(next) = next.filter(|next| *next < count && Some(*next) != self.reading.index) {
             self.load_series(next);
         }
     }
 
     /// Folder or file of the study that the shown series belongs to; of the first where none is shown.
     pub(super) fn path_of_shown(&self) -> Option<PathBuf> {
-        let shown = self.series.unwrap_or(0);
-        self.open_paths.iter().rev().find(|(first, _)| *first <= shown).map(|(_, path)| path.clone())
-    }
-
-    /// Forgets everything that belongs to the shown series.
-    fn clear_series(&mut self) {
-        let state = &mut self.state;
-        state.image = Loadable::Idle;
-        state.image_texture = None;
-        state.planes = [None, None];
-        (state.disc_frame, self.framed_disc) = (None, None);
-        state.detection = Loadable::Idle;
-        state.findings = Findings::default();
-        state.discs.clear();
-        state.grades.clear();
-        state.selection = None;
-        (state.selected_box, state.selected_measurement) = (None, None);
-        state.summary = StudySummary::default();
-        let kept = std::mem::take(&mut state.evidence);
-        state.evidence = EvidenceState {
-            method: kept.method,
-            opacity: kept.opacity,
-            percentile: kept.percentile,
-            color_map: kept.color_map,
-            blind: kept.blind,
-            ..EvidenceState::default()
-        };
-        let ViewState { inverted, smooth, annotations, viewport, layout, .. } = state.view;
-        state.view = ViewState { inverted, smooth, annotations, viewport, layout, ..ViewState::default() };
-        (state.undo_label, state.redo_label) = (None, None);
-        self.history = History::default();
-        self.grade_book = GradeBook::default();
-        self.finished_maps.clear();
-        self.grading_job = None;
-        self.series = None;
-        self.series_warnings.clear();
-        self.state.level_doubts.clear();
-        self.saved_work_is_unread = false;
+        let shown = self.reading.index.unwrap_or(0);
+        self.study.open_paths.iter().rev().find(|(first, _)| *first <= shown).map(|(_, path)| path.clone())
     }
 
     /// Loads the series at a place of the list.
     pub(super) fn load_series(&mut self, index: usize) {
-        let Some(series) = self.scan.as_ref().and_then(|scan| scan.series.get(index)).cloned() else { return };
-        self.worker.cancel_all();
-        self.clear_series();
+        let Some(series) = self.study.scan.as_ref().and_then(|scan| scan.series.get(index)).cloned() else { return };
+        self.close_series();
         // The preview is of the series that opens by itself.
         if !series.choice.is_chosen {
-            self.state.preview = None;
+            self.state.study.preview = None;
         }
         // What stands beside it need not be read again, but how they lie to each other is another question.
         let beside = self.state.companion.index.filter(|beside| *beside != index);
@@ -142,55 +136,57 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         if let Some(beside) = beside.filter(|_| self.state.view.layout == ViewLayout::Companion) {
             self.show_companion(beside);
         }
-        self.series = Some(index);
+        self.reading.index = Some(index);
         self.list_series();
         if let Some(job) = self.submit(Command::LoadSeries { series: Arc::new(series) }) {
-            self.state.image = Loadable::Pending(job);
+            self.state.reading.image = Loadable::Pending(job);
         }
     }
 
     /// Writes the series list anew.
     pub(super) fn list_series(&mut self) {
-        if let Some(scan) = &self.scan {
-            self.state.series_list = present::series_list(&scan.series, self.series);
+        if let Some(scan) = &self.study.scan {
+            self.state.study.series_list = present::series_list(&scan.series, self.reading.index);
         }
     }
 
     /// Looks for vertebrae and discs; grading follows.
     pub(super) fn detect(&mut self) {
-        if self.state.detection.ready().is_some() {
+        if self.state.reading.detection.ready().is_some() {
             self.grade_missing();
             return;
         }
         let Some(series) = self.state.loaded() else { return };
         let volume = Arc::clone(&series.volume);
         if let Some(job) = self.submit(Command::DetectDiscs { volume }) {
-            self.state.detection = Loadable::Pending(job);
+            self.state.reading.detection = Loadable::Pending(job);
         }
     }
 
     /// Grades the discs that have no grades yet.
     pub(super) fn grade_missing(&mut self) {
         let Some(series) = self.state.loaded() else { return };
-        let is_missing = |level| !matches!(self.state.grades.get(level), Some(Loadable::Ready(_)));
-        let discs: Vec<_> = self.state.discs.iter().filter(|disc| is_missing(&disc.level)).cloned().collect();
+        let is_missing = |level| !matches!(self.state.reading.grades.get(level), Some(Loadable::Ready(_)));
+        let discs: Vec<_> = self.state.reading.discs.iter().filter(|disc| is_missing(&disc.level)).cloned().collect();
         if discs.is_empty() {
             return;
         }
         let levels: Vec<_> = discs.iter().map(|disc| disc.level).collect();
         let volume = Arc::clone(&series.volume);
-        self.grading_job = self.submit(Command::GradeDiscs { volume, discs, views: Views::FiftyFour });
-        if let Some(job) = self.grading_job {
+        if let Some(job) = self.submit(Command::GradeDiscs { volume, discs, views: Views::FiftyFour }) {
             for level in levels {
-                self.state.grades.insert(level, Loadable::Pending(job));
+                self.state.reading.grades.insert(level, Loadable::Pending(job));
             }
         }
     }
 
     /// Queues a command; a full queue becomes a message.
     pub(super) fn submit(&mut self, command: Command) -> Option<JobId> {
+        let kind = command.kind();
         match self.worker.submit(command) {
             Ok(job) => {
+                self.jobs.retain(|_, older| !kind.supersedes(*older));
+                self.jobs.insert(job, kind);
                 self.state.job.get_or_insert_with(starting);
                 Some(job)
             }
@@ -225,9 +221,9 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             Event::ModelsLoaded(models) => self.models_loaded(&models),
             Event::SeriesLoaded(series) => self.series_loaded(job, series),
             Event::DiscsDetected(detection) => {
-                if self.state.detection.resolve(job, Arc::new(())) {
-                    self.state.findings.vertebrae.clone_from(&detection.vertebrae);
-                    self.state.level_doubts = detection.doubts();
+                if self.state.reading.detection.resolve(job, Arc::new(())) {
+                    self.state.reading.findings.vertebrae.clone_from(&detection.vertebrae);
+                    self.state.reading.level_doubts = detection.doubts();
                     self.vertebrae_found();
                 }
             }
@@ -247,6 +243,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
 
     /// Shows the next job at work, or that there is none.
     fn job_ended(&mut self, job: JobId) {
+        self.jobs.remove(&job);
         if self.reporting_job == Some(job) {
             self.reporting_job = None;
         }

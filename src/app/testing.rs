@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use glam::{DVec2, DVec3};
 
+use crate::dicom::Series;
 use crate::spine::{Corners, Vertebra, VertebraLabel, VertebraOutline, discs_between};
-use crate::ui::state::{Findings, LoadedSeries, ViewerState};
+use crate::ui::state::{Findings, LoadedSeries, ReadingState, StudyState, ViewerState};
 use crate::volume::{Volume, VolumeGeometry, WindowLevel};
 use crate::worker::Loadable;
 
@@ -32,11 +33,11 @@ pub fn small_spine() -> Vec<Vertebra> {
 
 /// A loaded series around a volume, without header texts.
 pub fn series_of(volume: Volume) -> LoadedSeries {
+    let series = Arc::new(Series::of_volume(volume));
     LoadedSeries {
-        voxel_sha256: "ab".repeat(32),
-        default_window: WindowLevel::from_percentiles(volume.voxels()),
-        volume: Arc::new(volume),
-        series_instance_uid: "1.2.3".to_owned(),
+        default_window: WindowLevel::from_percentiles(series.volume.voxels()),
+        volume: Arc::clone(&series.volume),
+        series,
         patient_lines: Vec::new(),
         study_lines: Vec::new(),
         series_lines: Vec::new(),
@@ -48,11 +49,14 @@ pub fn series_of(volume: Volume) -> LoadedSeries {
 pub fn state_with_series() -> ViewerState {
     let findings = Findings { vertebrae: small_spine(), ..Findings::default() };
     ViewerState {
-        folder: Loadable::Ready(Arc::new(())),
-        image: Loadable::Ready(Arc::new(series_of(small_volume()))),
-        detection: Loadable::Ready(Arc::new(())),
-        discs: discs_between(&findings.vertebrae),
-        findings,
+        study: StudyState { folder: Loadable::Ready(Arc::new(())), ..StudyState::default() },
+        reading: ReadingState {
+            image: Loadable::Ready(Arc::new(series_of(small_volume()))),
+            detection: Loadable::Ready(Arc::new(())),
+            discs: discs_between(&findings.vertebrae),
+            findings,
+            ..ReadingState::default()
+        },
         ..ViewerState::default()
     }
 }

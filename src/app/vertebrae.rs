@@ -27,7 +27,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     /// New corners of a body on the slice shown; the discs beside it are graded again.
     fn reshape_vertebra(&mut self, label: VertebraLabel, corners: Corners) {
         let slice = self.state.view.slice;
-        let mut vertebrae = self.state.findings.vertebrae.clone();
+        let mut vertebrae = self.state.reading.findings.vertebrae.clone();
         let Some(vertebra) = vertebrae.iter_mut().find(|vertebra| vertebra.label == label) else { return };
         match vertebra.outlines.iter_mut().find(|outline| outline.slice == slice) {
             Some(outline) => outline.corners = corners,
@@ -36,26 +36,26 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         vertebra.outlines.sort_by_key(|outline| outline.slice);
         // What a reader placed is sure.
         vertebra.confidence = 1.0;
-        self.change(tr!("outline"), with_vertebrae(&self.state.findings, vertebrae));
+        self.change(tr!("outline"), with_vertebrae(&self.state.reading.findings, vertebrae));
     }
 
     /// Takes a body away; the names of the others stay.
     fn delete_vertebra(&mut self, label: VertebraLabel) {
-        let mut vertebrae = self.state.findings.vertebrae.clone();
+        let mut vertebrae = self.state.reading.findings.vertebrae.clone();
         vertebrae.retain(|vertebra| vertebra.label != label);
-        self.change(tr!("deletion of a vertebra"), with_vertebrae(&self.state.findings, vertebrae));
+        self.change(tr!("deletion of a vertebra"), with_vertebrae(&self.state.reading.findings, vertebrae));
     }
 
     /// Adds a body around an image point; its name follows from its neighbours.
     fn add_vertebra(&mut self, point: DVec2) {
         let Some(series) = self.state.loaded() else { return };
         let geometry = series.volume.geometry();
-        let vertebrae = with_added(&self.state.findings.vertebrae, point, self.state.view.slice, geometry);
+        let vertebrae = with_added(&self.state.reading.findings.vertebrae, point, self.state.view.slice, geometry);
         // A reader may start where the detector found nothing.
-        if self.state.detection.ready().is_none() {
-            self.state.detection = Loadable::Ready(std::sync::Arc::new(()));
+        if self.state.reading.detection.ready().is_none() {
+            self.state.reading.detection = Loadable::Ready(std::sync::Arc::new(()));
         }
-        self.change(tr!("new vertebra"), with_vertebrae(&self.state.findings, vertebrae));
+        self.change(tr!("new vertebra"), with_vertebrae(&self.state.reading.findings, vertebrae));
     }
 }
 

@@ -1,34 +1,30 @@
 //! The viewer: the state on screen, the worker behind it, and the actions that change it.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use eframe::egui;
 
 use super::companion::CompanionJobs;
-use super::correction::GradeBook;
 use super::dialog::{DialogOutcome, PathDialog};
-use super::history::History;
 use super::pictures::AwaitedPicture;
 use super::reader_store::ReaderStore;
 use super::settings::Settings;
+use super::study::{OpenedSeries, OpenedStudy};
 use super::thumbnails::{ThumbnailEvent, ThumbnailHandle, ThumbnailRequest, Thumbnails};
 use super::{Command, Event, navigation};
-use crate::dicom::{FolderScan, SeriesSummary};
-use crate::pacs::FetchedStudy;
+use crate::dicom::SeriesSummary;
 use crate::pipeline::ModelsInfo;
-use crate::records::ReportWarning;
 use crate::render::{EvidenceHandle, SeriesHandle, SeriesUpload, SliceRenderer};
 use crate::saliency::SaliencyMap;
-use crate::spine::Disc;
 use crate::ui::action::{Actions, FileAction, UiAction, ViewAction};
 use crate::ui::archive::ArchiveAction;
 use crate::ui::language::tr;
 use crate::ui::state::{Banner, BannerKind, PathEntry, PathPurpose, ViewerState};
 use crate::ui::viewer_ui;
 use crate::volume::Volume;
-use crate::worker::{Handle, JobId, NetworkHandle, Work};
+use crate::worker::{Handle, JobId, JobKind, NetworkHandle, Work};
 
 /// Time that a frame spends on putting slices on the GPU.
 const UPLOAD_TIME: Duration = Duration::from_millis(1);
@@ -40,31 +36,15 @@ pub struct Viewer<W: Work<Command = Command, Event = Event>> {
     pub(super) worker: Handle<W>,
     pub(super) store: ReaderStore,
     pub(super) settings: Settings,
-    /// The saved work on the shown series could not be read, so nothing is written over it.
-    pub(super) saved_work_is_unread: bool,
-    pub(super) history: History,
-    pub(super) grade_book: GradeBook,
-    pub(super) scan: Option<Arc<FolderScan>>,
-    /// Where the studies in it were found, folders or files, each with the place of its first series.
-    pub(super) open_paths: Vec<(usize, PathBuf)>,
+    pub(super) study: OpenedStudy,
+    pub(super) reading: OpenedSeries,
+    /// Unfinished jobs of the worker whose results are waited for.
+    pub(super) jobs: BTreeMap<JobId, JobKind>,
     pub(super) companion_jobs: CompanionJobs,
-    /// The series that is shown or on its way: its place in the scan.
-    pub(super) series: Option<usize>,
-    /// Oddities of the shown series, for the report.
-    pub(super) series_warnings: Vec<ReportWarning>,
     /// Which networks were used.
     pub(super) models: Option<ModelsInfo>,
-    /// The disc that [`ViewerState::disc_frame`] belongs to.
-    pub(super) framed_disc: Option<Disc>,
-    pub(super) demo_job: Option<JobId>,
-    pub(super) export_job: Option<JobId>,
-    pub(super) grading_job: Option<JobId>,
     /// The job that reported progress last.
     pub(super) reporting_job: Option<JobId>,
-    /// Finished maps, so that a second look needs no second computation.
-    pub(super) finished_maps: Vec<Arc<SaliencyMap>>,
-    /// Explain the worst finding when grading is done, as the demo does.
-    pub(super) explains_worst: bool,
     pub(super) renderer: Option<SliceRenderer>,
     /// Series on their way to the GPU.
     uploads: Vec<SeriesUpload>,
@@ -72,8 +52,6 @@ pub struct Viewer<W: Work<Command = Command, Event = Event>> {
     pub(super) network: Option<NetworkHandle>,
     /// The job there whose end is waited for.
     pub(super) network_job: Option<JobId>,
-    /// The study from an archive that is open; its files go when it does.
-    pub(super) fetched: Option<Arc<FetchedStudy>>,
     /// A picture that the next frame will give.
     pub(super) awaited_picture: Option<AwaitedPicture>,
     /// Warnings of the start, for the first frame.
@@ -108,27 +86,16 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             worker,
             store,
             settings,
-            saved_work_is_unread: false,
-            history: History::default(),
-            grade_book: GradeBook::default(),
-            scan: None,
-            open_paths: Vec::new(),
+            study: OpenedStudy::default(),
+            reading: OpenedSeries::default(),
+            jobs: BTreeMap::new(),
             companion_jobs: CompanionJobs::default(),
-            series: None,
-            series_warnings: Vec::new(),
             models: None,
-            framed_disc: None,
-            demo_job: None,
-            export_job: None,
-            grading_job: None,
             reporting_job: None,
-            finished_maps: Vec::new(),
-            explains_worst: false,
             renderer,
             uploads: Vec::new(),
             network: None,
             network_job: None,
-            fetched: None,
             awaited_picture: None,
             untold: Vec::new(),
             dialog: None,
@@ -275,7 +242,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
 
     /// Asks for small pictures of all series, and for a larger one of the series that will be read where none is shown.
     pub(super) fn request_thumbnails(&mut self, series: &[SeriesSummary]) {
-        self.state.thumbnails.clear();
+        self.state.study.thumbnails.clear();
         let is_awaited = self.state.loaded().is_none();
         let preview = series.iter().find(|series| is_awaited && series.choice.is_chosen).cloned().map(Arc::new);
         let series = series.iter().cloned().map(Arc::new).collect();
@@ -294,10 +261,10 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             let texture = |image| ctx.load_texture("series", image, egui::TextureOptions::LINEAR);
             match event.event {
                 ThumbnailEvent::Made(index, image) => {
-                    self.state.thumbnails.insert(index, texture(image));
+                    self.state.study.thumbnails.insert(index, texture(image));
                 }
-                ThumbnailEvent::Preview(image) if self.state.image.ready().is_none() => {
-                    self.state.preview = Some(texture(image));
+                ThumbnailEvent::Preview(image) if self.state.reading.image.ready().is_none() => {
+                    self.state.study.preview = Some(texture(image));
                 }
                 ThumbnailEvent::Preview(_) | ThumbnailEvent::Ended => {}
             }

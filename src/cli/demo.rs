@@ -66,10 +66,10 @@ pub fn run_headless(arguments: &DemoArguments, console: Console) -> anyhow::Resu
     let overview = out.join("overview.png");
     write_overview(&analysis, &overview)?;
 
-    let predictions = analysis.predictions();
     let worst = most_abnormal(&analysis.findings()).context("no disc was graded")?;
     let disc = analysis.disc(worst.level)?;
-    let prediction = predictions.iter().find(|prediction| prediction.level == worst.level).context("graded above")?;
+    let prediction =
+        analysis.predictions().find(|prediction| prediction.level == worst.level).context("graded above")?;
     let target = SaliencyTarget { grading: worst.grading, class: worst.class };
     let plan = SaliencyPlan {
         method: SaliencyMethod::ContrastiveExcitation,

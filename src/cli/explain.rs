@@ -11,7 +11,7 @@ use super::console::{Console, RESEARCH_USE_ONLY};
 use crate::export::write_evidence;
 use crate::model::Views;
 use crate::model::grader::GRADING_WEIGHTS;
-use crate::pipeline::{Analysis, AnalysisOptions, DEFAULT_PERCENTILE, Evidence, Explanation, Models, analyze_folder};
+use crate::pipeline::{AnalysisOptions, DEFAULT_PERCENTILE, Evidence, Explanation, Models, OpenSeries, analyze_folder};
 use crate::saliency::{CONVERGED, SaliencyLayer, SaliencyMethod, SaliencyPlan, SaliencyTarget};
 use crate::spine::{BoxRule, ClassIndex, DiscLevel, DiscPrediction, Grading};
 use crate::task::{CancelToken, Progress};
@@ -54,7 +54,7 @@ pub struct DiscArguments {
 /// A scan in which a disc is to be explained.
 pub struct Prepared {
     pub models: Models,
-    pub analysis: Analysis,
+    pub analysis: OpenSeries,
     pub prediction: DiscPrediction,
 }
 
@@ -79,7 +79,7 @@ impl DiscArguments {
     }
 
     /// How the maps of a method are boxed.
-    pub fn explanation<'a>(&self, analysis: &'a Analysis, plan: SaliencyPlan) -> Explanation<'a> {
+    pub fn explanation<'a>(&self, analysis: &'a OpenSeries, plan: SaliencyPlan) -> Explanation<'a> {
         let (percentile, box_rule) = (self.percentile, self.box_rule);
         Explanation { series: &analysis.series, percentile, box_rule, smoothing_mm: 0.0, plan }
     }

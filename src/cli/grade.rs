@@ -16,7 +16,7 @@ use crate::export::{OutputFormat, write_reports};
 use crate::model::Views;
 use crate::picture::{disc_sheet, study_overview};
 use crate::pipeline::{
-    Analysis, AnalysisObserver, AnalysisOptions, Cohort, CohortTally, Models, PipelineError, Results, Shard,
+    AnalysisObserver, AnalysisOptions, Cohort, CohortTally, Models, OpenSeries, PipelineError, Results, Shard,
     analyze_folder,
 };
 use crate::records::{FailedScan, Report, ReportEntry};
@@ -211,7 +211,7 @@ impl<'a> Work<'a> {
         shown: &Path,
         name: &str,
         is_printed: bool,
-    ) -> Result<(Report, Analysis), PipelineError> {
+    ) -> Result<(Report, OpenSeries), PipelineError> {
         let mut observer = Observer { line: self.console.progress(name) };
         let analysis = analyze_folder(folder, &mut self.models, self.options, &CancelToken::default(), &mut observer)?;
         drop(observer);
@@ -236,8 +236,8 @@ impl<'a> Work<'a> {
 
 /// Draws the labelled vertebrae and the disc volumes of the scan that is the `input`-th one asked for. The pictures do not
 /// name the folder, which may name a patient.
-fn draw(analysis: &Analysis, input: usize, folder: &Path) -> anyhow::Result<()> {
-    let (volume, vertebrae) = (&analysis.series.volume, &analysis.detection.vertebrae);
+fn draw(analysis: &OpenSeries, input: usize, folder: &Path) -> anyhow::Result<()> {
+    let (volume, vertebrae) = (&analysis.series.volume, &analysis.vertebrae);
     let overview = study_overview(volume, vertebrae, &[], "Labelled vertebrae");
     let discs = disc_sheet(volume, &analysis.discs, "Disc volumes, anterior left; numbers are slices of the scan");
     for (name, picture) in [("overview", overview), ("discs", discs)] {

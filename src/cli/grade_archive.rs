@@ -11,7 +11,7 @@ use super::pacs::connection;
 use crate::export::{ReportedStudy, write_dicom};
 use crate::files::remove_abandoned_studies;
 use crate::pacs::{Connection, IMAGES, fetch_study, send_files};
-use crate::pipeline::Analysis;
+use crate::pipeline::OpenSeries;
 use crate::records::Report;
 use crate::task::{CancelToken, Progress};
 
@@ -60,7 +60,7 @@ fn grade(
 fn send(
     connection: &Connection,
     report: &Report,
-    analysis: Analysis,
+    analysis: OpenSeries,
     name: &str,
     console: Console,
 ) -> anyhow::Result<usize> {

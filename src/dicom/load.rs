@@ -1,6 +1,7 @@
 //! Decodes the pixels of a series into a volume.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
@@ -29,10 +30,10 @@ pub struct Series {
     /// What the scan found out.
     pub summary: SeriesSummary,
     /// Voxels after rescaling, slices in the order of [`SeriesSummary::instances`].
-    pub volume: Volume,
+    pub volume: Arc<Volume>,
     /// Display window of the header, in voxel values.
     pub window: Option<WindowLevel>,
-    /// Oddities of the scan and of the pixels.
+    /// Oddities of the scan, of the pixels, and of the folder.
     pub warnings: Vec<SeriesWarning>,
     /// SHA-256 of the voxels as little-endian `f32` in their order, hexadecimal: what a result was computed from.
     pub voxel_sha256: String,
@@ -47,7 +48,7 @@ impl Series {
         window: Option<WindowLevel>,
         warnings: Vec<SeriesWarning>,
     ) -> Self {
-        Self { voxel_sha256: voxel_sha256(&volume), summary, volume, window, warnings }
+        Self { voxel_sha256: voxel_sha256(&volume), summary, volume: Arc::new(volume), window, warnings }
     }
 
     /// A volume from elsewhere as a series, with no instances and no texts; it is taken to be the T2 sagittal one, and a
@@ -82,6 +83,7 @@ impl Series {
             texts: HeaderTexts::default(),
             window: None,
             warnings: warnings.clone(),
+            folder_warnings: Arc::default(),
             choice: Choice {
                 is_chosen: true,
                 place: Some(0),
@@ -140,8 +142,9 @@ pub fn load_series(
     }
     on_progress(Progress { step: "Reading slices", done, total: slices });
     let volume = Volume::new(rows, columns, voxels, series.geometry.clone())?;
-    tracing::info!(slices, rows, columns, warnings = series.warnings.len(), "a series is read");
-    Ok(Series::new(series.clone(), volume, series.window, series.warnings.clone()))
+    let warnings: Vec<_> = series.warnings.iter().chain(series.folder_warnings.iter()).cloned().collect();
+    tracing::info!(slices, rows, columns, warnings = warnings.len(), "a series is read");
+    Ok(Series::new(series.clone(), volume, series.window, warnings))
 }
 
 /// Groups slices by file, in runs of at most `size` slices, so that many-frame files also report progress.

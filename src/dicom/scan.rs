@@ -160,6 +160,10 @@ pub fn scan_folder_telling(
         let message = format!("only {MAX_FILES} files, {MAX_DEPTH} folders deep, are searched; there are more");
         scan.warnings.push(SeriesWarning::new(WarningCode::FolderNotSearchedFully, message));
     }
+    let warnings: Arc<[SeriesWarning]> = scan.warnings.clone().into();
+    for series in &mut scan.series {
+        series.folder_warnings = Arc::clone(&warnings);
+    }
     let FolderScan { series, refused, passed_over, .. } = &scan;
     let (series, refused) = (series.len(), refused.len());
     tracing::info!(

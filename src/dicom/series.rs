@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use dicom_dictionary_std::uids;
 
@@ -17,7 +18,7 @@ use super::warning::{SeriesWarning, WarningCode};
 use crate::volume::{PlaneOrientation, VolumeGeometry, WindowLevel};
 
 /// Where the pixels of one slice are.
-#[derive(Clone, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub struct SliceSource {
     /// The file; patient data, never logged.
     pub path: PathBuf,
@@ -79,6 +80,8 @@ pub struct SeriesSummary {
     pub window: Option<WindowLevel>,
     /// Oddities found.
     pub warnings: Vec<SeriesWarning>,
+    /// Oddities of the folder in which it was found.
+    pub folder_warnings: Arc<[SeriesWarning]>,
     /// Whether this is the series to grade, and why.
     pub choice: Choice,
 }
@@ -286,6 +289,7 @@ fn summarize(stack: &Stack, whole: WholeSeries) -> SeriesSummary {
         texts,
         window: middle_frame.window.map(|window| middle.image.header.format.window(window, middle_frame.rescale)),
         warnings,
+        folder_warnings: Arc::default(),
         choice: Choice::default(),
     }
 }

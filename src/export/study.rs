@@ -7,12 +7,11 @@ use chrono::{DateTime, FixedOffset};
 use glam::DVec2;
 
 use super::ExportError;
-use crate::dicom::{Series, SeriesSummary};
-use crate::pipeline::{Evidence, open_series};
+use crate::dicom::Series;
+use crate::pipeline::{Evidence, Study};
 use crate::records::{CornersEntry, Report, SignOff, VertebraEntry};
 use crate::spine::{Corners, Disc, SliceBox, Vertebra, VertebraOutline, discs_between};
 use crate::task::{CancelToken, Progress};
-use crate::volume::Volume;
 
 /// A report with its images and whatever explains it.
 #[derive(Debug, Clone)]
@@ -20,7 +19,7 @@ pub struct ReportedStudy {
     /// The report.
     pub report: Report,
     /// The images.
-    pub series: Series,
+    pub series: Arc<Series>,
     /// The labelled bodies of the report.
     pub vertebrae: Vec<Vertebra>,
     /// The discs between them.
@@ -42,7 +41,9 @@ impl ReportedStudy {
         cancel: &CancelToken,
         on_progress: &mut dyn FnMut(Progress),
     ) -> Result<Self, ExportError> {
-        let series = open_series(folder, Some(&report.series_instance_uid), cancel, on_progress)?;
+        let study = Study::open(folder, cancel, on_progress, &mut |_| ())?;
+        let stack = study.stack(&report.series_instance_uid, &report.sop_instance_uids)?;
+        let series = study.load(stack, cancel, on_progress)?;
         Self::join(report, series)
     }
 
@@ -50,7 +51,7 @@ impl ReportedStudy {
     ///
     /// # Errors
     /// If the images are others.
-    pub fn join(report: Report, series: Series) -> Result<Self, ExportError> {
+    pub fn join(report: Report, series: Arc<Series>) -> Result<Self, ExportError> {
         let there: Vec<&str> = series.summary.instances.iter().map(|from| from.sop_instance_uid.as_str()).collect();
         let expected = report.sop_instance_uids.len();
         if there != report.sop_instance_uids {
@@ -77,9 +78,7 @@ pub struct OpenStudy {
     /// The report on it.
     pub report: Report,
     /// The series that is shown.
-    pub summary: SeriesSummary,
-    /// Its voxels.
-    pub volume: Arc<Volume>,
+    pub series: Arc<Series>,
     /// Boxes of the reader and of the program.
     pub boxes: Vec<SliceBox>,
     /// Evidence maps.
@@ -92,9 +91,7 @@ impl OpenStudy {
     /// # Errors
     /// As [`ReportedStudy::join`].
     pub fn join(self) -> Result<ReportedStudy, ExportError> {
-        let Self { report, summary, volume, boxes, evidence } = self;
-        let window = summary.window;
-        let series = Series::new(summary, Arc::unwrap_or_clone(volume), window, Vec::new());
+        let Self { report, series, boxes, evidence } = self;
         Ok(ReportedStudy { boxes, evidence, ..ReportedStudy::join(report, series)? })
     }
 }

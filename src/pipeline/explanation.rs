@@ -49,14 +49,13 @@ impl Explanation<'_> {
             }
         })?;
         let info = models.info();
-        let volume = Arc::new(series.volume.clone());
         let evidence = |map: SaliencyMap| Evidence {
             probability: prediction.probability(map.grading, map.class),
             map: Arc::new(if self.smoothing_mm > 0.0 { map.smoothed(self.smoothing_mm) } else { map }),
             seed: plan.seed,
             percentile: self.percentile,
             box_rule: self.box_rule,
-            volume: Arc::clone(&volume),
+            volume: Arc::clone(&series.volume),
             study_instance_uid: series.summary.study_instance_uid.clone(),
             series_instance_uid: series.summary.series_instance_uid.clone(),
             sop_instance_uids: series.summary.instances.iter().map(|from| from.sop_instance_uid.clone()).collect(),

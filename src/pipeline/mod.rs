@@ -1,6 +1,5 @@
 //! The chain as plain functions: find and decode a series, detect and label, grade, explain; one study or a cohort.
 
-mod chain;
 mod cohort;
 mod demo;
 mod device;
@@ -9,15 +8,13 @@ mod evidence;
 mod explanation;
 mod findings;
 mod models;
+mod open_series;
 mod phantom_study;
-mod report_parts;
+mod steps;
+mod study;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use chain::{
-    Analysis, AnalysisObserver, AnalysisOptions, GradeOutcome, StudyReader, analyze_folder, analyze_series,
-    choose_series, explain, grade_discs, open_series,
-};
 pub use cohort::{Cohort, CohortTally, Results, Shard};
 pub use demo::{DEMO_SEED, DemoStudy, prepare_demo};
 pub use device::{DeviceChoice, DeviceError, device_name};
@@ -26,4 +23,6 @@ pub use evidence::{CURVE_PERCENTILES, DEFAULT_PERCENTILE, Evidence, map_entry};
 pub use explanation::Explanation;
 pub use findings::{DiscFindings, DiscSummary, Finding, StudySummary, by_weight, method_in_words, most_abnormal};
 pub use models::{Models, ModelsInfo, verify_weights};
-pub use report_parts::{ReportParts, ScanSource};
+pub use open_series::{AnalysisObserver, AnalysisOptions, OpenSeries, analyze_folder, analyze_series};
+pub use steps::{GradeOutcome, explain, grade_discs};
+pub use study::Study;

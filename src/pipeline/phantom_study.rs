@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use super::{PipelineError, choose_series};
-use crate::dicom::{SeriesHeader, scan_folder, write_series};
+use super::{PipelineError, Study};
+use crate::dicom::{SeriesHeader, write_series};
 use crate::files::write_whole;
 use crate::phantom::{PhantomPatient, PhantomSeries, PhantomSettings, PhantomStudy, Sequence};
 use crate::records::{BoxesFile, DiscTruth, Software, TRUTH_SCHEMA, TruthFile, TruthTable, VertebraEntry};
@@ -33,8 +33,8 @@ pub(super) fn write_phantom(folder: &Path, seed: u64, cancel: &CancelToken) -> R
         }
     }
     // The writer makes the UIDs; reading back also proves that the study opens and that its T2 series is chosen.
-    let scan = scan_folder(&dicom, cancel, &mut |_| ())?;
-    let truth = truth_of(&patient.study_of(&t2), seed, &choose_series(&scan, None)?.series_instance_uid);
+    let written = Study::open(&dicom, cancel, &mut |_| (), &mut |_| ())?;
+    let truth = truth_of(&patient.study_of(&t2), seed, &written.choose(None)?.series_instance_uid);
     let file = folder.join("truth.json");
     let text = serde_json::to_string_pretty(&truth).expect("truth holds no maps with other keys than text") + "\n";
     write_whole(&file, text.as_bytes()).map_err(PipelineError::file(&file))?;

@@ -1,8 +1,11 @@
+use std::sync::Arc;
+
 use glam::{DVec2, DVec3};
 
 use super::*;
+use crate::dicom::{Series, SeriesWarning, SliceSource, WarningCode};
 use crate::model::Views;
-use crate::records::{Report, ReportWarning, Seconds, SignOff, WeightsUsed};
+use crate::records::{Report, Review, Seconds, SignOff, WeightsUsed};
 use crate::spine::{
     Corners, DiscLevel, DiscPrediction, Grading, PerGrading, Vertebra, VertebraLabel, VertebraOutline, discs_between,
 };
@@ -49,22 +52,22 @@ fn models() -> ModelsInfo {
 /// Its report, with one graded disc.
 pub(crate) fn report() -> Report {
     let (volume, vertebrae) = scan();
-    let discs = discs_between(&vertebrae);
-    let source = ScanSource {
-        study_instance_uid: "1.2",
-        series_instance_uid: "1.2.3",
-        sop_instance_uids: vec!["1.2.3.1".into(), "1.2.3.2".into()],
-        voxel_sha256: "cd",
-        warnings: vec![ReportWarning { code: "uneven_slice_spacing".into(), message: "uneven".into() }],
-        geometry: volume.geometry(),
-    };
-    ReportParts {
-        source,
-        vertebrae: &vertebrae,
-        discs: &discs,
-        predictions: &[prediction(DiscLevel::L4L5)],
-        models: &models(),
+    let mut series = Series::of_volume(volume);
+    series.summary.study_instance_uid = "1.2".into();
+    series.summary.series_instance_uid = "1.2.3".into();
+    let instance = |uid: &str| SliceSource { sop_instance_uid: uid.into(), ..SliceSource::default() };
+    series.summary.instances = ["1.2.3.1", "1.2.3.2"].map(instance).to_vec();
+    series.voxel_sha256 = "cd".into();
+    series.warnings = vec![SeriesWarning::new(WarningCode::UnevenSliceSpacing, "uneven")];
+    OpenSeries {
+        series: Arc::new(series),
+        discs: discs_between(&vertebrae),
+        vertebrae,
+        doubts: Vec::new(),
+        outcomes: vec![GradeOutcome::Graded(prediction(DiscLevel::L4L5))],
         views: Some(Views::FiftyFour),
+        review: Review::default(),
+        models: models(),
         seconds: Some(Seconds { load: 0.123_456, detect: 1.0, grade: 2.0 }),
     }
     .report()

@@ -1,6 +1,7 @@
 //! Scans without marked vertebrae: the detector finds their discs, and the data set says which is which.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use candle_core::Device;
 use thiserror::Error;
@@ -87,7 +88,7 @@ impl<'a> DiscFinder<'a> {
         let sagittal = scan.series.iter().filter(|series| series.plane == Some(PlaneOrientation::Sagittal));
         let chosen = scan.t2_sagittal().or_else(|| sagittal.max_by_key(|series| series.slices));
         let series = chosen.ok_or(ScanError::NoSagittalSeries)?;
-        Ok(load_series(series, self.cancel, &mut |_| {})?.volume)
+        Ok(Arc::unwrap_or_clone(load_series(series, self.cancel, &mut |_| {})?.volume))
     }
 
     /// The vertebral bodies as the detector names them, from the thorax down.

@@ -11,7 +11,7 @@ use super::{criteria, theme};
 
 /// List under the evidence controls.
 pub fn boxes_panel_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
-    let Some(selection) = state.selection else { return };
+    let Some(selection) = state.reading.selection else { return };
     ui.horizontal(|ui| {
         ui.label(RichText::new(tr!("Boxes")).strong());
         let drawing = state.view.tool == Tool::Box;
@@ -19,7 +19,7 @@ pub fn boxes_panel_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
         if ui.add(Button::selectable(drawing, tr!("Draw"))).on_hover_text(hint).clicked() {
             actions.push(ViewAction::ChooseTool(if drawing { Tool::Window } else { Tool::Box }));
         }
-        if state.selected_box.is_some() && ui.small_button(tr!("Delete")).clicked() {
+        if state.reading.selected_box.is_some() && ui.small_button(tr!("Delete")).clicked() {
             actions.push(ReadAction::DeleteSelected);
         }
     });
@@ -38,7 +38,7 @@ pub fn boxes_panel_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
     }
     Grid::new("boxes").num_columns(3).striped(true).spacing(vec2(16.0, 3.0)).show(ui, |ui| {
         for (index, slice_box) in boxes {
-            let selected = state.selected_box == Some(index);
+            let selected = state.reading.selected_box == Some(index);
             if ui.selectable_label(selected, tr!("Slice {slice}", slice = slice_box.slice + 1)).clicked() {
                 actions.push(ViewAction::ShowSlice(slice_box.slice));
                 actions.push(BoxAction::Select(Some(index)));

@@ -20,7 +20,9 @@ const TITLE_HEIGHT: f32 = 22.0;
 pub fn disc_view_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
     let (area, _) = ui.allocate_exact_size(ui.available_size(), Sense::hover());
     let area = area.shrink(4.0);
-    let (Some(series), Some(selection), Some(frame)) = (state.loaded(), state.selection, &state.disc_frame) else {
+    let (Some(series), Some(selection), Some(frame)) =
+        (state.loaded(), state.reading.selection, &state.reading.disc_frame)
+    else {
         let (text, font) = (tr!("Select a grade or a disc to see its nine slices."), theme::image_font(13.0));
         ui.painter().text(area.center(), Align2::CENTER_CENTER, text, font, theme::TEXT_WEAK);
         return;
@@ -73,7 +75,7 @@ fn cell_ui(
     let response = ui.interact(cell, ui.scope_id().with(("patch", patch_slice)), Sense::click());
     response
         .widget_info(|| WidgetInfo::labeled(Role::Button, true, tr!("Disc slice {slice}", slice = patch_slice + 1)));
-    if let Some(texture) = &state.image_texture {
+    if let Some(texture) = &state.reading.image_texture {
         let look =
             SliceLook { invert: state.view.inverted, smooth: state.view.smooth, ..SliceLook::new(state.window()) };
         let paint = SlicePaint {

@@ -55,11 +55,11 @@ pub fn evidence_panel_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions
         if ui.checkbox(&mut shown, tr!("shown")).on_hover_text(tr!("E; hold H to hide it for a moment")).changed() {
             actions.push(EvidenceAction::Toggle);
         }
-        if let (Some(selection), None) = (state.selection, state.evidence.main.request.error()) {
+        if let (Some(selection), None) = (state.reading.selection, state.evidence.main.request.error()) {
             ui.label(RichText::new(progress_text(state, selection)).small().color(theme::of(ui).text_weak));
         }
     });
-    let Some(selection) = state.selection else {
+    let Some(selection) = state.reading.selection else {
         ui.label(RichText::new(tr!("Select a grade in the table.")).color(theme::of(ui).text_weak));
         return;
     };

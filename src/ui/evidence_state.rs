@@ -104,6 +104,13 @@ impl Default for EvidenceState {
 }
 
 impl EvidenceState {
+    /// How evidence is shown, without the maps: for another series.
+    #[must_use]
+    pub fn of_another_series(&self) -> Self {
+        let Self { beside_choice, method, opacity, percentile, box_rule, fill, color_map, blind, .. } = *self;
+        Self { beside_choice, method, opacity, percentile, box_rule, fill, color_map, blind, ..Self::default() }
+    }
+
     /// A map to draw now, if it is not hidden.
     #[must_use]
     pub fn visible<'a>(&self, map: &'a MapState) -> Option<&'a Arc<SaliencyMap>> {

@@ -50,7 +50,7 @@ pub fn grade_table_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
             ui.label(RichText::new(text).small().color(theme::of(ui).text_weak));
         }
     });
-    let levels = state.findings.levels();
+    let levels = state.reading.findings.levels();
     let size = vec2(ui.available_width(), HEADER_HEIGHT + ROW_HEIGHT * levels.len() as f32);
     let (area, _) = ui.allocate_exact_size(size, Sense::hover());
     let gradings = state.columns();
@@ -69,8 +69,10 @@ pub fn grade_table_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
 
 /// Whether there is something to grade and nobody is at it: the series was not chosen, or a job was cancelled or failed.
 fn can_grade(state: &ViewerState) -> bool {
-    let is_under_way = state.detection.pending().is_some() || state.grades.values().any(|one| one.pending().is_some());
-    let is_done = state.detection.ready().is_some() && state.grades.values().all(|one| one.ready().is_some());
+    let is_under_way =
+        state.reading.detection.pending().is_some() || state.reading.grades.values().any(|one| one.pending().is_some());
+    let is_done =
+        state.reading.detection.ready().is_some() && state.reading.grades.values().all(|one| one.ready().is_some());
     state.loaded().is_some() && !is_under_way && !is_done
 }
 
@@ -162,7 +164,7 @@ fn level_ui(ui: &Ui, state: &ViewerState, level: DiscLevel, rect: Rect, actions:
     let found = state.disc(level).is_some();
     let response = ui.interact(rect, ui.scope_id().with(("grade row", level)), Sense::click());
     response.widget_info(|| WidgetInfo::labeled(Role::Button, found, tr!("Show {level}", level = level)));
-    let selected = state.selection.is_some_and(|selection| selection.level == level);
+    let selected = state.reading.selection.is_some_and(|selection| selection.level == level);
     let color = if selected || response.hovered() && found {
         colors.accent
     } else if found {
@@ -174,7 +176,7 @@ fn level_ui(ui: &Ui, state: &ViewerState, level: DiscLevel, rect: Rect, actions:
     let name = if unfamiliar { format!("{level}?") } else { level.to_string() };
     ui.painter().text(rect.left_center(), Align2::LEFT_CENTER, name, theme::image_font(13.0), color);
     let response = if unfamiliar { response.on_hover_text(unfamiliar_text()) } else { response };
-    let comment = state.findings.review.comment_of(level);
+    let comment = state.reading.findings.review.comment_of(level);
     let response = if comment.is_empty() {
         response
     } else {
@@ -187,7 +189,7 @@ fn level_ui(ui: &Ui, state: &ViewerState, level: DiscLevel, rect: Rect, actions:
 }
 
 fn cell_of(state: &ViewerState, selection: Selection) -> Cell {
-    match state.grades.get(&selection.level) {
+    match state.reading.grades.get(&selection.level) {
         Some(Loadable::Ready(_)) => match state.grade(selection) {
             Some(grade) if state.evidence.blind && grade.edited.is_none() => Cell::Hidden,
             Some(grade) => Cell::Grade(grade),
@@ -196,7 +198,7 @@ fn cell_of(state: &ViewerState, selection: Selection) -> Cell {
         Some(Loadable::Failed(error)) => Cell::Failed(error.chain()),
         Some(Loadable::Pending(_)) => Cell::Waiting,
         Some(Loadable::Idle) | None => {
-            let searched = state.detection.ready().is_some();
+            let searched = state.reading.detection.ready().is_some();
             if searched && state.disc(selection.level).is_none() { Cell::Absent } else { Cell::Waiting }
         }
     }
@@ -237,7 +239,7 @@ fn cell_ui(ui: &Ui, state: &ViewerState, selection: Selection, rect: Rect, actio
             grade_ui(painter, colors, rect, grading, grade, dimmed);
         }
     }
-    let selected = state.selection == Some(selection);
+    let selected = state.reading.selection == Some(selection);
     if selected || response.hovered() && matches!(cell, Cell::Grade { .. }) {
         // The cell that the arrow keys move is framed more strongly.
         let width = if !selected {
@@ -321,7 +323,7 @@ fn cell_tooltip(response: Response, state: &ViewerState, selection: Selection, c
 }
 
 fn footnote_ui(ui: &mut Ui, state: &ViewerState) {
-    if state.discs.iter().any(|disc| state.is_unfamiliar(disc.level)) {
+    if state.reading.discs.iter().any(|disc| state.is_unfamiliar(disc.level)) {
         ui.label(RichText::new(format!("? {}", unfamiliar_text())).small().color(theme::of(ui).warning));
     }
     if !state.experimental.is_empty() {
@@ -340,7 +342,7 @@ mod tests {
         let mut state = ViewerState::default();
         let selection = Selection { level: DiscLevel::L4L5, grading: Grading::Pfirrmann };
         assert!(matches!(cell_of(&state, selection), Cell::Waiting));
-        state.detection = Loadable::Ready(Arc::new(()));
+        state.reading.detection = Loadable::Ready(Arc::new(()));
         assert!(matches!(cell_of(&state, selection), Cell::Absent));
         let grades = PerGrading::from_fn(Grading::PAPER, |grading| {
             let mut probabilities = vec![0.1; grading.classes()];
@@ -349,7 +351,7 @@ mod tests {
         });
         let (level, spread) = (selection.level, PerGrading::default());
         let grades = DiscPrediction { level, probabilities: grades, spread, is_familiar: true };
-        state.grades.insert(DiscLevel::L4L5, Loadable::Ready(Arc::new(grades)));
+        state.reading.grades.insert(DiscLevel::L4L5, Loadable::Ready(Arc::new(grades)));
         let cell = cell_of(&state, selection);
         assert_eq!(cell_label(selection, &cell), "L4-L5 Pfirrmann grade: II, 60 %");
     }
@@ -371,7 +373,7 @@ mod tests {
         let level = DiscLevel::L4L5;
         let probabilities = PerGrading::from_fn(state.gradings.clone(), |grading| vec![1.0; grading.classes()]);
         let grades = DiscPrediction { level, probabilities, spread: PerGrading::default(), is_familiar: true };
-        state.grades.insert(level, Loadable::Ready(Arc::new(grades)));
+        state.reading.grades.insert(level, Loadable::Ready(Arc::new(grades)));
         assert!(state.grade(Selection { level, grading: Grading::DiscHerniation }).is_some());
         assert_eq!(state.grade(Selection { level, grading: Grading::DiscBulging }), None);
     }

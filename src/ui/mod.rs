@@ -46,7 +46,7 @@ pub fn viewer_ui(ui: &mut egui::Ui, state: &ViewerState, actions: &mut Actions) 
     top_bar::top_bar_ui(ui, state, actions);
     status_bar::status_bar_ui(ui, state, actions);
     banner::banners_ui(ui, state, actions);
-    if matches!(state.folder, crate::worker::Loadable::Idle) {
+    if matches!(state.study.folder, crate::worker::Loadable::Idle) {
         CentralPanel::default().show(ui, |ui| welcome::welcome_ui(ui, state, actions));
     } else {
         study_ui(ui, state, actions);

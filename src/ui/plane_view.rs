@@ -41,7 +41,7 @@ pub fn planes_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
         let response = ui.interact(rect, ui.scope_id().with(("plane", index)), Sense::click_and_drag());
         let name = if axis == SectionAxis::Row { tr!("Axial plane") } else { tr!("Coronal plane") };
         response.widget_info(|| WidgetInfo::labeled(Role::Canvas, true, name));
-        if let Some(plane) = &state.planes[index] {
+        if let Some(plane) = &state.reading.planes[index] {
             let frame = ImageFrame::of(&plane.section.volume);
             let camera = state.view.plane_cameras[index].unwrap_or_else(|| Camera::fit(&frame));
             let transform = SliceTransform::new(&frame, rect.shrink(6.0), &camera);

@@ -10,7 +10,7 @@ use super::{criteria, theme};
 
 /// The study in words: normal at a glance, or the worst disc first. A click shows the disc.
 pub fn findings_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
-    let (summary, colors) = (&state.summary, theme::of(ui));
+    let (summary, colors) = (&state.reading.summary, theme::of(ui));
     if summary.abnormal.is_empty() && summary.normal.is_empty() {
         return;
     }
@@ -60,7 +60,7 @@ pub fn findings_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
 
 /// The grade and the comment of the selected disc.
 pub fn verdict_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
-    let Some(selection) = state.selection else { return };
+    let Some(selection) = state.reading.selection else { return };
     let Selection { level, grading } = selection;
     ui.label(RichText::new(format!("{level}  {}", criteria::name(grading))).strong());
     if let Some(grade) = state.grade(selection).filter(|_| !state.evidence.blind) {
@@ -85,7 +85,7 @@ pub fn verdict_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
             }
         });
     }
-    let mut text = state.findings.review.comment_of(level).to_owned();
+    let mut text = state.reading.findings.review.comment_of(level).to_owned();
     let field = TextEdit::multiline(&mut text)
         .id_salt(("comment", level))
         .desired_rows(1)
@@ -118,7 +118,7 @@ pub fn grade_menu_ui(ui: &mut Ui, selection: Selection, grade: ShownGrade, actio
 pub fn sign_off_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
     let colors = theme::of(ui);
     ui.horizontal(|ui| {
-        if let Some(sign_off) = &state.findings.review.sign_off {
+        if let Some(sign_off) = &state.reading.findings.review.sign_off {
             let when = sign_off.signed_at.replace('T', " ").replace('Z', " UTC");
             let text = RichText::new(tr!("Signed by {reader}", reader = sign_off.reader)).color(colors.good);
             ui.add(Label::new(text).truncate()).on_hover_text(when);
@@ -144,7 +144,7 @@ pub fn sign_off_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
             }
         }
         ui.with_layout(eframe::egui::Layout::right_to_left(eframe::egui::Align::Center), |ui| {
-            let button = ui.add_enabled(!state.discs.is_empty(), Button::new(UiCommand::SaveReport.label()));
+            let button = ui.add_enabled(!state.reading.discs.is_empty(), Button::new(UiCommand::SaveReport.label()));
             if button.on_hover_text(UiCommand::SaveReport.hint(ui.ctx())).clicked() {
                 actions.push(FileAction::Ask(PathPurpose::SaveReport));
             }

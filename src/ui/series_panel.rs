@@ -16,20 +16,20 @@ const THUMBNAIL_SIDE: f32 = 96.0;
 pub fn series_panel_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
     ui.label(RichText::new(tr!("Series")).strong());
     ui.add_space(2.0);
-    if state.series_list.is_empty() {
-        let text = match &state.folder {
+    if state.study.series_list.is_empty() {
+        let text = match &state.study.folder {
             Loadable::Pending(_) => tr!("Looking for images…"),
             Loadable::Failed(_) => tr!("The folder could not be read."),
             _ => tr!("No series found."),
         };
         ui.label(RichText::new(text).color(theme::of(ui).text_weak));
     }
-    for (index, series) in state.series_list.iter().enumerate() {
+    for (index, series) in state.study.series_list.iter().enumerate() {
         if series.begins_study {
             ui.add_space(4.0);
             ui.add(Label::new(RichText::new(&series.study).small().strong()).wrap());
         }
-        let response = entry_ui(ui, index, series, state.thumbnails.get(&index));
+        let response = entry_ui(ui, index, series, state.study.thumbnails.get(&index));
         if response.clicked() && !series.shown {
             actions.push(FileAction::LoadSeries(index));
         }
@@ -45,7 +45,7 @@ pub fn series_panel_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) 
     }
     let doubts: Vec<String> = state.open_doubts().iter().map(ToString::to_string).collect();
     let series_warnings = state.loaded().map_or(&[][..], |series| &series.warnings);
-    warnings_ui(ui, doubts.iter().chain(series_warnings).chain(&state.folder_warnings));
+    warnings_ui(ui, doubts.iter().chain(series_warnings).chain(&state.study.folder_warnings));
 }
 
 /// One series.

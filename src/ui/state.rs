@@ -7,6 +7,7 @@ use std::sync::Arc;
 use eframe::egui::TextureHandle;
 
 use crate::detection::LevelDoubt;
+use crate::dicom::Series;
 use crate::evaluation::iou_of_pairs;
 use crate::pipeline::{CURVE_PERCENTILES, DiscFindings, Finding, StudySummary};
 use crate::records::Review;
@@ -30,10 +31,12 @@ pub use super::path::{PathEntry, PathPurpose};
 pub use super::view::{AnnotationLevel, Cine, Pane, Tool, ViewLayout, ViewState, WindowPreset};
 pub use crate::picture::ColorMap;
 
-/// Everything on the screen.
+/// The study that is open: what its folder holds.
 #[derive(Default)]
-pub struct ViewerState {
-    /// Series of the open folder.
+pub struct StudyState {
+    /// Whether a folder is open or on its way.
+    pub folder: Loadable<()>,
+    /// Its series.
     pub series_list: Vec<SeriesEntry>,
     /// Small pictures of the series, by their place in the list.
     pub thumbnails: BTreeMap<usize, TextureHandle>,
@@ -41,44 +44,60 @@ pub struct ViewerState {
     pub preview: Option<TextureHandle>,
     /// Oddities of the folder that the user should know.
     pub folder_warnings: Vec<String>,
+}
+
+/// The series that is read: its images, what was found in them, and what the reader selected.
+#[derive(Default)]
+pub struct ReadingState {
+    /// The images.
+    pub image: Loadable<LoadedSeries>,
+    /// Their pixels on the GPU.
+    pub image_texture: Option<SeriesHandle>,
+    /// Whether vertebrae have been looked for.
+    pub detection: Loadable<()>,
     /// Why the names of the levels, as they were found, may be wrong.
     pub level_doubts: Vec<LevelDoubt>,
-    /// Whether a folder is open or on its way.
-    pub folder: Loadable<()>,
-    /// The series shown.
-    pub image: Loadable<LoadedSeries>,
-    /// Its pixels on the GPU.
-    pub image_texture: Option<SeriesHandle>,
-    /// Whether vertebrae have been looked for in it.
-    pub detection: Loadable<()>,
     /// Labelled bodies and boxes: what the reader can change and take back.
     pub findings: Findings,
     /// Discs between the labelled bodies, from the thorax down.
     pub discs: Vec<Disc>,
     /// Grades of each disc, filled one disc at a time.
     pub grades: BTreeMap<DiscLevel, Loadable<DiscPrediction>>,
+    /// The abnormal and the normal discs, worst first; follows grades and edits.
+    pub summary: StudySummary,
+    /// The disc and grading looked at.
+    pub selection: Option<Selection>,
+    /// Place of the selected box in [`Findings::boxes`].
+    pub selected_box: Option<usize>,
+    /// Place of the selected measurement in the review.
+    pub selected_measurement: Option<usize>,
+    /// The axial and the coronal plane through the crosshair, while they are shown.
+    pub planes: [Option<PlaneImage>; 2],
+    /// Place of the selected disc's nine slices, while they are shown.
+    pub disc_frame: Option<DiscFrame>,
+    /// What undo would take back.
+    pub undo_label: Option<&'static str>,
+    /// What redo would make again.
+    pub redo_label: Option<&'static str>,
+}
+
+/// Everything on the screen.
+#[derive(Default)]
+pub struct ViewerState {
+    /// The open study.
+    pub study: StudyState,
+    /// The series of it that is read.
+    pub reading: ReadingState,
     /// The gradings that the weights have; empty until they are loaded.
     pub gradings: Vec<Grading>,
     /// Why gradings must not be relied on, where that is so.
     pub experimental: PerGrading<String>,
-    /// The disc and grading looked at.
-    pub selection: Option<Selection>,
     /// Evidence map and how it is shown.
     pub evidence: EvidenceState,
     /// Slice, zoom, window and tool.
     pub view: ViewState,
     /// Another series, beside the one that is read.
     pub companion: Companion,
-    /// The axial and the coronal plane through the crosshair, while they are shown.
-    pub planes: [Option<PlaneImage>; 2],
-    /// Place of the selected disc's nine slices, while they are shown.
-    pub disc_frame: Option<DiscFrame>,
-    /// Place of the selected box in [`Findings::boxes`].
-    pub selected_box: Option<usize>,
-    /// Place of the selected measurement in the review.
-    pub selected_measurement: Option<usize>,
-    /// The abnormal and the normal discs, worst first; follows grades and edits.
-    pub summary: StudySummary,
     /// Who reads, as signed.
     pub reader: String,
     /// The archive pages.
@@ -105,10 +124,6 @@ pub struct ViewerState {
     pub help_open: bool,
     /// The command whose new keys are waited for.
     pub awaiting_keys: Option<UiCommand>,
-    /// What undo would take back.
-    pub undo_label: Option<&'static str>,
-    /// What redo would make again.
-    pub redo_label: Option<&'static str>,
 }
 
 /// A plane across the series, on the screen.
@@ -161,12 +176,10 @@ pub struct SeriesEntry {
 /// A series with its voxels and the texts in the corners of the image.
 #[derive(Debug)]
 pub struct LoadedSeries {
-    /// Voxels and geometry.
+    /// The series as it was read.
+    pub series: Arc<Series>,
+    /// Its voxels and geometry.
     pub volume: Arc<Volume>,
-    /// Names the series; never shown.
-    pub series_instance_uid: String,
-    /// SHA-256 of its voxels, for reports.
-    pub voxel_sha256: String,
     /// Display window at the start.
     pub default_window: WindowLevel,
     /// Top left.
@@ -248,19 +261,19 @@ impl ViewerState {
     /// The series shown, once it is loaded.
     #[must_use]
     pub fn loaded(&self) -> Option<&Arc<LoadedSeries>> {
-        self.image.ready()
+        self.reading.image.ready()
     }
 
     /// The disc of a level.
     #[must_use]
     pub fn disc(&self, level: DiscLevel) -> Option<&Disc> {
-        self.discs.iter().find(|disc| disc.level == level)
+        self.reading.discs.iter().find(|disc| disc.level == level)
     }
 
     /// The grades of a level, once they are there.
     #[must_use]
     pub fn grades_of(&self, level: DiscLevel) -> Option<&DiscPrediction> {
-        self.grades.get(&level)?.ready().map(AsRef::as_ref)
+        self.reading.grades.get(&level)?.ready().map(AsRef::as_ref)
     }
 
     /// The columns of the table of grades: the gradings of the weights, or those of the paper until the weights are loaded.
@@ -281,20 +294,20 @@ impl ViewerState {
         let grades = self.grades_of(level)?;
         let computed = grades.class(grading)?;
         let probability = grades.probability(grading, computed)?;
-        let edited = self.findings.review.class_of(level, grading).filter(|class| *class != computed);
+        let edited = self.reading.findings.review.class_of(level, grading).filter(|class| *class != computed);
         Some(ShownGrade { computed, probability, edited })
     }
 
     /// Why the names of the levels may be wrong; none once the reader corrected them.
     #[must_use]
     pub fn open_doubts(&self) -> &[LevelDoubt] {
-        if self.findings.vertebrae_corrected { &[] } else { &self.level_doubts }
+        if self.reading.findings.vertebrae_corrected { &[] } else { &self.reading.level_doubts }
     }
 
     /// The grades that count of every graded disc, from the thorax down: the reader's before the computed ones.
     #[must_use]
     pub fn disc_findings(&self) -> Vec<DiscFindings> {
-        let graded = self.findings.levels().iter().copied().filter(|level| self.grades_of(*level).is_some());
+        let graded = self.reading.findings.levels().iter().copied().filter(|level| self.grades_of(*level).is_some());
         let finding = |level, grading| {
             let grade = self.grade(Selection { level, grading })?;
             let probability = if grade.edited.is_some() { 1.0 } else { grade.probability };
@@ -312,7 +325,7 @@ impl ViewerState {
     /// Whether every disc that was found has its grades.
     #[must_use]
     pub fn is_graded(&self) -> bool {
-        !self.discs.is_empty() && self.discs.iter().all(|disc| self.grades_of(disc.level).is_some())
+        !self.reading.discs.is_empty() && self.reading.discs.iter().all(|disc| self.grades_of(disc.level).is_some())
     }
 
     /// Where the other planes cross: row and column of the image; the middle until a crosshair is set.
@@ -335,8 +348,8 @@ impl ViewerState {
 
     /// Reader's boxes of the selection, with their places in the list.
     pub fn selected_boxes(&self) -> impl Iterator<Item = (usize, &SliceBox)> {
-        let selection = self.selection;
-        self.findings.boxes.iter().enumerate().filter(move |(_, slice_box)| {
+        let selection = self.reading.selection;
+        self.reading.findings.boxes.iter().enumerate().filter(move |(_, slice_box)| {
             selection.is_some_and(|wanted| wanted.level == slice_box.level && wanted.grading == slice_box.grading)
         })
     }

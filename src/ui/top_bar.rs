@@ -25,7 +25,7 @@ pub fn top_bar_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
                 window_menu_ui(ui, state, actions);
                 layout_ui(ui, state, actions);
             }
-            if let Some(series) = state.series_list.iter().find(|series| series.shown) {
+            if let Some(series) = state.study.series_list.iter().find(|series| series.shown) {
                 ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                     ui.add(Label::new(RichText::new(&series.title).color(theme::of(ui).text_weak)).truncate());
                 });
@@ -35,7 +35,7 @@ pub fn top_bar_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
 }
 
 fn menus_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
-    let study_open = state.folder.pending().is_some() || state.folder.ready().is_some();
+    let study_open = state.study.folder.pending().is_some() || state.study.folder.ready().is_some();
     ui.menu_button(tr!("File"), |ui| {
         item_ui(ui, UiCommand::OpenFolder, true, actions);
         ui.menu_button(tr!("Open recent"), |ui| {
@@ -55,9 +55,9 @@ fn menus_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
         item_ui(ui, UiCommand::OpenDemo, true, actions);
         item_ui(ui, UiCommand::CloseStudy, study_open, actions);
         ui.separator();
-        item_ui(ui, UiCommand::SaveReport, !state.discs.is_empty(), actions);
+        item_ui(ui, UiCommand::SaveReport, !state.reading.discs.is_empty(), actions);
         item_ui(ui, UiCommand::SaveFigures, state.evidence.main.map.is_some(), actions);
-        item_ui(ui, UiCommand::SendResults, !state.discs.is_empty(), actions);
+        item_ui(ui, UiCommand::SendResults, !state.reading.discs.is_empty(), actions);
         item_ui(ui, UiCommand::SaveImage, state.loaded().is_some(), actions);
         item_ui(ui, UiCommand::CopyImage, state.loaded().is_some(), actions);
         item_ui(ui, UiCommand::SaveCopy, state.loaded().is_some(), actions);
@@ -77,17 +77,17 @@ fn edit_menu_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
         let label = command.label();
         what.map_or_else(|| label.to_owned(), |what| tr!("{command} {change}", command = label, change = what))
     };
-    let (undo, redo) = (state.undo_label, state.redo_label);
+    let (undo, redo) = (state.reading.undo_label, state.reading.redo_label);
     named_item_ui(ui, UiCommand::Undo, &named(UiCommand::Undo, undo), undo.is_some(), actions);
     named_item_ui(ui, UiCommand::Redo, &named(UiCommand::Redo, redo), redo.is_some(), actions);
     ui.separator();
-    let something = state.selected_box.is_some() || state.selected_measurement.is_some();
+    let something = state.reading.selected_box.is_some() || state.reading.selected_measurement.is_some();
     item_ui(ui, UiCommand::DeleteSelected, something, actions);
     for command in [UiCommand::CopyBoxOn, UiCommand::CopyBoxBack, UiCommand::NextUnboxed, UiCommand::PreviousUnboxed] {
-        item_ui(ui, command, !state.discs.is_empty(), actions);
+        item_ui(ui, command, !state.reading.discs.is_empty(), actions);
     }
     ui.separator();
-    let grade = state.selection.and_then(|selection| state.grade(selection));
+    let grade = state.reading.selection.and_then(|selection| state.grade(selection));
     for command in [UiCommand::GradeWorse, UiCommand::GradeMilder] {
         item_ui(ui, command, grade.is_some(), actions);
     }
@@ -187,7 +187,7 @@ fn tools_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
         }
         ui.separator();
         for command in [UiCommand::MeasureSlip, UiCommand::MeasureDiscHeight] {
-            item_ui(ui, command, state.selection.is_some(), actions);
+            item_ui(ui, command, state.reading.selection.is_some(), actions);
         }
     });
 }

@@ -190,3 +190,12 @@ impl Default for ViewState {
         }
     }
 }
+
+impl ViewState {
+    /// How images are looked at, without the place: for another series.
+    #[must_use]
+    pub fn of_another_series(&self) -> Self {
+        let Self { inverted, smooth, annotations, viewport, layout, .. } = *self;
+        Self { inverted, smooth, annotations, viewport, layout, ..Self::default() }
+    }
+}

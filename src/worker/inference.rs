@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use super::handle::{Handle, JobContext, Work};
 use super::job::JobError;
-use super::message::{Command, Event};
+use super::message::{Command, Event, JobKind};
 use crate::detection::Detection;
 use crate::dicom::anonymize_folder;
 use crate::export::{ExportError, PdfOptions, report_pdf, write_reports};
 use crate::files::write_whole;
 use crate::picture::write_png;
-use crate::pipeline::{self, DemoStudy, DeviceChoice, DeviceError, GradeOutcome, Models, PipelineError, StudyReader};
+use crate::pipeline::{self, DemoStudy, DeviceChoice, DeviceError, GradeOutcome, Models, PipelineError, Study};
 use crate::saliency::{SaliencyMap, SaliencyRequest};
 use crate::volume::Volume;
 
@@ -30,7 +30,7 @@ impl WorkerHandle {
         wake: impl Fn() + Send + Sync + 'static,
     ) -> Result<Self, StartError> {
         let models = Models::new(device, user_weights)?;
-        Ok(Self::start("inference", Inference { models, demo: None, reader: StudyReader::default() }, wake)?)
+        Ok(Self::start("inference", Inference { models, demo: None, study: Study::default() }, wake)?)
     }
 }
 
@@ -50,30 +50,8 @@ pub struct Inference {
     models: Models,
     /// Keeps the temporary folder of the latest demo.
     demo: Option<Arc<DemoStudy>>,
-    reader: StudyReader,
-}
-
-/// Kinds of jobs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum JobKind {
-    /// Opens a folder.
-    Scan,
-    /// Loads a series.
-    Load,
-    /// Detects.
-    Detect,
-    /// Detects in a series beside.
-    DetectBeside,
-    /// Grades.
-    Grade,
-    /// Explains.
-    Explain,
-    /// Explains for a second map beside the first.
-    ExplainBeside,
-    /// Prepares a demo.
-    Demo,
-    /// Writes files.
-    Export,
+    /// The study that was searched last.
+    study: Study,
 }
 
 impl Work for Inference {
@@ -82,36 +60,11 @@ impl Work for Inference {
     type Event = Event;
 
     fn kind(command: &Command) -> JobKind {
-        match command {
-            Command::ScanFolder { .. } => JobKind::Scan,
-            Command::LoadSeries { .. } => JobKind::Load,
-            Command::DetectDiscs { .. } => JobKind::Detect,
-            Command::DetectBeside { .. } => JobKind::DetectBeside,
-            Command::GradeDiscs { .. } => JobKind::Grade,
-            Command::ExplainGrade { is_beside: false, .. } => JobKind::Explain,
-            Command::ExplainGrade { is_beside: true, .. } => JobKind::ExplainBeside,
-            Command::PrepareDemo { .. } => JobKind::Demo,
-            Command::ExportReport { .. }
-            | Command::ExportPdf { .. }
-            | Command::SavePicture { .. }
-            | Command::Anonymize { .. }
-            | Command::DrawFigures { .. } => JobKind::Export,
-        }
+        command.kind()
     }
 
-    /// Newer work of the same kind wins, and another folder or series ends the work on the one before. Exports are
-    /// always finished.
     fn supersedes(newer: JobKind, older: JobKind) -> bool {
-        use JobKind::{Demo, Detect, DetectBeside, Explain, ExplainBeside, Export, Grade, Load, Scan};
-        match newer {
-            Scan | Demo => older != Export,
-            Load => matches!(older, Load | Detect | Grade | Explain | ExplainBeside),
-            Detect => matches!(older, Detect | Grade | Explain | ExplainBeside),
-            DetectBeside | Grade => older == newer,
-            Explain => matches!(older, Explain | ExplainBeside),
-            ExplainBeside => older == ExplainBeside,
-            Export => false,
-        }
+        newer.supersedes(older)
     }
 
     fn run(&mut self, command: Command, job: &JobContext<Event>) -> Result<Event, JobError> {
@@ -133,11 +86,12 @@ impl Inference {
                 let mut on_series = |series| {
                     let _ = job.emit(Event::SeriesFound(Arc::new(series)));
                 };
-                let scan = self.reader.scan(&folder, cancel, &mut on_progress, &mut on_series)?;
-                Ok(Event::FolderScanned(Arc::new(scan)))
+                self.study = Study::default();
+                self.study = Study::open(&folder, cancel, &mut on_progress, &mut on_series)?;
+                Ok(Event::FolderScanned(Arc::clone(self.study.scan())))
             }
             Command::LoadSeries { series } => {
-                Ok(Event::SeriesLoaded(self.reader.load(&series, cancel, &mut on_progress)?))
+                Ok(Event::SeriesLoaded(self.study.load(&series, cancel, &mut on_progress)?))
             }
             Command::DetectDiscs { volume } => Ok(Event::DiscsDetected(self.detect(&volume, job)?)),
             Command::DetectBeside { volume } => Ok(Event::DetectedBeside(self.detect(&volume, job)?)),
@@ -259,7 +213,7 @@ mod tests {
         let series = Arc::new(scan.t2_sagittal().expect("a T2 sagittal series").clone());
         let events = finish(&mut worker, Command::LoadSeries { series });
         let Some(Event::SeriesLoaded(series)) = events.last() else { panic!("no series") };
-        let volume = Arc::new(series.volume.clone());
+        let volume = Arc::clone(&series.volume);
         let events = finish(&mut worker, Command::DetectDiscs { volume: Arc::clone(&volume) });
         let models =
             events.iter().find_map(|event| if let Event::ModelsLoaded(models) = event { Some(models) } else { None });

@@ -108,6 +108,69 @@ pub enum Command {
     },
 }
 
+/// Kinds of jobs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JobKind {
+    /// Opens a folder.
+    Scan,
+    /// Loads a series.
+    Load,
+    /// Detects.
+    Detect,
+    /// Detects in a series beside.
+    DetectBeside,
+    /// Grades.
+    Grade,
+    /// Explains.
+    Explain,
+    /// Explains for a second map beside the first.
+    ExplainBeside,
+    /// Prepares a demo.
+    Demo,
+    /// Writes files.
+    Export,
+}
+
+impl JobKind {
+    /// Whether a new job of this kind makes an unfinished one of kind `older` pointless: newer work of the same kind wins,
+    /// and another folder or series ends the work on the one before. Exports are always finished.
+    #[must_use]
+    pub fn supersedes(self, older: Self) -> bool {
+        use JobKind::{Demo, Detect, DetectBeside, Explain, ExplainBeside, Export, Grade, Load, Scan};
+        match self {
+            Scan | Demo => older != Export,
+            Load => matches!(older, Load | Detect | Grade | Explain | ExplainBeside),
+            Detect => matches!(older, Detect | Grade | Explain | ExplainBeside),
+            DetectBeside | Grade => older == self,
+            Explain => matches!(older, Explain | ExplainBeside),
+            ExplainBeside => older == ExplainBeside,
+            Export => false,
+        }
+    }
+}
+
+impl Command {
+    /// The kind of job that it starts.
+    #[must_use]
+    pub fn kind(&self) -> JobKind {
+        match self {
+            Self::ScanFolder { .. } => JobKind::Scan,
+            Self::LoadSeries { .. } => JobKind::Load,
+            Self::DetectDiscs { .. } => JobKind::Detect,
+            Self::DetectBeside { .. } => JobKind::DetectBeside,
+            Self::GradeDiscs { .. } => JobKind::Grade,
+            Self::ExplainGrade { is_beside: false, .. } => JobKind::Explain,
+            Self::ExplainGrade { is_beside: true, .. } => JobKind::ExplainBeside,
+            Self::PrepareDemo { .. } => JobKind::Demo,
+            Self::ExportReport { .. }
+            | Self::ExportPdf { .. }
+            | Self::SavePicture { .. }
+            | Self::Anonymize { .. }
+            | Self::DrawFigures { .. } => JobKind::Export,
+        }
+    }
+}
+
 /// What the worker tells; an answer is marked as the last word of its job by [`super::JobEvent::ends_job`].
 #[derive(Clone)]
 pub enum Event {
@@ -121,7 +184,7 @@ pub enum Event {
     SeriesFound(Arc<Vec<SeriesSummary>>),
     /// Answers [`Command::ScanFolder`].
     FolderScanned(Arc<FolderScan>),
-    /// Answers [`Command::LoadSeries`]; `Arc::unwrap_or_clone` takes the voxels without a copy.
+    /// Answers [`Command::LoadSeries`].
     SeriesLoaded(Arc<Series>),
     /// Networks were loaded, before the first result that uses them.
     ModelsLoaded(Arc<ModelsInfo>),

@@ -17,7 +17,7 @@ mod network;
 mod tests;
 
 pub use handle::{COMMAND_CAPACITY, EVENT_CAPACITY, Handle, JobContext, SubmitError, Work};
-pub use inference::{Inference, JobKind, StartError, WorkerHandle};
+pub use inference::{Inference, StartError, WorkerHandle};
 pub use job::{JobError, JobEvent, JobId, Loadable, Notice};
-pub use message::{Command, Event};
+pub use message::{Command, Event, JobKind};
 pub use network::{Network, NetworkCommand, NetworkEvent, NetworkHandle, NetworkKind};

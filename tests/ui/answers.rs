@@ -150,6 +150,7 @@ fn summary(description: &str, weighting: Weighting, choice: Choice) -> SeriesSum
         texts: HeaderTexts { patient_name: "TEST^PATIENT".to_owned(), ..HeaderTexts::default() },
         window: None,
         warnings: vec![],
+        folder_warnings: std::sync::Arc::default(),
         choice,
     }
 }

@@ -72,7 +72,7 @@ fn opened(study: &Path, work: &Path) -> WindowOf<Inference> {
     let worker = WorkerHandle::spawn(DeviceChoice::Cpu, None, || ()).expect("the processor and a thread");
     let mut window = window_of(worker, work, SIZE, 1.0);
     window.state_mut().open_folder(study.to_owned());
-    wait_for(&mut window, "the vertebrae", |viewer| !viewer.state.discs.is_empty());
+    wait_for(&mut window, "the vertebrae", |viewer| !viewer.state.reading.discs.is_empty());
     window
 }
 
@@ -123,10 +123,10 @@ fn an_axial_series_follows_the_disc_and_a_prior_is_matched_by_its_vertebrae() {
     assert!((step.z.abs() - 8.0).abs() < 4.5 && step.truncate().length() < 0.5, "{step}");
 
     // A prior joins: its own examination in the list, matched by the vertebrae.
-    let listed = window.state().state.series_list.len();
+    let listed = window.state().state.study.series_list.len();
     ask(&mut window, FileAction::Chosen(PathPurpose::AddStudy, prior.clone()));
     wait_for(&mut window, "the match", |viewer| matches!(viewer.state.companion.space, CommonSpace::BySpine(_)));
-    assert_eq!(window.state().state.series_list.len(), listed + 1);
+    assert_eq!(window.state().state.study.series_list.len(), listed + 1);
     window.get_by_label_contains("2025-02-10  Synthetic");
     assert!(window.state().state.banners.is_empty(), "the same patient");
     ask(&mut window, ReadAction::SelectDisc(DiscLevel::L4L5));
@@ -149,7 +149,7 @@ fn an_axial_series_follows_the_disc_and_a_prior_is_matched_by_its_vertebrae() {
     ask(&mut window, FileAction::Chosen(PathPurpose::AddStudy, prior));
     wait_for(&mut window, "the message", |viewer| !viewer.state.banners.is_empty());
     window.get_by_label("No study was added. It is open already.");
-    assert_eq!(window.state().state.series_list.len(), listed + 1);
+    assert_eq!(window.state().state.study.series_list.len(), listed + 1);
 
     // The study of somebody else opens beside it too, but not without a word.
     let stranger = folder.path().join("stranger");

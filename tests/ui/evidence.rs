@@ -55,11 +55,11 @@ fn every_disc_keeps_its_grading_class_and_method() {
     assert_eq!(window.state().state.evidence.class, None, "the class was chosen for the other disc");
     apply(&mut window, ReadAction::SelectDisc(DiscLevel::L4L5));
     let state = &window.state().state;
-    assert_eq!(state.selection, Some(Selection { level: DiscLevel::L4L5, grading: Grading::Pfirrmann }));
+    assert_eq!(state.reading.selection, Some(Selection { level: DiscLevel::L4L5, grading: Grading::Pfirrmann }));
     assert_eq!((state.evidence.class, state.evidence.method), (Some(1), SaliencyMethod::Gradient));
     apply(&mut window, ReadAction::SelectDisc(DiscLevel::L5S1));
     let state = &window.state().state;
-    assert_eq!(state.selection.map(|selection| selection.grading), Some(Grading::DiscNarrowing));
+    assert_eq!(state.reading.selection.map(|selection| selection.grading), Some(Grading::DiscNarrowing));
     assert_eq!(state.evidence.method, SaliencyMethod::Guided);
 }
 
@@ -127,7 +127,7 @@ fn reading_blind_shows_nothing_computed_and_goes_from_disc_to_disc() {
     assert!(visible_map(&window).is_none());
     window.key_press(Key::Minus);
     window.run();
-    assert_eq!(window.state().state.findings.review, spinenet_viewer::records::Review::default());
+    assert_eq!(window.state().state.reading.findings.review, spinenet_viewer::records::Review::default());
     // A box, the same on the next slice, then the next disc that has none.
     window.key_press(Key::B);
     window.run();
@@ -137,7 +137,7 @@ fn reading_blind_shows_nothing_computed_and_goes_from_disc_to_disc() {
     drag(&mut window, from, to);
     window.key_press_modifiers(Modifiers::SHIFT, Key::B);
     window.run();
-    let boxes = window.state().state.findings.boxes.clone();
+    let boxes = window.state().state.reading.findings.boxes.clone();
     assert_eq!((boxes.len(), boxes[1].slice, boxes[1].rect), (2, boxes[0].slice + 1, boxes[0].rect));
     assert_eq!(window.state().state.view.slice, boxes[1].slice);
     assert_eq!(window.state().state.volume_iou(), None, "an overlap would tell where the evidence is");
@@ -145,13 +145,13 @@ fn reading_blind_shows_nothing_computed_and_goes_from_disc_to_disc() {
     for _ in 0..6 {
         window.key_press(Key::J);
         window.run();
-        levels.push(window.state().state.selection.expect("selected").level);
+        levels.push(window.state().state.reading.selection.expect("selected").level);
     }
     assert!(!levels.contains(&DiscLevel::L4L5), "it has a box: {levels:?}");
     assert_eq!((levels[0], levels[5]), (DiscLevel::L5S1, DiscLevel::L5S1), "round the spine without L4-L5");
     window.key_press_modifiers(Modifiers::SHIFT, Key::J);
     window.run();
-    assert_eq!(window.state().state.selection.expect("selected").level, DiscLevel::L3L4);
+    assert_eq!(window.state().state.reading.selection.expect("selected").level, DiscLevel::L3L4);
     window.key_press_modifiers(Modifiers::COMMAND, Key::B);
     select(&mut window, DiscLevel::L4L5, Grading::Pfirrmann);
     assert!(window.state().state.volume_iou().is_some() && visible_map(&window).is_some());

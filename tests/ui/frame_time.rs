@@ -26,7 +26,7 @@ fn frames_of_a_large_series_are_quick_and_idle_asks_for_none() {
     }
     assert_eq!(viewer.state.loaded().expect("a series").volume.shape(), [30, 1024, 1024]);
     // Every evidence map is there.
-    let levels: Vec<DiscLevel> = viewer.state.discs.iter().map(|disc| disc.level).collect();
+    let levels: Vec<DiscLevel> = viewer.state.reading.discs.iter().map(|disc| disc.level).collect();
     for (level, grading) in levels.iter().flat_map(|level| Grading::PAPER.map(|grading| (*level, grading))) {
         viewer.apply(&context, ReadAction::Select(Selection { level, grading }));
         while viewer.state.evidence.main.request.ready().is_none() {

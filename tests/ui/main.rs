@@ -95,7 +95,7 @@ fn graded_window(boxes: &Path) -> Window {
     let mut window = window(boxes);
     window.state_mut().open_folder(study());
     wait_for(&mut window, "six graded discs", |viewer| {
-        viewer.state.grades.values().filter(|grades| grades.ready().is_some()).count() == 6
+        viewer.state.reading.grades.values().filter(|grades| grades.ready().is_some()).count() == 6
     });
     window
 }
@@ -189,7 +189,7 @@ fn another_series_opens_with_a_click_and_is_graded_on_request_only() {
     window.get_by_label("Series T1 TSE sagittal").click();
     window.run();
     wait_for(&mut window, "the other series", |viewer| viewer.state.loaded().is_some());
-    assert!(window.state().state.discs.is_empty());
+    assert!(window.state().state.reading.discs.is_empty());
     window.get_by_label("Grade this series").click();
     window.run();
     wait_for(&mut window, "its grades", |viewer| viewer.state.grades_of(DiscLevel::L5S1).is_some());
@@ -240,7 +240,7 @@ fn evidence_is_drawn_and_can_be_hidden() {
     let folder = scratch();
     let mut window = explained_window(folder.path());
     let selection = Selection { level: DiscLevel::L4L5, grading: Grading::Pfirrmann };
-    assert_eq!(window.state().state.selection, Some(selection));
+    assert_eq!(window.state().state.reading.selection, Some(selection));
     let shown = picture(&mut window);
     window.key_press(Key::E);
     let hidden = picture(&mut window);
@@ -276,21 +276,21 @@ fn a_box_is_drawn_saved_moved_and_undone() {
     window.run();
     let (from, to) = (on_screen(&window, point(-14.0, -8.0)), on_screen(&window, point(14.0, 8.0)));
     drag(&mut window, from, to);
-    let boxes = window.state().state.findings.boxes.clone();
+    let boxes = window.state().state.reading.findings.boxes.clone();
     assert_eq!(boxes.len(), 1);
     assert!((boxes[0].rect.width - 28.0).abs() < 1.5 && (boxes[0].rect.height - 16.0).abs() < 1.5);
     let overlap = window.state().state.volume_iou().expect("a box and a map");
     assert!(overlap > 0.0, "the box lies on the evidence");
     let inside = on_screen(&window, point(0.0, 0.0));
     drag(&mut window, inside, inside + vec2(40.0, 0.0));
-    let moved = window.state().state.findings.boxes[0].rect;
+    let moved = window.state().state.reading.findings.boxes[0].rect;
     assert!(moved.x > boxes[0].rect.x + 5.0 && (moved.width - boxes[0].rect.width).abs() < 1e-6);
     window.key_press_modifiers(Modifiers::COMMAND, Key::Z);
     window.run();
-    assert_eq!(window.state().state.findings.boxes, boxes);
+    assert_eq!(window.state().state.reading.findings.boxes, boxes);
     window.key_press(Key::Delete);
     window.run();
-    assert!(window.state().state.findings.boxes.is_empty());
+    assert!(window.state().state.reading.findings.boxes.is_empty());
     window.key_press_modifiers(Modifiers::COMMAND, Key::Z);
     window.run();
     drop(window);
@@ -298,7 +298,7 @@ fn a_box_is_drawn_saved_moved_and_undone() {
     assert_eq!(saved.boxes.len(), 1);
     assert_eq!(saved.boxes[0].level, DiscLevel::L4L5);
     let again = graded_window(folder.path());
-    assert_eq!(again.state().state.findings.boxes.len(), 1, "boxes come back with the series");
+    assert_eq!(again.state().state.reading.findings.boxes.len(), 1, "boxes come back with the series");
 }
 
 #[test]
@@ -306,7 +306,7 @@ fn a_wrong_level_is_corrected_and_the_correction_undone() {
     let folder = scratch();
     let mut window = graded_window(folder.path());
     let labels = |window: &Window| -> Vec<VertebraLabel> {
-        window.state().state.findings.vertebrae.iter().map(|vertebra| vertebra.label).collect()
+        window.state().state.reading.findings.vertebrae.iter().map(|vertebra| vertebra.label).collect()
     };
     let before = labels(&window);
     window.get_by_label("Disc L4-L5").click_secondary();
@@ -352,7 +352,7 @@ fn results_of_a_study_that_was_left_are_dropped() {
     std::thread::sleep(Duration::from_millis(100));
     window.run();
     let state = &window.state().state;
-    assert!(state.series_list.is_empty() && state.loaded().is_none() && state.grades.is_empty());
+    assert!(state.study.series_list.is_empty() && state.loaded().is_none() && state.reading.grades.is_empty());
 }
 
 #[test]

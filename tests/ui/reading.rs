@@ -19,7 +19,7 @@ fn a_length_is_dragged_moved_copied_and_deleted() {
     let value = |window: &Window| {
         let state = &window.state().state;
         let size = state.loaded().expect("a series").frame().pixel_size_mm;
-        state.findings.review.measurements[0].value(size).expect("whole")
+        state.reading.findings.review.measurements[0].value(size).expect("whole")
     };
     let MeasuredValue::Millimeters(length) = value(&window) else { panic!("a length") };
     assert!((length - 42.0).abs() < 0.5, "60 pixels of 0.7 mm: {length}");
@@ -28,12 +28,16 @@ fn a_length_is_dragged_moved_copied_and_deleted() {
     assert!((length - 21.0).abs() < 0.5, "{length}");
     window.key_press(Key::Delete);
     window.run();
-    assert!(window.state().state.findings.review.measurements.is_empty());
+    assert!(window.state().state.reading.findings.review.measurements.is_empty());
     window.key_press_modifiers(Modifiers::COMMAND, Key::Z);
     window.run();
     drop(window);
     let again = graded_window(folder.path());
-    assert_eq!(again.state().state.findings.review.measurements.len(), 1, "measurements come back with the series");
+    assert_eq!(
+        again.state().state.reading.findings.review.measurements.len(),
+        1,
+        "measurements come back with the series"
+    );
 }
 
 #[test]
@@ -42,7 +46,7 @@ fn the_slip_of_a_disc_is_measured_from_its_outlines() {
     let mut window = explained_window(folder.path());
     window.key_press_modifiers(Modifiers::SHIFT, Key::M);
     window.run();
-    let measurements = &window.state().state.findings.review.measurements;
+    let measurements = &window.state().state.reading.findings.review.measurements;
     let MeasuredValue::SlipPercent(percent) = measurements[0].value(DVec2::splat(0.7)).expect("whole") else {
         panic!("a slip")
     };
@@ -63,7 +67,7 @@ fn a_corner_is_dragged_and_only_its_discs_are_graded_again() {
     window.run();
     let slice = window.state().state.view.slice as f64;
     let body = |window: &Window, label| {
-        let bodies = &window.state().state.findings.vertebrae;
+        let bodies = &window.state().state.reading.findings.vertebrae;
         bodies.iter().find(|body| body.label == label).expect("found").corners_at(slice).expect("an outline")
     };
     let before = body(&window, VertebraLabel::L3);
@@ -88,12 +92,12 @@ fn a_vertebra_is_deleted_and_added_again() {
     let folder = scratch();
     let mut window = graded_window(folder.path());
     let center = {
-        let bodies = &window.state().state.findings.vertebrae;
+        let bodies = &window.state().state.reading.findings.vertebrae;
         let l3 = bodies.iter().find(|body| body.label == VertebraLabel::L3).expect("found");
         l3.corners_at(window.state().state.view.slice as f64).expect("an outline").center()
     };
     let labels = |window: &Window| -> Vec<VertebraLabel> {
-        window.state().state.findings.vertebrae.iter().map(|vertebra| vertebra.label).collect()
+        window.state().state.reading.findings.vertebrae.iter().map(|vertebra| vertebra.label).collect()
     };
     let before = labels(&window);
     let right_click = |window: &mut Window, at: Pos2| {

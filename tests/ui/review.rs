@@ -37,7 +37,7 @@ fn a_grade_is_changed_kept_and_taken_back() {
 fn keys_move_over_the_table_and_change_grades() {
     let folder = scratch();
     let mut window = explained_window(folder.path());
-    let selection = |window: &Window| window.state().state.selection.expect("one");
+    let selection = |window: &Window| window.state().state.reading.selection.expect("one");
     for (key, level, grading) in [
         (Key::ArrowUp, DiscLevel::L3L4, Grading::Pfirrmann),
         (Key::ArrowRight, DiscLevel::L3L4, Grading::DiscNarrowing),
@@ -72,11 +72,11 @@ fn a_comment_is_one_step_and_on_disk_letter_by_letter() {
         window.event(Event::Text(letter.to_owned()));
         window.run();
     }
-    assert_eq!(window.state().state.findings.review.comment_of(DiscLevel::L4L5), "word");
-    assert_eq!(window.state().state.undo_label, Some("comment"));
+    assert_eq!(window.state().state.reading.findings.review.comment_of(DiscLevel::L4L5), "word");
+    assert_eq!(window.state().state.reading.undo_label, Some("comment"));
     let context = window.ctx.clone();
     window.state_mut().apply(&context, ReadAction::Undo);
-    assert_eq!(window.state().state.findings.review.comment_of(DiscLevel::L4L5), "");
+    assert_eq!(window.state().state.reading.findings.review.comment_of(DiscLevel::L4L5), "");
     window.state_mut().apply(&context, ReadAction::Redo);
     drop(window);
     assert_eq!(saved_review(folder.path()).review.comment_of(DiscLevel::L4L5), "word");
@@ -107,14 +107,14 @@ fn a_signature_ends_with_the_next_change_and_the_report_has_it_all() {
     assert_eq!((grade.grade, grade.edited), (5, Some(4)), "the computed grade stays beside the reader's");
     window.key_press(Key::Plus);
     window.run();
-    assert_eq!(window.state().state.findings.review.sign_off, None, "it stood for other grades");
+    assert_eq!(window.state().state.reading.findings.review.sign_off, None, "it stood for other grades");
 }
 
 #[test]
 fn findings_are_told_worst_first() {
     let folder = scratch();
     let window = graded_window(folder.path());
-    let summary = &window.state().state.summary;
+    let summary = &window.state().state.reading.summary;
     assert_eq!(summary.abnormal[0].level, DiscLevel::L4L5);
     window.get_by_label_contains("L4-L5: Pfirrmann V, narrowing 4");
     window.get_by_label_contains("Normal: T12-L1, L1-L2");

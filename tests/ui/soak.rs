@@ -36,7 +36,7 @@ fn read_study<W: Work<Command = Command, Event = worker::Event>>(
     window.state_mut().open_folder(study.to_owned());
     wait_for(window, "grades of all discs", |viewer| viewer.state.is_graded());
     let context = window.ctx.clone();
-    let disc = window.state().state.discs[reading % window.state().state.discs.len()].clone();
+    let disc = window.state().state.reading.discs[reading % window.state().state.reading.discs.len()].clone();
     let grading = Grading::PAPER[reading % Grading::PAPER.len()];
     window.state_mut().apply(&context, ReadAction::Select(Selection { level: disc.level, grading }));
     wait_for(window, "the evidence", |viewer| viewer.state.evidence.main.request.ready().is_some());

@@ -55,18 +55,18 @@ fn three_readers_come_from_opening_to_a_saved_result() {
     radiologist(&mut window, folder.path());
     clinician(&mut window, folder.path());
     researcher(&mut window);
-    let boxes = window.state().state.findings.boxes.clone();
-    let review = window.state().state.findings.review.clone();
+    let boxes = window.state().state.reading.findings.boxes.clone();
+    let review = window.state().state.reading.findings.review.clone();
     drop(window);
     // The next day everything is there again.
     let window = opened(&study, &work, SIZE, 1.0);
-    assert_eq!(window.state().state.findings.review, review);
-    assert_eq!(window.state().state.findings.boxes.len(), boxes.len());
+    assert_eq!(window.state().state.reading.findings.review, review);
+    assert_eq!(window.state().state.reading.findings.boxes.len(), boxes.len());
 }
 
 /// Looks at the lowest disc, disagrees, comments, signs and saves the report.
 fn radiologist(window: &mut RealWindow, folder: &Path) {
-    let level = window.state().state.discs.last().expect("discs").level;
+    let level = window.state().state.reading.discs.last().expect("discs").level;
     let selection = Selection { level, grading: Grading::Pfirrmann };
     select(window, level, Grading::Pfirrmann);
     let computed = window.state().state.grade(selection).expect("graded").computed;
@@ -95,12 +95,12 @@ fn radiologist(window: &mut RealWindow, folder: &Path) {
 
 /// Reads the sentence, clicks the worst finding, sees where it is, takes a table home.
 fn clinician(window: &mut RealWindow, folder: &Path) {
-    let summary = window.state().state.summary.clone();
+    let summary = window.state().state.reading.summary.clone();
     if let Some(worst) = summary.abnormal.first() {
         let sentence = format!("{}: {}.", worst.level, worst.text);
         window.get_by_label(&sentence).click();
         wait_for(window, "the evidence", |viewer| viewer.state.evidence.main.request.ready().is_some());
-        assert_eq!(window.state().state.selection.expect("selected").level, worst.level);
+        assert_eq!(window.state().state.reading.selection.expect("selected").level, worst.level);
     } else {
         window.get_by_label_contains("Normal study");
     }
@@ -109,12 +109,12 @@ fn clinician(window: &mut RealWindow, folder: &Path) {
     window.state_mut().apply(&context, FileAction::Chosen(PathPurpose::SaveReport, file.clone()));
     wait_for(window, "the table", |_| file.exists());
     let table = std::fs::read_to_string(&file).expect("readable");
-    assert_eq!(table.lines().count(), 1 + window.state().state.discs.len());
+    assert_eq!(table.lines().count(), 1 + window.state().state.reading.discs.len());
 }
 
 /// Boxes a finding, compares it with the evidence, and moves the percentile.
 fn researcher(window: &mut RealWindow) {
-    let level = window.state().state.discs.last().expect("discs").level;
+    let level = window.state().state.reading.discs.last().expect("discs").level;
     select(window, level, Grading::UpperEndplateDefect);
     window.key_press(Key::B);
     window.run();
@@ -158,7 +158,7 @@ fn pictures_of_every_main_state() {
     save(&mut empty, "first-run");
     let mut window = opened(&study, &folder.path().join("work"), SIZE + margins, 1.0);
     let context = window.ctx.clone();
-    let worst = window.state().state.summary.abnormal.first().map_or(DiscLevel::L4L5, |disc| disc.level);
+    let worst = window.state().state.reading.summary.abnormal.first().map_or(DiscLevel::L4L5, |disc| disc.level);
     select(&mut window, worst, Grading::LowerMarrowChange);
     save(&mut window, "viewer");
     let verdict: [UiAction; 6] = [

@@ -76,7 +76,7 @@ fn a_written_series_reads_back_bit_for_bit() {
     let scan = scan(folder.path());
     let chosen = scan.t2_sagittal().unwrap();
     let series = load(chosen).unwrap();
-    assert_eq!(series.volume, original);
+    assert_eq!(*series.volume, original);
     assert_eq!(chosen.plane, Some(PlaneOrientation::Sagittal));
     assert_eq!(chosen.texts.patient_name, "Phantom^Lumbar");
     assert_eq!(chosen.texts.echo_time_ms, Some(100.0));
@@ -122,7 +122,7 @@ fn slices_are_sorted_by_position_whatever_their_numbers_and_names() {
         fs::rename(path, folder.path().join(format!("slice{number}"))).unwrap();
     }
     let scan = scan(folder.path());
-    assert_eq!(load(&scan.series[0]).unwrap().volume, original);
+    assert_eq!(*load(&scan.series[0]).unwrap().volume, original);
     assert!(codes(&scan.series[0]).contains(&"anisotropic_pixels"));
 }
 
@@ -274,7 +274,7 @@ fn files_without_preamble_or_meta_are_read() {
     let dataset = bytes.windows(6).position(|window| window == [8, 0, 5, 0, b'C', b'S']).expect("first element");
     for start in [128, 132, dataset] {
         fs::write(folder.path().join("IM0001.dcm"), &bytes[start..]).unwrap();
-        assert_eq!(load(&scan(folder.path()).series[0]).unwrap().volume, original, "from byte {start}");
+        assert_eq!(*load(&scan(folder.path()).series[0]).unwrap().volume, original, "from byte {start}");
     }
 }
 
@@ -284,7 +284,7 @@ fn deflated_and_implicit_files_are_read() {
     for syntax in [uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN, uids::IMPLICIT_VR_LITTLE_ENDIAN, "1.2.840.10008.1.2.2"] {
         let (folder, paths) = written(&original);
         edit(&paths[0], |object| object.update_meta(|meta| meta.transfer_syntax = syntax.to_owned()));
-        assert_eq!(load(&scan(folder.path()).series[0]).unwrap().volume, original, "{syntax}");
+        assert_eq!(*load(&scan(folder.path()).series[0]).unwrap().volume, original, "{syntax}");
     }
 }
 
@@ -398,7 +398,7 @@ fn a_study_in_a_zip_file_opens_and_its_copy_is_gone_with_it() {
     let folder = found.unpacked.first().expect("unpacked").path().to_owned();
     assert_eq!((found.series.len(), found.series[0].slices, found.refused.len()), (1, 3, 0));
     let series = load(&found.series[0]).expect("loads");
-    assert_eq!(series.volume, volume(&[4.0, 4.0]));
+    assert_eq!(*series.volume, volume(&[4.0, 4.0]));
     assert!(folder.exists() && !made.path().parent().expect("a folder").join("escape.dcm").exists());
     drop(found);
     assert!(!folder.exists(), "nothing of the patient stays behind");

@@ -81,7 +81,7 @@ fn repetitions_that_only_the_clock_parts_are_not_mixed() {
         fs::copy(&paths[1], folder.path().join("again.dcm")).unwrap();
         let scan = scan(folder.path());
         assert_eq!(scan.series.iter().map(|series| series.slices).collect::<Vec<_>>(), [4, 4]);
-        assert_eq!(load(&scan.series[0]).unwrap().volume, original);
+        assert_eq!(*load(&scan.series[0]).unwrap().volume, original);
         let second = load(&scan.series[1]).unwrap().volume;
         assert!((0..4).all(|slice| second.slice(slice)[0] == slice as f32), "slices of the second repetition alone");
     }

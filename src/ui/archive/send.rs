@@ -12,7 +12,7 @@ pub(super) fn send_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<Archiv
     connection_ui(ui, &state.archive, actions);
     ui.separator();
     let colors = theme::of(ui);
-    if state.discs.is_empty() {
+    if state.reading.discs.is_empty() {
         ui.label(
             RichText::new(tr!("There are no results yet: no disc was found in the series shown."))
                 .color(colors.warning),
@@ -24,9 +24,9 @@ pub(super) fn send_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<Archiv
             tr!("segmentation of discs and vertebral bodies").to_owned(),
             tr!("overview picture").to_owned(),
         ];
-        let review = &state.findings.review;
+        let review = &state.reading.findings.review;
         let map = state.evidence.main.request.ready();
-        if !review.measurements.is_empty() || !state.findings.boxes.is_empty() || map.is_some() {
+        if !review.measurements.is_empty() || !state.reading.findings.boxes.is_empty() || map.is_some() {
             parts.push(tr!("presentation state with boxes and measurements").to_owned());
         }
         if let Some(map) = map {
@@ -51,7 +51,8 @@ pub(super) fn send_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Vec<Archiv
         }
     }
     ui.add_space(6.0);
-    let can_send = !state.discs.is_empty() && state.archive.connection().is_some() && state.archive.progress.is_none();
+    let can_send =
+        !state.reading.discs.is_empty() && state.archive.connection().is_some() && state.archive.progress.is_none();
     ui.horizontal(|ui| {
         if main_button(ui, tr!("Send"), can_send) {
             actions.push(ArchiveAction::Send);

@@ -16,11 +16,11 @@ const SURE: f32 = 0.5;
 pub fn anatomy_ui(ui: &Ui, scene: &Scene, actions: &mut Actions) {
     let painter = ui.painter_at(scene.transform.viewport);
     if scene.state.view.annotations == AnnotationLevel::All {
-        for vertebra in &scene.state.findings.vertebrae {
+        for vertebra in &scene.state.reading.findings.vertebrae {
             vertebra_outline(&painter, scene, vertebra);
         }
     }
-    for disc in &scene.state.discs {
+    for disc in &scene.state.reading.discs {
         disc_name_ui(ui, &painter, scene, disc, actions);
     }
 }
@@ -71,7 +71,7 @@ fn disc_name_ui(ui: &Ui, painter: &Painter, scene: &Scene, disc: &Disc, actions:
     }
     let response = ui.interact(rect, ui.scope_id().with(("disc", disc.level)), Sense::click());
     response.widget_info(|| WidgetInfo::labeled(Role::Button, true, tr!("Disc {level}", level = name)));
-    let selected = scene.state.selection.is_some_and(|selection| selection.level == disc.level);
+    let selected = scene.state.reading.selection.is_some_and(|selection| selection.level == disc.level);
     name_on_image(painter, at, anchor, &name, disc_colors(selected, response.hovered()));
     painter.line_segment([anterior + outward * 4.0, at - outward * 3.0], Stroke::new(1.0, leader_color(selected)));
     if response.clicked() {

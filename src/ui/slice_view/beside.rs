@@ -29,12 +29,12 @@ pub fn beside_view_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
         .widget_info(|| WidgetInfo::labeled(Role::Canvas, true, tr!("Second map, slice {slice}", slice = slice + 1)));
     let map = &state.evidence.beside;
     let evidence = image::evidence_paint(&state.evidence, map);
-    image::image_ui(ui, &scene, state.image_texture.as_ref(), evidence);
+    image::image_ui(ui, &scene, state.reading.image_texture.as_ref(), evidence);
     input::gestures_ui(ui, &response, &scene, actions);
     let painter = ui.painter_at(viewport);
     boxes::predicted(&painter, &scene, map);
     chrome::legend(&painter, &scene, map);
-    let words = match (state.selection, &map.map) {
+    let words = match (state.reading.selection, &map.map) {
         (None, _) => tr!("Select a grade in the table to compare its maps.").to_owned(),
         (_, None) if map.request.error().is_some() => tr!("The second map could not be computed.").to_owned(),
         (_, None) => tr!("computing…").to_owned(),

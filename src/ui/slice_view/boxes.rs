@@ -118,7 +118,7 @@ fn dragged_box(scene: &Scene, drag: BoxDrag, point: DVec2) -> Option<DraggedBox>
         BoxDrag::New { start } => (None, spanned(start)),
         BoxDrag::Resize { index, fixed } => (Some(index), spanned(fixed)),
         BoxDrag::Move { index, grab } => {
-            let rect = scene.state.findings.boxes.get(index)?.rect;
+            let rect = scene.state.reading.findings.boxes.get(index)?.rect;
             let size = DVec2::new(rect.width, rect.height);
             let corner = clamped(scene, clamped(scene, point - grab) + size) - size;
             (Some(index), PixelBox { x: corner.x, y: corner.y, ..rect })
@@ -149,7 +149,7 @@ pub fn paint(ui: &Ui, scene: &Scene, dragged: Option<DraggedBox>) {
     for (index, rect) in boxes_here(scene) {
         let moving = dragged.filter(|dragged| dragged.index == Some(index));
         let shown = screen_rect(scene, &moving.map_or(rect, |dragged| dragged.rect));
-        solid(&painter, shown, scene.state.selected_box == Some(index));
+        solid(&painter, shown, scene.state.reading.selected_box == Some(index));
         last = Some(shown);
     }
     if let Some(DraggedBox { index: None, rect }) = dragged {

@@ -34,7 +34,7 @@ pub fn paint(ui: &Ui, scene: &Scene, probe: Option<Probe>) {
         corner(&painter, scene, Align2::RIGHT_BOTTOM, &scene.series.series_lines);
     }
     legend(&painter, scene, &scene.state.evidence.main);
-    if scene.state.view.tool == Tool::Box && scene.state.selection.is_none() {
+    if scene.state.view.tool == Tool::Box && scene.state.reading.selection.is_none() {
         let at = scene.transform.viewport.center_top() + vec2(0.0, 34.0);
         let text = tr!("Select a grade in the table, then drag a box around its finding.");
         text_on_image(&painter, at, Align2::CENTER_TOP, text, 13.0, theme::WARNING);

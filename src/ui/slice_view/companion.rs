@@ -52,9 +52,10 @@ fn choices_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
     let companion = &state.companion;
     ui.horizontal_wrapped(|ui| {
         let label = ui.label(tr!("Series"));
-        let title = companion.index.and_then(|index| state.series_list.get(index)).map_or(tr!("none"), |it| &it.title);
+        let title =
+            companion.index.and_then(|index| state.study.series_list.get(index)).map_or(tr!("none"), |it| &it.title);
         let choice = ComboBox::from_id_salt("companion").width(130.0).selected_text(title).show_ui(ui, |ui| {
-            for (index, series) in state.series_list.iter().enumerate().filter(|(_, series)| !series.shown) {
+            for (index, series) in state.study.series_list.iter().enumerate().filter(|(_, series)| !series.shown) {
                 let text = format!("{}\n{}, {}", series.title, series.study, series.detail);
                 let is_chosen = companion.index == Some(index);
                 if ui.selectable_label(is_chosen, text).clicked() && !is_chosen {

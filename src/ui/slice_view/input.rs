@@ -52,7 +52,7 @@ pub fn click(response: &Response, scene: &Scene, actions: &mut Actions) {
 
 /// The disc whose space between the endplates holds an image point.
 pub fn disc_at(scene: &Scene, point: DVec2) -> Option<DiscLevel> {
-    scene.state.discs.iter().find_map(|disc| {
+    scene.state.reading.discs.iter().find_map(|disc| {
         let (above, below) = (disc.upper.corners_at(scene.slice as f64)?, disc.lower.corners_at(scene.slice as f64)?);
         let space = Corners { sa: above.ia, sp: above.ip, ip: below.sp, ia: below.sa };
         space.contains(point).then_some(disc.level)
@@ -121,7 +121,8 @@ fn anatomy_menu_ui(ui: &mut Ui, scene: &Scene, point: DVec2, actions: &mut Actio
 
 /// The value of the selected measurement in words.
 fn selected_value(scene: &Scene) -> Option<String> {
-    let measurement = scene.state.findings.review.measurements.get(scene.state.selected_measurement?)?;
+    let measurement =
+        scene.state.reading.findings.review.measurements.get(scene.state.reading.selected_measurement?)?;
     measurement.value(scene.series.frame().pixel_size_mm).map(|value| value.to_string())
 }
 

@@ -44,7 +44,7 @@ pub fn edit_ui(ui: &Ui, response: &Response, scene: &Scene, kind: MeasurementKin
         actions.push(MeasureAction::Select(hand.moved.map(|(index, _)| index)));
     }
     let moved = hand.moved.zip(pointer).and_then(|((index, point), at)| {
-        let mut measurement = scene.state.findings.review.measurements.get(index)?.clone();
+        let mut measurement = scene.state.reading.findings.review.measurements.get(index)?.clone();
         *measurement.points.get_mut(point)? = scene.transform.image_from_screen(at);
         Some((index, measurement))
     });
@@ -85,7 +85,7 @@ pub fn cancel(ui: &Ui, response_id: Id) {
 }
 
 fn here<'a>(scene: &'a Scene) -> impl Iterator<Item = (usize, &'a Measurement)> {
-    scene.state.findings.review.measurements.iter().enumerate().filter(|(_, it)| it.slice == scene.slice)
+    scene.state.reading.findings.review.measurements.iter().enumerate().filter(|(_, it)| it.slice == scene.slice)
 }
 
 /// The point of a measurement under a screen position.
@@ -101,7 +101,7 @@ pub fn paint(ui: &Ui, scene: &Scene, moved: Option<&(usize, Measurement)>) {
     let painter = ui.painter_at(scene.transform.viewport);
     for (index, measurement) in here(scene) {
         let shown = moved.filter(|(other, _)| *other == index).map_or(measurement, |(_, moved)| moved);
-        let selected = scene.state.selected_measurement == Some(index);
+        let selected = scene.state.reading.selected_measurement == Some(index);
         let points: Vec<Pos2> = shown.points.iter().map(|point| scene.transform.screen_from_image(*point)).collect();
         lines(&painter, shown.kind, &points, selected);
         if let Some(value) = shown.value(scene.series.frame().pixel_size_mm) {

@@ -55,11 +55,11 @@ pub fn slice_view_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
     });
 
     let evidence = evidence_paint(&state.evidence, &state.evidence.main);
-    image::image_ui(ui, &scene, state.image_texture.as_ref(), evidence);
+    image::image_ui(ui, &scene, state.reading.image_texture.as_ref(), evidence);
     if state.view.layout == ViewLayout::Planes || state.view.tool == Tool::Crosshair {
         plane_view::lines_on_slice(ui, state, &transform, &frame);
     }
-    if state.view.tool == Tool::Box && state.selection.is_some() {
+    if state.view.tool == Tool::Box && state.reading.selection.is_some() {
         boxes::edit_ui(ui, &response, &scene, actions);
     } else {
         boxes::paint(ui, &scene, None);
@@ -97,14 +97,14 @@ pub fn slice_view_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
 
 /// Before the series is there: its middle slice as soon as that is known, and what is waited for.
 fn waiting_ui(ui: &Ui, viewport: Rect, state: &ViewerState) {
-    let text = match &state.image {
+    let text = match &state.reading.image {
         Loadable::Pending(_) => tr!("Loading the series…"),
         Loadable::Failed(_) => tr!("The series could not be loaded."),
-        _ if state.folder.pending().is_some() => tr!("Looking for a T2 sagittal series…"),
+        _ if state.study.folder.pending().is_some() => tr!("Looking for a T2 sagittal series…"),
         _ => tr!("Choose a series on the left."),
     };
     let painter = ui.painter_at(viewport);
-    if let Some(preview) = state.preview.as_ref().filter(|_| state.image.error().is_none()) {
+    if let Some(preview) = state.study.preview.as_ref().filter(|_| state.reading.image.error().is_none()) {
         let size = preview.size_vec2();
         let scale = (viewport.width() / size.x).min(viewport.height() / size.y);
         let whole = Rect::from_min_max(Pos2::ZERO, egui::pos2(1.0, 1.0));

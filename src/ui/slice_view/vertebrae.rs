@@ -68,7 +68,7 @@ pub fn edit_ui(ui: &Ui, response: &Response, scene: &Scene, actions: &mut Action
 /// The bodies on the slice shown.
 fn bodies<'a>(scene: &'a Scene) -> impl Iterator<Item = (VertebraLabel, Corners)> + 'a {
     let slice = scene.slice as f64;
-    scene.state.findings.vertebrae.iter().filter_map(move |body| Some((body.label, body.corners_at(slice)?)))
+    scene.state.reading.findings.vertebrae.iter().filter_map(move |body| Some((body.label, body.corners_at(slice)?)))
 }
 
 fn grabbed(scene: &Scene, at: Pos2) -> Option<Grab> {

@@ -1,0 +1,229 @@
+//! A series as it is read: its images, what the networks found in them, and what the reader makes of it. Window, command
+//! line and cohorts have the same report from it.
+
+use std::cell::RefCell;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::{DiscFindings, GradeOutcome, Models, ModelsInfo, PipelineError, Study, grade_discs};
+use crate::detection::LevelDoubt;
+use crate::dicom::{Series, SeriesWarning};
+use crate::model::{Views, WeightsInfo};
+use crate::records::{
+    DiscEntry, REPORT_SCHEMA, Report, ReportWarning, Review, Seconds, Software, VertebraEntry, WeightsUsed, rounded,
+};
+use crate::spine::{Disc, DiscLevel, DiscPrediction, Vertebra, discs_between};
+use crate::task::{CancelToken, Progress};
+
+/// A series with everything that is known about it.
+#[derive(Debug, Clone)]
+pub struct OpenSeries {
+    /// The images.
+    pub series: Arc<Series>,
+    /// Labelled bodies, as found or as the reader corrected them.
+    pub vertebrae: Vec<Vertebra>,
+    /// Why their names may be wrong.
+    pub doubts: Vec<LevelDoubt>,
+    /// The discs between them, from the thorax down.
+    pub discs: Vec<Disc>,
+    /// What became of the discs; empty where only detection was asked for.
+    pub outcomes: Vec<GradeOutcome>,
+    /// Views averaged; `None` where nothing was graded.
+    pub views: Option<Views>,
+    /// What the reader decided.
+    pub review: Review,
+    /// The networks that were used.
+    pub models: ModelsInfo,
+    /// How long the steps took; `None` where that is not told.
+    pub seconds: Option<Seconds>,
+}
+
+/// What is done with a study.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct AnalysisOptions<'a> {
+    /// Grade this series instead of the one that would be chosen.
+    pub series_uid: Option<&'a str>,
+    /// Views averaged per disc; `None` only detects.
+    pub views: Option<Views>,
+}
+
+/// What happens while a scan is analyzed.
+pub trait AnalysisObserver {
+    /// The current step came this far.
+    fn progressed(&mut self, progress: Progress);
+    /// One disc is done.
+    fn disc_done(&mut self, _outcome: &GradeOutcome) {}
+}
+
+impl<F: FnMut(Progress)> AnalysisObserver for F {
+    fn progressed(&mut self, progress: Progress) {
+        self(progress);
+    }
+}
+
+/// The whole chain on one folder: find the series, decode it, detect and label, grade.
+///
+/// # Errors
+/// The error of the step that failed.
+pub fn analyze_folder(
+    folder: &Path,
+    models: &mut Models,
+    options: AnalysisOptions<'_>,
+    cancel: &CancelToken,
+    observer: &mut dyn AnalysisObserver,
+) -> Result<OpenSeries, PipelineError> {
+    let start = Instant::now();
+    let mut on_progress = |progress| observer.progressed(progress);
+    let study = Study::open(folder, cancel, &mut on_progress, &mut |_| ())?;
+    let series = study.load(study.choose(options.series_uid)?, cancel, &mut on_progress)?;
+    let load = start.elapsed().as_secs_f64();
+    let mut analyzed = analyze_series(series, models, options.views, cancel, observer)?;
+    if let Some(seconds) = &mut analyzed.seconds {
+        seconds.load = load;
+    }
+    Ok(analyzed)
+}
+
+/// Detects, labels and, with `views`, grades a loaded series.
+///
+/// # Errors
+/// The error of the step that failed.
+pub fn analyze_series(
+    series: Arc<Series>,
+    models: &mut Models,
+    views: Option<Views>,
+    cancel: &CancelToken,
+    observer: &mut dyn AnalysisObserver,
+) -> Result<OpenSeries, PipelineError> {
+    let mut seconds = Seconds::default();
+    models.load_detector()?;
+    let start = Instant::now();
+    let detection = models.detector()?.detect(&series.volume, cancel, &mut |progress| observer.progressed(progress))?;
+    let discs = discs_between(&detection.vertebrae);
+    seconds.detect = start.elapsed().as_secs_f64();
+    let (vertebrae, found) = (detection.vertebrae.len(), discs.len());
+    tracing::info!(vertebrae, discs = found, seconds = seconds.detect, "vertebrae are found");
+    if discs.is_empty() {
+        return Err(PipelineError::NoDiscs);
+    }
+    let mut outcomes = Vec::new();
+    if let Some(views) = views {
+        models.load_grader()?;
+        let start = Instant::now();
+        // Progress and discs go to the same observer, one after the other.
+        let observer = RefCell::new(observer);
+        outcomes = grade_discs(
+            models.grader()?,
+            &series.volume,
+            &discs,
+            views,
+            cancel,
+            &mut |progress| observer.borrow_mut().progressed(progress),
+            &mut |outcome| observer.borrow_mut().disc_done(outcome),
+        )?;
+        seconds.grade = start.elapsed().as_secs_f64();
+        tracing::info!(discs = outcomes.len(), views = views.count(), seconds = seconds.grade, "discs are graded");
+    }
+    let doubts = detection.doubts();
+    let (vertebrae, review, models) = (detection.vertebrae, Review::default(), models.info());
+    Ok(OpenSeries { series, vertebrae, doubts, discs, outcomes, views, review, models, seconds: Some(seconds) })
+}
+
+impl OpenSeries {
+    /// The grades of the discs that have them.
+    pub fn predictions(&self) -> impl Iterator<Item = &DiscPrediction> {
+        self.outcomes.iter().filter_map(GradeOutcome::prediction)
+    }
+
+    /// The grades that can be relied on of the discs that have them.
+    #[must_use]
+    pub fn findings(&self) -> Vec<DiscFindings> {
+        self.predictions().map(|prediction| DiscFindings::computed(prediction, &self.models.experimental)).collect()
+    }
+
+    /// One sentence for each graded disc.
+    #[must_use]
+    pub fn predictions_in_words(&self) -> Vec<String> {
+        self.findings().iter().map(DiscFindings::sentence).collect()
+    }
+
+    /// The disc of a level.
+    ///
+    /// # Errors
+    /// If it was not found, naming those that were.
+    pub fn disc(&self, level: DiscLevel) -> Result<&Disc, PipelineError> {
+        let found = || self.discs.iter().map(|disc| disc.level).collect();
+        let disc = self.discs.iter().find(|disc| disc.level == level);
+        disc.ok_or_else(|| PipelineError::NoSuchDisc { level, found: found() })
+    }
+
+    /// The report; vertebrae and discs are ordered from the thorax down, and its warnings name whatever is to be doubted
+    /// and the discs that could not be graded.
+    #[must_use]
+    pub fn report(&self) -> Report {
+        let summary = &self.series.summary;
+        let geometry = self.series.volume.geometry();
+        let mut vertebrae: Vec<&Vertebra> = self.vertebrae.iter().collect();
+        vertebrae.sort_by_key(|vertebra| vertebra.label);
+        let mut discs: Vec<&Disc> = self.discs.iter().collect();
+        discs.sort_by_key(|disc| disc.level);
+        let prediction = |level| self.predictions().find(|prediction| prediction.level == level);
+        let warning = |from: &SeriesWarning| ReportWarning { code: from.code.clone(), message: from.message.clone() };
+        let mut report = Report {
+            schema: REPORT_SCHEMA.to_owned(),
+            software: Software::hashed(),
+            weights: self.models.weights.clone(),
+            cohort: None,
+            device: self.models.device.clone(),
+            views: self.views.map(Views::count),
+            research_use_only: true,
+            experimental_gradings: self.models.experimental.gradings().collect(),
+            calibrated: self.models.calibrated,
+            pixel_spacing_mm: [rounded(geometry.row_spacing_mm(), 6), rounded(geometry.column_spacing_mm(), 6)],
+            slice_spacing_mm: geometry.slice_spacing_mm().map(|spacing| rounded(spacing, 4)),
+            study_instance_uid: summary.study_instance_uid.clone(),
+            series_instance_uid: summary.series_instance_uid.clone(),
+            sop_instance_uids: summary.instances.iter().map(|instance| instance.sop_instance_uid.clone()).collect(),
+            voxel_sha256: self.series.voxel_sha256.clone(),
+            folder: None,
+            warnings: self.series.warnings.iter().map(warning).collect(),
+            vertebrae: vertebrae.into_iter().map(|vertebra| VertebraEntry::new(vertebra, geometry)).collect(),
+            discs: discs.into_iter().map(|disc| DiscEntry::new(disc, geometry, prediction(disc.level))).collect(),
+            measurements: Vec::new(),
+            sign_off: None,
+            seconds: self.seconds.map(rounded_seconds),
+        };
+        let unlike: Vec<String> =
+            report.discs.iter().filter(|disc| disc.unlike_training_data).map(|disc| disc.level.to_string()).collect();
+        if !unlike.is_empty() {
+            let message = format!(
+                "{} looks unlike the discs that the network learned from: the grades are uncertain; check the sequence, \
+                 the image quality and the outlines",
+                unlike.join(", ")
+            );
+            report.warn("unlike_training_data", message);
+        }
+        for doubt in &self.doubts {
+            report.warn(doubt.code(), doubt.to_string());
+        }
+        for outcome in &self.outcomes {
+            if let GradeOutcome::NotGraded { level, reason } = outcome {
+                report.warn("disc_not_graded", format!("{level} could not be graded: {reason}"));
+            }
+        }
+        self.review.note_in(&mut report);
+        report
+    }
+}
+
+/// Running times as written.
+fn rounded_seconds(Seconds { load, detect, grade }: Seconds) -> Seconds {
+    Seconds { load: rounded(load, 3), detect: rounded(detect, 3), grade: rounded(grade, 3) }
+}
+
+impl From<WeightsInfo> for WeightsUsed {
+    fn from(WeightsInfo { name, version, sha256 }: WeightsInfo) -> Self {
+        Self { name, version, sha256 }
+    }
+}
