@@ -74,7 +74,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         let others = archive.connections.iter().filter(|other| Some(&other.name) != draft.replaces.as_ref());
         if others.clone().any(|other| other.name == connection.name) {
             archive.draft = Some(draft);
-            archive.message = told(false, tr!("There is another connection of this name.").to_owned());
+            archive.message = note(false, tr!("There is another connection of this name.").to_owned());
             return;
         }
         let place = draft.replaces.and_then(|name| archive.connections.iter().position(|other| other.name == name));
@@ -97,8 +97,8 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     fn save_connections(&mut self) {
         let connections = self.state.archive.connections.clone();
         let message = match self.store.save_connections(connections) {
-            Ok(()) => told(true, tr!("The connections are saved.").to_owned()),
-            Err(error) => told(false, error.to_owned()),
+            Ok(()) => note(true, tr!("The connections are saved.").to_owned()),
+            Err(error) => note(false, error.to_owned()),
         };
         self.state.archive.message = message;
     }
@@ -115,7 +115,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         let Some(connection) = self.state.archive.connection().cloned() else { return };
         match self.open_study() {
             Some(study) => self.network_job(NetworkCommand::Send(connection, Box::new(study))),
-            None => self.state.archive.message = told(false, tr!("There are no results to send yet.").to_owned()),
+            None => self.state.archive.message = note(false, tr!("There are no results to send yet.").to_owned()),
         }
     }
 
@@ -143,9 +143,9 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
                 archive.progress = Some(crate::task::Progress { step: tr!("Connecting"), done: 0, total: 0 });
             }
             Some(Err(error)) => {
-                archive.message = told(false, tr!("This could not be started: {reason}.", reason = error));
+                archive.message = note(false, tr!("This could not be started: {reason}.", reason = error));
             }
-            None => archive.message = told(false, tr!("The system gives no thread for the network.").to_owned()),
+            None => archive.message = note(false, tr!("The system gives no thread for the network.").to_owned()),
         }
     }
 
@@ -206,7 +206,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     fn archive_says(&mut self, is_good: bool, text: String) {
         use crate::ui::state::BannerKind;
         if self.state.archive.page.is_some() {
-            self.state.archive.message = told(is_good, text);
+            self.state.archive.message = note(is_good, text);
         } else {
             self.tell(if is_good { BannerKind::Done } else { BannerKind::Error }, text);
         }
@@ -214,6 +214,6 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
 }
 
 #[allow(clippy::unnecessary_wraps, reason = "it is put where there may be none")]
-fn told(is_good: bool, text: String) -> Option<ArchiveMessage> {
+fn note(is_good: bool, text: String) -> Option<ArchiveMessage> {
     Some(ArchiveMessage { is_good, text })
 }

@@ -114,10 +114,10 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         let found = self.store.load_languages();
         for (file, error) in found.broken {
             tracing::warn!(%error, "a table of texts cannot be used");
-            self.untold.push(tr!("The language file {file} cannot be used.", file = file));
+            self.startup_warnings.push(tr!("The language file {file} cannot be used.", file = file));
         }
         for language in found.languages.iter().filter(|language| !language.refused().is_empty()) {
-            self.untold.push(tr!(
+            self.startup_warnings.push(tr!(
                 "Some texts of {language} stay English ({count}): their places in braces are not those of the English text.",
                 language = language.name(),
                 count = language.refused().len()

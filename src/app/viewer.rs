@@ -55,7 +55,7 @@ pub struct Viewer<W: Work<Command = Command, Event = Event>> {
     /// A picture that the next frame will give.
     pub(super) awaited_picture: Option<AwaitedPicture>,
     /// Warnings of the start, for the first frame.
-    pub(super) untold: Vec<String>,
+    pub(super) startup_warnings: Vec<String>,
     dialog: Option<PathDialog>,
     /// Makes the small pictures; `None` where the system gave no thread for it.
     thumbnails: Option<ThumbnailHandle>,
@@ -97,7 +97,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             network: None,
             network_job: None,
             awaited_picture: None,
-            untold: Vec::new(),
+            startup_warnings: Vec::new(),
             dialog: None,
             thumbnails: {
                 let wake = Arc::clone(&wake);
@@ -114,7 +114,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         while let Some(event) = self.worker.poll() {
             self.receive(event);
         }
-        for text in std::mem::take(&mut self.untold) {
+        for text in std::mem::take(&mut self.startup_warnings) {
             self.tell(BannerKind::Warning, text);
         }
         while let Some(error) = self.store.failure() {

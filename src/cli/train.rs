@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use super::Outcome;
 use super::console::{Console, ProgressLine};
 use super::training_log::draw_logs;
+use crate::files::write_whole;
 use crate::model::weights::WeightsFolder;
 use crate::picture::study_overview;
 use crate::pipeline::DeviceChoice;
@@ -207,7 +208,7 @@ pub fn run_experiment(arguments: &ExperimentArguments, console: Console) -> anyh
         [("experiment.json", serde_json::to_vec_pretty(&result)?), ("experiment.md", text.clone().into())]
     {
         let file = files.out.join(name);
-        fs::write(&file, bytes).with_context(|| format!("cannot write: {}", file.display()))?;
+        write_whole(&file, &bytes).with_context(|| format!("cannot write: {}", file.display()))?;
     }
     console.say(text.trim_end());
     Ok(Outcome::Done)

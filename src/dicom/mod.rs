@@ -37,7 +37,7 @@ pub use identity::{ObjectIdentity, read_message};
 pub use load::{Series, load_series};
 pub use packed::is_packed_study;
 pub use person_name::readable_name;
-pub use scan::{FolderScan, RefusedFile, scan_folder, scan_folder_telling};
+pub use scan::{FolderScan, RefusedFile, scan_folder, scan_folder_listing};
 pub use select::Choice;
 pub use series::{SeriesSummary, SliceSource, StackTraits};
 pub use warning::{SeriesWarning, WarningCode};

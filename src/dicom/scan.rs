@@ -96,14 +96,14 @@ pub fn scan_folder(
     cancel: &CancelToken,
     on_progress: &mut dyn FnMut(Progress),
 ) -> Result<FolderScan, DicomError> {
-    scan_folder_telling(folder, cancel, on_progress, &mut |_| ())
+    scan_folder_listing(folder, cancel, on_progress, &mut |_| ())
 }
 
 /// The same; `on_series` hears of the series found so far, which may still get slices, before all files are read.
 ///
 /// # Errors
 /// As [`scan_folder`].
-pub fn scan_folder_telling(
+pub fn scan_folder_listing(
     folder: &Path,
     cancel: &CancelToken,
     on_progress: &mut dyn FnMut(Progress),
@@ -111,7 +111,7 @@ pub fn scan_folder_telling(
 ) -> Result<FolderScan, DicomError> {
     if is_packed_study(folder) {
         let unpacked = unpack(folder, cancel, on_progress)?;
-        let scan = scan_folder_telling(unpacked.path(), cancel, on_progress, on_series)?;
+        let scan = scan_folder_listing(unpacked.path(), cancel, on_progress, on_series)?;
         return Ok(FolderScan { unpacked: vec![Arc::new(unpacked)], ..scan });
     }
     // A DICOMDIR lists what lies beside it and below; that is looked for, whatever it says.

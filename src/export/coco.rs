@@ -80,7 +80,7 @@ pub fn read_boxes(file: &Path) -> Result<BoxesFile, BoxesError> {
     parse_boxes(&fs::read(file).map_err(BoxesError::Read)?)
 }
 
-fn parse_boxes(json: &[u8]) -> Result<BoxesFile, BoxesError> {
+pub(crate) fn parse_boxes(json: &[u8]) -> Result<BoxesFile, BoxesError> {
     let value: Value = serde_json::from_slice(json)?;
     let is_coco =
         value.get("schema").is_none() && value.get("annotations").is_some() && value.get("categories").is_some();
@@ -194,7 +194,7 @@ mod tests {
     #[test]
     fn boxes_come_back_from_coco() {
         let text = coco_text(&boxes(), CocoImage { slices: 5, rows: 64, columns: 48 });
-        assert_eq!(BoxesFile::parse(text.as_bytes()).expect("valid"), boxes());
+        assert_eq!(parse_boxes(text.as_bytes()).expect("valid"), boxes());
         let value: Value = serde_json::from_str(&text).expect("JSON");
         assert_eq!(value["images"].as_array().map(Vec::len), Some(5));
         assert_eq!(value["images"][3]["file_name"], "1.2.3/slice-004.png");
@@ -205,9 +205,8 @@ mod tests {
     #[test]
     fn names_that_say_too_little_are_refused() {
         let text = coco_text(&boxes(), CocoImage { slices: 5, rows: 64, columns: 48 });
-        let message = |from: &str, to: &str| {
-            BoxesFile::parse(text.replace(from, to).as_bytes()).expect_err("refused").to_string()
-        };
+        let message =
+            |from: &str, to: &str| parse_boxes(text.replace(from, to).as_bytes()).expect_err("refused").to_string();
         assert!(message("L4-L5 upper_marrow_change", "modic").contains("annotation 1: its category"));
         assert!(message("1.2.3/slice-004.png", "a.png").contains("annotation 1: its image is not named"));
         assert!(message("1.2.3/slice-001.png", "4.5.6/slice-001.png").contains("another series"));

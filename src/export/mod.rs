@@ -22,6 +22,8 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+#[cfg(test)]
+pub(crate) use coco::parse_boxes;
 pub use coco::{CocoImage, coco_text, read_boxes};
 pub use dicom::write_dicom;
 pub use error::ExportError;

@@ -339,7 +339,7 @@ fn insert(boxes: &mut BoxesBySlice, found: &SliceBox) -> Result<(), BoxMeasuresE
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::export::{CocoImage, coco_text};
+    use crate::export::{CocoImage, coco_text, parse_boxes};
     use crate::records::{PeakEntry, SeenSliceEntry};
     use crate::spine::{BoxRule, BoxSource};
 
@@ -422,7 +422,7 @@ mod tests {
         assert_eq!((overlap.pointing_game, measures.findings[0].pointed_at), (Some(1.0), Some(true)));
         // COCO carries the same.
         let size = CocoImage { slices: 3, rows: 8, columns: 10 };
-        let through_coco = [BoxesFile::parse(coco_text(&test, size).as_bytes()).expect("valid")];
+        let through_coco = [parse_boxes(coco_text(&test, size).as_bytes()).expect("valid")];
         let files = BoxFiles { truth: &truth[..1], predicted: &through_coco };
         assert_eq!(measure_boxes(files, choice, &BTreeMap::new()).expect("comparable"), measures);
         let fixed = |percentile| measure_boxes(test_files, PercentileChoice::Fixed(percentile), &BTreeMap::new());

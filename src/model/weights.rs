@@ -5,6 +5,8 @@
 //! checked in this order: the metadata parses, the architecture is the wanted one, length and SHA-256 are right, every
 //! tensor is there in its shape and none is left over. Nothing is ever downloaded.
 
+mod error;
+
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
 use std::io::Read;
@@ -14,128 +16,17 @@ use candle_core::{DType, Device, Tensor};
 use safetensors::{Dtype, SafeTensors};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
 use crate::files::{sha256, source_folder};
-use crate::memory::{self, NotEnoughMemory};
+use crate::memory;
+
+pub use error::WeightsError;
 
 const METADATA_FILE: &str = "metadata.json";
 const TENSOR_FILE: &str = "model.safetensors";
 
 /// Metadata above this many bytes is not read.
 const LARGEST_METADATA: u64 = 1 << 20;
-
-/// Why weights cannot be used.
-#[derive(Debug, Error)]
-pub enum WeightsError {
-    /// No folder holds weights of this name.
-    #[error("no weights named \"{name}\"; searched {}", join(searched))]
-    NotFound {
-        /// What was looked for.
-        name: String,
-        /// Where.
-        searched: Vec<PathBuf>,
-    },
-    /// A file cannot be read or written.
-    #[error("{source}: {}", path.display())]
-    File {
-        /// What failed.
-        #[source]
-        source: std::io::Error,
-        /// Which file.
-        path: PathBuf,
-    },
-    /// `metadata.json` is not what it should be.
-    #[error("the metadata is not valid ({reason}): {}", path.display())]
-    Metadata {
-        /// What is wrong.
-        reason: String,
-        /// Which file.
-        path: PathBuf,
-    },
-    /// The weights are for another network.
-    #[error("architecture \"{got}\" where \"{expected}\" is needed: {}", path.display())]
-    Architecture {
-        /// In the metadata.
-        got: String,
-        /// Of this network.
-        expected: String,
-        /// Which folder.
-        path: PathBuf,
-    },
-    /// The network is larger than the free memory.
-    #[error("{source}; take a narrower network: {}", path.display())]
-    Memory {
-        /// Figures.
-        #[source]
-        source: NotEnoughMemory,
-        /// Which folder.
-        path: PathBuf,
-    },
-    /// The tensors' file is shorter or longer than the metadata says.
-    #[error("{got} bytes where {expected} are expected; the file is damaged or incomplete: {}", path.display())]
-    Length {
-        /// In the metadata.
-        expected: u64,
-        /// On disk.
-        got: u64,
-        /// Which file.
-        path: PathBuf,
-    },
-    /// The tensors' file is not the one that the metadata describes.
-    #[error("SHA-256 is {got} where {expected} is expected: {}", path.display())]
-    Hash {
-        /// In the metadata.
-        expected: String,
-        /// Of the file.
-        got: String,
-        /// Which file.
-        path: PathBuf,
-    },
-    /// The tensors' file does not parse.
-    #[error("not a safetensors file ({reason}): {}", path.display())]
-    Format {
-        /// What is wrong.
-        reason: String,
-        /// Which file.
-        path: PathBuf,
-    },
-    /// A tensor is missing.
-    #[error("tensor \"{name}\" is missing: {}", path.display())]
-    MissingTensor {
-        /// Which tensor.
-        name: String,
-        /// Which file.
-        path: PathBuf,
-    },
-    /// A tensor that the network does not have.
-    #[error("tensor \"{name}\" does not belong to the network: {}", path.display())]
-    UnexpectedTensor {
-        /// Which tensor.
-        name: String,
-        /// Which file.
-        path: PathBuf,
-    },
-    /// A tensor of another shape or of a type other than f16 and f32.
-    #[error("tensor \"{name}\" is {got} where {expected:?} of f16 or f32 is expected: {}", path.display())]
-    Shape {
-        /// Which tensor.
-        name: String,
-        /// Shape in the network.
-        expected: Vec<usize>,
-        /// Shape and type in the file.
-        got: String,
-        /// Which file.
-        path: PathBuf,
-    },
-    /// The device failed.
-    #[error("the tensors cannot be put on the device: {0}")]
-    Device(#[from] candle_core::Error),
-}
-
-fn join(paths: &[PathBuf]) -> String {
-    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
-}
 
 /// Sizes of a network that decide its tensors.
 pub trait Architecture: Serialize + DeserializeOwned {

@@ -1,7 +1,6 @@
 //! A finished figure: pictures under lines and letters, as pixels, SVG or PDF.
 
 use std::fmt::Write as _;
-use std::fs;
 use std::io::{self, Cursor};
 use std::path::Path;
 
@@ -21,6 +20,7 @@ use vello_cpu::{Pixmap, RenderContext, Resources};
 
 use super::canvas::{Ink, PAPER};
 use super::{PictureError, write_png};
+use crate::files::write_whole;
 
 /// Points of a PDF to a pixel: a sheet of 2,000 pixels is about as wide as A4 is long.
 const POINTS_PER_PIXEL: f32 = 0.4;
@@ -175,8 +175,8 @@ impl Drawing {
         let failed =
             |source: io::Error| PictureError { source: image::ImageError::IoError(source), path: path.to_owned() };
         match path.extension().and_then(|ending| ending.to_str()) {
-            Some("svg") => fs::write(path, self.svg()).map_err(failed),
-            Some("pdf") => self.pdf().and_then(|bytes| fs::write(path, bytes)).map_err(failed),
+            Some("svg") => write_whole(path, self.svg().as_bytes()).map_err(failed),
+            Some("pdf") => self.pdf().and_then(|bytes| write_whole(path, &bytes)).map_err(failed),
             _ => write_png(&self.raster(), path),
         }
     }
@@ -256,7 +256,7 @@ mod tests {
         for (name, start) in [("a.svg", &b"<svg"[..]), ("a.pdf", b"%PDF"), ("a.png", b"\x89PNG")] {
             let path = folder.path().join(name);
             drawing().write(&path).expect("written");
-            assert!(fs::read(&path).expect("readable").starts_with(start), "{name}");
+            assert!(std::fs::read(&path).expect("readable").starts_with(start), "{name}");
         }
         assert!(drawing().write(&folder.path().join("none/a.svg")).is_err());
     }

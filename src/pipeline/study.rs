@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::PipelineError;
-use crate::dicom::{FolderScan, Series, SeriesSummary, load_series, scan_folder_telling};
+use crate::dicom::{FolderScan, Series, SeriesSummary, load_series, scan_folder_listing};
 use crate::research::{is_volume_file, read_volume};
 use crate::task::{CancelToken, Progress};
 
@@ -28,7 +28,7 @@ impl Study {
         on_series: &mut dyn FnMut(Vec<SeriesSummary>),
     ) -> Result<Self, PipelineError> {
         if !(is_volume_file(path) && path.is_file()) {
-            let scan = Arc::new(scan_folder_telling(path, cancel, on_progress, on_series)?);
+            let scan = Arc::new(scan_folder_listing(path, cancel, on_progress, on_series)?);
             return Ok(Self { scan, volume: None });
         }
         on_progress(Progress { step: "Reading the file", done: 0, total: 1 });

@@ -53,7 +53,9 @@ impl CommonSpace {
             Self::Shared => None,
             Self::BySpine(alignment) => Some(tr!("matched by {count} vertebrae", count = alignment.bodies())),
             Self::Comparing => Some(tr!("not matched yet: the vertebrae are awaited").to_owned()),
-            Self::Unknown => Some(tr!("not matched: leaf to the same place unlinked, then link").to_owned()),
+            Self::Unknown => {
+                Some(tr!("not matched: unlink, scroll both views to the same place, then link").to_owned())
+            }
         }
     }
 }

@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::{Display, Write};
 use std::io;
 use std::path::Path;
-use std::sync::{PoisonError, RwLock};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde::Deserialize;
 use thiserror::Error;
@@ -16,9 +17,13 @@ use thiserror::Error;
 /// Name of the language that the texts are written in.
 pub const ENGLISH: &str = "English";
 
-/// The language of this process; `None` is English. One for all windows, because `tr!` is also asked where no window
-/// is at hand.
-static IN_FORCE: RwLock<Option<&'static Language>> = RwLock::new(None);
+/// The tables that were ever in force; more than anybody has.
+static INSTALLED: [OnceLock<&'static Language>; 64] = [const { OnceLock::new() }; 64];
+
+/// The language of this process: its place in [`INSTALLED`]; [`NONE`] is English. One for all windows, because `tr!` is
+/// also asked where no window is at hand, and without a lock, because every text of every frame asks.
+static IN_FORCE: AtomicUsize = AtomicUsize::new(NONE);
+const NONE: usize = usize::MAX;
 
 /// Why a table cannot be used.
 #[derive(Debug, Error)]
@@ -101,13 +106,17 @@ impl Language {
 
 /// Makes a language that of all texts from now on; `None` is English.
 pub fn install(language: Option<&'static Language>) {
-    *IN_FORCE.write().unwrap_or_else(PoisonError::into_inner) = language;
+    let place = language.and_then(|language| {
+        let is_here = |slot: &OnceLock<_>| std::ptr::eq(*slot.get_or_init(|| language), language);
+        INSTALLED.iter().position(is_here)
+    });
+    IN_FORCE.store(place.unwrap_or(NONE), Ordering::Release);
 }
 
 /// The language of the texts; `None` is English.
 #[must_use]
 pub fn in_force() -> Option<&'static Language> {
-    *IN_FORCE.read().unwrap_or_else(PoisonError::into_inner)
+    INSTALLED.get(IN_FORCE.load(Ordering::Acquire))?.get().copied()
 }
 
 /// What the language in force has for an English text, places unfilled; `None` where it stays English.

@@ -42,7 +42,7 @@ pub enum Tool {
     Pan,
     /// Magnify.
     Zoom,
-    /// Leaf through the slices.
+    /// Scroll through the slices.
     Scroll,
     /// Place the crosshair of the other planes.
     Crosshair,

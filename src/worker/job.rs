@@ -82,7 +82,7 @@ pub enum Loadable<T> {
     Idle,
     /// The job is on its way.
     Pending(JobId),
-    /// Here it is.
+    /// The result.
     Ready(Arc<T>),
     /// The job failed.
     Failed(Arc<JobError>),

@@ -110,7 +110,7 @@ fn an_axial_series_follows_the_disc_and_a_prior_is_matched_by_its_vertebrae() {
         let [_, row, _] = window.state().state.disc(level).expect("found").center_voxel;
         assert!((line[0].y - row).abs() * read.volume.geometry().row_spacing_mm() <= 4.5, "{level}: {line:?}");
     }
-    // Leafing through the axial slices moves the place that the sagittal image shows.
+    // Scrolling through the axial slices moves the place that the sagittal image shows.
     let before = looked_at(&window);
     let at = window.get_by_label_contains("Series beside").rect().center();
     window.hover_at(at);

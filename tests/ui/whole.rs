@@ -6,10 +6,13 @@ use std::path::PathBuf;
 
 use super::companion::{Examinations, examinations};
 
-use spinenet_viewer::pipeline::{DEMO_SEED, DeviceChoice, prepare_demo};
+use spinenet_viewer::model::Views;
+use spinenet_viewer::pipeline::{
+    AnalysisOptions, DEMO_SEED, DeviceChoice, Models, OpenSeries, analyze_folder, prepare_demo,
+};
 use spinenet_viewer::records::{ReportEntry, read_reports};
 use spinenet_viewer::spine::{MeasurementKind, PixelBox};
-use spinenet_viewer::task::CancelToken;
+use spinenet_viewer::task::{CancelToken, Progress};
 use spinenet_viewer::ui::action::{
     BoxAction, EvidenceAction, FileAction, MeasureAction, ProgramAction, ReadAction, ViewAction,
 };
@@ -62,6 +65,53 @@ fn three_readers_come_from_opening_to_a_saved_result() {
     let window = opened(&study, &work, SIZE, 1.0);
     assert_eq!(window.state().state.reading.findings.review, review);
     assert_eq!(window.state().state.reading.findings.boxes.len(), boxes.len());
+}
+
+/// What is on screen and what the command line finds are one report, to the byte; a review changes both alike.
+#[test]
+fn the_window_and_the_command_line_write_the_same_report() {
+    let folder = scratch();
+    let study = synthetic_study(&folder.path().join("study"));
+    // The folder has something to warn of.
+    std::fs::write(study.join("broken.dcm"), b"no image").expect("written");
+    let [graded, shown, reviewed] =
+        ["graded", "shown", "reviewed"].map(|name| folder.path().join(format!("{name}.json")));
+    let program = std::process::Command::new(env!("CARGO_BIN_EXE_spinenet"))
+        .args(["grade", "--quiet", "--no-times", "--out"])
+        .args([&graded, &study])
+        .output()
+        .expect("it starts");
+    assert!(program.status.success(), "{}", String::from_utf8_lossy(&program.stderr));
+    let mut window = opened(&study, &folder.path().join("work"), SIZE, 1.0);
+    let context = window.ctx.clone();
+    let save = |window: &mut RealWindow, file: &Path| {
+        window.state_mut().apply(&context, FileAction::Chosen(PathPurpose::SaveReport, file.to_owned()));
+        wait_for(window, "the report", |_| file.exists());
+        std::fs::read_to_string(file).expect("readable")
+    };
+    // The program that made a report is named by its hash, and the tests are another one.
+    let named = |report: &str| {
+        let hash = report.split("\"sha256\": \"").nth(1).and_then(|rest| rest.get(..64)).expect("the program's hash");
+        report.replacen(hash, "this program", 1)
+    };
+    let (graded, on_screen) = (std::fs::read_to_string(&graded).expect("written"), save(&mut window, &shown));
+    assert!(graded.contains("refused_files"), "{graded}");
+    assert_eq!(named(&on_screen), named(&graded));
+
+    let level = window.state().state.reading.discs.last().expect("discs").level;
+    let selection = Selection { level, grading: Grading::Pfirrmann };
+    let class = Some((window.state().state.grade(selection).expect("graded").computed + 1) % 5);
+    window.state_mut().apply(&context, ReadAction::SetGrade { selection, class });
+    window.state_mut().apply(&context, ReadAction::SetComment { level, text: "seen".to_owned() });
+    let on_screen = save(&mut window, &reviewed);
+    let mut models = Models::new(DeviceChoice::Cpu, None).expect("the processor");
+    let options = AnalysisOptions { series_uid: None, views: Some(Views::FiftyFour) };
+    let analyzed = analyze_folder(&study, &mut models, options, &CancelToken::default(), &mut |_: Progress| ());
+    let review = window.state().state.reading.findings.review.clone();
+    let report = OpenSeries { review, seconds: None, ..analyzed.expect("graded") }.report();
+    let ReportEntry::Report(read) = read_reports(&reviewed).expect("a report").remove(0) else { panic!("a report") };
+    assert!(on_screen.contains("seen"));
+    assert_eq!(*read, report);
 }
 
 /// Looks at the lowest disc, disagrees, comments, signs and saves the report.

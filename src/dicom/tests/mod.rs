@@ -433,7 +433,7 @@ fn series_are_told_before_all_files_are_read() {
     let mut found = Vec::new();
     let mut on_series = |series: Vec<SeriesSummary>| found.push(series);
     let cancel = CancelToken::default();
-    let scan = scan_folder_telling(made.path(), &cancel, &mut |_| (), &mut on_series).expect("readable");
+    let scan = scan_folder_listing(made.path(), &cancel, &mut |_| (), &mut on_series).expect("readable");
     assert_eq!((paths.len(), scan.series[0].slices), (40, 40));
     assert_eq!(found.len(), 1, "once, after the first files");
     assert_eq!((found[0].len(), found[0][0].slices), (1, 32));

@@ -5,7 +5,7 @@ use candle_nn::{Init, VarBuilder};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-use super::{ConvolutionPlan, glorot_bound};
+use super::config::{ConvolutionPlan, glorot_bound};
 use crate::model::GradingConfig;
 use crate::nn::{ConvWindow, conv3d, max_pool_2x2, relu};
 

@@ -8,7 +8,8 @@
 use candle_core::{Device, Result, Tensor};
 use candle_nn::{Init, VarBuilder};
 
-use super::{GradingConfig, LinearLayer, glorot_bound};
+use super::config::{GradingConfig, glorot_bound};
+use super::layers::LinearLayer;
 use crate::nn::relu;
 use crate::spine::{DiscLevel, Grading, PerGrading};
 

@@ -1,5 +1,10 @@
 //! Sizes, loading and gradients of the grading networks.
 
+use candle_core::Var;
+use candle_nn::VarMap;
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
 use super::*;
 
 fn tiny() -> GradingConfig {

@@ -106,7 +106,7 @@ impl Experiment {
                 let told = if network.level_units > 0 { network.level_units } else { LEVEL_UNITS };
                 let of = |level_units| GradingConfig { level_units, ..network.clone() };
                 vec![
-                    with_network("without level", "levels-untold", of(0)),
+                    with_network("without level", "levels-unknown", of(0)),
                     with_network("with level", "levels-told", of(told)),
                 ]
             }

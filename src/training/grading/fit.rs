@@ -1,9 +1,8 @@
 //! One training run: the flat stage, inflation, the 3-D stage, with a log and checkpoints.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -13,8 +12,8 @@ use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 
+use super::checkpoint::{SavedRun, StageName, file_error};
 use super::examples::{GradingExample, ScanKind, blank_outer_slices};
 use super::flat::FlatNetwork;
 use super::log::{LogLine, Watched};
@@ -50,38 +49,6 @@ enum Source {
     Phantom(u64),
 }
 
-/// The two stages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum StageName {
-    Flat,
-    Deep,
-}
-
-impl StageName {
-    /// Name in files.
-    fn key(self) -> &'static str {
-        match self {
-            Self::Flat => "flat",
-            Self::Deep => "deep",
-        }
-    }
-}
-
-/// Where a run stands; written after each epoch, the tensors beside it.
-#[derive(Debug, Serialize, Deserialize)]
-struct Checkpoint {
-    stage: StageName,
-    epochs_done: usize,
-    steps: usize,
-    tensors: String,
-    /// The watched error of each epoch of the stage.
-    #[serde(default)]
-    errors: Vec<f64>,
-    /// What the run was started with; a checkpoint of another configuration is refused.
-    config: GradingTrainingConfig,
-}
-
 /// What a run needs to know.
 pub(super) struct Run<'a> {
     pub(super) config: &'a GradingTrainingConfig,
@@ -102,16 +69,12 @@ pub(super) struct Fitted {
 }
 
 /// What the network says of discs beside what is known of them.
-fn told(discs: &[Cow<'_, GradingExample>], logits: &PerGrading<Tensor>) -> candle_core::Result<Vec<HeldOutPrediction>> {
+fn labelled_predictions(
+    discs: &[Cow<'_, GradingExample>],
+    logits: &PerGrading<Tensor>,
+) -> candle_core::Result<Vec<HeldOutPrediction>> {
     let answers = discs.iter().zip(probabilities(logits)?);
     Ok(answers.map(|(example, probabilities)| HeldOutPrediction::of(example, 0, probabilities)).collect())
-}
-
-/// A checkpoint with the tensors that it points to.
-type SavedRun = (Checkpoint, HashMap<String, Tensor>);
-
-fn file_error(source: std::io::Error, path: &Path) -> GradingTrainingError {
-    GradingTrainingError::File { source, path: path.to_owned() }
 }
 
 /// From discs to pool5.
@@ -257,7 +220,7 @@ impl Run<'_> {
                     optimizer.step(&total.backward()?, rate)?;
                 }
                 average.update()?;
-                answers.extend(told(&discs, &logits)?);
+                answers.extend(labelled_predictions(&discs, &logits)?);
             }
             let watched = self.watch(name, &weights, (trunk, heads, readers))?;
             errors.push(watched.as_ref().map_or_else(|| self.total(&sums), |watched| watched.loss));
@@ -322,7 +285,7 @@ impl Run<'_> {
             for (grading, of_grading) in losses.iter() {
                 loss += share * self.config.task_weight(grading) * f64::from(of_grading.to_scalar::<f32>()?);
             }
-            answers.extend(told(&discs, &logits)?);
+            answers.extend(labelled_predictions(&discs, &logits)?);
         }
         let measured = MeasuredGrading::of(self.config.network.gradings.iter().copied());
         Ok(Some(Watched { loss, accuracies: balanced_accuracies(&answers, &measured) }))
@@ -473,59 +436,5 @@ impl Run<'_> {
             })
             .collect();
         BatchTargets::new(&self.config.network.gradings, &discs, &self.job.device)
-    }
-
-    /// Where the weights of the best epoch of a stage are kept.
-    fn best_path(&self, stage: StageName) -> PathBuf {
-        self.job.folder.join(format!("best-{}.safetensors", stage.key()))
-    }
-
-    fn checkpoint_path(&self) -> PathBuf {
-        self.job.folder.join("checkpoint.json")
-    }
-
-    /// Writes the tensors under a new name, then the small file that points to them, then drops the old tensors: a
-    /// crash at any moment leaves a whole checkpoint.
-    fn write_checkpoint(
-        &self,
-        stage: StageName,
-        epochs_done: usize,
-        optimizer: &Optimizer,
-        average: &WeightAverage,
-        errors: &[f64],
-    ) -> Result<(), GradingTrainingError> {
-        let tensors = format!("checkpoint-{}-{epochs_done}.safetensors", stage.key());
-        let mut state = optimizer.state()?;
-        state.extend(average.state()?);
-        candle_core::safetensors::save(&state, self.job.folder.join(&tensors))?;
-        let old = fs::read(self.checkpoint_path()).ok().and_then(|old| serde_json::from_slice::<Checkpoint>(&old).ok());
-        let config = self.config.clone();
-        let errors = errors.to_vec();
-        let checkpoint = Checkpoint { stage, epochs_done, steps: optimizer.steps(), tensors, errors, config };
-        let text = serde_json::to_vec_pretty(&checkpoint).map_err(std::io::Error::from);
-        let temporary = self.checkpoint_path().with_extension("json.new");
-        text.and_then(|text| fs::write(&temporary, text))
-            .and_then(|()| fs::rename(&temporary, self.checkpoint_path()))
-            .map_err(|source| file_error(source, &self.checkpoint_path()))?;
-        if let Some(old) = old.filter(|old| old.tensors != checkpoint.tensors) {
-            let path = self.job.folder.join(old.tensors);
-            fs::remove_file(&path).map_err(|source| file_error(source, &path))?;
-        }
-        Ok(())
-    }
-
-    fn read_checkpoint(&self) -> Result<Option<SavedRun>, GradingTrainingError> {
-        let path = self.checkpoint_path();
-        if !path.exists() {
-            return Ok(None);
-        }
-        let failed = |source| file_error(source, &path);
-        let text = fs::read(&path).map_err(failed)?;
-        let checkpoint: Checkpoint = serde_json::from_slice(&text).map_err(|error| failed(error.into()))?;
-        if checkpoint.config != *self.config {
-            return Err(GradingTrainingError::OtherConfig { path });
-        }
-        let tensors = candle_core::safetensors::load(self.job.folder.join(&checkpoint.tensors), &Device::Cpu)?;
-        Ok(Some((checkpoint, tensors)))
     }
 }

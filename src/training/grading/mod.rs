@@ -1,6 +1,7 @@
 //! Training of the grading network: cross-validation by patient, then the network of all patients.
 
 mod calibrate;
+mod checkpoint;
 mod examples;
 mod experiments;
 mod familiar;
