@@ -120,12 +120,12 @@ fn maps_are_those_of_pytorch() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let golden = Golden::read();
     assert_eq!(golden.cases.len(), 72);
-    let shipped = WeightsFolder::open(&root.join("weights/grading-0.3.0")).expect("shipped");
+    let shipped = WeightsFolder::open(&root.join("weights/grading-0.4.0")).expect("shipped");
     let shipped = Grader::from_folder(&shipped, &Device::Cpu).expect("whole");
     let networks = HashMap::from([
         ("seeded-3d", seeded(Dimensions::Three).expect("small")),
         ("seeded-2d", seeded(Dimensions::Two).expect("small")),
-        ("grading-0.3.0", shipped.network().at_level(DiscLevel::L4L5).expect("a bias")),
+        ("grading-0.4.0", shipped.network().at_level(DiscLevel::L4L5).expect("a bias")),
     ]);
     let discs = disc_tensor([disc().as_slice()], &Device::Cpu).expect("a disc");
     let mut worst = 0.0_f64;

@@ -195,13 +195,13 @@ fn a_table_and_synthetic_patients_train_together() {
     assert!(cases[3].discs.iter().all(|disc| disc.labels.of(Grading::DiscNarrowing).single().is_some()));
 
     let config = include_str!("../assets/training/grading.toml")
-        .replace("folds = 3", "folds = 2")
-        .replace("epochs = 60", "epochs = 1")
-        .replace("epochs = 4", "epochs = 1")
+        .replace("folds = 3\nmeasured_folds = 1", "folds = 2")
+        .replace("epochs = 24", "epochs = 1")
+        .replace("epochs = 2\n", "epochs = 1\n")
         .replace("[16, 32, 64, 64, 64]", "[2, 2, 2, 2, 2]")
         .replace("fully_connected = 64", "fully_connected = 4")
         .replace("phantom = 100", "phantom = 2")
-        .replace("phantom = 60", "phantom = 1");
+        .replace("phantom = 40", "phantom = 1");
     fs::write(folder.path().join("config.toml"), config).expect("writable");
     let path = |name: &str| folder.path().join(name).display().to_string();
     let run = |arguments: &[&str]| {

@@ -159,6 +159,8 @@ pub struct DataSource {
     pub name: String,
     /// How it must be cited.
     pub attribution: Option<String>,
+    /// Whether readers graded stenosis; otherwise widths of the canal stand for their grades.
+    pub has_graded_stenosis: bool,
 }
 
 impl DataSet {
@@ -171,7 +173,11 @@ impl DataSet {
             Self::Boxed { folder, .. } => fs::read_to_string(folder.join("ATTRIBUTION.md")).ok(),
             Self::Table { .. } | Self::Phantom { .. } => None,
         };
-        DataSource { name: self.cohort().to_owned(), attribution }
+        let has_graded_stenosis = match self {
+            Self::Rsna2024 { .. } | Self::Boxed { .. } | Self::Table { .. } => true,
+            Self::Spider { .. } | Self::SpiderDev { .. } | Self::Phantom { .. } => false,
+        };
+        DataSource { name: self.cohort().to_owned(), attribution, has_graded_stenosis }
     }
 
     /// What its patients are called together, in the middle of a sentence.

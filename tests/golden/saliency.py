@@ -217,12 +217,12 @@ def to_voxels(map_, layer):
 
 def main():
     folder = Path(__file__).parent
-    shipped = load_file(folder.parents[1] / "weights/grading-0.3.0/model.safetensors")
+    shipped = load_file(folder.parents[1] / "weights/grading-0.4.0/model.safetensors")
     small = ([3, 4, 5, 6, 7], 16)
     networks = [
         ("seeded-3d", Network(3, seeded_weights(3, *small)), "pfirrmann", 2),
         ("seeded-2d", Network(2, seeded_weights(2, *small)), "pfirrmann", 2),
-        ("grading-0.3.0", Network(3, shipped), "upper_endplate_defect", 1),
+        ("grading-0.4.0", Network(3, shipped), "upper_endplate_defect", 1),
     ]
     voxels = torch.from_numpy(disc().astype(np.float64))
     cases = []

@@ -175,7 +175,7 @@ impl GradingConfig {
     pub fn shipped() -> Self {
         Self {
             dimensions: Dimensions::Three,
-            gradings: papers_gradings(),
+            gradings: Grading::ALL.into(),
             channels: [16, 32, 64, 64, 64],
             fully_connected: 64,
             level_units: 8,

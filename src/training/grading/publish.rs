@@ -18,21 +18,26 @@ use crate::training::manifest::DataSource;
 use crate::training::optimizer::sorted;
 
 /// Version of the weights that this code trains in three dimensions.
-const VERSION: &str = "0.3.0";
+const VERSION: &str = "0.4.0";
 /// The same in two dimensions.
 const VERSION_2D: &str = "0.1.0";
 /// What the weights that ship were trained on.
-const SHIPPED_SOURCES: [&str; 1] = ["SPIDER"];
+const SHIPPED_SOURCES: [&[&str]; 2] = [&["SPIDER"], &["SPIDER", "Sudirman"]];
 /// Version of weights trained on other data than those that ship.
 const OWN_VERSION: &str = "0.0.1";
 /// What came with each version of the 3-D weights.
-const CHANGES: [(&str, &str); 3] = [
+const CHANGES: [(&str, &str); 4] = [
     ("0.1.0", "First training."),
     ("0.2.0", "Learned views with the scan around them beside bare patches, and on rebuilt synthetic studies."),
     (
-        VERSION,
+        "0.3.0",
         "Three times as many passes, averaged weights; told the level; calibrated on held-out discs; stenosis from canal \
          widths; knows which discs look unlike those it learned from.",
+    ),
+    (
+        VERSION,
+        "Learned from two cohorts, each with the thresholds of its own readers; disc bulging and herniation; stenosis from \
+         readers' labels.",
     ),
 ];
 /// What came with each version of the 2-D weights.
@@ -75,7 +80,7 @@ fn metadata(
         "synthetic_discs": config.flat.epochs * config.flat.phantom + config.deep.epochs * config.deep.phantom,
         CALIBRATION: outcome.calibration,
         "familiarity": outcome.familiarity_measures,
-        EXPERIMENTAL_GRADINGS: experimental_gradings(config, outcome),
+        EXPERIMENTAL_GRADINGS: experimental_gradings(config, outcome, sources),
         "config": config,
     });
     let dimensions = config.network.dimensions;
@@ -88,7 +93,9 @@ fn metadata(
     let names = names.join(", ");
     // Only weights of the same network and data carry the history of those that ship.
     let is_shipped = dimensions != Dimensions::ThreeUnreduced
-        && sources.iter().map(|source| source.name.as_str()).eq(SHIPPED_SOURCES);
+        && SHIPPED_SOURCES
+            .iter()
+            .any(|shipped| sources.iter().map(|source| source.name.as_str()).eq(shipped.iter().copied()));
     let own_change = format!("Trained on {names}.");
     let own_changes = [(OWN_VERSION, own_change.as_str())];
     let (version, changes) = if is_shipped { (version, changes) } else { (OWN_VERSION, &own_changes[..]) };
@@ -113,7 +120,7 @@ fn metadata(
         authors: if is_shipped { "spinenet-viewer contributors" } else { "" }.to_owned(),
         copyright: copyright.to_owned(),
         intended_use: "Research only; not a medical device.".to_owned(),
-        data_source: attribution.first().map_or_else(|| names.clone(), Clone::clone),
+        data_source: if attribution.is_empty() { names.clone() } else { attribution.join(" ") },
         references: vec![
             "Jamaludin A., Kadir T., Zisserman A., SpineNet: Automated classification and evidence visualization in \
              spinal MRIs, Medical Image Analysis 41 (2017) 63-73"
@@ -142,7 +149,11 @@ fn metadata(
 const RELIABLE: f64 = 0.4;
 
 /// Gradings that must not be relied on, and why; shown wherever their grades are.
-fn experimental_gradings(config: &GradingTrainingConfig, outcome: &TrainingOutcome) -> BTreeMap<&'static str, String> {
+fn experimental_gradings(
+    config: &GradingTrainingConfig,
+    outcome: &TrainingOutcome,
+    sources: &[DataSource],
+) -> BTreeMap<&'static str, String> {
     let mut reasons = BTreeMap::new();
     let table: &[MeasuredRow] = outcome.cross_validation.as_ref().map_or(&[], |measured| &measured.table);
     for measured in MeasuredGrading::of(config.network.gradings.iter().copied()) {
@@ -158,9 +169,9 @@ fn experimental_gradings(config: &GradingTrainingConfig, outcome: &TrainingOutco
             }
         }
     }
-    // What stands for readers' grades here is a width on masks.
+    let is_graded = sources.iter().any(|source| source.has_graded_stenosis);
     let stenosis = "learned from canal widths and synthetic studies, not from readers' grades";
-    if config.network.gradings.contains(&Grading::CentralCanalStenosis) {
+    if config.network.gradings.contains(&Grading::CentralCanalStenosis) && !is_graded {
         reasons.insert(Grading::CentralCanalStenosis.key(), stenosis.to_owned());
     }
     for grading in &outcome.phantom_only_gradings {
@@ -172,7 +183,8 @@ fn experimental_gradings(config: &GradingTrainingConfig, outcome: &TrainingOutco
     reasons
 }
 
-/// Such as `pfirrmann_balanced_accuracy_stack`.
+/// Such as `spider_pfirrmann_balanced_accuracy_stack`.
 fn metric_name(row: &MeasuredRow) -> String {
-    format!("{}_balanced_accuracy_{}", row.grading.key(), row.scans.key())
+    let cohort = row.cohort.to_lowercase().replace(' ', "_");
+    format!("{cohort}_{}_balanced_accuracy_{}", row.grading.key(), row.scans.key())
 }

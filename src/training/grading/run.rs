@@ -1,5 +1,6 @@
 //! Cross-validation and the final network, each part resumable.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -57,9 +58,9 @@ pub struct TrainingOutcome {
     pub phantom_only_gradings: Vec<Grading>,
     /// Gradings that nothing taught.
     pub untrained_gradings: Vec<Grading>,
-    /// Patients with labelled discs.
+    /// Patients that the network learned from.
     pub patients: usize,
-    /// Labelled discs of patients.
+    /// Their labelled discs.
     pub discs: usize,
 }
 
@@ -155,22 +156,26 @@ pub fn train(
         cross_validation = Some(measured);
         calibration = Some(Calibration::fit(&plain)?);
     }
+    let nobody = Division::default();
+    let first = config.measured_folds.and_then(|_| runs.first().zip(done.into_iter().next()));
+    // Whom the published network did not see.
+    let left_out = first.as_ref().map_or(&nobody, |(division, _)| division);
+    let learned: Vec<_> = examples.iter().filter(|example| !left_out.holds_out(example.patient)).collect();
+    let (discs, patients) =
+        (learned.len(), learned.iter().map(|example| example.patient).collect::<BTreeSet<_>>().len());
     let network = if config.final_network {
-        let nobody = Division::default();
-        let first = config.measured_folds.and_then(|_| runs.first().zip(done.into_iter().next()));
-        let (Fitted { network, variables }, division) = if let Some((division, fold)) = first {
-            (fold.fitted, division)
+        let Fitted { network, variables } = if let Some((_, fold)) = first {
+            fold.fitted
         } else {
             // The network of all patients is the same whatever is cross-validated beside it, but for its calibration.
             let config = &GradingTrainingConfig { folds: 0, ..config.clone() };
             let split = Split { config, examples: &examples, division: &nobody };
-            (split.run(config.seed, &job.part("final")).fit(&mut |_| Ok(()), on_progress)?, &nobody)
+            split.run(config.seed, &job.part("final")).fit(&mut |_| Ok(()), on_progress)?
         };
         if let Some(calibration) = &calibration {
             calibration.fold_into(&variables)?;
         }
         if config.network.familiarity {
-            let learned: Vec<_> = examples.iter().filter(|example| !division.holds_out(example.patient)).collect();
             let familiarity = familiar::familiarity(&learned, &job.cancel)?;
             let limit =
                 familiarity_measures.as_ref().map_or(UNMEASURED_LIMIT, |measures: &FamiliarityMeasures| measures.limit);
@@ -189,7 +194,6 @@ pub fn train(
         uses_phantoms && PhantomSettings::GRADINGS.contains(grading) && config.task_weight(*grading) > 0.0
     };
     let (phantom_only_gradings, untrained_gradings) = untaught.partition(phantoms_teach);
-    let discs = examples.len();
     Ok(TrainingOutcome {
         cross_validation,
         network,
