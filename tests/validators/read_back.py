@@ -21,6 +21,8 @@ KEYS = {
     "LOW-MARROW": "lower_marrow_change",
     "LISTHESIS": "spondylolisthesis",
     "CANAL-STENOSIS": "central_canal_stenosis",
+    "BULGING": "disc_bulging",
+    "HERNIATION": "disc_herniation",
 }
 DISCS = {
     "76206002": "T12-L1", "80064006": "L1-L2", "67459009": "L2-L3",
