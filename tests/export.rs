@@ -278,6 +278,25 @@ fn the_pdf_repeats_and_names_the_patient_only_on_request() {
     assert!(named.contains("Phantom Lumbar") && named.contains("ID PHANTOM"), "{named}");
 }
 
+/// A comment in letters that the bundled font lacks is printed in a font of the system.
+#[test]
+fn the_pdf_prints_letters_of_other_scripts() {
+    let (Some(mut fonts), Some(())) = (needs::program("pdffonts", "poppler-utils"), needs::font("ko")) else { return };
+    let folder = study();
+    let [file, pdf] = ["korean.json", "korean.pdf"].map(|name| folder.join(name));
+    let mut korean = report(&folder.join("report.json"));
+    korean.discs[0].comment = Some("추간판 팽윤 (洪)".to_owned());
+    write_reports(&file, &[korean.into()]).expect("written");
+    let images = folder.join("study/dicom");
+    succeed(&["export", path(&file), "--study", path(&images), "--pdf", path(&pdf), "--quiet"]);
+    let said = fonts.arg(&pdf).output().expect("it starts");
+    let said = String::from_utf8_lossy(&said.stdout).into_owned();
+    assert!(said.lines().skip(2).count() >= 2, "the bundled font and one more:\n{said}");
+    let words = Command::new("pdftotext").arg(&pdf).arg("-").output().expect("it starts");
+    let words = String::from_utf8_lossy(&words.stdout).into_owned();
+    assert!(words.contains("추간판 팽윤 (洪)") && !words.contains("printed as boxes"), "{words}");
+}
+
 #[test]
 fn other_images_than_the_reports_are_refused() {
     let folder = study();

@@ -2,12 +2,13 @@
 
 use glam::DVec2;
 use image::RgbImage;
+use skrifa::MetadataProvider;
 use skrifa::instance::{LocationRef, Size};
 use skrifa::outline::{DrawSettings, OutlinePen};
-use skrifa::{FontRef, MetadataProvider};
 use vello_cpu::kurbo::{Affine, BezPath, Circle, Rect, RoundedRect, Shape};
 
 use super::drawing::{Drawing, Mark};
+use super::faces::faces_of;
 
 /// sRGB with opacity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,7 +159,7 @@ impl Canvas {
         self.fill(Circle::new((center.x, center.y), radius).to_path(0.1), ink);
     }
 
-    /// One line of text; `at` is on the base line. Characters that the font lacks show as its empty box.
+    /// One line of text; `at` is on the base line. Letters that no face of the system has show as an empty box.
     pub(super) fn text(&mut self, at: DVec2, style: TextStyle, text: &str) {
         let (mut path, width) = layout(text, style.size);
         let shift = match style.align {
@@ -203,18 +204,20 @@ pub fn text_width(text: &str, size: f64) -> f64 {
 
 /// The outlines of a text that starts at the origin, and its width.
 fn layout(text: &str, size: f64) -> (BezPath, f64) {
-    let font = FontRef::new(epaint_default_fonts::UBUNTU_LIGHT).expect("the bundled font is whole");
     let size = Size::new(size as f32);
-    let (letters, outlines) = (font.charmap(), font.outline_glyphs());
-    let metrics = font.glyph_metrics(size, LocationRef::default());
     let mut pen = Pen { path: BezPath::new(), x: 0.0 };
-    for letter in text.chars() {
-        let glyph = letters.map(letter).unwrap_or_default();
-        if let Some(outline) = outlines.get(glyph) {
-            let drawn = outline.draw(DrawSettings::unhinted(size, LocationRef::default()), &mut pen);
-            drawn.expect("the bundled font's outlines are whole");
+    for (face, part) in faces_of(text) {
+        let Some(font) = face.font() else { continue };
+        let (letters, outlines) = (font.charmap(), font.outline_glyphs());
+        let metrics = font.glyph_metrics(size, LocationRef::default());
+        for letter in part.chars() {
+            let glyph = letters.map(letter).unwrap_or_default();
+            // A broken outline in a face of the system leaves its place empty.
+            if let Some(outline) = outlines.get(glyph) {
+                let _ = outline.draw(DrawSettings::unhinted(size, LocationRef::default()), &mut pen);
+            }
+            pen.x += f64::from(metrics.advance_width(glyph).unwrap_or_default());
         }
-        pen.x += f64::from(metrics.advance_width(glyph).unwrap_or_default());
     }
     (pen.path, pen.x)
 }
@@ -259,6 +262,7 @@ impl OutlinePen for Pen {
 
 #[cfg(test)]
 mod tests {
+    use super::super::faces::Face;
     use super::*;
     use image::Rgb;
 
@@ -297,9 +301,8 @@ mod tests {
 
     #[test]
     fn the_font_has_every_letter_that_the_sheets_use() {
-        let font = FontRef::new(epaint_default_fonts::UBUNTU_LIGHT).expect("the bundled font is whole");
         let missing: String =
-            "L5-S1 · Pfirrmann – × ° % ± µ é …".chars().filter(|c| font.charmap().map(*c).is_none()).collect();
+            "L5-S1 · Pfirrmann – × ° % ± µ é …".chars().filter(|c| !Face::bundled().has(*c)).collect();
         assert_eq!(missing, "");
     }
 }

@@ -35,6 +35,14 @@ pub fn program(name: &str, package: &str) -> Option<Command> {
     found(file, &format!("{name} is not installed (Debian, Ubuntu: apt install {package})")).map(Command::new)
 }
 
+/// Whether fontconfig has a font for a language.
+pub fn font(language: &str) -> Option<()> {
+    let listed = Command::new("fc-list").arg(format!(":lang={language}")).output();
+    let missing =
+        format!("no font for the language {language} (Debian, Ubuntu: apt install fontconfig fonts-wqy-microhei)");
+    found(listed.is_ok_and(|listed| !listed.stdout.is_empty()).then_some(()), &missing)
+}
+
 /// Python with other readers of our files: `SPINENET_PYTHON`, or the one that `scripts/test` makes.
 pub fn python() -> Option<Command> {
     let made = || Path::new(SOURCE).join("target/validators/bin/python").into_os_string();

@@ -11,7 +11,7 @@ use krilla::page::PageSettings;
 
 use super::{ExportError, ReportedStudy};
 use crate::picture::DISCLAIMER;
-use page::{CAUTION, HEIGHT, MARGIN, QUIET, Sheet, Style, WIDTH, font};
+use page::{CAUTION, Fonts, HEIGHT, MARGIN, QUIET, Sheet, Style, WIDTH};
 
 /// What the PDF says.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub struct PdfOptions {
 /// # Errors
 /// If the document cannot be put together.
 pub fn report_pdf(study: &ReportedStudy, options: PdfOptions) -> Result<Vec<u8>, ExportError> {
-    let font = font().ok_or_else(|| ExportError::Pdf("the font cannot be read".to_owned()))?;
+    let mut fonts = Fonts::bundled().ok_or_else(|| ExportError::Pdf("the font cannot be read".to_owned()))?;
     let mut document = Document::new();
     document.set_metadata(
         Metadata::new()
@@ -40,7 +40,7 @@ pub fn report_pdf(study: &ReportedStudy, options: PdfOptions) -> Result<Vec<u8>,
     for number in 1..=pages {
         let settings = PageSettings::from_wh(WIDTH, HEIGHT).ok_or_else(|| ExportError::Pdf("page size".to_owned()))?;
         let mut page = document.start_page_with(settings);
-        let mut sheet = Sheet { surface: page.surface(), font: font.clone() };
+        let mut sheet = Sheet { surface: page.surface(), fonts: &mut fonts, lacks_letters: false };
         match number {
             1 => front::draw(&mut sheet, study, options),
             _ => evidence::draw(&mut sheet, tiles[number - 2]),
@@ -60,4 +60,8 @@ fn footer(sheet: &mut Sheet, study: &ReportedStudy, number: usize, pages: usize)
     sheet.text_right(WIDTH - MARGIN, y, quiet, &format!("Page {number} of {pages}"));
     let study = format!("Study {}", study.report.study_instance_uid);
     sheet.text(MARGIN, y + 11.0, quiet, &quiet.shortened(&study, WIDTH - 2.0 * MARGIN));
+    if sheet.lacks_letters {
+        let words = "No font of this computer has some of the letters on this page: they are printed as boxes.";
+        sheet.text_right(WIDTH - MARGIN, y + 20.0, Style::new(7.0, CAUTION), words);
+    }
 }

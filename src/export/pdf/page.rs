@@ -1,7 +1,5 @@
 //! Words for laying text, lines and pictures on a page. Lengths are points, y grows downwards.
 
-use std::sync::Arc;
-
 use image::RgbImage;
 use krilla::color::rgb;
 use krilla::geom::{PathBuilder, Point, Rect, Size, Transform};
@@ -11,7 +9,7 @@ use krilla::paint::{Fill, Stroke};
 use krilla::surface::Surface;
 use krilla::text::{Font, TextDirection};
 
-use crate::picture::text_width;
+use crate::picture::{Face, faces_of, text_width};
 
 /// A4.
 pub(super) const WIDTH: f32 = 595.28;
@@ -91,16 +89,38 @@ impl Style {
     }
 }
 
-/// The font of the report: that of the window and the pictures.
-pub(super) fn font() -> Option<Font> {
-    let bytes: Arc<dyn AsRef<[u8]> + Send + Sync> = Arc::new(epaint_default_fonts::UBUNTU_LIGHT);
-    Font::new(bytes.into(), 0)
+/// The fonts of a report: that of the window and the pictures, then those that its letters needed beside it.
+pub(super) struct Fonts(Vec<(Face, Font)>);
+
+impl Fonts {
+    /// The bundled font alone; `None` if it cannot be read.
+    pub fn bundled() -> Option<Self> {
+        let face = Face::bundled();
+        Some(Self(vec![(face.clone(), embedded(&face)?)]))
+    }
+
+    /// The font of a face, or the bundled one where it cannot be embedded.
+    fn of(&mut self, face: &Face) -> Font {
+        if let Some((_, font)) = self.0.iter().find(|(known, _)| known == face) {
+            return font.clone();
+        }
+        let font = embedded(face).unwrap_or_else(|| self.0[0].1.clone());
+        self.0.push((face.clone(), font.clone()));
+        font
+    }
+}
+
+fn embedded(face: &Face) -> Option<Font> {
+    let (bytes, index) = face.file();
+    Font::new(bytes.into(), index)
 }
 
 /// A page under way.
 pub(super) struct Sheet<'a> {
     pub surface: Surface<'a>,
-    pub font: Font,
+    pub fonts: &'a mut Fonts,
+    /// Whether letters were asked for that no font has.
+    pub lacks_letters: bool,
 }
 
 impl Sheet<'_> {
@@ -108,11 +128,16 @@ impl Sheet<'_> {
     pub fn text(&mut self, x: f32, y: f32, style: Style, text: &str) {
         let paint = color(style.ink);
         self.surface.set_fill(Some(Fill { paint: paint.into(), ..Fill::default() }));
-        // The one face there is comes in one weight; a thin stroke makes it heavier.
+        // Each face comes in one weight; a thin stroke makes it heavier.
         let stroke = Stroke { paint: paint.into(), width: style.size * 0.035, ..Stroke::default() };
         self.surface.set_stroke(style.bold.then_some(stroke));
-        let (font, start) = (self.font.clone(), Point::from_xy(x, y));
-        self.surface.draw_text(start, font, style.size, text, false, TextDirection::Auto);
+        let mut x = x;
+        for (face, part) in faces_of(text) {
+            self.lacks_letters |= part.chars().any(|letter| !letter.is_control() && !face.has(letter));
+            let font = self.fonts.of(&face);
+            self.surface.draw_text(Point::from_xy(x, y), font, style.size, part, false, TextDirection::Auto);
+            x += style.width(part);
+        }
         self.surface.set_stroke(None);
     }
 
