@@ -61,7 +61,7 @@ fn writer() {
         println!("boxes {}", boxes.len());
         let mut review = Review::default();
         review.set_comment(DiscLevel::L4L5, &boxes.len().to_string());
-        ReviewFile::new("1.2.3", None, review).save(&review_file).expect("saved");
+        ReviewFile::new("1.2.3", "ab", None, review).save(&review_file).expect("saved");
         println!("review {}", boxes.len());
         std::io::stdout().flush().expect("the test listens");
     }

@@ -2,7 +2,8 @@
 
 use super::correction::{is_same_disc, relabelled};
 use super::{Command, Event, Viewer};
-use crate::records::{ReviewFile, VertebraEntry};
+use crate::dicom::Series;
+use crate::records::{BoxesFile, ReviewFile, VertebraEntry};
 use crate::spine::{BoxSource, DiscLevel, Grading, PixelBox, SliceBox, discs_between};
 use crate::ui::action::BoxAction;
 use crate::ui::language::{tr, translated};
@@ -185,11 +186,9 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     fn save_boxes(&mut self) {
         let Some(series) = self.state.loaded() else { return };
         let saved = self.store_is_open().and_then(|()| {
-            self.store.save_boxes(
-                &self.state.reader,
-                &series.series.summary.series_instance_uid,
-                &self.state.reading.findings.boxes,
-            )
+            let boxes = self.state.reading.findings.boxes.clone();
+            let file = BoxesFile::new(&self.state.reader, &series.series.summary.series_instance_uid, boxes);
+            self.store.save_boxes(file.on_voxels(&series.series.voxel_sha256))
         });
         if let Err(message) = saved {
             self.tell_error(message.to_owned());
@@ -203,7 +202,8 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             let geometry = series.volume.geometry();
             findings.vertebrae.iter().map(|vertebra| VertebraEntry::new(vertebra, geometry)).collect()
         });
-        let file = ReviewFile::new(&series.series.summary.series_instance_uid, vertebrae, findings.review.clone());
+        let Series { summary, voxel_sha256, .. } = series.series.as_ref();
+        let file = ReviewFile::new(&summary.series_instance_uid, voxel_sha256, vertebrae, findings.review.clone());
         if let Err(message) = self.store_is_open().and_then(|()| self.store.save_review(file)) {
             self.tell_error(message.to_owned());
         }

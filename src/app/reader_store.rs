@@ -57,6 +57,9 @@ pub struct SavedWork {
     pub boxes: Vec<SliceBox>,
     /// Review; `None` if there is no file.
     pub review: Option<ReviewFile>,
+    /// There is work on other images of the series and none on these: slices came or went, or the series holds several
+    /// stacks.
+    pub is_on_other_images: bool,
 }
 
 /// Loads the work on a series, and saves it on a thread of its own so that a slow disk does not stop the window.
@@ -94,25 +97,37 @@ impl ReaderStore {
         Ok(Self { folder, saves: Some(saves), errors, thread: Some(thread) })
     }
 
-    /// What was saved for a series.
+    /// What was saved for a series with these voxels.
     ///
     /// # Errors
     /// If there is a file that cannot be read; the other one is lost for this session too, so that nothing is
     /// overwritten half known.
-    pub fn load(&self, series_instance_uid: &str) -> Result<SavedWork, StoreError> {
-        let existing = |kind| self.path_of(kind, series_instance_uid).filter(|path| path.exists());
+    pub fn load(&self, series_instance_uid: &str, voxel_sha256: &str) -> Result<SavedWork, StoreError> {
+        let existing = |kind| self.path_of(kind, series_instance_uid, voxel_sha256).filter(|path| path.exists());
         let boxes = existing("boxes").map(|path| BoxesFile::read(&path)).transpose()?;
         let review = existing("reviews").map(|path| ReviewFile::read(&path)).transpose()?;
-        Ok(SavedWork { boxes: boxes.map_or_else(Vec::new, |file| file.boxes), review })
+        let boxes = boxes.filter(|file| file.voxel_sha256.as_deref() == Some(voxel_sha256));
+        let review = review.filter(|file| file.voxel_sha256 == voxel_sha256);
+        let is_on_other_images = boxes.is_none() && review.is_none() && self.has_work_on(series_instance_uid);
+        Ok(SavedWork { boxes: boxes.map_or_else(Vec::new, |file| file.boxes), review, is_on_other_images })
+    }
+
+    /// Whether there is work on a series, whatever its images.
+    fn has_work_on(&self, series_instance_uid: &str) -> bool {
+        let Some(series) = file_name_of(series_instance_uid) else { return false };
+        let is_of_series = |name: &str| name.strip_prefix(&*series).is_some_and(|rest| rest.starts_with('-'));
+        let folders = self.folder.iter().flat_map(|folder| [folder.join("boxes"), folder.join("reviews")]);
+        let mut files = folders.filter_map(|folder| std::fs::read_dir(folder).ok()).flatten().filter_map(Result::ok);
+        files.any(|file| file.file_name().to_str().is_some_and(is_of_series))
     }
 
     /// Queues the boxes of a series to be saved.
     ///
     /// # Errors
     /// A message for the user if the disk has not answered for many changes.
-    pub fn save_boxes(&self, reader: &str, series_instance_uid: &str, boxes: &[SliceBox]) -> Result<(), &'static str> {
-        let file = BoxesFile::new(reader, series_instance_uid, boxes.to_vec());
-        self.queue(self.path_of("boxes", series_instance_uid).map(|path| Save::Boxes(path, file)))
+    pub fn save_boxes(&self, file: BoxesFile) -> Result<(), &'static str> {
+        let voxels = file.voxel_sha256.as_deref().unwrap_or_default();
+        self.queue(self.path_of("boxes", &file.series_instance_uid, voxels).map(|path| Save::Boxes(path, file)))
     }
 
     /// Queues the review of a series to be saved.
@@ -120,7 +135,8 @@ impl ReaderStore {
     /// # Errors
     /// A message for the user if the disk has not answered for many changes.
     pub fn save_review(&self, file: ReviewFile) -> Result<(), &'static str> {
-        self.queue(self.path_of("reviews", &file.series_instance_uid).map(|path| Save::Review(path, file)))
+        let path = self.path_of("reviews", &file.series_instance_uid, &file.voxel_sha256);
+        self.queue(path.map(|path| Save::Review(path, file)))
     }
 
     /// The settings of this user; those of a new user where there are none that can be read.
@@ -178,14 +194,19 @@ impl ReaderStore {
         self.errors.try_recv().ok()
     }
 
-    fn path_of(&self, kind: &str, series_instance_uid: &str) -> Option<PathBuf> {
-        // A UID comes from a file: only what may stand in a UID goes into the name.
-        let name: String =
-            series_instance_uid.chars().filter(|letter| letter.is_ascii_alphanumeric() || *letter == '.').collect();
-        let name = name.trim_matches('.');
-        (!name.is_empty()).then_some(())?;
-        self.folder.as_ref().map(|folder| folder.join(kind).join(format!("{name}.json")))
+    fn path_of(&self, kind: &str, series_instance_uid: &str, voxel_sha256: &str) -> Option<PathBuf> {
+        let series = file_name_of(series_instance_uid)?;
+        let voxels = voxel_sha256.get(..16).unwrap_or(voxel_sha256);
+        self.folder.as_ref().map(|folder| folder.join(kind).join(format!("{series}-{voxels}.json")))
     }
+}
+
+/// A UID as part of a file's name. It comes from a file: only what may stand in a UID goes into the name.
+fn file_name_of(series_instance_uid: &str) -> Option<String> {
+    let name: String =
+        series_instance_uid.chars().filter(|letter| letter.is_ascii_alphanumeric() || *letter == '.').collect();
+    let name = name.trim_matches('.');
+    (!name.is_empty()).then(|| name.to_owned())
 }
 
 impl Drop for ReaderStore {
@@ -233,17 +254,25 @@ mod tests {
         SliceBox { level, grading, slice: 5, rect, source: BoxSource::Reader, percentile: None }
     }
 
+    fn voxels(letter: char) -> String {
+        letter.to_string().repeat(64)
+    }
+
+    fn boxes_file(boxes: Vec<SliceBox>) -> BoxesFile {
+        BoxesFile::new("AB", "1.2.3", boxes).on_voxels(&voxels('a'))
+    }
+
     #[test]
     fn work_comes_back_from_disk() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let place = folder.path().join("deep/data");
         let store = ReaderStore::start(Some(place.clone()), || ()).expect("a thread");
-        assert!(store.load("1.2.3").expect("no file").boxes.is_empty());
-        store.save_boxes("AB", "1.2.3", &[a_box(1.0)]).expect("room");
-        store.save_boxes("AB", "1.2.3", &[a_box(1.0), a_box(9.0)]).expect("room");
+        assert!(store.load("1.2.3", &voxels('a')).expect("no file").boxes.is_empty());
+        store.save_boxes(boxes_file(vec![a_box(1.0)])).expect("room");
+        store.save_boxes(boxes_file(vec![a_box(1.0), a_box(9.0)])).expect("room");
         let mut review = Review::default();
         review.set_comment(DiscLevel::L5S1, "seen");
-        let file = ReviewFile::new("1.2.3", None, review);
+        let file = ReviewFile::new("1.2.3", &voxels('a'), None, review);
         store.save_review(file.clone()).expect("room");
         drop(store);
         #[cfg(unix)]
@@ -253,17 +282,45 @@ mod tests {
             assert_eq!(mode & 0o777, 0o700, "closed to other users");
         }
         let store = ReaderStore::start(Some(place), || ()).expect("a thread");
-        let saved = store.load("1.2.3").expect("readable");
+        let saved = store.load("1.2.3", &voxels('a')).expect("readable");
         assert_eq!(saved.boxes, [a_box(1.0), a_box(9.0)]);
-        assert_eq!(saved.review, Some(file));
+        assert_eq!((saved.review, saved.is_on_other_images), (Some(file), false));
+    }
+
+    /// The same series with other images: what was decided about the first ones stays on disk and does not show.
+    #[test]
+    fn work_is_about_the_images_that_were_seen() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let place = folder.path().to_owned();
+        let store = ReaderStore::start(Some(place.clone()), || ()).expect("a thread");
+        let review = |words: &str| {
+            let mut review = Review::default();
+            review.set_comment(DiscLevel::L5S1, words);
+            review
+        };
+        store.save_review(ReviewFile::new("1.2.3", &voxels('a'), None, review("all slices"))).expect("room");
+        drop(store);
+        let store = ReaderStore::start(Some(place.clone()), || ()).expect("a thread");
+        let half = store.load("1.2.3", &voxels('b')).expect("readable");
+        assert!(half.is_on_other_images && half.review.is_none() && half.boxes.is_empty());
+        for unseen in ["1.2", "1.2.3.4"] {
+            assert!(!store.load(unseen, &voxels('b')).expect("no file").is_on_other_images, "{unseen}");
+        }
+        store.save_review(ReviewFile::new("1.2.3", &voxels('b'), None, review("half of them"))).expect("room");
+        drop(store);
+        let store = ReaderStore::start(Some(place), || ()).expect("a thread");
+        for (images, words) in [('a', "all slices"), ('b', "half of them")] {
+            let saved = store.load("1.2.3", &voxels(images)).expect("readable");
+            assert_eq!(saved.review.expect("kept").review.comment_of(DiscLevel::L5S1), words);
+        }
     }
 
     #[test]
     fn a_hostile_uid_stays_in_the_folder() {
         let store = ReaderStore::start(Some(PathBuf::from("/data")), || ()).expect("a thread");
-        let path = store.path_of("boxes", "../../etc/passwd").expect("a path");
+        let path = store.path_of("boxes", "../../etc/passwd", &voxels('a')).expect("a path");
         assert_eq!(path.parent(), Some(Path::new("/data/boxes")));
-        assert_eq!(store.path_of("boxes", "../.."), None);
+        assert_eq!(store.path_of("boxes", "../..", &voxels('a')), None);
     }
 
     #[test]
@@ -276,7 +333,7 @@ mod tests {
             let _ = told.try_send(());
         };
         let store = ReaderStore::start(Some(blocked), wake_once).expect("a thread");
-        store.save_boxes("AB", "1.2.3", &[a_box(1.0)]).expect("room");
+        store.save_boxes(boxes_file(vec![a_box(1.0)])).expect("room");
         wake.recv_timeout(std::time::Duration::from_secs(20)).expect("the failure wakes the window");
         assert!(store.failure().is_some());
     }

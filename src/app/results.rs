@@ -72,7 +72,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         }
         self.state.study.preview = None;
         self.state.view.slice = series.volume.slices() / 2;
-        let is_corrected = self.load_work(&series.series.summary.series_instance_uid);
+        let is_corrected = self.load_work(&series.series);
         self.state.reading.image_texture = self.upload_series(&series.volume, self.state.view.slice);
         if is_corrected {
             self.state.reading.detection = Loadable::Ready(Arc::new(()));
@@ -83,8 +83,8 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     }
 
     /// Takes in what the reader did on this series before; says whether that includes the vertebral bodies.
-    fn load_work(&mut self, series_instance_uid: &str) -> bool {
-        let saved = match self.store.load(series_instance_uid) {
+    fn load_work(&mut self, series: &Series) -> bool {
+        let saved = match self.store.load(&series.summary.series_instance_uid, &series.voxel_sha256) {
             Ok(saved) => saved,
             Err(error) => {
                 self.reading.saved_work_is_unread = true;
@@ -95,6 +95,16 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
                 return false;
             }
         };
+        if saved.is_on_other_images {
+            self.tell(
+                BannerKind::Warning,
+                tr!(
+                    "There is earlier work on this series, but on other images of it: it is kept and not shown. Check \
+                     that the series is whole and that these are the slices you mean."
+                )
+                .to_owned(),
+            );
+        }
         let findings = &mut self.state.reading.findings;
         findings.boxes = saved.boxes;
         let Some(file) = saved.review else { return false };

@@ -146,6 +146,9 @@ fn with_images(arguments: &ExportArguments, report: Report, console: Console) ->
         if boxes.series_instance_uid != study.report.series_instance_uid {
             bail!("these boxes were drawn on another series: {}", file.display());
         }
+        if boxes.voxel_sha256.as_ref().is_some_and(|voxels| *voxels != study.report.voxel_sha256) {
+            bail!("these boxes were drawn on other images of the series: {}", file.display());
+        }
         study.boxes.extend(boxes.boxes);
     }
     if arguments.evidence > 0 {

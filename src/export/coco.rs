@@ -9,7 +9,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::records::{BOXES_SCHEMA, BoxesError, BoxesFile, MapEntry, rounded};
+use crate::records::{BoxesError, BoxesFile, MapEntry, rounded};
 use crate::spine::{BoxSource, DiscLevel, Grading, PixelBox, SliceBox};
 
 /// Size of a series' images.
@@ -114,8 +114,7 @@ fn parse_coco(value: Value) -> Result<BoxesFile, BoxesError> {
     let listed = coco.images.first().and_then(|image| place(&image.file_name)).map(|(uid, _)| uid.to_owned());
     let series_instance_uid = series.or(listed).ok_or_else(|| BoxesError::Coco("it lists no images".to_owned()))?;
     let reader = coco.info.map(|info| info.contributor).unwrap_or_default();
-    let maps = coco.spinenet_maps;
-    let file = BoxesFile { schema: BOXES_SCHEMA.to_owned(), reader, series_instance_uid, boxes, maps };
+    let file = BoxesFile::new(&reader, &series_instance_uid, boxes).with_maps(coco.spinenet_maps);
     file.validate()?;
     Ok(file)
 }

@@ -42,8 +42,7 @@ impl ReportedStudy {
         on_progress: &mut dyn FnMut(Progress),
     ) -> Result<Self, ExportError> {
         let study = Study::open(folder, cancel, on_progress, &mut |_| ())?;
-        let stack = study.stack(&report.series_instance_uid, &report.sop_instance_uids)?;
-        let series = study.load(stack, cancel, on_progress)?;
+        let series = study.load_reported(&report, cancel, on_progress)?;
         Self::join(report, series)
     }
 

@@ -34,10 +34,10 @@ pub enum PipelineError {
         path: PathBuf,
     },
     /// The folder holds no MR images at all.
-    #[error("no usable DICOM images were found{}", refused.as_ref().map(|text| format!(" ({text})")).unwrap_or_default())]
+    #[error("no usable DICOM images were found{}", hint.as_ref().map(|text| format!(" ({text})")).unwrap_or_default())]
     NoImages {
-        /// What was wrong with the first refused file, if there was one.
-        refused: Option<String>,
+        /// What was wrong with the first refused file, or what was not searched, if there was such a thing.
+        hint: Option<String>,
     },
     /// Nobody said whose images to take.
     #[error("the folder holds images of {patients} patients; open the folder of one of them, or name a series")]

@@ -1,10 +1,12 @@
 //! A study as it lies on disk: its series, and the images of one.
 
+use std::cmp::Reverse;
 use std::path::Path;
 use std::sync::Arc;
 
 use super::PipelineError;
-use crate::dicom::{FolderScan, Series, SeriesSummary, load_series, scan_folder_listing};
+use crate::dicom::{FolderScan, RefusedFile, Series, SeriesSummary, load_series, scan_folder_listing};
+use crate::records::Report;
 use crate::research::{is_volume_file, read_volume};
 use crate::task::{CancelToken, Progress};
 
@@ -52,17 +54,18 @@ impl Study {
         let scan = &self.scan;
         if let Some(uid) = series_uid {
             let named = scan.series.iter().filter(|series| series.series_instance_uid == uid);
-            // One UID may stand for several stacks (localizers, repetitions); the one to grade or else the largest is meant.
-            let meant = named.max_by_key(|series| (series.choice.is_chosen, series.slices));
+            // One UID may stand for several stacks (localizers, repetitions); the best one to grade is meant, or else the
+            // largest.
+            let meant = named.min_by_key(|series| (series.choice.place.unwrap_or(usize::MAX), Reverse(series.slices)));
             return meant.ok_or_else(|| PipelineError::NoSuchSeries { uid: uid.to_owned() });
         }
         if let Some(chosen) = scan.t2_sagittal() {
             return Ok(chosen);
         }
         if scan.series.is_empty() {
-            let refused =
-                scan.refused.first().map(|file| format!("{} refused, the first {}", scan.refused.len(), file.reason));
-            return Err(PipelineError::NoImages { refused });
+            let refused = |file: &RefusedFile| format!("{} refused, the first {}", scan.refused.len(), file.reason);
+            let not_searched = || scan.warnings.first().map(|warning| warning.message.clone());
+            return Err(PipelineError::NoImages { hint: scan.refused.first().map(refused).or_else(not_searched) });
         }
         let patients = scan.patients();
         if patients > 1 {
@@ -75,17 +78,34 @@ impl Study {
         Err(PipelineError::NoSagittalT2 { reasons: scan.series.iter().map(name).collect() })
     }
 
-    /// The stack that a report was made from: of the series with `series_uid` the one with these images, or else as
+    /// The images that a report is about: of the series with its UID the stack that has them, or else the one of
     /// [`Self::choose`].
     ///
     /// # Errors
-    /// If no series has the UID.
-    pub fn stack(&self, series_uid: &str, sop_instance_uids: &[String]) -> Result<&SeriesSummary, PipelineError> {
-        let is_meant = |series: &&SeriesSummary| {
-            series.series_instance_uid == series_uid
-                && series.instances.iter().map(|instance| &instance.sop_instance_uid).eq(sop_instance_uids)
+    /// If no series has the UID, or the images cannot be read.
+    pub fn load_reported(
+        &self,
+        report: &Report,
+        cancel: &CancelToken,
+        on_progress: &mut dyn FnMut(Progress),
+    ) -> Result<Arc<Series>, PipelineError> {
+        let has_them = |series: &&SeriesSummary| {
+            series.series_instance_uid == report.series_instance_uid
+                && series.instances.iter().map(|from| &from.sop_instance_uid).eq(&report.sop_instance_uids)
         };
-        self.scan.series.iter().find(is_meant).map_or_else(|| self.choose(Some(series_uid)), Ok)
+        let mut first = None;
+        for stack in self.scan.series.iter().filter(has_them) {
+            let series = self.load(stack, cancel, on_progress)?;
+            // Stacks of one multi-frame file share its UID; their voxels tell them apart.
+            if series.voxel_sha256 == report.voxel_sha256 {
+                return Ok(series);
+            }
+            first.get_or_insert(series);
+        }
+        match first {
+            Some(series) => Ok(series),
+            None => self.load(self.choose(Some(&report.series_instance_uid))?, cancel, on_progress),
+        }
     }
 
     /// The images of a series of this study.
@@ -103,5 +123,56 @@ impl Study {
             Some(volume) => Ok(Arc::clone(volume)),
             None => Ok(Arc::new(load_series(series, cancel, on_progress)?)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use glam::DVec3;
+
+    use super::*;
+    use crate::dicom::{SeriesHeader, write_series};
+    use crate::volume::{Volume, VolumeGeometry};
+
+    /// A sagittal stack and a larger axial one behind it in the same series.
+    #[test]
+    fn a_stack_of_a_mixed_series_is_found_by_its_images() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let mut header = SeriesHeader::synthetic_t2_sagittal("mixed");
+        let mut uids = Vec::new();
+        for (slices, along, column) in [(5_usize, -DVec3::X, DVec3::Y), (9, DVec3::Z, DVec3::X)] {
+            let row = along.cross(column);
+            let origins = (0..slices).map(|slice| 4.0 * slice as f64 * along).collect();
+            let geometry = VolumeGeometry::new(origins, column, row, 1.0, 1.0).expect("a geometry");
+            let volume = Volume::new(2, 2, vec![slices as f32; 4 * slices], geometry).expect("a volume");
+            write_series(folder.path(), &volume, &header).expect("written");
+            header.first_instance += slices;
+        }
+        let study = Study::open(folder.path(), &CancelToken::default(), &mut |_| (), &mut |_| ()).expect("opened");
+        for series in &study.scan().series {
+            uids.push(series.instances.iter().map(|from| from.sop_instance_uid.clone()).collect::<Vec<_>>());
+        }
+        assert_eq!(uids.iter().map(Vec::len).collect::<Vec<_>>(), [5, 9]);
+        let uid = study.scan().series[0].series_instance_uid.clone();
+        assert_eq!(study.scan().series[1].series_instance_uid, uid, "one series");
+        let mut report = super::super::tests::report();
+        let mut shape = |uid: &str, images: &[String]| {
+            report.series_instance_uid = uid.to_owned();
+            report.sop_instance_uids = images.to_vec();
+            study.load_reported(&report, &CancelToken::default(), &mut |_| ()).map(|series| series.volume.slices())
+        };
+        assert_eq!(shape(&uid, &uids[0]).expect("there"), 5);
+        assert_eq!(shape(&uid, &uids[1]).expect("there"), 9);
+        assert!(matches!(shape("1.2", &uids[0]), Err(PipelineError::NoSuchSeries { .. })));
+        assert_eq!(study.choose(Some(&uid)).expect("there").slices, 5, "the one that can be graded");
+    }
+
+    #[test]
+    fn a_folder_of_packed_studies_says_so() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        std::fs::write(folder.path().join("study.zip"), b"PK").expect("written");
+        let study = Study::open(folder.path(), &CancelToken::default(), &mut |_| (), &mut |_| ()).expect("opened");
+        let error = study.choose(None).expect_err("nothing to grade").to_string();
+        assert!(error.contains("1 ZIP files in the folder were not searched"), "{error}");
     }
 }

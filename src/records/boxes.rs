@@ -51,6 +51,9 @@ pub struct BoxesFile {
     pub reader: String,
     /// The series they lie on.
     pub series_instance_uid: String,
+    /// SHA-256 of the voxels that the reader saw, where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub voxel_sha256: Option<String>,
     /// The boxes.
     pub boxes: Vec<SliceBox>,
     /// The evidence maps that predicted boxes came from.
@@ -99,9 +102,16 @@ impl BoxesFile {
             schema: BOXES_SCHEMA.to_owned(),
             reader: reader.to_owned(),
             series_instance_uid: series_instance_uid.to_owned(),
+            voxel_sha256: None,
             boxes,
             maps: Vec::new(),
         }
+    }
+
+    /// The same, drawn on these voxels.
+    #[must_use]
+    pub fn on_voxels(self, voxel_sha256: &str) -> Self {
+        Self { voxel_sha256: Some(voxel_sha256.to_owned()), ..self }
     }
 
     /// The same with the evidence maps that the boxes came from.

@@ -131,6 +131,8 @@ pub struct ReviewFile {
     pub schema: String,
     /// The series it is about.
     pub series_instance_uid: String,
+    /// SHA-256 of the voxels that the reader saw: the decisions are about those images and no others of the series.
+    pub voxel_sha256: String,
     /// The vertebral bodies, where the reader corrected any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vertebrae: Option<Vec<VertebraEntry>>,
@@ -140,11 +142,16 @@ pub struct ReviewFile {
 }
 
 impl ReviewFile {
-    /// A review of a series; with `vertebrae` where the reader corrected them.
+    /// A review of a series, as its voxels are; with `vertebrae` where the reader corrected them.
     #[must_use]
-    pub fn new(series_instance_uid: &str, vertebrae: Option<Vec<VertebraEntry>>, review: Review) -> Self {
-        let series_instance_uid = series_instance_uid.to_owned();
-        Self { schema: REVIEW_SCHEMA.to_owned(), series_instance_uid, vertebrae, review }
+    pub fn new(
+        series_instance_uid: &str,
+        voxel_sha256: &str,
+        vertebrae: Option<Vec<VertebraEntry>>,
+        review: Review,
+    ) -> Self {
+        let [series_instance_uid, voxel_sha256] = [series_instance_uid, voxel_sha256].map(str::to_owned);
+        Self { schema: REVIEW_SCHEMA.to_owned(), series_instance_uid, voxel_sha256, vertebrae, review }
     }
 
     /// Reads and validates a file.
@@ -237,7 +244,7 @@ mod tests {
     fn a_saved_review_reads_back() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("review.json");
-        let mut file = ReviewFile::new("1.2.3", None, review());
+        let mut file = ReviewFile::new("1.2.3", "ab", None, review());
         let outline = OutlineEntry {
             slice: 4,
             corners_image: CornersEntry { sa: [0.0, 0.0], sp: [9.0, 0.0], ip: [9.0, 7.0], ia: [0.0, 7.0] },
@@ -282,7 +289,7 @@ mod tests {
     fn grades_that_do_not_exist_and_other_schemas_are_refused() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("review.json");
-        let bad = r#"{"schema": "spinenet-review/1", "series_instance_uid": "1", "discs": {"L4-L5": {"grades": {"pfirrmann": 9}}}}"#;
+        let bad = r#"{"schema": "spinenet-review/1", "series_instance_uid": "1", "voxel_sha256": "", "discs": {"L4-L5": {"grades": {"pfirrmann": 9}}}}"#;
         for (text, expected) in [
             (bad, "the review cannot be used: L4-L5 pfirrmann: there is no grade 9"),
             (r#"{"schema": "spinenet-review/2"}"#, "expected schema spinenet-review/1, got \"spinenet-review/2\""),

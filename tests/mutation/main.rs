@@ -143,7 +143,7 @@ fn damaged_reports_boxes_and_reviews() {
     let boxes = serde_json::to_vec(&BoxesFile::new("AB", "1.2.3", boxes)).expect("JSON");
     let mut review = Review::default();
     review.set_class(DiscLevel::L4L5, Grading::Pfirrmann, Some(3));
-    let review = serde_json::to_vec(&ReviewFile::new("1.2.3", None, review)).expect("JSON");
+    let review = serde_json::to_vec(&ReviewFile::new("1.2.3", "ab", None, review)).expect("JSON");
     let one_line: Vec<u8> = report.iter().copied().filter(|byte| *byte != b'\n').collect();
     let seeds: Vec<(PathBuf, Vec<u8>)> =
         [("report.json", report.to_vec()), ("report.jsonl", one_line), ("boxes.json", boxes), ("review.json", review)]

@@ -17,7 +17,7 @@ mod review;
 mod soak;
 mod whole;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use answers::{Answers, SLICES, disc, study};
@@ -118,6 +118,15 @@ fn apply(window: &mut Window, action: impl Into<UiAction>) {
 fn visible_map(window: &Window) -> Option<&std::sync::Arc<spinenet_viewer::saliency::SaliencyMap>> {
     let evidence = &window.state().state.evidence;
     evidence.visible(&evidence.main)
+}
+
+/// The one file in which the work on the series is kept.
+fn work_file(folder: &Path, kind: &str) -> PathBuf {
+    let files = std::fs::read_dir(folder.join(kind)).expect("kept").map(|file| file.expect("readable").path());
+    let files: Vec<PathBuf> = files.collect();
+    let [file] = &files[..] else { panic!("{} files of {kind}", files.len()) };
+    assert!(file.file_name().expect("a name").to_string_lossy().starts_with("1.2.3-"));
+    file.clone()
 }
 
 fn scratch() -> tempfile::TempDir {
@@ -294,7 +303,7 @@ fn a_box_is_drawn_saved_moved_and_undone() {
     window.key_press_modifiers(Modifiers::COMMAND, Key::Z);
     window.run();
     drop(window);
-    let saved = BoxesFile::read(&folder.path().join("boxes/1.2.3.json")).expect("saved");
+    let saved = BoxesFile::read(&work_file(folder.path(), "boxes")).expect("saved");
     assert_eq!(saved.boxes.len(), 1);
     assert_eq!(saved.boxes[0].level, DiscLevel::L4L5);
     let again = graded_window(folder.path());

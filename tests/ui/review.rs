@@ -8,7 +8,7 @@ use spinenet_viewer::ui::state::PathPurpose;
 const WORST: &str = "L4-L5 Pfirrmann grade: V, 85 %";
 
 fn saved_review(folder: &Path) -> ReviewFile {
-    ReviewFile::read(&folder.join("reviews/1.2.3.json")).expect("saved")
+    ReviewFile::read(&work_file(folder, "reviews")).expect("saved")
 }
 
 #[test]
@@ -123,8 +123,11 @@ fn findings_are_told_worst_first() {
 #[test]
 fn work_that_cannot_be_read_is_left_as_it_is() {
     let folder = scratch();
-    let path = folder.path().join("reviews/1.2.3.json");
-    std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+    let mut window = explained_window(folder.path());
+    window.key_press(Key::Minus);
+    window.run();
+    drop(window);
+    let path = work_file(folder.path(), "reviews");
     std::fs::write(&path, r#"{"schema": "spinenet-review/9"}"#).expect("written");
     let mut window = explained_window(folder.path());
     window.get_by_label_contains("Earlier work on this series could not be read");
@@ -133,4 +136,25 @@ fn work_that_cannot_be_read_is_left_as_it_is() {
     window.get_by_label_contains("This change is not saved");
     drop(window);
     assert_eq!(std::fs::read_to_string(&path).expect("there"), r#"{"schema": "spinenet-review/9"}"#);
+}
+
+#[test]
+fn work_on_other_images_of_the_series_is_kept_and_told() {
+    let folder = scratch();
+    let mut window = explained_window(folder.path());
+    window.key_press(Key::Minus);
+    window.run();
+    window.get_by_label("Sign off").click();
+    window.run();
+    drop(window);
+    // What the same work is called where the series had other images.
+    let path = work_file(folder.path(), "reviews");
+    let other = path.with_file_name("1.2.3-0000000000000000.json");
+    std::fs::rename(&path, &other).expect("renamed");
+    let window = graded_window(folder.path());
+    window.get_by_label_contains("earlier work on this series, but on other images of it");
+    assert_eq!(window.state().state.reading.findings.review.sign_off, None);
+    window.get_by_label(WORST);
+    drop(window);
+    assert!(other.exists());
 }
