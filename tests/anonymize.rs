@@ -213,7 +213,10 @@ fn enhanced(folder: &Path) {
     shared.put(sequence(tags::FRAME_ANATOMY_SEQUENCE, vec![anatomy]));
     let frame = |number: u16| {
         let position = format!("{}\\-60\\80", 4 * number);
-        let content = item(vec![(tags::DIMENSION_INDEX_VALUES, VR::UL, u32::from(number + 1).into())]);
+        let content = item(vec![
+            (tags::DIMENSION_INDEX_VALUES, VR::UL, u32::from(number + 1).into()),
+            (tags::STACK_ID, VR::SH, text("2")),
+        ]);
         let mut groups = InMemDicomObject::new_empty();
         groups.put(sequence(tags::FRAME_CONTENT_SEQUENCE, vec![content]));
         let place = item(vec![(tags::IMAGE_POSITION_PATIENT, VR::DS, text(&position))]);
@@ -275,6 +278,8 @@ fn frames_in_several_fragments_stay_readable_and_keep_their_dimensions() {
     };
     assert_eq!(uid(&index), uid(&item(&copy, tags::DIMENSION_ORGANIZATION_SEQUENCE)));
     assert_ne!(uid(&index), "1.2.3.4");
+    let frame = item(&item(&copy, tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE), tags::FRAME_CONTENT_SEQUENCE);
+    assert_eq!(frame.get(tags::STACK_ID).and_then(|stack| stack.to_str().ok()).as_deref(), Some("2"));
     let anatomy = item(&item(&copy, tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE), tags::FRAME_ANATOMY_SEQUENCE);
     let meaning = item(&anatomy, tags::ANATOMIC_REGION_SEQUENCE);
     assert_eq!(meaning.get(tags::CODE_MEANING).and_then(|text| text.to_str().ok()).as_deref(), Some("Lumbar spine"));

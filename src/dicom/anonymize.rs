@@ -167,7 +167,7 @@ impl Work<'_> {
                 let Ok(value) = element.to_str() else { continue };
                 let replaced: Vec<String> = value.split('\\').map(|uid| self.replaced(uid)).collect();
                 object.put(DataElement::new(tag, VR::UI, PrimitiveValue::from(replaced.join("\\"))));
-            } else if may_stay(tag, vr) {
+            } else if may_stay(tag, vr) || is_stack_number(element) {
                 object.put(element.clone());
             } else if !element.to_str().is_ok_and(|value| value.trim().is_empty()) {
                 removed.insert(tag);
@@ -230,6 +230,11 @@ fn code(item: &InMemDicomObject) -> InMemDicomObject {
         code.put(element.clone());
     }
     code
+}
+
+/// Whether an element tells the stacks of one file apart by numbers; other names of stacks might say more.
+fn is_stack_number(element: &DataElement<InMemDicomObject, Vec<u8>>) -> bool {
+    element.header().tag == tags::STACK_ID && element.to_str().is_ok_and(|name| name.trim().parse::<u32>().is_ok())
 }
 
 /// Whether a value tells nothing of who, when and where.

@@ -57,7 +57,7 @@ impl Region {
     fn doubted_by(self, letter: Self) -> Self {
         match (self, letter) {
             (Self::Lumbar, Self::PerhapsElsewhere(_)) => letter,
-            (Self::Elsewhere(CERVICAL | THORACIC), Self::Lumbar) => Self::Unknown,
+            (Self::Elsewhere(CERVICAL | THORACIC), Self::Lumbar | Self::LumbarAndMore) => Self::Unknown,
             // Of a knee, L is the left one.
             _ => self,
         }

@@ -39,15 +39,19 @@ pub(super) fn choose_t2_sagittal(series: &mut [SeriesSummary], patients: usize) 
         best.is_some_and(|best| compare(&ranks[*second][..OF_TASTE], &ranks[best][..OF_TASTE]).is_eq())
     };
     let second = second.filter(is_close);
-    let names: Vec<String> = series.iter().map(name).collect();
     let choice = |(index, one): (usize, &SeriesSummary)| {
         let place = order.iter().position(|other| *other == index);
         let reason = match (obstacle(one).or_else(|| barred(one, patients)), best) {
             (Some(obstacle), _) => format!("not chosen: {obstacle}"),
-            (None, Some(best)) if best == index => chosen(one, second.map(|second| &*names[second])),
+            (None, Some(best)) if best == index => chosen(one, second.map(|second| name(&series[second], one))),
             (None, Some(best)) => match lost_by(&ranks[index], &ranks[best]) {
-                Some(why) => format!("not chosen: T2 sagittal too, but {why} ({})", names[best]),
-                None => format!("not chosen: T2 sagittal too, and as good as {}, which comes first", names[best]),
+                Some(why) => format!("not chosen: T2 sagittal too, but {why} ({})", name(&series[best], one)),
+                None => {
+                    format!(
+                        "not chosen: T2 sagittal too, and as good as {}, which comes first",
+                        name(&series[best], one)
+                    )
+                }
             },
             (None, None) => "not chosen".to_owned(),
         };
@@ -59,9 +63,8 @@ pub(super) fn choose_t2_sagittal(series: &mut [SeriesSummary], patients: usize) 
     }
     if let (Some(best), Some(second)) = (best, second) {
         let why = lost_by(&ranks[second], &ranks[best]).unwrap_or("behind it in the list");
-        let other = &names[second];
-        let message =
-            format!("{other} is a T2 sagittal series too, but {why}; please check that this is the one you mean");
+        let other = name(&series[second], &series[best]);
+        let message = format!("{other} is T2 sagittal too, but {why}; please check that this is the one you mean");
         series[best].warnings.push(SeriesWarning::new(WarningCode::CloseChoice, message));
     }
     if let Some(best) = best.filter(|best| series[*best].weighting == Weighting::Unknown) {
@@ -71,7 +74,7 @@ pub(super) fn choose_t2_sagittal(series: &mut [SeriesSummary], patients: usize) 
 }
 
 /// Why a series was chosen, and which other one is nearly as good.
-fn chosen(series: &SeriesSummary, close: Option<&str>) -> String {
+fn chosen(series: &SeriesSummary, close: Option<String>) -> String {
     let of_region = match series.traits.region {
         Region::Lumbar => " of the lumbar spine",
         Region::LumbarAndMore => " of the lumbar spine and more",
@@ -179,8 +182,11 @@ fn lost_by(one: &Rank, best: &Rank) -> Option<&'static str> {
     one.iter().zip(best).find(|(one, best)| one.0 > best.0).map(|(one, _)| one.1)
 }
 
-/// How a series is called in the reason of another.
-fn name(series: &SeriesSummary) -> String {
+/// How a series is called in the reason of another one, `beside`.
+fn name(series: &SeriesSummary, beside: &SeriesSummary) -> String {
+    if series.series_instance_uid == beside.series_instance_uid {
+        return "another stack of the same series".to_owned();
+    }
     match series.series_number {
         Some(number) => format!("series {number}"),
         None => "another series".to_owned(),

@@ -36,10 +36,12 @@ impl From<Option<&String>> for Cell {
 }
 
 impl Cell {
-    /// The cell as text; an empty one is empty.
-    fn text(&self) -> String {
+    /// The cell in a CSV file; an empty one is empty.
+    fn csv(&self) -> String {
         match self {
             Self::Empty => String::new(),
+            // Spreadsheets take what begins so for a formula, and run it; a quotation mark makes it text.
+            Self::Text(text) if text.starts_with(['=', '+', '-', '@', '\t', '\r']) => format!("'{text}"),
             Self::Text(text) => text.clone(),
             Self::Integer(number) => number.to_string(),
             Self::Real(number) => number.to_string(),
@@ -98,14 +100,15 @@ pub(super) fn rows(entry: &ReportEntry, gradings: &BTreeSet<Grading>) -> Vec<Vec
     }
 }
 
-/// CSV text of `entries` with a head row.
+/// CSV text of `entries` with a head row. It begins with a byte order mark: without it Excel takes UTF-8 for the code page
+/// of the computer.
 pub(super) fn csv(entries: &[ReportEntry]) -> String {
-    let mut writer = csv::Writer::from_writer(Vec::new());
+    let mut writer = csv::Writer::from_writer("\u{feff}".as_bytes().to_vec());
     let mut write = |row: Vec<String>| writer.write_record(row).expect("writing to memory, rows of one length");
     let gradings = gradings(entries);
     write(columns(&gradings).into_iter().map(|column| column.name).collect());
     for row in entries.iter().flat_map(|entry| rows(entry, &gradings)) {
-        write(row.iter().map(Cell::text).collect());
+        write(row.iter().map(Cell::csv).collect());
     }
     let bytes = writer.into_inner().expect("flushing to memory");
     String::from_utf8(bytes).expect("written from strings")

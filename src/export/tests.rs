@@ -34,6 +34,30 @@ fn reports_and_failures_read_back_from_json_and_lines() {
     assert!(message.contains("expected schema spinenet-report/1, got \"spinenet-report/9\""), "{message}");
 }
 
+/// A byte order mark.
+const MARK: char = '\u{feff}';
+
+/// A spreadsheet takes text that begins with one of these for a formula.
+#[test]
+fn csv_holds_no_formulas_and_says_that_it_is_utf_8() {
+    for (comment, cell) in [
+        ("=HYPERLINK(\"http://x\")", "'=HYPERLINK(\"http://x\")"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("+1 grade", "'+1 grade"),
+        ("- stable", "'- stable"),
+        ("größer, 추간판", "größer, 추간판"),
+    ] {
+        let mut report = report();
+        report.set_comment(DiscLevel::L4L5, comment);
+        let text = text(OutputFormat::Csv, &[report.into()]);
+        let mut reader = csv::Reader::from_reader(text.strip_prefix(MARK).expect("marked").as_bytes());
+        let head = reader.headers().expect("a head").clone();
+        let row = reader.records().next().expect("a disc").expect("a row");
+        let place = head.iter().position(|column| column == "comment").expect("a column");
+        assert_eq!(row.get(place), Some(cell));
+    }
+}
+
 #[test]
 fn csv_has_one_row_a_disc_and_one_a_failure() {
     let failed = FailedScan::new(2, Path::new("/data/Doe^John"), "no images, none", false);
@@ -159,5 +183,6 @@ fn reports_written_before_optional_gradings_read_and_write_the_same() {
     assert_eq!(report.gradings(), Grading::PAPER.into());
     let entries = [ReportEntry::from(report)];
     assert_eq!(text(OutputFormat::Json, &entries), json);
-    assert_eq!(text(OutputFormat::Csv, &entries), include_str!("../../tests/golden/report-0.1.0.csv"));
+    let table = text(OutputFormat::Csv, &entries);
+    assert_eq!(table.strip_prefix(MARK).expect("marked as UTF-8"), include_str!("../../tests/golden/report-0.1.0.csv"));
 }

@@ -101,7 +101,7 @@ fn the_t2_sagittal_series_is_chosen_and_others_say_why_not() {
         ]
     );
     let close = scan.series[3].warnings.iter().find(|warning| warning.is(WarningCode::CloseChoice)).unwrap();
-    assert!(close.message.starts_with("series 7 is a T2 sagittal series too"), "{}", close.message);
+    assert!(close.message.starts_with("series 7 is T2 sagittal too"), "{}", close.message);
 }
 
 /// Neck, chest and loin in one study, the loin with the fewest slices and last, first or in the middle.
@@ -151,6 +151,15 @@ fn the_lumbar_series_is_chosen_in_the_languages_of_departments() {
         ["T2 SAG ΑΥΧΕΝΙΚΗ", "T2 SAG ΘΩΡΑΚΙΚΗ", "T2 SAG ΟΣΦΥΪΚΗ"],
         ["颈椎 T2 SAG", "胸椎 T2 SAG", "腰椎 T2 SAG"],
         ["경추 T2", "흉추 T2", "요추 T2"],
+        ["T2 SAG 목", "T2 SAG 등", "T2 SAG 허리"],
+        ["T2 SAG шиен", "T2 SAG гръден", "T2 SAG лумбален"],
+        ["T2 SAG ШОП", "T2 SAG ГОП", "T2 SAG ПОП"],
+        ["T2 SAG עורפי", "T2 SAG גבי", "T2 SAG מותני"],
+        ["T2 SAG گردن", "T2 SAG پشت", "T2 SAG کمر"],
+        ["T2 SAG ग्रीवा", "T2 SAG वक्ष", "T2 SAG कटि"],
+        ["Sag T2 Neck", "Sag T2 Mid-back", "Sag T2 Low back"],
+        ["T2 SAG UPPER", "T2 SAG MID", "T2 SAG LOWER"],
+        ["T2 SAG C/T", "T2 SAG THOR", "T2 SAG T/L"],
     ] {
         assert_eq!(chosen_of_three(names, ["SPINE"; 3], 0.0), lumbar, "{names:?}");
         // What the console was told for the first part is not believed.
