@@ -14,6 +14,9 @@ const RESAMPLES: usize = 2000;
 /// Seed of the resampling.
 const SEED: u64 = 0;
 
+/// A finding counts as located above this overlap on the slices with truth.
+pub const LOCATED: f64 = 0.3;
+
 /// One box a slice.
 pub type BoxesBySlice = BTreeMap<usize, PixelBox>;
 
@@ -167,6 +170,8 @@ pub struct OverlapSummary {
     pub volume: Estimate,
     /// Mean of [`FindingScores::slices_with_truth`].
     pub slices_with_truth: Estimate,
+    /// Share of findings whose [`FindingScores::slices_with_truth`] is above [`LOCATED`].
+    pub located: f64,
     /// Mean of [`FindingScores::baseline`], over the findings that have one.
     pub baseline: Option<f64>,
     /// Share of [`FindingScores::is_pointed_at`], over the findings that have one.
@@ -200,6 +205,7 @@ pub fn summarize_overlap(findings: &[BoxedFinding], percentile: usize) -> Option
         without_prediction,
         volume: estimate(&|scores| Some(scores.volume))?,
         slices_with_truth: estimate(&|scores| Some(scores.slices_with_truth))?,
+        located: estimate(&|scores| Some(f64::from(u8::from(scores.slices_with_truth > LOCATED))))?.mean,
         baseline: mean(&baselines),
         pointing_game: estimate(&|scores| scores.is_pointed_at.map(|hit| f64::from(u8::from(hit)))),
     })
@@ -318,6 +324,7 @@ mod tests {
         assert_eq!(summary.volume.mean, 0.25);
         assert_eq!((summary.volume.interval.low, summary.volume.interval.high), (0.0, 0.5));
         assert_eq!((summary.baseline, summary.pointing_game), (None, None));
+        assert_eq!(summary.located, 0.5);
         assert_eq!(summarize_overlap(&[], 0), None);
     }
 }

@@ -5,6 +5,7 @@
 
 mod boxes;
 mod calibration;
+mod fixed_place;
 mod grades;
 mod rank;
 
@@ -13,6 +14,7 @@ pub use boxes::{
     iou_of_pairs, overlap_curve, summarize_overlap,
 };
 pub use calibration::{ReliabilityBin, brier_score, expected_calibration_error, reliability};
+pub use fixed_place::{PlacedBoxes, fixed_places};
 pub use grades::{
     BinaryMeasures, ConfusionMatrix, Interval, KappaWeights, area_under_curve, binary_measures, bootstrap_by_patient,
 };

@@ -63,6 +63,8 @@ pub struct GradingOverlap {
     pub mean_iou_slices_with_truth: f64,
     /// Its interval.
     pub mean_iou_slices_with_truth_interval: [f64; 2],
+    /// Share of discs whose index over the slices with a true box is above 0.3.
+    pub share_located: f64,
     /// Jaccard index of whole slices, the baseline; `null` where the predictions do not say what was looked at.
     pub whole_slice_iou: Option<f64>,
     /// How many times the baseline is reached.
@@ -241,6 +243,7 @@ pub(super) fn grading_overlap(
         mean_iou_interval: interval(summary.volume),
         mean_iou_slices_with_truth: round(summary.slices_with_truth.mean),
         mean_iou_slices_with_truth_interval: interval(summary.slices_with_truth),
+        share_located: round(summary.located),
         whole_slice_iou: baseline.map(round),
         times_whole_slice: baseline.map(|baseline| rounded(summary.volume.mean / baseline, 2)),
         pointing_game: summary.pointing_game.map(|estimate| round(estimate.mean)),

@@ -1,39 +1,37 @@
-//! How well evidence lies on what it should: measured on synthetic studies, whose boxes are exact.
+//! How well evidence lies on what it should: measured where boxes are known, on synthetic studies and on patients.
 //!
-//! The counterpart of the paper's Table 3: methods side by side, from one view and from many, in two and three dimensions.
-//! Discs are framed by their true outlines and the true class is explained, so that evidence is measured and nothing else.
-//! Percentiles are chosen on studies that are not measured on.
+//! The counterpart of the paper's Table 3: every method, layer, smoothing and rule of boxes side by side, in two and three
+//! dimensions. The true class is explained. What is chosen (a percentile, and the best way of all for each grading) is chosen
+//! on other patients than those measured on, and beside it stands what a box reaches that never looks at the image.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
+use glam::DVec2;
 use rayon::prelude::*;
 use serde::Serialize;
 
 use super::MEASURES_SCHEMA;
 use super::boxes::{GradingOverlap, PercentileFrom, grading_overlap, seen_slices};
-use crate::evaluation::{BoxedFinding, BoxesBySlice, best_percentile};
+use crate::evaluation::{BoxedFinding, BoxesBySlice, PlacedBoxes, best_percentile, fixed_places};
 use crate::model::{Grader, Views};
 use crate::phantom::Phantom;
-use crate::pipeline::{CURVE_PERCENTILES, PipelineError, map_entry};
+use crate::pipeline::{PipelineError, map_entry};
 use crate::records::{Software, WeightsUsed};
 use crate::saliency::{SaliencyLayer, SaliencyMap, SaliencyMethod, SaliencyPlan, SaliencyTarget, explain_all};
-use crate::spine::{BoxRule, ClassIndex, Grading, SliceBox, discs_between};
+use crate::spine::{BoxRule, ClassIndex, Disc, DiscFrame, Grading, PixelBox, SliceBox, discs_between};
 use crate::task::{CancelToken, Progress};
-
-/// The gradings that phantoms have boxes of.
-pub const BOXED_GRADINGS: [Grading; 6] = [
-    Grading::UpperEndplateDefect,
-    Grading::LowerEndplateDefect,
-    Grading::UpperMarrowChange,
-    Grading::LowerMarrowChange,
-    Grading::Spondylolisthesis,
-    Grading::CentralCanalStenosis,
-];
+use crate::training::ScanCase;
+use crate::volume::Volume;
 
 /// The class of a finding that is there.
 const PRESENT: ClassIndex = 1;
 
-/// Studies by their seeds, one after the other.
+/// Percentiles of a map that evidence is boxed above: within the paper's 90 to 99, and lower ones for findings that take
+/// much of a slice.
+const PERCENTILES: [f64; 12] = [70.0, 75.0, 80.0, 85.0, 88.0, 90.0, 92.0, 94.0, 96.0, 97.0, 98.0, 99.0];
+
+/// Synthetic studies by their seeds, one after the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct SeedRange {
     /// First seed.
@@ -42,19 +40,83 @@ pub struct SeedRange {
     pub count: u64,
 }
 
+impl SeedRange {
+    /// Whether a study is in both.
+    #[must_use]
+    pub fn overlaps(&self, other: &Self) -> bool {
+        self.first < other.first + other.count && other.first < self.first + self.count
+    }
+}
+
+/// Scans whose findings are boxed.
+#[derive(Debug, Clone, Copy)]
+pub enum BoxedScans<'a> {
+    /// Synthetic ones, made when they are needed.
+    Phantoms(SeedRange),
+    /// A reader's.
+    Cases(&'a [ScanCase]),
+}
+
+/// One scan, its discs and their boxes.
+struct BoxedScan<'a> {
+    patient: u32,
+    volume: Cow<'a, Volume>,
+    discs: Vec<Disc>,
+    boxes: Cow<'a, [SliceBox]>,
+}
+
+impl<'a> BoxedScans<'a> {
+    fn len(&self) -> usize {
+        match self {
+            Self::Phantoms(seeds) => seeds.count as usize,
+            Self::Cases(cases) => cases.len(),
+        }
+    }
+
+    fn get(&self, index: usize) -> BoxedScan<'a> {
+        match self {
+            Self::Phantoms(seeds) => {
+                let study = Phantom::generate(seeds.first + index as u64);
+                let discs = discs_between(&study.vertebrae);
+                let (volume, boxes) = (Cow::Owned(study.volume), Cow::Owned(study.boxes));
+                BoxedScan { patient: index as u32, volume, discs, boxes }
+            }
+            Self::Cases(cases) => {
+                let case = &cases[index];
+                BoxedScan {
+                    patient: case.patient,
+                    volume: Cow::Borrowed(&case.volume),
+                    discs: case.discs.iter().map(|labelled| labelled.disc.clone()).collect(),
+                    boxes: Cow::Borrowed(&case.boxes),
+                }
+            }
+        }
+    }
+
+    fn in_words(&self) -> String {
+        match self {
+            Self::Phantoms(SeedRange { first, count }) => {
+                format!("synthetic studies of seeds {first} to {}", first + count.max(&1) - 1)
+            }
+            Self::Cases(cases) => {
+                let patients: BTreeSet<u32> = cases.iter().map(|case| case.patient).collect();
+                format!("{} scans of {} patients", cases.len(), patients.len())
+            }
+        }
+    }
+}
+
 /// What is measured.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct EvidenceStudy {
-    /// Studies that percentiles are chosen on.
-    pub validation: SeedRange,
-    /// Studies that are measured on.
-    pub test: SeedRange,
     /// Methods.
     pub methods: Vec<SaliencyMethod>,
-    /// Layer to read evidence off at; each method's usual one if `None`.
-    pub layer: Option<SaliencyLayer>,
-    /// Views of the maps with augmentation.
-    pub augmentations: usize,
+    /// Layers to read evidence off at; each method's usual one if there are none.
+    pub layers: Vec<SaliencyLayer>,
+    /// Standard deviations of the smoothing, mm.
+    pub smoothings_mm: Vec<f64>,
+    /// Numbers of views that maps are averaged over, ascending.
+    pub augmentations: Vec<usize>,
     /// Seed of the augmentations.
     pub seed: u64,
 }
@@ -68,10 +130,31 @@ pub struct EvidenceMeasures {
     pub software: Software,
     /// What was asked for.
     pub study: EvidenceStudy,
+    /// What percentiles and ways were chosen on.
+    pub validation: String,
+    /// What was measured on.
+    pub test: String,
     /// The networks.
     pub weights: Vec<WeightsUsed>,
-    /// Every network, method, number of views and rule of boxes.
+    /// Every network and way to make boxes.
     pub rows: Vec<EvidenceRow>,
+    /// Boxes that are always where other patients of the test have theirs: the baseline that no map needs a network for.
+    pub fixed_places: Vec<GradingOverlap>,
+}
+
+/// A way to make boxes.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct EvidenceWay {
+    /// Method.
+    pub method: SaliencyMethod,
+    /// Where it was read off.
+    pub layer: SaliencyLayer,
+    /// Views averaged.
+    pub augmentations: usize,
+    /// Standard deviation of the smoothing, mm.
+    pub smoothing_mm: f64,
+    /// Which hotspots a box encloses.
+    pub box_rule: BoxRule,
 }
 
 /// Measures of one way to make boxes.
@@ -81,41 +164,30 @@ pub struct EvidenceRow {
     pub network: String,
     /// `2-D` or `3-D`.
     pub dimensions: &'static str,
-    /// Method.
-    pub method: SaliencyMethod,
-    /// Where it was read off.
-    pub layer: SaliencyLayer,
-    /// Views averaged.
-    pub augmentations: usize,
-    /// Which hotspots a box encloses.
-    pub box_rule: BoxRule,
-    /// Overlap on the validation studies at the percentile that is best there.
+    /// The way.
+    #[serde(flatten)]
+    pub way: EvidenceWay,
+    /// Whether it is the best of this network and grading on the validation scans.
+    pub is_chosen: bool,
+    /// Overlap on the validation scans at the percentile that is best there.
     pub validation: GradingOverlap,
-    /// Overlap on the test studies at that percentile; none if they show no such finding.
+    /// Overlap on the test scans at that percentile; none if they show no such finding.
     pub test: Option<GradingOverlap>,
     /// The same on the findings that the network itself calls present.
     pub test_found: Option<GradingOverlap>,
 }
 
-/// Boxes of one finding by a way to make them.
+/// Boxes of one finding by every way to make them.
 struct Measured {
     grading: Grading,
-    method: SaliencyMethod,
-    layer: SaliencyLayer,
-    augmentations: usize,
-    box_rule: BoxRule,
+    patient: u32,
     is_found: bool,
-    finding: BoxedFinding,
+    frame: DiscFrame,
+    truth: BoxesBySlice,
+    by_way: Vec<(EvidenceWay, BoxedFinding)>,
 }
 
 impl EvidenceStudy {
-    /// Whether a study is both validated and tested on.
-    #[must_use]
-    pub fn overlaps(&self) -> bool {
-        let (a, b) = (self.validation, self.test);
-        a.first < b.first + b.count && b.first < a.first + a.count
-    }
-
     /// Measures the networks, which are told apart by the names of their weights.
     ///
     /// # Errors
@@ -123,128 +195,197 @@ impl EvidenceStudy {
     pub fn measure(
         &self,
         graders: &[Grader],
+        validation: BoxedScans,
+        test: BoxedScans,
         cancel: &CancelToken,
         on_progress: &mut dyn FnMut(Progress),
     ) -> Result<EvidenceMeasures, PipelineError> {
-        let total = graders.len() * (self.validation.count + self.test.count) as usize;
+        let total = graders.len() * (validation.len() + test.len());
         let mut done = 0;
         let mut step = || {
             on_progress(Progress { step: "Measuring evidence", done, total });
             done += 1;
         };
-        let mut rows = Vec::new();
+        let (mut rows, mut fixed_places) = (Vec::new(), Vec::new());
         for grader in graders {
-            let validation = self.findings(grader, self.validation, cancel, &mut step)?;
-            let test = self.findings(grader, self.test, cancel, &mut step)?;
-            rows.extend(self.rows(grader, &validation, &test));
+            let chosen_on = self.findings(grader, validation, cancel, &mut step)?;
+            let measured_on = self.findings(grader, test, cancel, &mut step)?;
+            for grading in Grading::ALL {
+                rows.extend(rows_of(grading, grader, &chosen_on, &measured_on));
+            }
+            // The same for every network.
+            fixed_places = Grading::ALL.into_iter().filter_map(|grading| fixed_place(grading, &measured_on)).collect();
         }
         Ok(EvidenceMeasures {
             schema: MEASURES_SCHEMA.to_owned(),
             software: Software::this(),
             study: self.clone(),
+            validation: validation.in_words(),
+            test: test.in_words(),
             weights: graders.iter().map(|grader| WeightsUsed::from(grader.info().clone())).collect(),
             rows,
+            fixed_places,
         })
     }
 
-    fn rows(&self, grader: &Grader, validation: &[Measured], test: &[Measured]) -> Vec<EvidenceRow> {
-        let percentiles = CURVE_PERCENTILES.map(Some);
-        let mut rows = Vec::new();
-        for grading in BOXED_GRADINGS {
-            for method in &self.methods {
-                for augmentations in self.view_counts() {
-                    for box_rule in BoxRule::ALL {
-                        let key = |found: &&Measured| {
-                            (found.grading, found.method, found.augmentations, found.box_rule)
-                                == (grading, *method, augmentations, box_rule)
-                        };
-                        let collect = |all: &[Measured], only_found: bool| -> Vec<BoxedFinding> {
-                            let chosen = all.iter().filter(key).filter(|found| found.is_found || !only_found);
-                            chosen.map(|found| found.finding.clone()).collect()
-                        };
-                        let chosen_on = collect(validation, false);
-                        let Some(chosen) = best_percentile(&chosen_on, percentiles.len()) else { continue };
-                        let overlap = |findings: &[BoxedFinding]| {
-                            grading_overlap(grading, findings, &percentiles, chosen, PercentileFrom::Validation)
-                        };
-                        let Some(validation_overlap) = overlap(&chosen_on) else { continue };
-                        rows.push(EvidenceRow {
-                            network: grader.info().name.clone(),
-                            dimensions: grader.network().config().dimensions.name(),
-                            method: *method,
-                            layer: validation.iter().find(key).map_or(SaliencyLayer::Input, |found| found.layer),
-                            augmentations,
-                            box_rule,
-                            validation: validation_overlap,
-                            test: overlap(&collect(test, false)),
-                            test_found: overlap(&collect(test, true)),
-                        });
-                    }
-                }
-            }
-        }
-        rows
+    /// Method and layer of every pass.
+    fn passes(&self) -> Vec<(SaliencyMethod, Option<SaliencyLayer>)> {
+        let layers: Vec<Option<SaliencyLayer>> =
+            if self.layers.is_empty() { vec![None] } else { self.layers.iter().copied().map(Some).collect() };
+        self.methods.iter().flat_map(|method| layers.iter().map(|layer| (*method, *layer))).collect()
     }
 
-    /// One view, and as many as asked for.
-    fn view_counts(&self) -> Vec<usize> {
-        if self.augmentations > 1 { vec![1, self.augmentations] } else { vec![1] }
-    }
-
-    /// The findings of studies, boxed in every way.
+    /// The findings of scans, boxed in every way.
     fn findings(
         &self,
         grader: &Grader,
-        seeds: SeedRange,
+        scans: BoxedScans,
         cancel: &CancelToken,
         step: &mut dyn FnMut(),
     ) -> Result<Vec<Measured>, PipelineError> {
         let mut measured = Vec::new();
-        for index in 0..seeds.count {
+        for index in 0..scans.len() {
             step();
-            let study = Phantom::generate(seeds.first + index);
-            for disc in discs_between(&study.vertebrae) {
-                let truth = boxes_by_grading(study.boxes.iter().filter(|found| found.level == disc.level));
+            let scan = scans.get(index);
+            for disc in &scan.discs {
+                let mut truth = boxes_by_grading(scan.boxes.iter().filter(|found| found.level == disc.level));
                 if truth.is_empty() {
                     continue;
                 }
-                let prediction = grader.grade(&study.volume, &disc, Views::One, cancel)?;
-                let targets: Vec<SaliencyTarget> =
-                    truth.keys().map(|grading| SaliencyTarget { grading: *grading, class: PRESENT }).collect();
-                for method in &self.methods {
-                    let plan = SaliencyPlan {
-                        method: *method,
-                        layer: self.layer,
-                        augmentations: self.augmentations,
-                        precision: None,
-                        seed: self.seed,
-                    };
-                    let mut maps: Vec<SaliencyMap> = Vec::new();
-                    let wanted = self.view_counts();
-                    explain_all(grader.network(), &study.volume, &disc, &targets, &plan, cancel, &mut |map| {
-                        if wanted.contains(&map.augmentations) {
-                            maps.push(map);
-                        }
-                    })?;
-                    let boxed = maps.par_iter().flat_map_iter(|map| {
-                        let truth = &truth[&map.grading];
-                        let is_found = prediction.class(map.grading) == Some(PRESENT);
-                        BoxRule::ALL.map(|box_rule| Measured {
-                            grading: map.grading,
-                            method: *method,
-                            layer: map.layer,
-                            augmentations: map.augmentations,
-                            box_rule,
-                            is_found,
-                            finding: boxed_finding(index as u32, truth, map, &study.volume, box_rule),
-                        })
-                    });
-                    measured.extend(boxed.collect::<Vec<_>>());
-                }
+                let prediction = grader.grade(&scan.volume, disc, Views::One, cancel)?;
+                truth.retain(|grading, _| prediction.probabilities.contains(*grading));
+                let frame = DiscFrame::of_disc(&scan.volume, disc).map_err(crate::saliency::SaliencyError::Frame)?;
+                let first = measured.len();
+                measured.extend(truth.into_iter().map(|(grading, truth)| Measured {
+                    grading,
+                    patient: scan.patient,
+                    is_found: prediction.class(grading) == Some(PRESENT),
+                    frame: frame.clone(),
+                    truth,
+                    by_way: Vec::new(),
+                }));
+                self.explain(grader, &scan.volume, disc, &mut measured[first..], cancel)?;
             }
         }
         Ok(measured)
     }
+
+    /// Boxes the findings of one disc in every way.
+    fn explain(
+        &self,
+        grader: &Grader,
+        volume: &Volume,
+        disc: &Disc,
+        findings: &mut [Measured],
+        cancel: &CancelToken,
+    ) -> Result<(), PipelineError> {
+        let targets: Vec<SaliencyTarget> =
+            findings.iter().map(|found| SaliencyTarget { grading: found.grading, class: PRESENT }).collect();
+        let most = self.augmentations.iter().copied().max().unwrap_or(1);
+        for (method, layer) in self.passes() {
+            let plan = SaliencyPlan { method, layer, augmentations: most, precision: None, seed: self.seed };
+            let mut maps: Vec<SaliencyMap> = Vec::new();
+            explain_all(grader.network(), volume, disc, &targets, &plan, cancel, &mut |map| {
+                if self.augmentations.contains(&map.augmentations) {
+                    maps.push(map);
+                }
+            })?;
+            for found in findings.iter_mut() {
+                let of_finding = maps.iter().filter(|map| map.grading == found.grading);
+                let smoothed: Vec<(&SaliencyMap, f64)> = of_finding
+                    .flat_map(|map| self.smoothings_mm.iter().map(move |smoothing| (map, *smoothing)))
+                    .collect();
+                let (patient, truth) = (found.patient, &found.truth);
+                let boxed = smoothed.into_par_iter().flat_map_iter(|(map, smoothing_mm)| {
+                    let map = map.smoothed(smoothing_mm);
+                    let ways = BoxRule::ALL.map(|box_rule| {
+                        let SaliencyMap { method, layer, augmentations, .. } = map;
+                        let way = EvidenceWay { method, layer, augmentations, smoothing_mm, box_rule };
+                        (way, boxed_finding(patient, truth, &map, volume, box_rule))
+                    });
+                    ways.into_iter()
+                });
+                let boxed: Vec<_> = boxed.collect();
+                found.by_way.extend(boxed);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Every way to box the findings of one grading, the best on the validation scans marked.
+fn rows_of(grading: Grading, grader: &Grader, validation: &[Measured], test: &[Measured]) -> Vec<EvidenceRow> {
+    let percentiles = PERCENTILES.map(Some);
+    let of_grading = |all: &'_ [Measured], way: usize, only_found: bool| -> Vec<BoxedFinding> {
+        let chosen = all.iter().filter(|found| found.grading == grading && (found.is_found || !only_found));
+        chosen.map(|found| found.by_way[way].1.clone()).collect()
+    };
+    let ways = validation.iter().find(|found| found.grading == grading).map_or(&[][..], |found| &found.by_way);
+    let row = |(index, (way, _)): (usize, &(EvidenceWay, BoxedFinding))| {
+        let chosen_on = of_grading(validation, index, false);
+        let chosen = best_percentile(&chosen_on, percentiles.len())?;
+        let overlap = |findings: &[BoxedFinding]| {
+            grading_overlap(grading, findings, &percentiles, chosen, PercentileFrom::Validation)
+        };
+        Some(EvidenceRow {
+            network: grader.info().name.clone(),
+            dimensions: grader.network().config().dimensions.name(),
+            way: *way,
+            is_chosen: false,
+            validation: overlap(&chosen_on)?,
+            test: overlap(&of_grading(test, index, false)),
+            test_found: overlap(&of_grading(test, index, true)),
+        })
+    };
+    let mut rows: Vec<EvidenceRow> = ways.par_iter().enumerate().filter_map(row).collect();
+    let iou = |row: &EvidenceRow| row.validation.mean_iou;
+    if let Some(best) =
+        (0..rows.len()).reduce(|best, next| if iou(&rows[next]) > iou(&rows[best]) { next } else { best })
+    {
+        rows[best].is_chosen = true;
+    }
+    rows
+}
+
+/// The overlap of boxes that are always where other patients have theirs, in the frames of the discs.
+fn fixed_place(grading: Grading, findings: &[Measured]) -> Option<GradingOverlap> {
+    let findings: Vec<&Measured> = findings.iter().filter(|found| found.grading == grading).collect();
+    let placed: Vec<(u32, PlacedBoxes)> =
+        findings.iter().map(|found| (found.patient, in_frame(&found.truth, &found.frame))).collect();
+    let boxed: Vec<BoxedFinding> = findings
+        .iter()
+        .zip(fixed_places(&placed))
+        .map(|(found, place)| {
+            let (_, of_map) = found.by_way.first()?;
+            let predicted = vec![from_frame(&place, &found.frame)];
+            let seen = of_map.seen.clone().map(|seen| crate::evaluation::SeenSlices { peak: None, ..seen });
+            Some(BoxedFinding { patient: found.patient, truth: found.truth.clone(), predicted, seen })
+        })
+        .collect::<Option<_>>()?;
+    grading_overlap(grading, &boxed, &[None], 0, PercentileFrom::Only)
+}
+
+/// Middle (row, column) and sides of boxes in pixels of the disc volume.
+fn in_frame(boxes: &BoxesBySlice, frame: &DiscFrame) -> PlacedBoxes {
+    let side = frame.image_pixel_in_patch();
+    let place = |(slice, rect): (&usize, &PixelBox)| {
+        let at = frame.patch_from_scan_slice(*slice as f64).round();
+        let middle = DVec2::new(rect.x + rect.width / 2.0, rect.y + rect.height / 2.0);
+        let [row, column] = frame.patch_from_image(middle);
+        (at >= 0.0).then(|| (at as usize, [row, column, rect.width * side.x, rect.height * side.y]))
+    };
+    boxes.iter().filter_map(place).collect()
+}
+
+/// The way back from [`in_frame`].
+fn from_frame(places: &PlacedBoxes, frame: &DiscFrame) -> BoxesBySlice {
+    let side = frame.image_pixel_in_patch();
+    let place = |(slice, [row, column, width, height]): (&usize, &[f64; 4])| {
+        let half = DVec2::new(*width, *height) / side / 2.0;
+        let middle = frame.image_from_patch(*row, *column);
+        Some((frame.scan_slice(*slice)?, PixelBox::from_corners((middle - half).into(), (middle + half).into())))
+    };
+    places.iter().filter_map(place).collect()
 }
 
 fn boxes_by_grading<'a>(boxes: impl Iterator<Item = &'a SliceBox>) -> BTreeMap<Grading, BoxesBySlice> {
@@ -255,17 +396,17 @@ fn boxes_by_grading<'a>(boxes: impl Iterator<Item = &'a SliceBox>) -> BTreeMap<G
     by_grading
 }
 
-/// A finding with the boxes of a map at every percentile of the curve.
+/// A finding with the boxes of a map at every percentile.
 fn boxed_finding(
     patient: u32,
     truth: &BoxesBySlice,
     map: &SaliencyMap,
-    volume: &crate::volume::Volume,
+    volume: &Volume,
     rule: BoxRule,
 ) -> BoxedFinding {
     let boxes =
         |percentile| map.image_boxes(volume, percentile, rule).into_iter().map(|found| (found.slice, found.rect));
-    let predicted = CURVE_PERCENTILES.map(|percentile| boxes(percentile).collect()).into();
+    let predicted = PERCENTILES.map(|percentile| boxes(percentile).collect()).into();
     let seen = seen_slices(&map_entry(map, rule));
     BoxedFinding { patient, truth: truth.clone(), predicted, seen: Some(seen) }
 }
@@ -282,23 +423,40 @@ mod tests {
         let weights = find_weights(GRADING_WEIGHTS, None).expect("shipped");
         let grader = Grader::from_folder(&weights, &Device::Cpu).expect("whole");
         let study = EvidenceStudy {
-            validation: SeedRange { first: 910_000, count: 1 },
-            test: SeedRange { first: 920_000, count: 1 },
             methods: vec![SaliencyMethod::ContrastiveExcitation],
-            layer: None,
-            augmentations: 2,
+            layers: Vec::new(),
+            smoothings_mm: vec![0.0, 2.0],
+            augmentations: vec![1, 2],
             seed: 0,
         };
-        let measures = study.measure(&[grader], &CancelToken::default(), &mut |_| ()).expect("measured");
+        let [validation, test] = [910_000, 920_000].map(|first| BoxedScans::Phantoms(SeedRange { first, count: 1 }));
+        let measures =
+            study.measure(&[grader], validation, test, &CancelToken::default(), &mut |_| ()).expect("measured");
         assert_eq!(measures.weights.len(), 1);
-        assert!(!measures.rows.is_empty() && measures.rows.len().is_multiple_of(6), "one and two views, three rules");
+        assert!(!measures.rows.is_empty() && measures.rows.len().is_multiple_of(12), "views, smoothings, rules");
         for row in &measures.rows {
-            assert_eq!((row.dimensions, row.layer), ("3-D", SaliencyLayer::Conv1));
+            assert_eq!((row.dimensions, row.way.layer), ("3-D", SaliencyLayer::Conv1));
             let chosen = row.validation.percentile.expect("chosen");
             assert!(row.test.as_ref().is_none_or(|test| test.percentile == Some(chosen)));
             let best = row.validation.curve.iter().map(|point| point.mean_iou).fold(0.0, f64::max);
             assert_eq!(row.validation.mean_iou, best);
             assert!(row.validation.whole_slice_iou.is_some_and(|baseline| baseline > 0.0 && baseline < 0.3));
+        }
+    }
+
+    #[test]
+    fn a_box_keeps_its_place_through_the_frame_of_its_disc() {
+        let study = Phantom::generate(910_000);
+        let disc = discs_between(&study.vertebrae).remove(2);
+        let frame = DiscFrame::of_disc(&study.volume, &disc).expect("exact outlines");
+        let slice = frame.scan_slice(4).expect("the middle");
+        let boxes = BoxesBySlice::from([(slice, PixelBox { x: 60.0, y: 80.0, width: 21.0, height: 9.0 })]);
+        let placed = in_frame(&boxes, &frame);
+        assert_eq!(placed.keys().collect::<Vec<_>>(), [&4]);
+        let back = from_frame(&placed, &frame)[&slice];
+        let sides: [f64; 4] = back.into();
+        for (got, expected) in sides.into_iter().zip([60.0, 80.0, 21.0, 9.0]) {
+            assert!((got - expected).abs() < 1e-6, "{sides:?}");
         }
     }
 }

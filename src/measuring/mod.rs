@@ -10,7 +10,7 @@ pub use boxes::{
     BoxFiles, BoxMeasures, BoxMeasuresError, CurvePoint, FindingOverlap, GradingOverlap, PercentileChoice,
     PercentileFrom, measure_boxes,
 };
-pub use evidence::{BOXED_GRADINGS, EvidenceMeasures, EvidenceRow, EvidenceStudy, SeedRange};
+pub use evidence::{BoxedScans, EvidenceMeasures, EvidenceRow, EvidenceStudy, EvidenceWay, SeedRange};
 pub use grades::{CalibrationMeasures, GradeMeasures, GradingMeasures, LevelMeasures, measure_grades};
 pub use tables::{
     box_measures_chart, box_measures_csv, evidence_measures_charts, evidence_measures_csv, grade_measures_csv,

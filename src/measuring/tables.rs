@@ -8,7 +8,7 @@ use crate::spine::BoxRule;
 /// Charts beside each other on a sheet.
 const CHARTS_ACROSS: usize = 2;
 
-const OVERLAP_COLUMNS: [&str; 17] = [
+const OVERLAP_COLUMNS: [&str; 18] = [
     "grading",
     "discs",
     "patients",
@@ -21,6 +21,7 @@ const OVERLAP_COLUMNS: [&str; 17] = [
     "mean_iou_slices_with_truth",
     "mean_iou_slices_with_truth_low",
     "mean_iou_slices_with_truth_high",
+    "share_located",
     "whole_slice_iou",
     "times_whole_slice",
     "pointing_game",
@@ -52,6 +53,7 @@ fn overlap_cells(overlap: &GradingOverlap) -> Vec<String> {
         overlap.mean_iou_slices_with_truth.to_string(),
         slices_low.to_string(),
         slices_high.to_string(),
+        overlap.share_located.to_string(),
         cell(overlap.whole_slice_iou),
         cell(overlap.times_whole_slice),
         cell(overlap.pointing_game),
@@ -182,16 +184,21 @@ fn overlap_chart(title: String, curves: Vec<Curve>) -> LineChart {
 /// Every row of the measures as CSV; the columns of overlap are those of the test, `validation_mean_iou` stands before.
 #[must_use]
 pub fn evidence_measures_csv(measures: &EvidenceMeasures) -> String {
-    let heads = ["network", "dimensions", "method", "layer", "augmentations", "box_rule", "validation_discs"];
-    let head = heads.into_iter().chain(["validation_mean_iou", "found_discs", "found_mean_iou"]).chain(OVERLAP_COLUMNS);
+    let heads = ["network", "dimensions", "method", "layer", "augmentations", "smoothing_mm", "box_rule"];
+    let head = heads
+        .into_iter()
+        .chain(["is_chosen", "validation_discs", "validation_mean_iou", "found_discs", "found_mean_iou"])
+        .chain(OVERLAP_COLUMNS);
     let rows = measures.rows.iter().filter_map(|row| {
         let mut cells = vec![
             row.network.clone(),
             row.dimensions.to_owned(),
-            row.method.key().to_owned(),
-            row.layer.key().to_owned(),
-            row.augmentations.to_string(),
-            row.box_rule.key().to_owned(),
+            row.way.method.key().to_owned(),
+            row.way.layer.key().to_owned(),
+            row.way.augmentations.to_string(),
+            row.way.smoothing_mm.to_string(),
+            row.way.box_rule.key().to_owned(),
+            row.is_chosen.to_string(),
             row.validation.discs.to_string(),
             row.validation.mean_iou.to_string(),
             row.test_found.as_ref().map(|found| found.discs.to_string()).unwrap_or_default(),
@@ -203,13 +210,21 @@ pub fn evidence_measures_csv(measures: &EvidenceMeasures) -> String {
     csv(std::iter::once(head.map(str::to_owned).collect()).chain(rows))
 }
 
-/// Overlap against percentile on the test studies, a chart for each grading, a curve for each network and method with all
-/// views; boxes by `rule`.
+/// Overlap against percentile on the test scans, a chart for each grading, a curve for each network, method and layer at the
+/// smoothing that is best on the validation scans, with all views; boxes by `rule`.
 #[must_use]
 pub fn evidence_measures_charts(measures: &EvidenceMeasures, rule: BoxRule) -> Drawing {
-    let most = measures.study.augmentations;
-    let shown: Vec<&EvidenceRow> =
-        measures.rows.iter().filter(|row| row.box_rule == rule && row.augmentations == most).collect();
+    let most = measures.study.augmentations.iter().copied().max().unwrap_or(1);
+    let of_rule = || measures.rows.iter().filter(|row| row.way.box_rule == rule && row.way.augmentations == most);
+    let is_best_smoothing = |row: &&EvidenceRow| {
+        let alike = |other: &&EvidenceRow| {
+            other.network == row.network
+                && other.validation.grading == row.validation.grading
+                && (other.way.method, other.way.layer) == (row.way.method, row.way.layer)
+        };
+        of_rule().filter(alike).all(|other| other.validation.mean_iou <= row.validation.mean_iou)
+    };
+    let shown: Vec<&EvidenceRow> = of_rule().filter(is_best_smoothing).collect();
     let mut gradings: Vec<_> = shown.iter().map(|row| row.validation.grading).collect();
     // Every network has all of them.
     gradings.sort();
@@ -219,20 +234,18 @@ pub fn evidence_measures_charts(measures: &EvidenceMeasures, rule: BoxRule) -> D
         .map(|grading| {
             let rows = shown.iter().filter(|row| row.validation.grading == grading);
             let curves = rows.filter_map(|row| {
-                let name = format!("{}, {}", method_in_words(row.method), row.dimensions);
+                let name = format!("{} at {}, {}", method_in_words(row.way.method), row.way.layer, row.dimensions);
                 row.test.as_ref().map(|test| curve(name, test))
             });
             overlap_chart(grading.name().to_owned(), curves.collect())
         })
         .collect();
-    let seeds = measures.study.test;
     let notes = [
         format!(
-            "Synthetic studies of seeds {} to {}; {most} views; boxes: {rule}; the percentile chosen on other studies stands out.",
-            seeds.first,
-            seeds.first + seeds.count.max(1) - 1
+            "Measured on {}; {most} views; boxes: {rule}; the percentile chosen on other scans stands out.",
+            measures.test
         ),
         crate::picture::DISCLAIMER.to_owned(),
     ];
-    chart_sheet("Evidence on synthetic studies", &charts, CHARTS_ACROSS, &notes)
+    chart_sheet("Evidence against boxes", &charts, CHARTS_ACROSS, &notes)
 }

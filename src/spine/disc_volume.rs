@@ -249,6 +249,12 @@ impl DiscFrame {
         self.mm_per_patch_pixel
     }
 
+    /// Sides of a pixel of the image, in pixels of the disc volume.
+    #[must_use]
+    pub fn image_pixel_in_patch(&self) -> DVec2 {
+        self.pixel_size_mm / self.mm_per_patch_pixel
+    }
+
     /// Reads the disc volume out of the scan by bilinear interpolation, normalized and clipped.
     #[must_use]
     pub fn sample(&self, volume: &Volume) -> DiscVolume {

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `images.csv` | `image`, `patient`, `weighting` (`t2`; others are passed over), `mm_per_px`; the picture is `<weighting>/<image>.png`, anterior on the left |
 //! | `discs.csv` | `image`, `level`, `center_x`, `center_y` in pixels, then 1 or 0: `normal`, `degenerated`, `bulge`, `stenosis`, `spondylolisthesis`; `pfirrmann` (1–5) or nothing |
+//! | `boxes.csv` | `image`, `class`, `x`, `y`, `width`, `height` in pixels, (0, 0) being the corner of the picture; `stenosis` and `spondylolisthesis` say where those lie, other classes are passed over; may be missing |
 //! | `ATTRIBUTION.md` | how weights must cite the set; may be missing |
 //!
 //! Boxes say where discs lie and what they are called; the detector finds their corners. Whoever counts levels upward from the lowest
@@ -19,7 +20,7 @@ use super::labels::{ClassSet, DiscLabels};
 use super::located::{DiscFinder, ScanError};
 use super::manifest::{ManifestError, Reading};
 use super::spider::{LabelledDisc, ScanCase, read_image, read_table, stack_volume};
-use crate::spine::{Disc, Grading, discs_between};
+use crate::spine::{BoxSource, Disc, DiscFrame, Grading, PATCH_COLUMNS, PATCH_ROWS, PixelBox, SliceBox, discs_between};
 use crate::volume::Volume;
 
 /// A box names a disc if their centers are that near, mm: a quarter of the distance between two discs.
@@ -31,6 +32,31 @@ struct ImageRow {
     patient: String,
     weighting: String,
     mm_per_px: f64,
+}
+
+#[derive(Deserialize)]
+struct BoxRow {
+    image: String,
+    class: String,
+    x: f64,
+    y: f64,
+    width: f64,
+    height: f64,
+}
+
+impl BoxRow {
+    fn grading(&self) -> Option<Grading> {
+        match self.class.as_str() {
+            "stenosis" => Some(Grading::CentralCanalStenosis),
+            "spondylolisthesis" => Some(Grading::Spondylolisthesis),
+            _ => None,
+        }
+    }
+
+    /// In our pixels, whose centers are whole numbers.
+    fn rect(&self) -> PixelBox {
+        PixelBox { x: self.x - 0.5, y: self.y - 0.5, width: self.width, height: self.height }
+    }
 }
 
 /// What readers said of one disc.
@@ -74,6 +100,11 @@ pub(super) fn load(folder: &Path, finder: &DiscFinder, reading: &mut Reading) ->
     for row in read_table::<DiscRow>(&folder.join("discs.csv"))? {
         discs.entry(row.image.clone()).or_default().push(row);
     }
+    let mut boxes: HashMap<String, Vec<BoxRow>> = HashMap::new();
+    let file = folder.join("boxes.csv");
+    for row in if file.exists() { read_table::<BoxRow>(&file)? } else { Vec::new() } {
+        boxes.entry(row.image.clone()).or_default().push(row);
+    }
     for ImageRow { image, patient, weighting, mm_per_px } in read_table(&folder.join("images.csv"))? {
         let Some(rows) = discs.get(&image).filter(|_| weighting == "t2") else { continue };
         let path = folder.join(weighting).join(format!("{image}.png"));
@@ -89,10 +120,37 @@ pub(super) fn load(folder: &Path, finder: &DiscFinder, reading: &mut Reading) ->
                 }
                 discs.push(LabelledDisc { labels: row.labels(), disc });
             }
-            Ok(ScanCase { patient, name: image, volume, vertebrae, top_is_extrapolated: false, discs })
+            let boxes = boxes.get(&image).map_or_else(Vec::new, |rows| boxes_of(rows, &volume, &discs));
+            Ok(ScanCase { patient, name: image, volume, vertebrae, top_is_extrapolated: false, discs, boxes })
         })?;
     }
     Ok(())
+}
+
+/// The boxes of findings that readers see at these discs, each at the disc that it is nearest to along the spine. Of two boxes
+/// of one finding the first counts.
+fn boxes_of(rows: &[BoxRow], volume: &Volume, discs: &[LabelledDisc]) -> Vec<SliceBox> {
+    const MID_ROW: f64 = (PATCH_ROWS as f64 - 1.0) / 2.0;
+    let mut boxes: Vec<SliceBox> = Vec::new();
+    for row in rows {
+        let (Some(grading), rect) = (row.grading(), row.rect()) else { continue };
+        let middle = DVec2::new(rect.x + rect.width / 2.0, rect.y + rect.height / 2.0);
+        let away = |disc: &Disc| {
+            let [row, column] = DiscFrame::of_disc(volume, disc).ok()?.patch_from_image(middle);
+            let is_beside = (0.0..PATCH_COLUMNS as f64).contains(&column) && (row - MID_ROW).abs() < MID_ROW / 2.0;
+            is_beside.then_some((row - MID_ROW).abs())
+        };
+        let distances = discs.iter().filter_map(|labelled| Some((away(&labelled.disc)?, labelled)));
+        let nearest = distances.min_by(|a, b| a.0.total_cmp(&b.0));
+        let Some((_, LabelledDisc { disc, labels })) = nearest else { continue };
+        let is_present = labels.of(grading) == ClassSet::exactly(1);
+        let is_first = !boxes.iter().any(|found| (found.level, found.grading) == (disc.level, grading));
+        if is_present && is_first {
+            let (level, source) = (disc.level, BoxSource::Reader);
+            boxes.push(SliceBox { level, grading, slice: 0, rect, source, percentile: None });
+        }
+    }
+    boxes
 }
 
 /// The row of the box around a disc.

@@ -73,7 +73,7 @@ pub(super) fn load(folder: &Path, finder: &DiscFinder, reading: &mut Reading) ->
                 Some(LabelledDisc { disc, labels })
             });
             let (discs, name) = (discs.collect(), format!("{}/{}", row.study_id, row.series_id));
-            Ok(ScanCase { patient, name, volume, vertebrae, top_is_extrapolated: false, discs })
+            Ok(ScanCase { patient, name, volume, vertebrae, top_is_extrapolated: false, discs, boxes: Vec::new() })
         })?;
     }
     Ok(())

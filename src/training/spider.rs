@@ -13,7 +13,9 @@ use thiserror::Error;
 
 use super::canal::{canal_width_mm, stenosis_label};
 use super::labels::{ClassSet, DiscLabels};
-use crate::spine::{Corners, Disc, DiscLevel, Grading, Vertebra, VertebraLabel, VertebraOutline, discs_between};
+use crate::spine::{
+    Corners, Disc, DiscLevel, Grading, SliceBox, Vertebra, VertebraLabel, VertebraOutline, discs_between,
+};
 use crate::volume::{GeometryError, Volume, VolumeGeometry};
 
 /// How weights trained on the data set must cite it, with what was changed.
@@ -79,6 +81,8 @@ pub struct ScanCase {
     pub top_is_extrapolated: bool,
     /// The discs among the six graded levels that have labels, from the thorax down.
     pub discs: Vec<LabelledDisc>,
+    /// Boxes of findings of these discs, where the set has any.
+    pub boxes: Vec<SliceBox>,
 }
 
 /// A disc and what is known of its gradings.
@@ -290,7 +294,7 @@ fn mid_sagittal_case(
     let volume = stack_volume(patient, &[slice], landmarks.pixel_size_mm)?;
     let (vertebrae, top_is_extrapolated) = vertebrae_of(&[(0, landmarks)]);
     let discs = labelled_discs(patient, &vertebrae, grades);
-    Ok(ScanCase { patient, name: image, volume, vertebrae, top_is_extrapolated, discs })
+    Ok(ScanCase { patient, name: image, volume, vertebrae, top_is_extrapolated, discs, boxes: Vec::new() })
 }
 
 fn stack_case(
@@ -311,7 +315,7 @@ fn stack_case(
     let (vertebrae, top_is_extrapolated) = vertebrae_of(&marked);
     let discs = labelled_discs(patient, &vertebrae, grades);
     let name = format!("{patient}_t2_SPACE");
-    Ok(ScanCase { patient, name, volume, vertebrae, top_is_extrapolated, discs })
+    Ok(ScanCase { patient, name, volume, vertebrae, top_is_extrapolated, discs, boxes: Vec::new() })
 }
 
 /// Labels stenosis by the width of the canal on the masks, where no reader graded it.

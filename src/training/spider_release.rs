@@ -37,7 +37,15 @@ pub(super) fn load(folder: &Path, finder: &DiscFinder, reading: &mut Reading) ->
             let discs = discs_named(&vertebrae, |disc| level_in_mask(&mask, &volume, disc));
             let discs = discs.into_iter().filter_map(|disc| labelled(patient, disc, &grades)).collect();
             let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-            Ok(ScanCase { patient: number, name, volume, vertebrae, top_is_extrapolated: false, discs })
+            Ok(ScanCase {
+                patient: number,
+                name,
+                volume,
+                vertebrae,
+                top_is_extrapolated: false,
+                discs,
+                boxes: Vec::new(),
+            })
         })?;
     }
     Ok(())

@@ -20,8 +20,8 @@ pub(super) fn load(studies: usize, seed: u64, reading: &mut Reading) -> Result<(
                 Some(LabelledDisc { disc, labels })
             });
             let (discs, vertebrae) = (discs.collect(), study.vertebrae.clone());
-            let volume = study.volume;
-            Ok(ScanCase { patient, name: name.clone(), volume, vertebrae, top_is_extrapolated: false, discs })
+            let (volume, boxes) = (study.volume, study.boxes);
+            Ok(ScanCase { patient, name: name.clone(), volume, vertebrae, top_is_extrapolated: false, discs, boxes })
         })?;
     }
     Ok(())

@@ -43,7 +43,7 @@ pub(super) fn load(table: &Path, finder: &DiscFinder, reading: &mut Reading) -> 
                 Some(LabelledDisc { disc, labels })
             });
             let (discs, name) = (discs.collect(), scan.display().to_string());
-            Ok(ScanCase { patient, name, volume, vertebrae, top_is_extrapolated: false, discs })
+            Ok(ScanCase { patient, name, volume, vertebrae, top_is_extrapolated: false, discs, boxes: Vec::new() })
         })?;
     }
     Ok(())

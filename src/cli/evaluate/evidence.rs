@@ -6,18 +6,29 @@ use std::path::PathBuf;
 use anyhow::Context;
 use candle_core::Device;
 use clap::Args;
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
 
 use super::{number, print, save, save_json, with_interval};
 use crate::cli::Outcome;
 use crate::cli::arguments::ModelArguments;
 use crate::cli::console::Console;
-use crate::measuring::{EvidenceMeasures, EvidenceStudy, SeedRange, evidence_measures_charts, evidence_measures_csv};
+use crate::cli::explain::smoothing;
+use crate::measuring::{
+    BoxedScans, EvidenceMeasures, EvidenceStudy, SeedRange, evidence_measures_charts, evidence_measures_csv,
+};
 use crate::model::grader::GRADING_WEIGHTS;
 use crate::model::{Grader, find_weights};
 use crate::pipeline::method_in_words;
 use crate::saliency::{SaliencyLayer, SaliencyMethod};
 use crate::spine::BoxRule;
 use crate::task::{CancelToken, Progress};
+use crate::training::ScanCase;
+use crate::training::manifest::{DataManifest, TrainingData};
+
+/// Seed of the split of patients.
+const SPLIT_SEED: u64 = 0;
 
 /// Arguments of `spinenet evaluate evidence`.
 #[derive(Debug, Args)]
@@ -25,22 +36,28 @@ pub struct EvidenceArguments {
     /// Names of the grading weights to compare, such as grading and grading-2d.
     #[arg(long, value_name = "NAME", num_args = 1.., default_values_t = [GRADING_WEIGHTS.to_owned()])]
     networks: Vec<String>,
+    /// Measure on patients: a data manifest with sets whose findings are boxed. Without it, on synthetic studies.
+    #[arg(long, value_name = "MANIFEST")]
+    data: Option<PathBuf>,
     /// Methods to compare; all if left out.
     #[arg(long, value_name = "METHOD", num_args = 1.., default_values_t = SaliencyMethod::ALL)]
     methods: Vec<SaliencyMethod>,
-    /// Read evidence off at this layer instead of each method's usual one: input or conv1 to conv5.
-    #[arg(long, value_name = "LAYER")]
-    layer: Option<SaliencyLayer>,
-    /// Views of the maps with augmentation.
+    /// Read evidence off at these layers instead of each method's usual one: input or conv1 to conv5.
+    #[arg(long, value_name = "LAYER", num_args = 1..)]
+    layers: Vec<SaliencyLayer>,
+    /// Smooth maps within their slices by Gaussians of these standard deviations in millimeters.
+    #[arg(long, value_name = "MM", num_args = 1.., default_values_t = [0.0], value_parser = smoothing)]
+    smoothing: Vec<f64>,
+    /// Views of the maps with augmentation; on synthetic studies maps of one view are measured too.
     #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u32).range(2..=10_000))]
     augmentations: u32,
     /// Boxes in the table and the curves; the files have all rules: all, largest-of-slice or largest-of-volume.
     #[arg(long, value_name = "RULE", default_value_t)]
     box_rule: BoxRule,
-    /// Studies that percentiles are chosen on.
+    /// Studies, or patients of the manifest, that percentiles and ways are chosen on.
     #[arg(long, value_name = "N", default_value_t = 12)]
     validation: u64,
-    /// Studies that are measured on.
+    /// Studies, or other patients, that are measured on.
     #[arg(long, value_name = "N", default_value_t = 24)]
     test: u64,
     /// Seed of the first validation study; trainings use seeds below 100,000.
@@ -59,6 +76,26 @@ pub struct EvidenceArguments {
     models: ModelArguments,
 }
 
+impl EvidenceArguments {
+    /// Scans with boxes of patients to choose on, and of others to measure on, drawn by [`SPLIT_SEED`].
+    fn split(&self, data: TrainingData) -> anyhow::Result<(Vec<ScanCase>, Vec<ScanCase>)> {
+        let cases = data.cohorts.into_iter().flat_map(|cohort| cohort.cases);
+        let boxed: Vec<ScanCase> = cases.filter(|case| !case.boxes.is_empty()).collect();
+        let mut patients: Vec<u32> = boxed.iter().map(|case| case.patient).collect();
+        patients.sort_unstable();
+        patients.dedup();
+        patients.shuffle(&mut ChaCha8Rng::seed_from_u64(SPLIT_SEED));
+        let (validation, test) = (self.validation as usize, self.test as usize);
+        anyhow::ensure!(
+            validation > 0 && test > 0 && validation + test <= patients.len(),
+            "{} patients of the data have boxes; ask for {validation} and {test} or fewer",
+            patients.len()
+        );
+        let of = |chosen: &[u32]| boxed.iter().filter(|case| chosen.contains(&case.patient)).cloned().collect();
+        Ok((of(&patients[..validation]), of(&patients[validation..validation + test])))
+    }
+}
+
 /// Runs `spinenet evaluate evidence`.
 pub fn run(arguments: &EvidenceArguments, console: Console) -> anyhow::Result<Outcome> {
     let device: Device = arguments.models.device.open()?;
@@ -67,22 +104,36 @@ pub fn run(arguments: &EvidenceArguments, console: Console) -> anyhow::Result<Ou
         let weights = find_weights(name, arguments.models.weights.as_deref())?;
         graders.push(Grader::from_folder(&weights, &device)?);
     }
+    let most = arguments.augmentations as usize;
     let study = EvidenceStudy {
-        validation: SeedRange { first: arguments.validation_seed, count: arguments.validation },
-        test: SeedRange { first: arguments.test_seed, count: arguments.test },
         methods: arguments.methods.clone(),
-        layer: arguments.layer,
-        augmentations: arguments.augmentations as usize,
+        layers: arguments.layers.clone(),
+        smoothings_mm: arguments.smoothing.clone(),
+        augmentations: if arguments.data.is_some() { vec![most] } else { vec![1, most] },
         seed: arguments.seed,
     };
-    anyhow::ensure!(!study.overlaps(), "the validation and the test studies share seeds");
     let line = console.progress("");
-    let measures = study.measure(&graders, &CancelToken::default(), &mut |progress: Progress| line.show(progress))?;
+    let (cancel, mut show) = (CancelToken::default(), |progress: Progress| line.show(progress));
+    let measures = if let Some(manifest) = &arguments.data {
+        let data = DataManifest::read(manifest)?.load(&cancel, &mut show)?;
+        let (validation, test) = arguments.split(data)?;
+        study.measure(&graders, BoxedScans::Cases(&validation), BoxedScans::Cases(&test), &cancel, &mut show)?
+    } else {
+        let validation = SeedRange { first: arguments.validation_seed, count: arguments.validation };
+        let test = SeedRange { first: arguments.test_seed, count: arguments.test };
+        anyhow::ensure!(!validation.overlaps(&test), "the validation and the test studies share seeds");
+        study.measure(&graders, BoxedScans::Phantoms(validation), BoxedScans::Phantoms(test), &cancel, &mut show)?
+    };
     drop(line);
     print(&table(&measures, arguments.box_rule), console);
-    console
-        .say("IoU: mean over discs with the finding (95 % interval by resampling studies); the percentile is the best");
-    console.say("of the validation studies. Found: on discs that the network itself calls abnormal.");
+    console.say(
+        "IoU: mean over discs with the finding (95 % interval by resampling patients); the percentile is the best on",
+    );
+    console.say(&format!("{}, measured on {}.", measures.validation, measures.test));
+    console.say(
+        "Chosen: the best way there. Located: IoU above 0.3 on the slices with truth. Found: on discs that the network",
+    );
+    console.say("itself calls abnormal.");
     let out = &arguments.out;
     fs::create_dir_all(out).with_context(|| format!("cannot make the folder: {}", out.display()))?;
     save_json(&out.join("evidence-measures.json"), &measures)?;
@@ -100,28 +151,36 @@ fn table(measures: &EvidenceMeasures, rule: BoxRule) -> Vec<Vec<String>> {
         "Grading",
         "Network",
         "Method",
+        "Layer",
         "Views",
+        "Smoothed",
+        "Boxes",
         "Discs",
         "Percentile",
         "IoU",
         "On slices with truth",
+        "Located",
         "Whole slices",
         "Times",
         "Pointing",
         "Found",
     ];
     let mut rows = vec![heads.map(str::to_owned).to_vec()];
-    for row in measures.rows.iter().filter(|row| row.box_rule == rule) {
+    for row in measures.rows.iter().filter(|row| row.way.box_rule == rule || row.is_chosen) {
         let Some(test) = &row.test else { continue };
         rows.push(vec![
             test.grading.name().to_owned(),
             row.dimensions.to_owned(),
-            method_in_words(row.method).to_owned(),
-            row.augmentations.to_string(),
+            format!("{}{}", method_in_words(row.way.method), if row.is_chosen { " (chosen)" } else { "" }),
+            row.way.layer.to_string(),
+            row.way.augmentations.to_string(),
+            format!("{} mm", row.way.smoothing_mm),
+            row.way.box_rule.to_string(),
             test.discs.to_string(),
             test.percentile.map(|percentile| percentile.to_string()).unwrap_or_default(),
             with_interval(test.mean_iou, test.mean_iou_interval),
             with_interval(test.mean_iou_slices_with_truth, test.mean_iou_slices_with_truth_interval),
+            number(Some(test.share_located)),
             number(test.whole_slice_iou),
             test.times_whole_slice.map_or_else(|| "-".to_owned(), |times| format!("{times:.1}")),
             number(test.pointing_game),
@@ -129,6 +188,17 @@ fn table(measures: &EvidenceMeasures, rule: BoxRule) -> Vec<Vec<String>> {
                 .as_ref()
                 .map_or_else(|| "-".to_owned(), |found| format!("{:.3} ({})", found.mean_iou, found.discs)),
         ]);
+    }
+    for place in &measures.fixed_places {
+        let mut row = vec![String::new(); rows[0].len()];
+        row[0] = place.grading.name().to_owned();
+        row[2] = "Fixed place".to_owned();
+        row[7] = place.discs.to_string();
+        row[9] = with_interval(place.mean_iou, place.mean_iou_interval);
+        row[10] = with_interval(place.mean_iou_slices_with_truth, place.mean_iou_slices_with_truth_interval);
+        row[11] = number(Some(place.share_located));
+        row[12] = number(place.whole_slice_iou);
+        rows.push(row);
     }
     rows
 }

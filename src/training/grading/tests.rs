@@ -55,7 +55,15 @@ pub(super) fn scan_case(patient: u32, slices: usize) -> ScanCase {
     labels.gradings.insert(Grading::Pfirrmann, ClassSet::exactly(if bright { 0 } else { 4 }));
     let discs =
         discs_between(&vertebrae).into_iter().map(|disc| LabelledDisc { disc, labels: labels.clone() }).collect();
-    ScanCase { patient, name: format!("{patient}_made"), volume, vertebrae, top_is_extrapolated: false, discs }
+    ScanCase {
+        patient,
+        name: format!("{patient}_made"),
+        volume,
+        vertebrae,
+        top_is_extrapolated: false,
+        discs,
+        boxes: Vec::new(),
+    }
 }
 
 fn cases() -> Vec<ScanCase> {
