@@ -30,7 +30,7 @@ struct Run {
 
 fn run(grader: &Grader, volume: &Volume, disc: &Disc, targets: &[SaliencyTarget], precision: Option<f32>) -> Run {
     let method = SaliencyMethod::ContrastiveExcitation;
-    let plan = SaliencyPlan { method, layer: None, augmentations: 150, precision, seed: 0 };
+    let plan = SaliencyPlan { method, layer: None, smoothing_mm: 0.0, augmentations: 150, precision, seed: 0 };
     let (start, mut first) = (Instant::now(), None);
     let mut maps = HashMap::new();
     explain_all(grader.network(), volume, disc, targets, &plan, &CancelToken::default(), &mut |map| {

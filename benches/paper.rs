@@ -78,6 +78,7 @@ fn main() {
     let plan = |augmentations| SaliencyPlan {
         method: SaliencyMethod::ContrastiveExcitation,
         layer: None,
+        smoothing_mm: 0.0,
         augmentations,
         precision: None,
         seed: 0,

@@ -10,7 +10,9 @@ use crate::export::FigureOrder;
 use crate::picture::EvidenceFill;
 use crate::pipeline::{CURVE_PERCENTILES, Evidence};
 use crate::records::Report;
-use crate::saliency::{CONVERGED, SaliencyMap, SaliencyMethod, SaliencyPlan, SaliencyTarget};
+use crate::saliency::{
+    CONVERGED, EvidenceWay, SaliencyLayer, SaliencyMap, SaliencyMethod, SaliencyPlan, SaliencyTarget,
+};
 use crate::spine::{ClassIndex, DiscLevel, Grading};
 use crate::task::Progress;
 use crate::ui::action::EvidenceAction;
@@ -30,12 +32,22 @@ const PEAK_PERCENTILE: f64 = 99.8;
 const KEPT_MAPS: usize = 48;
 
 /// What a map is asked for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct MapWanted {
+#[derive(Clone, Copy, PartialEq)]
+pub(super) struct MapWanted {
     level: DiscLevel,
     grading: Grading,
     class: ClassIndex,
     method: SaliencyMethod,
+    /// The method's usual one if `None`.
+    layer: Option<SaliencyLayer>,
+    smoothing_mm: f64,
+}
+
+impl MapWanted {
+    fn new(level: DiscLevel, grading: Grading, class: ClassIndex, way: &EvidenceWay) -> Self {
+        let EvidenceWay { method, layer, smoothing_mm, .. } = *way;
+        Self { level, grading, class, method, layer, smoothing_mm }
+    }
 }
 
 impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
@@ -47,13 +59,17 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
                 evidence.class = class;
                 self.request_evidence();
             }
+            EvidenceAction::SetWay(way) => {
+                self.set_way(way);
+                self.request_evidence();
+            }
             EvidenceAction::SetMethod(method) => {
-                evidence.method = method;
+                self.set_way(Some(EvidenceWay { method, layer: None, ..self.state.evidence_way() }));
                 self.request_evidence();
             }
             EvidenceAction::SetOpacity(opacity) => evidence.opacity = opacity,
             EvidenceAction::SetPercentile(percentile) => {
-                evidence.percentile = percentile;
+                self.set_way(Some(EvidenceWay { percentile, ..self.state.evidence_way() }));
                 self.measure_evidence();
             }
             EvidenceAction::SetColorMap(color_map) => evidence.color_map = color_map,
@@ -62,9 +78,9 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
                 let is_contour = evidence.fill == EvidenceFill::Contour;
                 evidence.fill = if is_contour { EvidenceFill::Even } else { EvidenceFill::Contour };
             }
-            EvidenceAction::SetBoxRule(rule) => {
-                evidence.box_rule = rule;
-                evidence.by_percentile.clear();
+            EvidenceAction::SetBoxRule(box_rule) => {
+                self.set_way(Some(EvidenceWay { box_rule, ..self.state.evidence_way() }));
+                self.state.evidence.by_percentile.clear();
                 self.measure_evidence();
             }
             EvidenceAction::SetBeside(choice) => {
@@ -74,6 +90,16 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             EvidenceAction::Toggle => evidence.shown = !evidence.shown,
             EvidenceAction::Hold(held) => evidence.held_back = held,
             EvidenceAction::ToggleBlind => evidence.blind = !evidence.blind,
+        }
+    }
+
+    /// Takes a way to make maps, for the selected disc and those that no way was chosen for.
+    fn set_way(&mut self, way: Option<EvidenceWay>) {
+        let evidence = &mut self.state.evidence;
+        evidence.own_way = way;
+        let selected = self.state.reading.selection.and_then(|selection| evidence.choices.get_mut(&selection.level));
+        if let Some(choice) = selected {
+            choice.own_way = way;
         }
     }
 
@@ -87,7 +113,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         }
     }
 
-    /// Selects a grade, shows its disc and asks for its evidence; class and method are those that were last chosen for it.
+    /// Selects a grade, shows its disc and asks for its evidence; class and way are those that were last chosen for it.
     pub(super) fn explain(&mut self, selection: Selection) {
         if self.state.reading.selection != Some(selection) {
             self.state.reading.selection = Some(selection);
@@ -95,7 +121,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             let evidence = &mut self.state.evidence;
             let last = evidence.choices.get(&selection.level);
             evidence.class = last.filter(|choice| choice.grading == selection.grading).and_then(|choice| choice.class);
-            evidence.method = last.map_or(evidence.method, |choice| choice.method);
+            evidence.own_way = last.map_or(evidence.own_way, |choice| choice.own_way);
         }
         self.state.evidence.shown = true;
         navigation::show_disc(&mut self.state, selection.level);
@@ -107,9 +133,10 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         self.clear_evidence();
         let Some((selection, class)) = self.explained() else { return };
         let evidence = &mut self.state.evidence;
-        let (Selection { level, grading }, method) = (selection, evidence.method);
-        evidence.choices.insert(level, EvidenceChoice { grading, class: evidence.class, method });
-        let wanted = MapWanted { level, grading, class, method };
+        let Selection { level, grading } = selection;
+        let choice = EvidenceChoice { grading, class: evidence.class, own_way: evidence.own_way };
+        evidence.choices.insert(level, choice);
+        let wanted = MapWanted::new(level, grading, class, &evidence.way(grading));
         if let Some(map) = self.finished(wanted) {
             self.state.evidence.main.request = Loadable::Ready(Arc::clone(&map));
             self.show_map(map);
@@ -141,7 +168,8 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
                 (grading, predicted.unwrap_or_default())
             }
         };
-        let wanted = MapWanted { level: selection.level, grading, class, method };
+        let way = EvidenceWay { method, ..EvidenceWay::PAPER };
+        let wanted = MapWanted::new(selection.level, grading, class, &way);
         if let Some(map) = self.finished(wanted) {
             self.state.evidence.beside.request = Loadable::Ready(Arc::clone(&map));
             self.show_beside(map);
@@ -167,15 +195,12 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     }
 
     fn finished(&self, wanted: MapWanted) -> Option<Arc<SaliencyMap>> {
-        let is_same = |map: &&Arc<SaliencyMap>| {
-            let SaliencyMap { level, grading, class, method, .. } = map.as_ref();
-            (MapWanted { level: *level, grading: *grading, class: *class, method: *method }) == wanted
-        };
-        self.reading.finished_maps.iter().find(is_same).cloned()
+        let mut finished = self.reading.finished_maps.iter();
+        finished.find(|(asked, _)| *asked == wanted).map(|(_, map)| Arc::clone(map))
     }
 
     fn submit_map(&mut self, wanted: MapWanted, is_beside: bool) -> Option<JobId> {
-        let MapWanted { level, grading, class, method } = wanted;
+        let MapWanted { level, grading, class, method, layer, smoothing_mm } = wanted;
         let (series, disc) = (self.state.loaded()?, self.state.disc(level)?);
         let precision = Some(CONVERGED);
         let command = Command::ExplainGrade {
@@ -183,10 +208,12 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             disc: disc.clone(),
             grading,
             class,
-            plan: SaliencyPlan { method, layer: None, augmentations: AUGMENTATIONS, precision, seed: SEED },
+            plan: SaliencyPlan { method, layer, smoothing_mm, augmentations: AUGMENTATIONS, precision, seed: SEED },
             is_beside,
         };
-        self.submit(command)
+        let job = self.submit(command)?;
+        self.reading.wanted_maps.insert(job, wanted);
+        Some(job)
     }
 
     /// Takes in a map that is not final yet.
@@ -202,11 +229,12 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
 
     /// Takes in the final map.
     pub(super) fn evidence_finished(&mut self, job: JobId, map: Arc<SaliencyMap>) {
+        let wanted = self.reading.wanted_maps.remove(&job);
         let is_main = self.state.evidence.main.request.resolve(job, Arc::clone(&map));
         if !is_main && !self.state.evidence.beside.request.resolve(job, Arc::clone(&map)) {
             return;
         }
-        self.reading.finished_maps.push(Arc::clone(&map));
+        self.reading.finished_maps.extend(wanted.map(|wanted| (wanted, Arc::clone(&map))));
         if self.reading.finished_maps.len() > KEPT_MAPS {
             self.reading.finished_maps.remove(0);
         }
@@ -222,12 +250,13 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         let map = Arc::clone(self.state.evidence.main.request.ready()?);
         let volume = Arc::clone(&self.state.loaded()?.volume);
         let grades = self.state.grades_of(map.level);
+        let EvidenceWay { percentile, box_rule, .. } = self.state.evidence.way(map.grading);
         Some(Evidence {
             probability: grades.and_then(|grades| grades.probability(map.grading, map.class)),
             map,
             seed: SEED,
-            percentile: self.state.evidence.percentile,
-            box_rule: self.state.evidence.box_rule,
+            percentile,
+            box_rule,
             volume,
             study_instance_uid: report.study_instance_uid.clone(),
             series_instance_uid: report.series_instance_uid.clone(),
@@ -273,13 +302,13 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     /// Threshold, peak and boxes of the maps shown.
     fn measure_evidence(&mut self) {
         let Some(series) = self.state.loaded().cloned() else { return };
+        let EvidenceWay { percentile, box_rule, .. } = self.state.evidence_way();
         let evidence = &mut self.state.evidence;
-        let (percentile, rule) = (evidence.percentile, evidence.box_rule);
         for shown in [&mut evidence.main, &mut evidence.beside] {
             let Some(map) = &shown.map else { continue };
             shown.threshold = map.threshold(percentile);
             shown.peak = map.threshold(PEAK_PERCENTILE);
-            shown.predicted_boxes = map.image_boxes(&series.volume, percentile, rule);
+            shown.predicted_boxes = map.image_boxes(&series.volume, percentile, box_rule);
         }
     }
 
@@ -292,7 +321,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         if self.state.selected_boxes().next().is_none() {
             return;
         }
-        let boxes = map.image_boxes(&series.volume, percentile, self.state.evidence.box_rule);
+        let boxes = map.image_boxes(&series.volume, percentile, self.state.evidence.way(map.grading).box_rule);
         self.state.evidence.by_percentile.push((percentile, boxes));
         ctx.request_repaint();
     }
@@ -314,7 +343,6 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         let Some((selection, class)) = self.explained() else { return };
         let (Some(series), Some(disc)) = (self.state.loaded(), self.state.disc(selection.level)) else { return };
         let Selection { level, grading } = selection;
-        let evidence = &self.state.evidence;
         let probability = self.state.grades_of(level).and_then(|grades| grades.probability(grading, class));
         let order = FigureOrder {
             volume: Arc::clone(&series.volume),
@@ -324,8 +352,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             probability,
             augmentations: AUGMENTATIONS,
             seed: SEED,
-            percentile: evidence.percentile,
-            box_rule: evidence.box_rule,
+            way: self.state.evidence.way(grading),
             reader_boxes: self.state.reading.findings.boxes.clone(),
             with_randomization: false,
         };

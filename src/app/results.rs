@@ -60,6 +60,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             self.state.gradings.clone_from(&models.gradings);
         }
         self.state.experimental = models.experimental.clone();
+        self.state.evidence.defaults = models.evidence.clone();
         self.models = Some(models.clone());
         self.sum_up();
     }

@@ -146,6 +146,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             gradings: state.gradings.clone(),
             experimental: state.experimental.clone(),
             calibrated: None,
+            evidence: state.evidence.defaults.clone(),
         };
         let outcome = |(level, grades): (&DiscLevel, &Loadable<DiscPrediction>)| match grades {
             Loadable::Ready(prediction) => Some(GradeOutcome::Graded(prediction.as_ref().clone())),

@@ -1,9 +1,11 @@
 //! From a folder to graded discs: each step asks the worker for the next.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::correction::GradeBook;
+use super::evidence::MapWanted;
 use super::history::History;
 use super::{Command, DemoOptions, Event, Viewer, present};
 use crate::dicom::{FolderScan, is_packed_study};
@@ -45,7 +47,9 @@ pub(super) struct OpenedSeries {
     /// The saved work on the series could not be read, so nothing is written over it.
     pub(super) saved_work_is_unread: bool,
     /// Finished maps, so that a second look needs no second computation.
-    pub(super) finished_maps: Vec<Arc<SaliencyMap>>,
+    pub(super) finished_maps: Vec<(MapWanted, Arc<SaliencyMap>)>,
+    /// What the maps under way were asked for.
+    pub(super) wanted_maps: HashMap<JobId, MapWanted>,
     /// The disc that [`ReadingState::disc_frame`] belongs to.
     pub(super) framed_disc: Option<Disc>,
 }

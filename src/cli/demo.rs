@@ -12,11 +12,8 @@ use super::grade::print_report;
 use super::{Outcome, ViewerRequest};
 use crate::export::{write_evidence, write_overview, write_reports};
 use crate::model::Views;
-use crate::pipeline::{
-    AnalysisOptions, DEFAULT_PERCENTILE, DEMO_SEED, Explanation, Models, analyze_folder, most_abnormal, prepare_demo,
-};
-use crate::saliency::{SaliencyMethod, SaliencyPlan, SaliencyTarget};
-use crate::spine::BoxRule;
+use crate::pipeline::{AnalysisOptions, DEMO_SEED, Explanation, Models, analyze_folder, most_abnormal, prepare_demo};
+use crate::saliency::{SaliencyTarget, WayChoice};
 use crate::task::{CancelToken, Progress};
 
 /// Arguments of `spinenet demo`.
@@ -71,16 +68,8 @@ pub fn run_headless(arguments: &DemoArguments, console: Console) -> anyhow::Resu
     let prediction =
         analysis.predictions().find(|prediction| prediction.level == worst.level).context("graded above")?;
     let target = SaliencyTarget { grading: worst.grading, class: worst.class };
-    let plan = SaliencyPlan {
-        method: SaliencyMethod::ContrastiveExcitation,
-        layer: None,
-        augmentations: arguments.augmentations as usize,
-        precision: None,
-        seed: 0,
-    };
-    let series = &analysis.series;
-    let (percentile, box_rule) = (DEFAULT_PERCENTILE, BoxRule::All);
-    let explanation = Explanation { series, percentile, box_rule, smoothing_mm: 0.0, plan };
+    let (series, augmentations) = (&analysis.series, arguments.augmentations as usize);
+    let explanation = Explanation { series, choice: WayChoice::default(), augmentations, precision: None, seed: 0 };
     let evidence = explanation.evidence(&mut models, disc, prediction, &[target], &cancel, &mut show)?;
     let evidence = evidence.first().context("one map was asked for")?;
     let files = write_evidence(evidence, &out)?;

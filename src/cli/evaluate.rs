@@ -29,7 +29,7 @@ enum What {
     Grades(Files),
     /// Compare predicted boxes with true ones, each as `spinenet-boxes/1` or COCO.
     Boxes(boxes::BoxesArguments),
-    /// Measure evidence on synthetic studies with exact boxes: every method, with and without augmentation.
+    /// Measure evidence on boxes, of synthetic studies or of patients: every map, beside a box that is always in one place.
     Evidence(evidence::EvidenceArguments),
 }
 

@@ -11,14 +11,46 @@ use super::console::{Console, RESEARCH_USE_ONLY};
 use crate::export::write_evidence;
 use crate::model::Views;
 use crate::model::grader::GRADING_WEIGHTS;
-use crate::pipeline::{AnalysisOptions, DEFAULT_PERCENTILE, Evidence, Explanation, Models, OpenSeries, analyze_folder};
-use crate::saliency::{CONVERGED, SaliencyLayer, SaliencyMethod, SaliencyPlan, SaliencyTarget};
+use crate::pipeline::{AnalysisOptions, Evidence, Explanation, Models, OpenSeries, analyze_folder};
+use crate::saliency::{CONVERGED, SaliencyLayer, SaliencyMethod, SaliencyTarget, WayChoice};
 use crate::spine::{BoxRule, ClassIndex, DiscLevel, DiscPrediction, Grading};
 use crate::task::{CancelToken, Progress};
 use crate::words::UnknownWord;
 
 /// Views after which "auto" stops in any case: the paper's number.
 const AUTO_AUGMENTATIONS: usize = 150;
+
+/// How maps are made and boxed. What is left out is as the weights say is best for the grading.
+#[derive(Debug, Args)]
+pub struct WayArguments {
+    /// Make and box maps as the paper does: contrastive excitation at Conv1, all hotspots of a slice, 97th percentile.
+    /// Other options change single parts of that.
+    #[arg(long)]
+    as_in_paper: bool,
+    /// How: gradient, guided, excitation, contrastive-excitation, hi-res-cam or layer-cam.
+    #[arg(long)]
+    method: Option<SaliencyMethod>,
+    /// Where in the network evidence is read off: input or conv1 to conv5; with --method alone its usual layer.
+    #[arg(long, value_name = "LAYER")]
+    layer: Option<SaliencyLayer>,
+    /// Smooth maps within their slices by a Gaussian of this standard deviation in millimeters.
+    #[arg(long, value_name = "MM", value_parser = smoothing)]
+    smoothing: Option<f64>,
+    /// Hotspots of a slice that its box encloses: all, largest-of-slice (the largest region of touching ones), or
+    /// largest-of-volume (the same over all slices; slices that it does not reach get no box).
+    #[arg(long, value_name = "RULE")]
+    box_rule: Option<BoxRule>,
+    /// Percentile of the map above which evidence is boxed, 50 to 100.
+    #[arg(long, value_parser = percentile)]
+    percentile: Option<f64>,
+}
+
+impl WayArguments {
+    pub fn choice(&self) -> WayChoice {
+        let Self { as_in_paper: is_paper, method, layer, smoothing: smoothing_mm, box_rule, percentile } = *self;
+        WayChoice { is_paper, method, layer, smoothing_mm, box_rule, percentile }
+    }
+}
 
 /// Which disc of which scan is explained by which network, and how its map is boxed.
 #[derive(Debug, Args)]
@@ -34,13 +66,8 @@ pub struct DiscArguments {
     /// Seed of the random changes.
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
-    /// Percentile of the map above which evidence is boxed, 50 to 100.
-    #[arg(long, default_value_t = DEFAULT_PERCENTILE, value_parser = percentile)]
-    pub percentile: f64,
-    /// Hotspots of a slice that its box encloses: all, largest-of-slice (the largest region of touching ones), or
-    /// largest-of-volume (the same over all slices; slices that it does not reach get no box).
-    #[arg(long, value_name = "RULE", default_value_t)]
-    pub box_rule: BoxRule,
+    #[command(flatten)]
+    pub way: WayArguments,
     /// Name of the grading weights: grading, or grading-2d for the 2-D network where its weights are at hand.
     #[arg(long, value_name = "NAME", default_value = GRADING_WEIGHTS)]
     pub network: String,
@@ -78,10 +105,11 @@ impl DiscArguments {
         Ok(SaliencyTarget { grading, class })
     }
 
-    /// How the maps of a method are boxed.
-    pub fn explanation<'a>(&self, analysis: &'a OpenSeries, plan: SaliencyPlan) -> Explanation<'a> {
-        let (percentile, box_rule) = (self.percentile, self.box_rule);
-        Explanation { series: &analysis.series, percentile, box_rule, smoothing_mm: 0.0, plan }
+    /// How its grades are explained.
+    pub fn explanation<'a>(&self, analysis: &'a OpenSeries, views: Augmentations) -> Explanation<'a> {
+        let Augmentations { most: augmentations, precision } = views;
+        let (choice, seed) = (self.way.choice(), self.seed);
+        Explanation { series: &analysis.series, choice, augmentations, precision, seed }
     }
 }
 
@@ -93,15 +121,6 @@ pub struct ExplainArguments {
     /// Grading, such as pfirrmann or `upper_marrow_change`; "all" that the weights have take little more time than one.
     #[arg(long, value_name = "GRADING", value_parser = gradings)]
     grading: Gradings,
-    /// How: gradient, guided, excitation, contrastive-excitation, hi-res-cam or layer-cam.
-    #[arg(long, default_value_t = SaliencyMethod::ContrastiveExcitation)]
-    method: SaliencyMethod,
-    /// Where in the network evidence is read off: input or conv1 to conv5; the method's usual layer if left out.
-    #[arg(long, value_name = "LAYER")]
-    layer: Option<SaliencyLayer>,
-    /// Smooth maps within their slices by a Gaussian of this standard deviation in millimeters.
-    #[arg(long, value_name = "MM", default_value_t = 0.0, value_parser = smoothing)]
-    smoothing: f64,
     /// Randomly changed inputs to average over; "auto": until the map has converged, at most 150.
     #[arg(long, value_name = "N", default_value = "150", value_parser = augmentations)]
     augmentations: Augmentations,
@@ -126,9 +145,9 @@ fn gradings(text: &str) -> Result<Gradings, String> {
 
 /// How many views, and when to stop before.
 #[derive(Debug, Clone, Copy)]
-struct Augmentations {
-    most: usize,
-    precision: Option<f32>,
+pub struct Augmentations {
+    pub most: usize,
+    pub precision: Option<f32>,
 }
 
 fn augmentations(text: &str) -> Result<Augmentations, String> {
@@ -165,10 +184,7 @@ pub fn run(arguments: &ExplainArguments, console: Console) -> anyhow::Result<Out
     };
     let targets = gradings.into_iter().map(|grading| arguments.disc.target(grading, &prediction));
     let targets: Vec<SaliencyTarget> = targets.collect::<anyhow::Result<_>>()?;
-    let Augmentations { most, precision } = arguments.augmentations;
-    let (method, layer, seed) = (arguments.method, arguments.layer, arguments.disc.seed);
-    let plan = SaliencyPlan { method, layer, augmentations: most, precision, seed };
-    let explanation = Explanation { smoothing_mm: arguments.smoothing, ..arguments.disc.explanation(&analysis, plan) };
+    let explanation = arguments.disc.explanation(&analysis, arguments.augmentations);
     let disc = analysis.disc(arguments.disc.disc)?;
     let evidence = explanation.evidence(&mut models, disc, &prediction, &targets, &cancel, &mut show)?;
     let mut files = 0;
@@ -188,6 +204,8 @@ fn describe(evidence: &Evidence, console: Console) {
     let class = map.grading.class_name(map.class);
     let probability = evidence.probability.map_or_else(String::new, |probability| format!(" ({probability:.2})"));
     console.say(&format!("{} {}: {class}{probability}, {} views", map.level, map.grading.name(), map.augmentations));
+    let figure = evidence.figure();
+    console.say(&format!("  {}. {}.", figure.making(), figure.boxing()));
     let boxes = evidence.predicted_boxes();
     for found in &boxes {
         let sides: [f64; 4] = found.rect.into();

@@ -11,13 +11,13 @@ use clap::{ArgGroup, Args};
 use super::Outcome;
 use super::arguments::ModelArguments;
 use super::console::{Console, RESEARCH_USE_ONLY};
-use super::explain::percentile;
+use super::explain::WayArguments;
 use crate::export::{
     CocoImage, EvidenceOptions, ExportError, OutputFormat, PdfOptions, ReportedStudy, coco_text, explain_abnormal,
     read_boxes, report_pdf, signature_time, spider_csv, write_dicom, write_reports, write_volumes,
 };
 use crate::files::write_whole;
-use crate::pipeline::{DEFAULT_PERCENTILE, Models};
+use crate::pipeline::Models;
 use crate::records::{BoxesFile, Report, ReportEntry, read_reports};
 use crate::task::{CancelToken, Progress};
 
@@ -66,9 +66,8 @@ pub struct ExportArguments {
     /// Seed of the random changes.
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Percentile of a map above which evidence is boxed, 50 to 100.
-    #[arg(long, default_value_t = DEFAULT_PERCENTILE, value_parser = percentile)]
-    percentile: f64,
+    #[command(flatten)]
+    way: WayArguments,
     #[command(flatten)]
     models: ModelArguments,
 }
@@ -156,7 +155,7 @@ fn with_images(arguments: &ExportArguments, report: Report, console: Console) ->
         let options = EvidenceOptions {
             augmentations: arguments.augmentations as usize,
             seed: arguments.seed,
-            percentile: arguments.percentile,
+            choice: arguments.way.choice(),
             limit: arguments.evidence,
         };
         explain_abnormal(&mut study, &mut models, options, &cancel, &mut show)?;

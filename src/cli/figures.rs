@@ -7,9 +7,8 @@ use clap::Args;
 
 use super::Outcome;
 use super::console::{Console, RESEARCH_USE_ONLY};
-use super::explain::{DiscArguments, Prepared};
+use super::explain::{Augmentations, DiscArguments, Prepared};
 use crate::export::{FigureRequest, read_boxes, write_figures};
-use crate::saliency::{SaliencyMethod, SaliencyPlan};
 use crate::spine::{BoxSource, Grading};
 use crate::task::{CancelToken, Progress};
 
@@ -43,15 +42,8 @@ pub fn run(arguments: &FiguresArguments, console: Console) -> anyhow::Result<Out
     let Prepared { mut models, analysis, prediction } = arguments.disc.prepare(&cancel, &mut show)?;
     let target = arguments.disc.target(arguments.grading, &prediction)?;
     let augmentations = arguments.augmentations as usize;
-    let plan = SaliencyPlan {
-        method: SaliencyMethod::ContrastiveExcitation,
-        layer: None,
-        augmentations,
-        precision: None,
-        seed: arguments.disc.seed,
-    };
     let disc = analysis.disc(arguments.disc.disc)?;
-    let explanation = arguments.disc.explanation(&analysis, plan);
+    let explanation = arguments.disc.explanation(&analysis, Augmentations { most: augmentations, precision: None });
     let mut evidence = explanation.evidence(&mut models, disc, &prediction, &[target], &cancel, &mut show)?;
     let mut evidence = evidence.pop().context("one map was asked for")?;
     if let Some(file) = &arguments.truth {

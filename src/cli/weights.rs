@@ -1,14 +1,19 @@
 //! `spinenet weights` and `spinenet devices`.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
+use anyhow::Context;
 use clap::{Args, Subcommand};
 
 use super::Outcome;
 use super::console::{Console, complain, print_line};
 use super::grade_table::aligned;
+use crate::measuring::{EvidenceMeasures, chosen_ways};
 use crate::model::weights::{WeightsError, WeightsFolder, list_weights, weights_search_path};
 use crate::pipeline::{DeviceChoice, verify_weights};
+use crate::records::WeightsUsed;
+use crate::saliency::{GradingEvidence, SaliencyLayer};
 
 /// Arguments of `spinenet weights`.
 #[derive(Debug, Args)]
@@ -23,6 +28,51 @@ enum Action {
     List(Place),
     /// Check metadata, size, SHA-256 and every tensor.
     Verify(Place),
+    /// Write into the metadata how maps of each grading are best made, as `spinenet evaluate evidence` measured it.
+    Evidence(Measured),
+}
+
+/// Measures, and the weights that they are of.
+#[derive(Debug, Args)]
+struct Measured {
+    /// Folder of the weights.
+    weights: PathBuf,
+    /// Files evidence-measures.json. A grading takes the first that has it, so those of readers' boxes come first.
+    #[arg(required = true)]
+    measures: Vec<PathBuf>,
+}
+
+impl Measured {
+    fn write(&self, console: Console) -> anyhow::Result<Outcome> {
+        let mut weights = WeightsFolder::open(&self.weights)?;
+        let read = |path: &PathBuf| -> anyhow::Result<EvidenceMeasures> {
+            let text = fs::read(path).with_context(|| format!("cannot read: {}", path.display()))?;
+            serde_json::from_slice(&text).with_context(|| format!("not measures of evidence: {}", path.display()))
+        };
+        let measures: Vec<EvidenceMeasures> = self.measures.iter().map(read).collect::<anyhow::Result<_>>()?;
+        let info = weights.info();
+        let is_of_these = |used: &WeightsUsed| used.name != info.name || used.sha256 == info.sha256;
+        let are_of_these = measures.iter().flat_map(|measures| &measures.weights).all(is_of_these);
+        anyhow::ensure!(are_of_these, "the measures are of other weights of this name");
+        let chosen = chosen_ways(&info.name, &measures);
+        anyhow::ensure!(!chosen.is_empty(), "the measures hold no grading of these weights");
+        weights.set_evidence(serde_json::to_value(&chosen)?)?;
+        for (grading, GradingEvidence { way, measured }) in chosen.iter() {
+            let [low, high] = measured.iou_interval;
+            console.say(&format!(
+                "{}: {} at {}, smoothed by {} mm, boxes {}, percentile {}: IoU {:.3} ({low:.3}–{high:.3}), fixed place {:.3}",
+                grading.name(),
+                way.method,
+                way.layer.map_or("its usual layer", SaliencyLayer::key),
+                way.smoothing_mm,
+                way.box_rule,
+                way.percentile,
+                measured.iou,
+                measured.fixed_place_iou,
+            ));
+        }
+        Ok(Outcome::Done)
+    }
 }
 
 /// Where to look.
@@ -37,6 +87,7 @@ pub fn run(arguments: &WeightsArguments, console: Console) -> anyhow::Result<Out
     let (place, verify) = match &arguments.action {
         Action::List(place) => (place, false),
         Action::Verify(place) => (place, true),
+        Action::Evidence(measured) => return measured.write(console),
     };
     let folders = place.path.clone().map_or_else(|| weights_search_path(None), |path| vec![path]);
     let found: Vec<Result<WeightsFolder, WeightsError>> =

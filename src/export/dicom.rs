@@ -13,8 +13,9 @@ use crate::dicom::objects::{
     structured_report,
 };
 use crate::picture::{DiscNote, study_overview};
-use crate::pipeline::{DiscFindings, Evidence, method_in_words};
+use crate::pipeline::{DiscFindings, Evidence};
 use crate::records::{DiscEntry, MeasurementEntry, Report, SignOff};
+use crate::saliency::SaliencyMap;
 use crate::spine::{Disc, PerGrading};
 use crate::volume::WindowLevel;
 
@@ -142,8 +143,9 @@ fn fingerprint(study: &ReportedStudy) -> String {
 
 /// How a map was made, short enough for a header.
 fn made_in_words(evidence: &Evidence) -> String {
-    let map = &evidence.map;
-    format!("{}, {} inputs, seed {}", method_in_words(map.method), map.augmentations, evidence.seed)
+    let SaliencyMap { method, layer, smoothing_mm, augmentations, .. } = evidence.map.as_ref();
+    let smoothed = if *smoothing_mm > 0.0 { format!(", {smoothing_mm} mm") } else { String::new() };
+    format!("{method} at {layer}{smoothed}, {augmentations} inputs, seed {}", evidence.seed)
 }
 
 fn measurement_report(study: &ReportedStudy) -> Result<MeasurementReport, ExportError> {

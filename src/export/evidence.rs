@@ -3,8 +3,8 @@
 use super::{ExportError, ReportedStudy};
 use crate::pipeline::{DiscFindings, Evidence, Explanation, Models, by_weight};
 use crate::records::DiscEntry;
-use crate::saliency::{SaliencyMethod, SaliencyPlan, SaliencyTarget};
-use crate::spine::{BoxRule, ClassIndex, DiscLevel, Grading, SliceBox};
+use crate::saliency::{SaliencyTarget, WayChoice};
+use crate::spine::{ClassIndex, DiscLevel, Grading, SliceBox};
 use crate::task::{CancelToken, Progress};
 
 /// How grades are explained.
@@ -14,8 +14,8 @@ pub struct EvidenceOptions {
     pub augmentations: usize,
     /// Their seed.
     pub seed: u64,
-    /// Percentile of each map above which evidence is boxed.
-    pub percentile: f64,
+    /// How maps are made and boxed.
+    pub choice: WayChoice,
     /// Most maps; the most abnormal grades come first.
     pub limit: usize,
 }
@@ -41,11 +41,9 @@ pub fn explain_abnormal(
 ) -> Result<(), ExportError> {
     let mut grades = abnormal_grades(study);
     grades.truncate(options.limit);
-    let EvidenceOptions { augmentations, seed, percentile, .. } = options;
-    let method = SaliencyMethod::ContrastiveExcitation;
-    let plan = SaliencyPlan { method, layer: None, augmentations, precision: None, seed };
+    let EvidenceOptions { augmentations, seed, choice, .. } = options;
     let mut found = Vec::new();
-    // All grades of a disc share their views, so each disc is worked through once.
+    // Grades of a disc share their views, so each disc is worked through once.
     for disc in &study.discs {
         let entry = study.report.discs.iter().find(|entry| entry.level == disc.level);
         let Some(prediction) = entry.and_then(DiscEntry::prediction) else { continue };
@@ -54,7 +52,7 @@ pub fn explain_abnormal(
             of_disc.map(|(_, grading, class)| SaliencyTarget { grading: *grading, class: *class }).collect();
         if !targets.is_empty() {
             let series = &study.series;
-            let explanation = Explanation { series, percentile, box_rule: BoxRule::All, smoothing_mm: 0.0, plan };
+            let explanation = Explanation { series, choice, augmentations, precision: None, seed };
             found.extend(explanation.evidence(models, disc, &prediction, &targets, cancel, on_progress)?);
         }
     }

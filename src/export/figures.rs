@@ -10,12 +10,12 @@ use crate::model::GradingNetwork;
 use crate::picture::{
     ColorMap, Curve, Drawing, EvidenceFigure, LineChart, methods_sheet, steps_sheet, thresholds_sheet,
 };
-use crate::pipeline::{CURVE_PERCENTILES, Evidence, Models, method_in_words};
+use crate::pipeline::{CURVE_PERCENTILES, Evidence, Models, method_in_words, reading_in_words};
 use crate::saliency::{
-    CASCADE, SaliencyError, SaliencyMap, SaliencyMethod, SaliencyPlan, SaliencyRequest, SaliencyTarget, explain,
-    randomized,
+    CASCADE, EvidenceWay, SaliencyError, SaliencyMap, SaliencyMethod, SaliencyPlan, SaliencyRequest, SaliencyTarget,
+    explain, randomized,
 };
-use crate::spine::{BoxRule, Disc, PATCH_SLICES, SliceBox};
+use crate::spine::{Disc, PATCH_SLICES, SliceBox};
 use crate::task::{CancelToken, Progress};
 use crate::volume::Volume;
 
@@ -26,8 +26,8 @@ const METHODS: [SaliencyMethod; 4] = [
     SaliencyMethod::Excitation,
     SaliencyMethod::ContrastiveExcitation,
 ];
-/// Percentiles of the sheet of thresholds, as in the paper.
-const THRESHOLDS: std::ops::RangeInclusive<f64> = 95.0..=99.0;
+/// Percentiles on the sheet of thresholds, that of the map in their middle: 95 to 99 around the paper's 97.
+const THRESHOLDS: usize = 5;
 /// Views that each map of the unlearning network is averaged over.
 const RANDOMIZED_VIEWS: usize = 16;
 /// Seed of the weights that layers unlearn to.
@@ -82,15 +82,21 @@ impl FigureRequest<'_> {
             by_method.push(self.refined_maps(network, method, self.augmentations, cancel)?);
         }
         let volume = &self.evidence.volume;
-        let last: Vec<EvidenceFigure> =
-            by_method.iter().filter_map(|maps| maps.last()).map(|map| self.figure(map)).collect();
-        let thresholds: Vec<EvidenceFigure> = CURVE_PERCENTILES
-            .into_iter()
-            .filter(|percentile| THRESHOLDS.contains(percentile))
-            .map(|percentile| self.evidence.figure_at(percentile))
+        let shown = &self.evidence.map;
+        let is_same = |map: &SaliencyMap| {
+            (map.method, map.layer, map.smoothing_mm) == (shown.method, shown.layer, shown.smoothing_mm)
+        };
+        let others = by_method.iter().filter_map(|maps| maps.last()).filter(|map| !is_same(map));
+        let maps: Vec<EvidenceFigure> = std::iter::once(&**shown).chain(others).map(|map| self.figure(map)).collect();
+        let above = CURVE_PERCENTILES.iter().position(|percentile| *percentile >= self.evidence.percentile);
+        let first = above.unwrap_or(CURVE_PERCENTILES.len()).saturating_sub(THRESHOLDS / 2);
+        let first = first.min(CURVE_PERCENTILES.len() - THRESHOLDS);
+        let thresholds: Vec<EvidenceFigure> = CURVE_PERCENTILES[first..][..THRESHOLDS]
+            .iter()
+            .map(|percentile| self.evidence.figure_at(*percentile))
             .collect();
         let mut figures = vec![
-            NamedFigure { name: "methods", drawing: methods_sheet(volume, &last, "", self.notes()) },
+            NamedFigure { name: "methods", drawing: methods_sheet(volume, &maps, "", self.notes()) },
             NamedFigure { name: "thresholds", drawing: thresholds_sheet(volume, &thresholds, "", self.notes()) },
             NamedFigure { name: "convergence", drawing: self.convergence(&by_method) },
         ];
@@ -121,7 +127,14 @@ impl FigureRequest<'_> {
         cancel: &CancelToken,
     ) -> Result<Vec<SaliencyMap>, SaliencyError> {
         let SaliencyTarget { grading, class } = self.target;
-        let plan = SaliencyPlan { method, layer: None, augmentations, precision: None, seed: self.evidence.seed };
+        let plan = SaliencyPlan {
+            method,
+            layer: None,
+            smoothing_mm: 0.0,
+            augmentations,
+            precision: None,
+            seed: self.evidence.seed,
+        };
         let request = SaliencyRequest { grading, class, plan };
         let mut maps = Vec::new();
         explain(network, &self.evidence.volume, self.disc, &request, cancel, &mut |map| maps.push(map))?;
@@ -138,9 +151,11 @@ impl FigureRequest<'_> {
             class: map.class,
             probability: self.evidence.probability,
             method: method_in_words(map.method).to_owned(),
+            reading: reading_in_words(map),
             augmentations: map.augmentations,
             percentile: self.evidence.percentile,
             threshold: map.threshold(self.evidence.percentile),
+            box_rule: self.evidence.box_rule,
             boxes: Vec::new(),
             color_map: ColorMap::default(),
         }
@@ -259,10 +274,8 @@ pub struct FigureOrder {
     pub augmentations: usize,
     /// Seed of the augmentations.
     pub seed: u64,
-    /// Percentile of the map above which evidence is boxed.
-    pub percentile: f64,
-    /// Which hotspots a box encloses.
-    pub box_rule: BoxRule,
+    /// How the map of the figures with one method is made and boxed.
+    pub way: EvidenceWay,
     /// A reader's boxes.
     pub reader_boxes: Vec<SliceBox>,
     /// Whether layers are unlearned too.
@@ -282,9 +295,7 @@ impl FigureOrder {
         on_progress: &mut dyn FnMut(Progress),
     ) -> Result<Vec<PathBuf>, ExportError> {
         let SaliencyTarget { grading, class } = self.target;
-        let method = SaliencyMethod::ContrastiveExcitation;
-        let plan =
-            SaliencyPlan { method, layer: None, augmentations: self.augmentations, precision: None, seed: self.seed };
+        let plan = self.way.plan(self.augmentations, None, self.seed);
         let request = SaliencyRequest { grading, class, plan };
         let network = models.grader()?.network().clone();
         let map = explain(&network, &self.volume, &self.disc, &request, cancel, &mut |_| ())?;
@@ -293,8 +304,8 @@ impl FigureOrder {
             map: Arc::new(map),
             probability: self.probability,
             seed: self.seed,
-            percentile: self.percentile,
-            box_rule: self.box_rule,
+            percentile: self.way.percentile,
+            box_rule: self.way.box_rule,
             volume: Arc::clone(&self.volume),
             study_instance_uid: String::new(),
             series_instance_uid: self.series_instance_uid.clone(),
@@ -342,7 +353,7 @@ mod tests {
     use crate::model::{Dimensions, GradingConfig};
     use crate::phantom::{PhantomDisc, PhantomPatient, PhantomSettings};
     use crate::saliency::SaliencyLayer;
-    use crate::spine::{DiscLevel, Grading};
+    use crate::spine::{BoxRule, DiscLevel, Grading};
     use candle_core::{DType, Device};
     use candle_nn::VarBuilder;
 
@@ -360,13 +371,7 @@ mod tests {
         let vb = VarBuilder::from_varmap(&variables, DType::F32, &Device::Cpu);
         let network = GradingNetwork::new(&config, vb).expect("small network");
         let target = SaliencyTarget { grading: Grading::UpperMarrowChange, class: 1 };
-        let plan = SaliencyPlan {
-            method: SaliencyMethod::ContrastiveExcitation,
-            layer: None,
-            augmentations: 2,
-            precision: None,
-            seed: 0,
-        };
+        let plan = EvidenceWay::PAPER.plan(2, None, 0);
         let request = SaliencyRequest { grading: target.grading, class: target.class, plan };
         let cancel = CancelToken::default();
         let map = explain(&network, &volume, &disc, &request, &cancel, &mut |_| ()).expect("explained");

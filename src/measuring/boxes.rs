@@ -9,8 +9,8 @@ use super::MEASURES_SCHEMA;
 use crate::evaluation::{
     BoxedFinding, BoxesBySlice, CONFIDENCE, Estimate, SeenSlices, best_percentile, overlap_curve, summarize_overlap,
 };
-use crate::pipeline::DEFAULT_PERCENTILE;
 use crate::records::{BoxesFile, MapEntry, rounded};
+use crate::saliency::EvidenceWay;
 use crate::spine::{DiscLevel, Grading, SliceBox};
 
 /// How well predicted boxes lie on true ones.
@@ -145,7 +145,7 @@ pub struct BoxFiles<'a> {
 /// How a percentile is found.
 #[derive(Debug, Clone, Copy)]
 pub enum PercentileChoice<'a> {
-    /// The only one of the predictions, or [`DEFAULT_PERCENTILE`].
+    /// The only one of the predictions, or that of [`EvidenceWay::PAPER`].
     Default,
     /// This one.
     Fixed(f64),
@@ -200,8 +200,8 @@ pub fn measure_boxes(
             }
             _ if percentiles.len() == 1 => (0, PercentileFrom::Only),
             _ => {
-                let no_such = BoxMeasuresError::NoSuchPercentile(DEFAULT_PERCENTILE);
-                (at(DEFAULT_PERCENTILE).ok_or(no_such)?, PercentileFrom::Default)
+                let no_such = BoxMeasuresError::NoSuchPercentile(EvidenceWay::PAPER.percentile);
+                (at(EvidenceWay::PAPER.percentile).ok_or(no_such)?, PercentileFrom::Default)
             }
         };
         measures.gradings.extend(grading_overlap(grading, &of_grading, percentiles, chosen, from));

@@ -4,115 +4,33 @@
 //! dimensions. The true class is explained. What is chosen (a percentile, and the best way of all for each grading) is chosen
 //! on other patients than those measured on, and beside it stands what a box reaches that never looks at the image.
 
-use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use glam::DVec2;
 use rayon::prelude::*;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::MEASURES_SCHEMA;
 use super::boxes::{GradingOverlap, PercentileFrom, grading_overlap, seen_slices};
+use super::{BoxedScans, MEASURES_SCHEMA};
 use crate::evaluation::{BoxedFinding, BoxesBySlice, PlacedBoxes, best_percentile, fixed_places};
 use crate::model::{Grader, Views};
-use crate::phantom::Phantom;
-use crate::pipeline::{PipelineError, map_entry};
+use crate::pipeline::{CURVE_PERCENTILES, PipelineError, map_entry};
 use crate::records::{Software, WeightsUsed};
-use crate::saliency::{SaliencyLayer, SaliencyMap, SaliencyMethod, SaliencyPlan, SaliencyTarget, explain_all};
-use crate::spine::{BoxRule, ClassIndex, Disc, DiscFrame, Grading, PixelBox, SliceBox, discs_between};
+use crate::saliency::{SaliencyLayer, SaliencyMap, SaliencyMethod, SaliencyPlan, SaliencyTarget, explain_each};
+use crate::spine::{BoxRule, ClassIndex, Disc, DiscFrame, Grading, PixelBox, SliceBox};
 use crate::task::{CancelToken, Progress};
-use crate::training::ScanCase;
 use crate::volume::Volume;
 
 /// The class of a finding that is there.
 const PRESENT: ClassIndex = 1;
 
-/// Percentiles of a map that evidence is boxed above: within the paper's 90 to 99, and lower ones for findings that take
-/// much of a slice.
-const PERCENTILES: [f64; 12] = [70.0, 75.0, 80.0, 85.0, 88.0, 90.0, 92.0, 94.0, 96.0, 97.0, 98.0, 99.0];
-
-/// Synthetic studies by their seeds, one after the other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct SeedRange {
-    /// First seed.
-    pub first: u64,
-    /// Studies.
-    pub count: u64,
-}
-
-impl SeedRange {
-    /// Whether a study is in both.
-    #[must_use]
-    pub fn overlaps(&self, other: &Self) -> bool {
-        self.first < other.first + other.count && other.first < self.first + self.count
-    }
-}
-
-/// Scans whose findings are boxed.
-#[derive(Debug, Clone, Copy)]
-pub enum BoxedScans<'a> {
-    /// Synthetic ones, made when they are needed.
-    Phantoms(SeedRange),
-    /// A reader's.
-    Cases(&'a [ScanCase]),
-}
-
-/// One scan, its discs and their boxes.
-struct BoxedScan<'a> {
-    patient: u32,
-    volume: Cow<'a, Volume>,
-    discs: Vec<Disc>,
-    boxes: Cow<'a, [SliceBox]>,
-}
-
-impl<'a> BoxedScans<'a> {
-    fn len(&self) -> usize {
-        match self {
-            Self::Phantoms(seeds) => seeds.count as usize,
-            Self::Cases(cases) => cases.len(),
-        }
-    }
-
-    fn get(&self, index: usize) -> BoxedScan<'a> {
-        match self {
-            Self::Phantoms(seeds) => {
-                let study = Phantom::generate(seeds.first + index as u64);
-                let discs = discs_between(&study.vertebrae);
-                let (volume, boxes) = (Cow::Owned(study.volume), Cow::Owned(study.boxes));
-                BoxedScan { patient: index as u32, volume, discs, boxes }
-            }
-            Self::Cases(cases) => {
-                let case = &cases[index];
-                BoxedScan {
-                    patient: case.patient,
-                    volume: Cow::Borrowed(&case.volume),
-                    discs: case.discs.iter().map(|labelled| labelled.disc.clone()).collect(),
-                    boxes: Cow::Borrowed(&case.boxes),
-                }
-            }
-        }
-    }
-
-    fn in_words(&self) -> String {
-        match self {
-            Self::Phantoms(SeedRange { first, count }) => {
-                format!("synthetic studies of seeds {first} to {}", first + count.max(&1) - 1)
-            }
-            Self::Cases(cases) => {
-                let patients: BTreeSet<u32> = cases.iter().map(|case| case.patient).collect();
-                format!("{} scans of {} patients", cases.len(), patients.len())
-            }
-        }
-    }
-}
-
 /// What is measured.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EvidenceStudy {
-    /// Methods.
-    pub methods: Vec<SaliencyMethod>,
-    /// Layers to read evidence off at; each method's usual one if there are none.
-    pub layers: Vec<SaliencyLayer>,
+    /// Findings.
+    pub gradings: Vec<Grading>,
+    /// Methods, and layers to read evidence off at; a method's usual one if `None`.
+    pub maps: Vec<(SaliencyMethod, Option<SaliencyLayer>)>,
     /// Standard deviations of the smoothing, mm.
     pub smoothings_mm: Vec<f64>,
     /// Numbers of views that maps are averaged over, ascending.
@@ -122,7 +40,7 @@ pub struct EvidenceStudy {
 }
 
 /// What was measured, schema `spinenet-measures/1`.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct EvidenceMeasures {
     /// [`MEASURES_SCHEMA`].
     pub schema: String,
@@ -143,8 +61,8 @@ pub struct EvidenceMeasures {
 }
 
 /// A way to make boxes.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct EvidenceWay {
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct MeasuredWay {
     /// Method.
     pub method: SaliencyMethod,
     /// Where it was read off.
@@ -158,15 +76,15 @@ pub struct EvidenceWay {
 }
 
 /// Measures of one way to make boxes.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct EvidenceRow {
     /// Name of the weights.
     pub network: String,
     /// `2-D` or `3-D`.
-    pub dimensions: &'static str,
+    pub dimensions: String,
     /// The way.
     #[serde(flatten)]
-    pub way: EvidenceWay,
+    pub way: MeasuredWay,
     /// Whether it is the best of this network and grading on the validation scans.
     pub is_chosen: bool,
     /// Overlap on the validation scans at the percentile that is best there.
@@ -184,7 +102,7 @@ struct Measured {
     is_found: bool,
     frame: DiscFrame,
     truth: BoxesBySlice,
-    by_way: Vec<(EvidenceWay, BoxedFinding)>,
+    by_way: Vec<(MeasuredWay, BoxedFinding)>,
 }
 
 impl EvidenceStudy {
@@ -228,13 +146,6 @@ impl EvidenceStudy {
         })
     }
 
-    /// Method and layer of every pass.
-    fn passes(&self) -> Vec<(SaliencyMethod, Option<SaliencyLayer>)> {
-        let layers: Vec<Option<SaliencyLayer>> =
-            if self.layers.is_empty() { vec![None] } else { self.layers.iter().copied().map(Some).collect() };
-        self.methods.iter().flat_map(|method| layers.iter().map(|layer| (*method, *layer))).collect()
-    }
-
     /// The findings of scans, boxed in every way.
     fn findings(
         &self,
@@ -249,6 +160,7 @@ impl EvidenceStudy {
             let scan = scans.get(index);
             for disc in &scan.discs {
                 let mut truth = boxes_by_grading(scan.boxes.iter().filter(|found| found.level == disc.level));
+                truth.retain(|grading, _| self.gradings.contains(grading));
                 if truth.is_empty() {
                     continue;
                 }
@@ -279,35 +191,35 @@ impl EvidenceStudy {
         findings: &mut [Measured],
         cancel: &CancelToken,
     ) -> Result<(), PipelineError> {
-        let targets: Vec<SaliencyTarget> =
-            findings.iter().map(|found| SaliencyTarget { grading: found.grading, class: PRESENT }).collect();
-        let most = self.augmentations.iter().copied().max().unwrap_or(1);
-        for (method, layer) in self.passes() {
-            let plan = SaliencyPlan { method, layer, augmentations: most, precision: None, seed: self.seed };
-            let mut maps: Vec<SaliencyMap> = Vec::new();
-            explain_all(grader.network(), volume, disc, &targets, &plan, cancel, &mut |map| {
-                if self.augmentations.contains(&map.augmentations) {
-                    maps.push(map);
-                }
-            })?;
-            for found in findings.iter_mut() {
-                let of_finding = maps.iter().filter(|map| map.grading == found.grading);
-                let smoothed: Vec<(&SaliencyMap, f64)> = of_finding
-                    .flat_map(|map| self.smoothings_mm.iter().map(move |smoothing| (map, *smoothing)))
-                    .collect();
-                let (patient, truth) = (found.patient, &found.truth);
-                let boxed = smoothed.into_par_iter().flat_map_iter(|(map, smoothing_mm)| {
-                    let map = map.smoothed(smoothing_mm);
-                    let ways = BoxRule::ALL.map(|box_rule| {
-                        let SaliencyMap { method, layer, augmentations, .. } = map;
-                        let way = EvidenceWay { method, layer, augmentations, smoothing_mm, box_rule };
-                        (way, boxed_finding(patient, truth, &map, volume, box_rule))
-                    });
-                    ways.into_iter()
-                });
-                let boxed: Vec<_> = boxed.collect();
-                found.by_way.extend(boxed);
+        let augmentations = self.augmentations.iter().copied().max().unwrap_or(1);
+        let plan = |(method, layer): &(SaliencyMethod, Option<SaliencyLayer>)| {
+            let (method, layer, seed) = (*method, *layer, self.seed);
+            SaliencyPlan { method, layer, smoothing_mm: 0.0, augmentations, precision: None, seed }
+        };
+        let target = |found: &Measured| SaliencyTarget { grading: found.grading, class: PRESENT };
+        let of_map = |map| findings.iter().map(move |found| (target(found), plan(map)));
+        let wanted: Vec<(SaliencyTarget, SaliencyPlan)> = self.maps.iter().flat_map(of_map).collect();
+        let mut maps: Vec<SaliencyMap> = Vec::new();
+        explain_each(grader.network(), volume, disc, &wanted, cancel, &mut |_, map| {
+            if self.augmentations.contains(&map.augmentations) {
+                maps.push(map);
             }
+        })?;
+        for found in findings.iter_mut() {
+            let of_finding = maps.iter().filter(|map| map.grading == found.grading);
+            let smoothed: Vec<(&SaliencyMap, f64)> =
+                of_finding.flat_map(|map| self.smoothings_mm.iter().map(move |smoothing| (map, *smoothing))).collect();
+            let (patient, truth) = (found.patient, &found.truth);
+            let boxed = smoothed.into_par_iter().flat_map_iter(|(map, smoothing_mm)| {
+                let map = map.smoothed(smoothing_mm);
+                let ways = BoxRule::ALL.map(|box_rule| {
+                    let SaliencyMap { method, layer, augmentations, .. } = map;
+                    let way = MeasuredWay { method, layer, augmentations, smoothing_mm, box_rule };
+                    (way, boxed_finding(patient, truth, &map, volume, box_rule))
+                });
+                ways.into_iter()
+            });
+            found.by_way = boxed.collect();
         }
         Ok(())
     }
@@ -315,13 +227,13 @@ impl EvidenceStudy {
 
 /// Every way to box the findings of one grading, the best on the validation scans marked.
 fn rows_of(grading: Grading, grader: &Grader, validation: &[Measured], test: &[Measured]) -> Vec<EvidenceRow> {
-    let percentiles = PERCENTILES.map(Some);
+    let percentiles = CURVE_PERCENTILES.map(Some);
     let of_grading = |all: &'_ [Measured], way: usize, only_found: bool| -> Vec<BoxedFinding> {
         let chosen = all.iter().filter(|found| found.grading == grading && (found.is_found || !only_found));
         chosen.map(|found| found.by_way[way].1.clone()).collect()
     };
     let ways = validation.iter().find(|found| found.grading == grading).map_or(&[][..], |found| &found.by_way);
-    let row = |(index, (way, _)): (usize, &(EvidenceWay, BoxedFinding))| {
+    let row = |(index, (way, _)): (usize, &(MeasuredWay, BoxedFinding))| {
         let chosen_on = of_grading(validation, index, false);
         let chosen = best_percentile(&chosen_on, percentiles.len())?;
         let overlap = |findings: &[BoxedFinding]| {
@@ -329,7 +241,7 @@ fn rows_of(grading: Grading, grader: &Grader, validation: &[Measured], test: &[M
         };
         Some(EvidenceRow {
             network: grader.info().name.clone(),
-            dimensions: grader.network().config().dimensions.name(),
+            dimensions: grader.network().config().dimensions.name().to_owned(),
             way: *way,
             is_chosen: false,
             validation: overlap(&chosen_on)?,
@@ -372,7 +284,7 @@ fn in_frame(boxes: &BoxesBySlice, frame: &DiscFrame) -> PlacedBoxes {
         let at = frame.patch_from_scan_slice(*slice as f64).round();
         let middle = DVec2::new(rect.x + rect.width / 2.0, rect.y + rect.height / 2.0);
         let [row, column] = frame.patch_from_image(middle);
-        (at >= 0.0).then(|| (at as usize, [row, column, rect.width * side.x, rect.height * side.y]))
+        (at >= 0.0).then_some((at as usize, [row, column, rect.width * side.x, rect.height * side.y]))
     };
     boxes.iter().filter_map(place).collect()
 }
@@ -406,16 +318,19 @@ fn boxed_finding(
 ) -> BoxedFinding {
     let boxes =
         |percentile| map.image_boxes(volume, percentile, rule).into_iter().map(|found| (found.slice, found.rect));
-    let predicted = PERCENTILES.map(|percentile| boxes(percentile).collect()).into();
+    let predicted = CURVE_PERCENTILES.map(|percentile| boxes(percentile).collect()).into();
     let seen = seen_slices(&map_entry(map, rule));
     BoxedFinding { patient, truth: truth.clone(), predicted, seen: Some(seen) }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::SeedRange;
     use super::*;
     use crate::model::find_weights;
     use crate::model::grader::GRADING_WEIGHTS;
+    use crate::phantom::Phantom;
+    use crate::spine::discs_between;
     use candle_core::Device;
 
     #[test]
@@ -423,8 +338,8 @@ mod tests {
         let weights = find_weights(GRADING_WEIGHTS, None).expect("shipped");
         let grader = Grader::from_folder(&weights, &Device::Cpu).expect("whole");
         let study = EvidenceStudy {
-            methods: vec![SaliencyMethod::ContrastiveExcitation],
-            layers: Vec::new(),
+            gradings: Grading::ALL.to_vec(),
+            maps: vec![(SaliencyMethod::ContrastiveExcitation, None)],
             smoothings_mm: vec![0.0, 2.0],
             augmentations: vec![1, 2],
             seed: 0,
@@ -435,7 +350,7 @@ mod tests {
         assert_eq!(measures.weights.len(), 1);
         assert!(!measures.rows.is_empty() && measures.rows.len().is_multiple_of(12), "views, smoothings, rules");
         for row in &measures.rows {
-            assert_eq!((row.dimensions, row.way.layer), ("3-D", SaliencyLayer::Conv1));
+            assert_eq!((row.dimensions.as_str(), row.way.layer), ("3-D", SaliencyLayer::Conv1));
             let chosen = row.validation.percentile.expect("chosen");
             assert!(row.test.as_ref().is_none_or(|test| test.percentile == Some(chosen)));
             let best = row.validation.curve.iter().map(|point| point.mean_iou).fold(0.0, f64::max);

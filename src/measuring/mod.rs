@@ -2,16 +2,20 @@
 //! tables and charts.
 
 mod boxes;
+mod choice;
 mod evidence;
 mod grades;
+mod scans;
 mod tables;
 
 pub use boxes::{
     BoxFiles, BoxMeasures, BoxMeasuresError, CurvePoint, FindingOverlap, GradingOverlap, PercentileChoice,
     PercentileFrom, measure_boxes,
 };
-pub use evidence::{BoxedScans, EvidenceMeasures, EvidenceRow, EvidenceStudy, EvidenceWay, SeedRange};
+pub use choice::chosen_ways;
+pub use evidence::{EvidenceMeasures, EvidenceRow, EvidenceStudy, MeasuredWay};
 pub use grades::{CalibrationMeasures, GradeMeasures, GradingMeasures, LevelMeasures, measure_grades};
+pub use scans::{BoxedScans, SeedRange};
 pub use tables::{
     box_measures_chart, box_measures_csv, evidence_measures_charts, evidence_measures_csv, grade_measures_csv,
     reliability_charts,

@@ -192,7 +192,7 @@ pub fn evidence_measures_csv(measures: &EvidenceMeasures) -> String {
     let rows = measures.rows.iter().filter_map(|row| {
         let mut cells = vec![
             row.network.clone(),
-            row.dimensions.to_owned(),
+            row.dimensions.clone(),
             row.way.method.key().to_owned(),
             row.way.layer.key().to_owned(),
             row.way.augmentations.to_string(),

@@ -17,7 +17,7 @@ use safetensors::{Dtype, SafeTensors};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::files::{sha256, source_folder};
+use crate::files::{sha256, source_folder, write_whole};
 use crate::memory;
 
 pub use error::WeightsError;
@@ -107,6 +107,9 @@ pub struct WeightsMetadata {
     pub bytes: u64,
     /// How it was made.
     pub training: Training,
+    /// Of grading weights: how maps of a grading are best made and how good they are, as `saliency::EvidenceDefaults` reads it.
+    #[serde(default, skip_serializing_if = "serde_json::Value::is_null")]
+    pub evidence: serde_json::Value,
     /// Credits that the data's licenses ask for.
     #[serde(default)]
     pub attribution: Vec<String>,
@@ -166,6 +169,29 @@ impl WeightsFolder {
     pub fn info(&self) -> WeightsInfo {
         let WeightsMetadata { name, version, sha256, .. } = self.metadata.clone();
         WeightsInfo { name, version, sha256 }
+    }
+
+    /// The block `evidence` of the metadata; nothing where they have none.
+    ///
+    /// # Errors
+    /// If it is not of that form.
+    pub fn evidence<T: DeserializeOwned + Default>(&self) -> Result<T, WeightsError> {
+        if self.metadata.evidence.is_null() {
+            return Ok(T::default());
+        }
+        T::deserialize(&self.metadata.evidence).map_err(|error| WeightsError::Metadata {
+            reason: format!("evidence: {error}"),
+            path: self.path.join(METADATA_FILE),
+        })
+    }
+
+    /// Replaces the block `evidence` of the metadata, which says nothing of the tensors, on disk too.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn set_evidence(&mut self, evidence: serde_json::Value) -> Result<(), WeightsError> {
+        self.metadata.evidence = evidence;
+        write_metadata(&self.metadata, &self.path.join(METADATA_FILE))
     }
 
     /// Checks everything and puts the tensors on `device` as `f32`.
@@ -280,11 +306,16 @@ pub fn save_weights<A: Architecture>(
         bytes: bytes.len() as u64,
         ..metadata
     };
-    let text = serde_json::to_string_pretty(&metadata).map_err(|error| invalid(error.to_string()))?;
-    fs::write(&metadata_path, text + "\n").map_err(file_error(&metadata_path))?;
+    write_metadata(&metadata, &metadata_path)?;
     let saved = WeightsFolder::open(&path)?;
     saved.load::<A>(&Device::Cpu)?;
     Ok(saved)
+}
+
+fn write_metadata(metadata: &WeightsMetadata, path: &Path) -> Result<(), WeightsError> {
+    let text = serde_json::to_string_pretty(metadata)
+        .map_err(|error| WeightsError::Metadata { reason: error.to_string(), path: path.to_owned() })?;
+    write_whole(path, (text + "\n").as_bytes()).map_err(file_error(path))
 }
 
 /// Folders that may hold weights, in the order of search: the user's, `SPINENET_WEIGHTS`, `weights` beside the program,

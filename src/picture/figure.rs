@@ -1,7 +1,9 @@
 //! What pictures say about one evidence map.
 
 use super::{ColorMap, EvidenceFill, EvidenceLook};
-use crate::spine::{BoxSource, ClassIndex, DiscFrame, DiscLevel, Grading, PATCH_COLUMNS, PATCH_ROWS, SliceBox};
+use crate::spine::{
+    BoxRule, BoxSource, ClassIndex, DiscFrame, DiscLevel, Grading, PATCH_COLUMNS, PATCH_ROWS, SliceBox,
+};
 
 /// On every sheet.
 pub const DISCLAIMER: &str = "Research use only. Not a medical device.";
@@ -29,12 +31,16 @@ pub struct EvidenceFigure<'a> {
     pub probability: Option<f32>,
     /// Name of the method in words.
     pub method: String,
+    /// Where in the network the map was read off, and how far it was smoothed: "at Conv3, smoothed by 2 mm".
+    pub reading: String,
     /// Augmented inputs that the map is the mean of.
     pub augmentations: usize,
     /// Percentile of the whole volume's evidence that marks the hotspots.
     pub percentile: f64,
     /// Evidence at that percentile; what lies above is drawn and boxed.
     pub threshold: f32,
+    /// Which hotspots the predicted boxes enclose.
+    pub box_rule: BoxRule,
     /// Boxes of this disc and grading, predicted ones and a reader's.
     pub boxes: Vec<SliceBox>,
     /// Colors.
@@ -50,19 +56,25 @@ impl EvidenceFigure<'_> {
         format!("{}: {class}{chance}", self.grading.name())
     }
 
-    /// How the map was made: "Contrastive excitation, mean of 150 augmented inputs".
+    /// How the map was made: "Contrastive excitation at Conv1, mean of 150 augmented inputs".
     #[must_use]
     pub fn making(&self) -> String {
+        let Self { method, reading, .. } = self;
         match self.augmentations {
-            0 | 1 => format!("{}, one input", self.method),
-            several => format!("{}, mean of {several} augmented inputs", self.method),
+            0 | 1 => format!("{method} {reading}, one input"),
+            several => format!("{method} {reading}, mean of {several} augmented inputs"),
         }
     }
 
-    /// What the boxes enclose: "Boxes enclose evidence above its 95th percentile in the disc volume".
+    /// What the boxes enclose: "Boxes enclose all evidence above its 97th percentile in the disc volume".
     #[must_use]
     pub fn boxing(&self) -> String {
-        format!("Boxes enclose evidence above its {} percentile in the disc volume", ordinal(self.percentile))
+        let enclosed = match self.box_rule {
+            BoxRule::All => "all evidence",
+            BoxRule::LargestOfSlice => "the largest region of each slice with evidence",
+            BoxRule::LargestOfVolume => "the largest region of the disc volume with evidence",
+        };
+        format!("Boxes enclose {enclosed} above its {} percentile in the disc volume", ordinal(self.percentile))
     }
 
     /// Evidence shown in the strongest color: nearly the greatest on the slices that the scan has, 1 where there is none.

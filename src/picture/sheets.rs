@@ -64,7 +64,7 @@ pub fn methods_sheet(volume: &Volume, figures: &[EvidenceFigure], scan: &str, no
     let disc = named("Disc volume", "slices 2 to 8 as the network sees them; anterior left");
     let mut rows = vec![row(volume, first, disc, TileView::Disc, PAPER_SLICES, true)];
     for figure in figures {
-        let making = format!("N = {}", figure.augmentations);
+        let making = format!("{}, N = {}", figure.reading, figure.augmentations);
         rows.push(row(volume, figure, (figure.method.clone(), making), TileView::Heat, PAPER_SLICES, false));
         rows.push(row(volume, figure, named("", "over the slices"), TileView::Overlay, PAPER_SLICES, false));
     }

@@ -6,8 +6,8 @@ use glam::{DVec2, DVec3};
 
 use super::*;
 use crate::spine::{
-    BoxSource, Corners, Disc, DiscFrame, DiscLevel, Grading, PATCH_COLUMNS, PATCH_ROWS, PATCH_VOXELS, PixelBox,
-    SliceBox, Vertebra, VertebraLabel, VertebraOutline,
+    BoxRule, BoxSource, Corners, Disc, DiscFrame, DiscLevel, Grading, PATCH_COLUMNS, PATCH_ROWS, PATCH_VOXELS,
+    PixelBox, SliceBox, Vertebra, VertebraLabel, VertebraOutline,
 };
 use crate::volume::{Volume, VolumeGeometry};
 
@@ -58,9 +58,11 @@ fn figure<'a>(values: &'a [f32], frame: &'a DiscFrame, boxes: Vec<SliceBox>) -> 
         class: 1,
         probability: Some(0.93),
         method: "Contrastive excitation".to_owned(),
+        reading: "at Conv1".to_owned(),
         augmentations: 150,
         percentile: 95.0,
         threshold: 0.35,
+        box_rule: BoxRule::All,
         boxes,
         color_map: ColorMap::Ember,
     }

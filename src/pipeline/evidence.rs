@@ -4,18 +4,16 @@ use std::sync::Arc;
 
 use glam::DVec2;
 
-use super::method_in_words;
+use super::{method_in_words, reading_in_words};
 use crate::picture::{ColorMap, EvidenceFigure};
 use crate::records::{BoxesFile, MapEntry, PeakEntry, SeenSliceEntry, WeightsUsed, rounded};
 use crate::saliency::SaliencyMap;
 use crate::spine::{BoxRule, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, SliceBox};
 use crate::volume::Volume;
 
-/// Percentile of the map above which evidence is boxed and shown, unless another is asked for.
-pub const DEFAULT_PERCENTILE: f64 = 97.0;
-
-/// Percentiles that overlap is measured at: the paper's 90 to 99.
-pub const CURVE_PERCENTILES: [f64; 10] = [90.0, 91.0, 92.0, 93.0, 94.0, 95.0, 96.0, 97.0, 98.0, 99.0];
+/// Percentiles that overlap is measured at: the paper's 90 to 99, and lower ones for findings that take much of a slice.
+pub const CURVE_PERCENTILES: [f64; 15] =
+    [70.0, 75.0, 80.0, 85.0, 88.0, 90.0, 91.0, 92.0, 93.0, 94.0, 95.0, 96.0, 97.0, 98.0, 99.0];
 
 /// An evidence map with all that its files say.
 #[derive(Debug, Clone)]
@@ -80,9 +78,11 @@ impl Evidence {
             class: map.class,
             probability: self.probability,
             method: method_in_words(map.method).to_owned(),
+            reading: reading_in_words(map),
             augmentations: map.augmentations,
             percentile,
             threshold: map.threshold(percentile),
+            box_rule: self.box_rule,
             boxes: map.image_boxes(&self.volume, percentile, self.box_rule).into_iter().chain(readers).collect(),
             color_map: ColorMap::default(),
         }

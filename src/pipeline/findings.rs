@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::picture::DiscNote;
 use crate::records::DiscEntry;
-use crate::saliency::SaliencyMethod;
+use crate::saliency::{SaliencyMap, SaliencyMethod};
 use crate::spine::{ClassIndex, DiscLevel, DiscPrediction, Grading, PerGrading, most_probable};
 
 /// What a disc is graded in one grading.
@@ -144,6 +144,14 @@ pub fn method_in_words(method: SaliencyMethod) -> &'static str {
         SaliencyMethod::HiResCam => "HiResCAM",
         SaliencyMethod::LayerCam => "LayerCAM",
     }
+}
+
+/// Where a map was read off and how far it was smoothed: "at Conv3, smoothed by 2 mm".
+#[must_use]
+pub fn reading_in_words(map: &SaliencyMap) -> String {
+    let smoothed =
+        if map.smoothing_mm > 0.0 { format!(", smoothed by {} mm", map.smoothing_mm) } else { String::new() };
+    format!("at {}{smoothed}", map.layer.name())
 }
 
 /// One disc of a summary in words.

@@ -19,9 +19,11 @@ pub use cohort::{Cohort, CohortTally, Results, Shard};
 pub use demo::{DEMO_SEED, DemoStudy, prepare_demo};
 pub use device::{DeviceChoice, DeviceError, device_name};
 pub use error::PipelineError;
-pub use evidence::{CURVE_PERCENTILES, DEFAULT_PERCENTILE, Evidence, map_entry};
+pub use evidence::{CURVE_PERCENTILES, Evidence, map_entry};
 pub use explanation::Explanation;
-pub use findings::{DiscFindings, DiscSummary, Finding, StudySummary, by_weight, method_in_words, most_abnormal};
+pub use findings::{
+    DiscFindings, DiscSummary, Finding, StudySummary, by_weight, method_in_words, most_abnormal, reading_in_words,
+};
 pub use models::{Models, ModelsInfo, verify_weights};
 pub use open_series::{AnalysisObserver, AnalysisOptions, OpenSeries, analyze_folder, analyze_series};
 pub use steps::{GradeOutcome, explain, grade_discs};

@@ -10,6 +10,7 @@ use crate::model::grader::GRADING_WEIGHTS;
 use crate::model::weights::{Architecture, CALIBRATION, EXPERIMENTAL_GRADINGS, WeightsMetadata};
 use crate::model::{DetectorConfig, Grader, GradingConfig, WeightsError, WeightsFolder, find_weights};
 use crate::records::WeightsUsed;
+use crate::saliency::EvidenceDefaults;
 use crate::spine::{Grading, PerGrading};
 
 /// The detector and the grader with the device they run on.
@@ -21,6 +22,7 @@ pub struct Models {
     grader: Option<Grader>,
     experimental: PerGrading<String>,
     calibrated: Option<bool>,
+    evidence: EvidenceDefaults,
 }
 
 /// Which networks were used, where, and what not to rely on.
@@ -36,6 +38,8 @@ pub struct ModelsInfo {
     pub experimental: PerGrading<String>,
     /// Whether probabilities are calibrated, as the weights say; `None` until they are loaded.
     pub calibrated: Option<bool>,
+    /// How maps of each grading are made unless another way is asked for, as the weights say.
+    pub evidence: EvidenceDefaults,
 }
 
 impl Models {
@@ -52,6 +56,7 @@ impl Models {
             grader: None,
             experimental: PerGrading::default(),
             calibrated: None,
+            evidence: EvidenceDefaults::default(),
         })
     }
 
@@ -84,6 +89,7 @@ impl Models {
             let grader = Grader::from_folder(&weights, &self.device)?;
             self.experimental = experimental_gradings(&grader, &weights.metadata);
             self.calibrated = Some(!weights.metadata.training.results[CALIBRATION].is_null());
+            self.evidence = weights.evidence()?;
             self.grader = Some(grader);
         }
         Ok(is_new)
@@ -129,6 +135,7 @@ impl Models {
             gradings: self.grader.iter().flat_map(|grader| grader.network().config().gradings.clone()).collect(),
             experimental: self.experimental.clone(),
             calibrated: self.calibrated,
+            evidence: self.evidence.clone(),
         }
     }
 }
@@ -141,7 +148,7 @@ fn experimental_gradings(grader: &Grader, metadata: &WeightsMetadata) -> PerGrad
     gradings.filter_map(|grading| Some((*grading, reasons[grading.key()].as_str()?.to_owned()))).collect()
 }
 
-/// Checks size, SHA-256 and every tensor of weights whose architecture this program knows.
+/// Checks size, SHA-256, every tensor and what is said of evidence, of weights whose architecture this program knows.
 ///
 /// # Errors
 /// The first check that fails, or an architecture that is not known.
@@ -150,7 +157,8 @@ pub fn verify_weights(weights: &WeightsFolder) -> Result<(), WeightsError> {
         weights.load::<DetectorConfig>(&Device::Cpu).map(|_| ())
     } else {
         // An unknown architecture fails here, naming what it is.
-        weights.load::<GradingConfig>(&Device::Cpu).map(|_| ())
+        weights.load::<GradingConfig>(&Device::Cpu)?;
+        weights.evidence::<EvidenceDefaults>().map(|_| ())
     }
 }
 

@@ -6,6 +6,7 @@ use super::*;
 use crate::dicom::{Series, SeriesWarning, SliceSource, WarningCode};
 use crate::model::Views;
 use crate::records::{Report, Review, Seconds, SignOff, WeightsUsed};
+use crate::saliency::EvidenceDefaults;
 use crate::spine::{
     Corners, DiscLevel, DiscPrediction, Grading, PerGrading, Vertebra, VertebraLabel, VertebraOutline, discs_between,
 };
@@ -46,6 +47,7 @@ fn models() -> ModelsInfo {
         gradings: Grading::PAPER.to_vec(),
         experimental,
         calibrated: Some(true),
+        evidence: EvidenceDefaults::default(),
     }
 }
 

@@ -9,7 +9,9 @@ use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
 use super::mean::RunningMean;
-use super::{SaliencyError, SaliencyMap, SaliencyPlan, SaliencyRequest, SaliencyTarget, Tracer};
+use super::{
+    SaliencyError, SaliencyLayer, SaliencyMap, SaliencyMethod, SaliencyPlan, SaliencyRequest, SaliencyTarget, Tracer,
+};
 use crate::model::grading::{GradingNetwork, disc_tensor};
 use crate::spine::{Disc, DiscFrame, PATCH_VOXELS, PatchAugmentation};
 use crate::task::CancelToken;
@@ -61,8 +63,8 @@ pub fn explain(
     Ok(last.expect("a map is told of at the end at the latest"))
 }
 
-/// Explains several grades of `disc` at once, each as [`explain`] would: they share the views and the way through the
-/// trunk, and one that has converged takes no further part. `on_map` gets every target's means as they sharpen.
+/// Explains several grades of `disc` at once, each as [`explain`] would: see [`explain_each`]. `on_map` gets every target's
+/// means as they sharpen.
 ///
 /// # Errors
 /// As [`explain`].
@@ -75,7 +77,37 @@ pub fn explain_all(
     cancel: &CancelToken,
     on_map: &mut dyn FnMut(SaliencyMap),
 ) -> Result<(), SaliencyError> {
-    for SaliencyTarget { grading, class } in targets {
+    let wanted: Vec<_> = targets.iter().map(|target| (*target, *plan)).collect();
+    explain_each(network, volume, disc, &wanted, cancel, &mut |_, map| on_map(map))
+}
+
+/// A map under way.
+struct OpenMap {
+    /// Its place among those wanted.
+    index: usize,
+    target: SaliencyTarget,
+    plan: SaliencyPlan,
+    /// Place of its tracer.
+    tracer: usize,
+    mean: RunningMean,
+}
+
+/// Explains grades of `disc`, each by its own plan. All share the views and the way up through the trunk, those of one method
+/// and layer also the way down; one that has converged takes no further part. Number and seed of the views are those of the
+/// first plan. `on_map` gets the place of a map among those wanted and its means as they sharpen.
+///
+/// # Errors
+/// As [`explain`].
+pub fn explain_each(
+    network: &GradingNetwork,
+    volume: &Volume,
+    disc: &Disc,
+    wanted: &[(SaliencyTarget, SaliencyPlan)],
+    cancel: &CancelToken,
+    on_map: &mut dyn FnMut(usize, SaliencyMap),
+) -> Result<(), SaliencyError> {
+    let Some((_, SaliencyPlan { augmentations, seed, .. })) = wanted.first().copied() else { return Ok(()) };
+    for (SaliencyTarget { grading, class }, _) in wanted {
         if !network.config().gradings.contains(grading) {
             return Err(SaliencyError::Grading(*grading));
         }
@@ -85,24 +117,33 @@ pub fn explain_all(
     }
     let frame = DiscFrame::of_disc(volume, disc)?;
     let network = network.at_level(disc.level)?;
-    let tracer = Tracer::new(&network, plan.method, plan.layer)?;
-    let mut random = ChaCha8Rng::seed_from_u64(plan.seed);
-    let wanted = plan.augmentations.max(1);
-    let mut open: Vec<_> = targets.iter().map(|target| (*target, RunningMean::new(frame.clone()))).collect();
+    let mut ways: Vec<(SaliencyMethod, Option<SaliencyLayer>)> = Vec::new();
+    let mut open: Vec<OpenMap> = Vec::with_capacity(wanted.len());
+    for (index, (target, plan)) in wanted.iter().copied().enumerate() {
+        let tracer = ways.iter().position(|way| *way == (plan.method, plan.layer)).unwrap_or_else(|| {
+            ways.push((plan.method, plan.layer));
+            ways.len() - 1
+        });
+        open.push(OpenMap { index, target, plan, tracer, mean: RunningMean::new(frame.clone()) });
+    }
+    let tracers = ways.iter().map(|(method, layer)| Tracer::new(&network, *method, *layer));
+    let tracers: Vec<Tracer> = tracers.collect::<candle_core::Result<_>>()?;
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    let total = augmentations.max(1);
     let mut done = 0;
     while !open.is_empty() {
         cancel.check()?;
-        let batch = batch_size(done, wanted, open.len());
+        let batch = batch_size(done, total, open.len());
         let views: Vec<DiscFrame> = (done..done + batch)
             .map(|view| match view {
                 0 => frame.clone(),
                 _ => frame.augmented(&random_augmentation(&mut random)),
             })
             .collect();
-        add_views(&tracer, volume, &views, &mut open)?;
+        add_views(&tracers, volume, &views, &mut open)?;
         done += batch;
-        open.retain(|(target, mean)| {
-            let relative_error = if done.is_power_of_two() || done.is_multiple_of(ASKED_EVERY) || done == wanted {
+        open.retain(|OpenMap { index, target, plan, tracer, mean }| {
+            let relative_error = if done.is_power_of_two() || done.is_multiple_of(ASKED_EVERY) || done == total {
                 mean.relative_error()
             } else {
                 None
@@ -111,9 +152,9 @@ pub fn explain_all(
                 let is_asked = done >= FEWEST_TO_CONVERGE && done.is_multiple_of(ASKED_EVERY);
                 is_asked && relative_error.is_some_and(|error| error <= precision)
             });
-            let is_last = done == wanted || has_converged;
+            let is_last = done == total || has_converged;
             if is_last || done.is_power_of_two() {
-                on_map(SaliencyMap {
+                let map = SaliencyMap {
                     values: mean.values(),
                     standard_errors: mean.standard_errors(),
                     frame: frame.clone(),
@@ -121,12 +162,13 @@ pub fn explain_all(
                     grading: target.grading,
                     class: target.class,
                     method: plan.method,
-                    layer: tracer.layer(),
+                    layer: tracers[*tracer].layer(),
                     smoothing_mm: 0.0,
                     augmentations: done,
                     relative_error,
                     ranks: super::Ranks::default(),
-                });
+                };
+                on_map(*index, map.smoothed(plan.smoothing_mm));
             }
             !is_last
         });
@@ -135,26 +177,39 @@ pub fn explain_all(
 }
 
 /// Views of the next batch: up to the next power of two, where a map is shown.
-fn batch_size(done: usize, wanted: usize, targets: usize) -> usize {
+fn batch_size(done: usize, wanted: usize, maps: usize) -> usize {
     let shown = (done + 1).next_power_of_two();
-    (shown.min(wanted) - done).min((MAPS_AT_ONCE / targets).max(1))
+    (shown.min(wanted) - done).min((MAPS_AT_ONCE / maps).max(1))
 }
 
-/// Adds the maps of some views to the mean of each target.
+/// Adds some views to the mean of each map.
 fn add_views(
-    tracer: &Tracer,
+    tracers: &[Tracer],
     volume: &Volume,
     views: &[DiscFrame],
-    open: &mut [(SaliencyTarget, RunningMean)],
+    open: &mut [OpenMap],
 ) -> Result<(), SaliencyError> {
+    let Some(network) = tracers.first().map(Tracer::network) else { return Ok(()) };
     let patches: Vec<_> = views.par_iter().map(|view| view.sample(volume).voxels).collect();
-    let discs: Tensor = disc_tensor(patches.iter().map(Vec::as_slice), tracer.network().device())?;
-    let targets: Vec<SaliencyTarget> = open.iter().map(|(target, _)| *target).collect();
-    let maps = tracer.evidence(&discs, &targets)?.flatten_all()?.to_vec1::<f32>()?;
+    let discs: Tensor = disc_tensor(patches.iter().map(Vec::as_slice), network.device())?;
+    let trunk = network.trace_trunk(&discs)?;
+    // For each map its values of all views.
+    let mut values: Vec<Vec<f32>> = vec![Vec::new(); open.len()];
+    for (index, tracer) in tracers.iter().enumerate() {
+        let (places, targets): (Vec<usize>, Vec<SaliencyTarget>) =
+            (0..).zip(&*open).filter(|(_, map)| map.tracer == index).map(|(place, map)| (place, map.target)).unzip();
+        if targets.is_empty() {
+            continue;
+        }
+        let evidence = tracer.evidence_from(&trunk, &discs, &targets)?.flatten_all()?.to_vec1::<f32>()?;
+        for (place, of_target) in places.into_iter().zip(evidence.chunks_exact(views.len() * PATCH_VOXELS)) {
+            values[place] = of_target.to_vec();
+        }
+    }
     for (index, view) in views.iter().enumerate() {
-        let of_target = |target: usize| &maps[(target * views.len() + index) * PATCH_VOXELS..][..PATCH_VOXELS];
-        let of_view: Vec<&[f32]> = (0..targets.len()).map(of_target).collect();
-        let mut means: Vec<&mut RunningMean> = open.iter_mut().map(|(_, mean)| mean).collect();
+        let of_view: Vec<&[f32]> =
+            values.iter().map(|values| &values[index * PATCH_VOXELS..][..PATCH_VOXELS]).collect();
+        let mut means: Vec<&mut RunningMean> = open.iter_mut().map(|map| &mut map.mean).collect();
         RunningMean::add_all(&mut means, view, &of_view);
     }
     Ok(())

@@ -118,15 +118,23 @@ impl SaliencyMap {
     /// Which voxels `[9, 112, 224]` boxes enclose.
     fn hotspots(&self, percentile: f64, rule: BoxRule) -> Vec<bool> {
         let threshold = self.threshold(percentile);
-        let mut hot: Vec<bool> = self.values.iter().map(|value| *value > threshold).collect();
-        for patch_slice in (0..PATCH_SLICES).filter(|slice| self.frame.scan_slice(*slice).is_none()) {
-            hot[patch_slice * SLICE_VOXELS..][..SLICE_VOXELS].fill(false);
+        let mut hot = vec![false; PATCH_VOXELS];
+        let present: Vec<usize> = (0..PATCH_SLICES).filter(|slice| self.frame.scan_slice(*slice).is_some()).collect();
+        let (Some(first), Some(last)) = (present.first(), present.last()) else { return hot };
+        for slice in &present {
+            let voxels = slice * SLICE_VOXELS..(slice + 1) * SLICE_VOXELS;
+            let values = self.values[voxels.clone()].iter();
+            hot[voxels].iter_mut().zip(values).for_each(|(hot, value)| *hot = *value > threshold);
         }
-        match rule {
-            BoxRule::All => hot,
-            BoxRule::LargestOfSlice => hot.chunks_exact(SLICE_VOXELS).flat_map(largest_region).collect(),
-            BoxRule::LargestOfVolume => largest_region(&hot),
-        }
+        // Beyond the first and the last slice of the scan there is nothing to look for.
+        let voxels = first * SLICE_VOXELS..(last + 1) * SLICE_VOXELS;
+        let seen = hot[voxels.clone()].to_vec();
+        hot[voxels].copy_from_slice(&match rule {
+            BoxRule::All => seen,
+            BoxRule::LargestOfSlice => seen.chunks_exact(SLICE_VOXELS).flat_map(largest_region).collect(),
+            BoxRule::LargestOfVolume => largest_region(&seen),
+        });
+        hot
     }
 
     /// The smallest boxes around the hotspots of one slice, in the patch and in the image.
@@ -156,7 +164,7 @@ impl SaliencyMap {
     }
 }
 
-/// The largest region of touching `true` voxels of slices of 112 × 224, the first of several equal ones.
+/// The largest region of touching `true` voxels of neighbouring slices of 112 × 224, the first of several equal ones.
 fn largest_region(hot: &[bool]) -> Vec<bool> {
     let mut regions = vec![0_u32; hot.len()];
     let (mut largest, mut count) = ((0, 0), 0);

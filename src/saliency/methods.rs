@@ -84,7 +84,16 @@ impl<'a> Tracer<'a> {
     /// # Errors
     /// If `discs` has another shape, there is no target or a grading has no such class, or the device fails.
     pub fn evidence(&self, discs: &Tensor, targets: &[SaliencyTarget]) -> Result<Tensor> {
-        let trunk = self.network.trace_trunk(discs)?;
+        self.evidence_from(&self.network.trace_trunk(discs)?, discs, targets)
+    }
+
+    /// As [`Self::evidence`], with the pass of the discs through the trunk, which serves every method and layer.
+    pub(super) fn evidence_from(
+        &self,
+        trunk: &TrunkTrace,
+        discs: &Tensor,
+        targets: &[SaliencyTarget],
+    ) -> Result<Tensor> {
         let mut features = Vec::with_capacity(targets.len());
         for SaliencyTarget { grading, class } in targets {
             let head = self.network.trace_head(*grading, &trunk.features)?;
@@ -95,21 +104,21 @@ impl<'a> Tracer<'a> {
                     head_gradient(&head, layers, &top, false)?
                 }
                 SaliencyMethod::Guided => head_gradient(&head, layers, &top, true)?,
-                SaliencyMethod::Excitation => head_excitation(&trunk, &head, layers, &top, false, &mut |_, _| ())?,
+                SaliencyMethod::Excitation => head_excitation(trunk, &head, layers, &top, false, &mut |_, _| ())?,
                 SaliencyMethod::ContrastiveExcitation => {
-                    head_excitation(&trunk, &head, layers, &top, true, &mut |_, _| ())?
+                    head_excitation(trunk, &head, layers, &top, true, &mut |_, _| ())?
                 }
             });
         }
-        let (samples, channels, slices, rows, columns) = pooled_shape(&trunk)?;
+        let (samples, channels, slices, rows, columns) = pooled_shape(trunk)?;
         let features = Tensor::cat(&features, 0)?;
         let pool5 = features.reshape((targets.len() * samples, channels, slices, rows, columns))?;
         let map = match self.method {
             SaliencyMethod::Gradient | SaliencyMethod::Guided | SaliencyMethod::HiResCam | SaliencyMethod::LayerCam => {
-                self.trunk_gradient(&trunk, discs, pool5)?
+                self.trunk_gradient(trunk, discs, pool5)?
             }
             SaliencyMethod::Excitation | SaliencyMethod::ContrastiveExcitation => {
-                self.trunk_excitation(&trunk, discs, pool5, &mut |_, _| ())?.relu()?
+                self.trunk_excitation(trunk, discs, pool5, &mut |_, _| ())?.relu()?
             }
         };
         to_voxels(&map, self.layer)

@@ -13,12 +13,14 @@ mod methods;
 mod mwp;
 mod sanity;
 mod smooth;
+mod way;
 
-pub use augment::{explain, explain_all, random_augmentation};
+pub use augment::{explain, explain_all, explain_each, random_augmentation};
 pub use hotspots::{HotspotBox, Peak};
 pub use map::{Ranks, SaliencyMap};
 pub use methods::{SaliencyTarget, Tracer, evidence};
 pub use sanity::{CASCADE, randomized};
+pub use way::{EvidenceDefaults, EvidenceWay, GradingEvidence, MeasuredEvidence, WayChoice};
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -87,6 +89,21 @@ impl SaliencyLayer {
     }
 }
 
+impl SaliencyLayer {
+    /// Name in a sentence: "the voxels", "Conv3".
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Input => "the voxels",
+            Self::Conv1 => "Conv1",
+            Self::Conv2 => "Conv2",
+            Self::Conv3 => "Conv3",
+            Self::Conv4 => "Conv4",
+            Self::Conv5 => "Conv5",
+        }
+    }
+}
+
 words!(SaliencyLayer, "layer", [
     Input "input",
     Conv1 "conv1",
@@ -114,6 +131,8 @@ pub struct SaliencyPlan {
     pub method: SaliencyMethod,
     /// Layer to read it off at; [`SaliencyLayer::usual`] if `None`.
     pub layer: Option<SaliencyLayer>,
+    /// Standard deviation of the Gaussian that maps are smoothed by within their slices, mm; 0 for none.
+    pub smoothing_mm: f64,
     /// Number of views averaged, the plain one included; the paper takes about 150. 0 counts as 1.
     pub augmentations: usize,
     /// Stop before that when a map has converged: when its [`SaliencyMap::relative_error`] is at most this.

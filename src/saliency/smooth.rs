@@ -14,7 +14,7 @@ pub(super) fn smooth_slices(values: &mut [f32], deviation_pixels: f32) {
     if deviation_pixels <= 0.0 {
         return;
     }
-    let reach = (REACH * deviation_pixels).ceil() as usize;
+    let reach = ((REACH * deviation_pixels).ceil() as usize).min(PATCH_COLUMNS);
     let weights: Vec<f32> = (0..=reach).map(|away| (-0.5 * (away as f32 / deviation_pixels).powi(2)).exp()).collect();
     values.par_chunks_mut(SLICE_VOXELS).for_each(|slice| {
         // Rows as they lie, then columns as rows of the transpose.

@@ -22,6 +22,7 @@ use crate::volume::{Volume, VolumeGeometry};
 const REQUEST: SaliencyRequest = SaliencyRequest { grading: Grading::Pfirrmann, class: 2, plan: PLAN };
 
 const PLAN: SaliencyPlan = SaliencyPlan {
+    smoothing_mm: 0.0,
     method: SaliencyMethod::ContrastiveExcitation,
     layer: None,
     augmentations: 3,
@@ -392,7 +393,8 @@ fn grades_explained_together_get_the_maps_they_get_alone_and_stop_when_converged
     let token = CancelToken::default();
     for method in [SaliencyMethod::Guided, SaliencyMethod::ContrastiveExcitation] {
         // Loose enough for some maps to converge early.
-        let plan = SaliencyPlan { method, layer: None, augmentations: 40, precision: Some(0.35), seed: 5 };
+        let plan =
+            SaliencyPlan { method, layer: None, smoothing_mm: 0.0, augmentations: 40, precision: Some(0.35), seed: 5 };
         let mut last = std::collections::HashMap::new();
         explain_all(&network, &volume, &disc, &targets, &plan, &token, &mut |map| {
             last.insert(map.grading, map);

@@ -161,3 +161,80 @@ fn row_of<'r>(rows: &'r [DiscRow], volume: &Volume, disc: &Disc) -> Option<&'r D
     let nearest = rows.iter().min_by(|a, b| distance(a).total_cmp(&distance(b)))?;
     (distance(&nearest) <= REACH_MM).then_some(nearest)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+    use std::fs;
+
+    use image::GrayImage;
+
+    use super::*;
+    use crate::phantom::Phantom;
+    use crate::spine::DiscLevel;
+    use crate::task::CancelToken;
+    use crate::training::manifest::DataManifest;
+
+    /// A synthetic patient's middle slice as a boxed set; gives back where L4-L5 lies on it, (x, y).
+    fn write_set(folder: &Path) -> DVec2 {
+        let study = Phantom::generate(910_000);
+        let (volume, discs) = (&study.volume, discs_between(&study.vertebrae));
+        let middle = volume.slice(volume.slices() / 2);
+        let brightest = middle.iter().copied().fold(0.0, f32::max);
+        let pixels = middle.iter().map(|value| (value / brightest * 255.0) as u8).collect();
+        let picture = GrayImage::from_raw(volume.columns() as u32, volume.rows() as u32, pixels).expect("every pixel");
+        fs::create_dir_all(folder.join("t2")).expect("writable");
+        picture.save(folder.join("t2/one.png")).expect("writable");
+        let spacing = volume.geometry().pixel_size_mm().x;
+        let write = |name: &str, text: &str| fs::write(folder.join(name), text).expect("writable");
+        write("images.csv", &format!("image,patient,weighting,mm_per_px\none,7,t2,{spacing}\n"));
+        let mut table =
+            "image,level,center_x,center_y,normal,degenerated,bulge,stenosis,spondylolisthesis,pfirrmann\n".to_owned();
+        for disc in &discs {
+            let [_, y, x] = disc.center_voxel;
+            let (normal, narrowed) = if disc.level == DiscLevel::L4L5 { (0, 1) } else { (1, 0) };
+            writeln!(table, "one,{},{x},{y},{normal},0,{narrowed},{narrowed},0,", disc.level).expect("in memory");
+        }
+        write("discs.csv", &table);
+        let place = |level| {
+            let [_, y, x] = discs.iter().find(|disc| disc.level == level).expect("six discs").center_voxel;
+            DVec2::new(x, y)
+        };
+        // The canal lies behind the disc. L3-L4 is not narrowed, as its readers say, whatever a box there claims.
+        let (behind, above) = (place(DiscLevel::L4L5), place(DiscLevel::L3L4));
+        let mut boxes = "image,class,x,y,width,height\n".to_owned();
+        for (class, at) in [("bulge", behind), ("stenosis", above), ("stenosis", behind), ("stenosis", behind + 3.0)] {
+            writeln!(boxes, "one,{class},{},{},14,18", at.x + 20.0, at.y - 9.0).expect("in memory");
+        }
+        write("boxes.csv", &boxes);
+        behind
+    }
+
+    #[test]
+    fn a_box_belongs_to_the_disc_it_lies_beside_where_readers_see_the_finding() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let disc = write_set(folder.path());
+        let manifest = folder.path().join("data.toml");
+        fs::write(&manifest, "[[data]]\nkind = \"boxed\"\nname = \"made\"\nfolder = \".\"\n").expect("writable");
+        let load = || {
+            let manifest = DataManifest::read(&manifest).expect("valid");
+            let mut cohorts = manifest.load(&CancelToken::default(), &mut |_| {}).expect("found").cohorts;
+            let mut cases = cohorts.remove(0).cases;
+            assert_eq!((cohorts.len(), cases.len()), (0, 1));
+            cases.remove(0).boxes
+        };
+        // Pixels are counted from the corner of the picture there, from the middle of its first pixel here.
+        let rect = PixelBox { x: disc.x + 20.0 - 0.5, y: disc.y - 9.0 - 0.5, width: 14.0, height: 18.0 };
+        let boxes = load();
+        assert_eq!(boxes.len(), 1, "{boxes:?}");
+        let found = &boxes[0];
+        assert_eq!(
+            (found.level, found.grading, found.slice, found.source, found.percentile),
+            (DiscLevel::L4L5, Grading::CentralCanalStenosis, 0, BoxSource::Reader, None)
+        );
+        let apart = <[f64; 4]>::from(found.rect).into_iter().zip(<[f64; 4]>::from(rect));
+        assert!(apart.into_iter().all(|(got, expected)| (got - expected).abs() < 1e-6), "{found:?} is not {rect:?}");
+        fs::remove_file(folder.path().join("boxes.csv")).expect("there");
+        assert!(load().is_empty());
+    }
+}

@@ -15,7 +15,7 @@ use super::keymap::KeysAction;
 use super::path::{PathEntry, PathPurpose};
 use super::state::{BesideChoice, ColorMap, Pane, Selection, Tool, ViewLayout, WindowPreset};
 use crate::picture::EvidenceFill;
-use crate::saliency::SaliencyMethod;
+use crate::saliency::{EvidenceWay, SaliencyMethod};
 use crate::spine::{BoxRule, ClassIndex, Corners, DiscLevel, Measurement, MeasurementKind, PixelBox, VertebraLabel};
 use crate::volume::WindowLevel;
 
@@ -300,7 +300,9 @@ pub enum BoxAction {
 pub enum EvidenceAction {
     /// Another class for the map; `None` is the predicted one.
     SetClass(Option<ClassIndex>),
-    /// Another method for the map.
+    /// The reader's own way to make and box maps; `None` is that of the weights.
+    SetWay(Option<EvidenceWay>),
+    /// Another method for the map, at its usual layer.
     SetMethod(SaliencyMethod),
     /// How strongly the map covers the image, 0 to 1.
     SetOpacity(f32),

@@ -34,7 +34,7 @@ pub fn boxes_panel_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
     let curve = state.iou_by_percentile();
     if let Some(now) = state.volume_iou().filter(|_| !curve.is_empty()) {
         ui.label(RichText::new(tr!("By percentile; a click takes one:")).small().color(theme::of(ui).text_weak));
-        percentile_curve_ui(ui, &curve, (state.evidence.percentile, now), actions);
+        percentile_curve_ui(ui, &curve, (state.evidence_way().percentile, now), actions);
     }
     Grid::new("boxes").num_columns(3).striped(true).spacing(vec2(16.0, 3.0)).show(ui, |ui| {
         for (index, slice_box) in boxes {

@@ -8,8 +8,8 @@ use super::language::{tr, translated};
 use super::state::{ColorMap, Selection, ViewerState};
 use super::{criteria, theme};
 use crate::picture::EvidenceFill;
-use crate::saliency::SaliencyMethod;
-use crate::spine::{BoxRule, ClassIndex, DiscLevel};
+use crate::saliency::{EvidenceWay, GradingEvidence, MeasuredEvidence, SaliencyLayer, SaliencyMethod};
+use crate::spine::{BoxRule, ClassIndex, DiscLevel, Grading};
 
 /// Methods in the order of the list.
 pub const METHODS: [SaliencyMethod; 6] = [
@@ -32,6 +32,11 @@ pub fn method_name(method: SaliencyMethod) -> &'static str {
         SaliencyMethod::HiResCam => tr!("HiResCAM"),
         SaliencyMethod::LayerCam => tr!("LayerCAM"),
     }
+}
+
+/// Name of a layer on the screen.
+fn layer_name(layer: SaliencyLayer) -> &'static str {
+    if layer == SaliencyLayer::Input { tr!("the voxels") } else { layer.name() }
 }
 
 /// Name of a rule of boxes on the screen.
@@ -72,7 +77,47 @@ pub fn evidence_panel_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions
         display_ui(ui, state, actions);
     });
     let note = tr!("Supporting evidence of the network, not a segmentation.");
-    ui.label(RichText::new(note).small().color(theme::of(ui).text_weak));
+    for text in [worth(state, selection.grading), note.to_owned()] {
+        ui.label(RichText::new(text).small().color(theme::of(ui).text_weak));
+    }
+}
+
+/// What a map of this grading can say, and what it cannot.
+fn worth(state: &ViewerState, grading: Grading) -> String {
+    let Some(GradingEvidence { measured, .. }) = state.evidence.defaults.get(grading) else {
+        return tr!("Where maps of this grading point was never measured: take them as a hint.").to_owned();
+    };
+    let MeasuredEvidence { on, discs, iou, fixed_place_iou, paper_iou, .. } = measured;
+    let [iou, fixed_place, paper] = [iou, fixed_place_iou, paper_iou].map(|value| format!("{value:.2}"));
+    match state.evidence.own_way {
+        None => {
+            let overlap = tr!(
+                "Measured on {discs} discs ({on}): its boxes overlap true ones by {iou} (IoU), a box that is always at the \
+                 usual place by {fixed_place}.",
+                discs = discs,
+                on = on,
+                iou = iou,
+                fixed_place = fixed_place
+            );
+            let verdict = if measured.beats_fixed_place() {
+                tr!("So it tells where the finding lies.")
+            } else {
+                tr!("So it shows what the network looked at, but where the finding lies no better than anatomy does.")
+            };
+            format!("{overlap} {verdict}")
+        }
+        Some(EvidenceWay::PAPER) => tr!(
+            "Measured on {discs} discs ({on}): boxes of the paper's own maps overlap true ones by {paper} (IoU), those of \
+             the best maps by {iou}.",
+            discs = discs,
+            on = on,
+            paper = paper,
+            iou = iou
+        ),
+        Some(_) => {
+            tr!("Maps made so were not measured; boxes of the best ones overlap true ones by {iou} (IoU).", iou = iou)
+        }
+    }
 }
 
 /// What the map shows and how far it has come.
@@ -133,12 +178,37 @@ fn level_ui(ui: &mut Ui, selection: Selection, actions: &mut Actions) {
 
 fn computation_ui(ui: &mut Ui, state: &ViewerState, selection: Selection, actions: &mut Actions) {
     let (evidence, grading) = (&state.evidence, selection.grading);
+    let way = state.evidence_way();
+    row_ui(ui, tr!("Made"), tr!("How the map is made and boxed, all at once"), |ui| {
+        ui.horizontal(|ui| {
+            for (own, name) in [(None, tr!("as measured best")), (Some(EvidenceWay::PAPER), tr!("as in the paper"))] {
+                if ui.selectable_label(evidence.own_way == own, name).clicked() {
+                    actions.push(EvidenceAction::SetWay(own));
+                }
+            }
+        });
+    });
     row_ui(ui, tr!("Method"), tr!("How the network is asked for its evidence"), |ui| {
-        let method = choice_ui(ui, "method", &evidence.method, &METHODS, |method| method_name(*method).to_owned());
-        if method != evidence.method {
+        let method = choice_ui(ui, "method", &way.method, &METHODS, |method| method_name(*method).to_owned());
+        if method != way.method {
             actions.push(EvidenceAction::SetMethod(method));
         }
     });
+    if let Some(map) = &evidence.main.map {
+        row_ui(
+            ui,
+            tr!("Read off"),
+            tr!("Where in the network, and how far the map is smoothed within its slices"),
+            |ui| {
+                let layer = layer_name(map.layer);
+                let text = match map.smoothing_mm {
+                    0.0 => tr!("at {layer}", layer = layer),
+                    smoothing => tr!("at {layer}, smoothed by {smoothing} mm", layer = layer, smoothing = smoothing),
+                };
+                ui.label(text);
+            },
+        );
+    }
     row_ui(ui, tr!("Class"), tr!("Which grade the evidence speaks for"), |ui| {
         let predicted = state.grades_of(selection.level).and_then(|grades| grades.class(grading));
         let name = |class: &Option<ClassIndex>| match (class, predicted) {
@@ -155,7 +225,7 @@ fn computation_ui(ui: &mut Ui, state: &ViewerState, selection: Selection, action
 }
 
 fn display_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
-    let evidence = &state.evidence;
+    let (evidence, way) = (&state.evidence, state.evidence_way());
     row_ui(ui, tr!("Opacity"), "", |ui| {
         let mut opacity = evidence.opacity;
         if ui.add(Slider::new(&mut opacity, 0.0..=1.0).fixed_decimals(2)).changed() {
@@ -163,14 +233,14 @@ fn display_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
         }
     });
     row_ui(ui, tr!("Percentile"), tr!("Evidence above this percentile of the disc volume is shown and boxed"), |ui| {
-        let mut percentile = evidence.percentile;
-        if ui.add(Slider::new(&mut percentile, 80.0..=99.5).step_by(0.1).fixed_decimals(1)).changed() {
+        let mut percentile = way.percentile;
+        if ui.add(Slider::new(&mut percentile, 70.0..=99.5).step_by(0.1).fixed_decimals(1)).changed() {
             actions.push(EvidenceAction::SetPercentile(percentile));
         }
     });
     row_ui(ui, tr!("Boxes around"), tr!("Which hotspots of a slice its box encloses"), |ui| {
-        let rule = choice_ui(ui, "box rule", &evidence.box_rule, &BoxRule::ALL, |rule| rule_name(*rule).to_owned());
-        if rule != evidence.box_rule {
+        let rule = choice_ui(ui, "box rule", &way.box_rule, &BoxRule::ALL, |rule| rule_name(*rule).to_owned());
+        if rule != way.box_rule {
             actions.push(EvidenceAction::SetBoxRule(rule));
         }
     });

@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::picture::{ColorMap, EvidenceFill};
-use crate::pipeline::DEFAULT_PERCENTILE;
 use crate::render::EvidenceHandle;
-use crate::saliency::{SaliencyMap, SaliencyMethod};
-use crate::spine::{BoxRule, ClassIndex, DiscLevel, Grading, SliceBox};
+use crate::saliency::{EvidenceDefaults, EvidenceWay, SaliencyMap, SaliencyMethod, WayChoice};
+use crate::spine::{ClassIndex, DiscLevel, Grading, SliceBox};
 use crate::worker::Loadable;
 
 /// One map on the screen.
@@ -17,25 +16,25 @@ pub struct MapState {
     pub map: Option<Arc<SaliencyMap>>,
     /// Its values on the GPU.
     pub texture: Option<EvidenceHandle>,
-    /// Value of the map at [`EvidenceState::percentile`].
+    /// Value of the map at the percentile in force.
     pub threshold: f32,
     /// Value of the map with the strongest color.
     pub peak: f32,
     /// The map asked for.
     pub request: Loadable<SaliencyMap>,
-    /// Boxes of the hotspots above [`EvidenceState::percentile`].
+    /// Boxes of the hotspots above the percentile in force.
     pub predicted_boxes: Vec<SliceBox>,
 }
 
 /// What the reader wants to see of a disc.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct EvidenceChoice {
     /// Grading.
     pub grading: Grading,
     /// The class explained; `None` is the predicted one.
     pub class: Option<ClassIndex>,
-    /// Method.
-    pub method: SaliencyMethod,
+    /// The reader's own way to make maps; `None` is that of the weights.
+    pub own_way: Option<EvidenceWay>,
 }
 
 /// What the second map shows: the same disc.
@@ -59,16 +58,14 @@ pub struct EvidenceState {
     pub choices: BTreeMap<DiscLevel, EvidenceChoice>,
     /// Boxes of the finished map of the selection at the first percentiles of the curve; grows frame by frame.
     pub by_percentile: Vec<(f64, Vec<SliceBox>)>,
-    /// How the map is computed.
-    pub method: SaliencyMethod,
+    /// How maps of each grading are made unless the reader chooses a way, as the weights say.
+    pub defaults: EvidenceDefaults,
+    /// The reader's own way to make maps; `None` is that of the weights, for each grading another.
+    pub own_way: Option<EvidenceWay>,
     /// The class explained; `None` is the predicted one.
     pub class: Option<ClassIndex>,
     /// How strongly it covers the image, 0 to 1.
     pub opacity: f32,
-    /// Percentile above which evidence counts as a hotspot.
-    pub percentile: f64,
-    /// Which hotspots a box encloses.
-    pub box_rule: BoxRule,
     /// Filled, or a contour.
     pub fill: EvidenceFill,
     /// Colors.
@@ -89,11 +86,10 @@ impl Default for EvidenceState {
             beside_choice: BesideChoice { grading: None, method: SaliencyMethod::Guided },
             choices: BTreeMap::new(),
             by_percentile: Vec::new(),
-            method: SaliencyMethod::ContrastiveExcitation,
+            defaults: EvidenceDefaults::default(),
+            own_way: None,
             class: None,
             opacity: 0.7,
-            percentile: DEFAULT_PERCENTILE,
-            box_rule: BoxRule::default(),
             fill: EvidenceFill::default(),
             color_map: ColorMap::default(),
             shown: true,
@@ -107,8 +103,15 @@ impl EvidenceState {
     /// How evidence is shown, without the maps: for another series.
     #[must_use]
     pub fn of_another_series(&self) -> Self {
-        let Self { beside_choice, method, opacity, percentile, box_rule, fill, color_map, blind, .. } = *self;
-        Self { beside_choice, method, opacity, percentile, box_rule, fill, color_map, blind, ..Self::default() }
+        let Self { beside_choice, own_way, opacity, fill, color_map, blind, .. } = *self;
+        let defaults = self.defaults.clone();
+        Self { beside_choice, defaults, own_way, opacity, fill, color_map, blind, ..Self::default() }
+    }
+
+    /// How the map of a grading is made and boxed.
+    #[must_use]
+    pub fn way(&self, grading: Grading) -> EvidenceWay {
+        self.own_way.unwrap_or_else(|| WayChoice::default().way(grading, &self.defaults))
     }
 
     /// A map to draw now, if it is not hidden.

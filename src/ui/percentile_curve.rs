@@ -10,6 +10,8 @@ const SIZE: (f32, f32) = (300.0, 96.0);
 /// Room for the numbers on the left and below.
 const LEFT: f32 = 30.0;
 const BELOW: f32 = 16.0;
+/// Room for one number below.
+const LABEL: f32 = 16.0;
 
 /// Draws the curve (percentile, overlap); a click takes the nearest percentile. `now` is the percentile in force with its
 /// overlap.
@@ -35,8 +37,13 @@ pub fn percentile_curve_ui(ui: &mut Ui, curve: &[(f64, f64)], now: (f64, f64), a
         let at = pos2(plot.left() - 5.0, y);
         painter.text(at, Align2::RIGHT_CENTER, format!("{:.2}", top * share), font.clone(), tokens.text_weak);
     }
+    let mut free = f32::NEG_INFINITY;
     for (percentile, _) in curve {
         let at = pos2(place((*percentile, 0.0)).x, area.bottom());
+        if at.x < free {
+            continue;
+        }
+        free = at.x + LABEL;
         painter.text(at, Align2::CENTER_BOTTOM, format!("{percentile}"), font.clone(), tokens.text_weak);
     }
     let points: Vec<Pos2> = curve.iter().map(|point| place(*point)).collect();

@@ -11,6 +11,7 @@ use crate::dicom::Series;
 use crate::evaluation::iou_of_pairs;
 use crate::pipeline::{CURVE_PERCENTILES, DiscFindings, Finding, StudySummary};
 use crate::records::Review;
+use crate::saliency::EvidenceWay;
 use crate::spine::{
     ClassIndex, Disc, DiscFrame, DiscLevel, DiscPrediction, Grading, PerGrading, PixelBox, SliceBox, Vertebra,
 };
@@ -370,6 +371,13 @@ impl ViewerState {
     fn iou_where(&self, wanted: impl Fn(usize) -> bool) -> Option<f64> {
         self.evidence.main.map.as_ref()?;
         self.iou_with(&self.evidence.main.predicted_boxes, wanted)
+    }
+
+    /// How the map of the selection is made and boxed; of no selection, as the paper does.
+    #[must_use]
+    pub fn evidence_way(&self) -> EvidenceWay {
+        let grading = self.reading.selection.map(|selection| selection.grading);
+        grading.map_or(self.evidence.own_way.unwrap_or(EvidenceWay::PAPER), |grading| self.evidence.way(grading))
     }
 
     /// Overlap (`IoU`) over all slices against the percentile above which evidence is boxed; empty without a reader's box

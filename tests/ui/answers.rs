@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use glam::{DVec2, DVec3};
 use spinenet_viewer::detection::Detection;
 use spinenet_viewer::dicom::{Choice, FolderScan, HeaderTexts, Series, SeriesSummary, Weighting};
-use spinenet_viewer::saliency::SaliencyMap;
+use spinenet_viewer::saliency::{SaliencyLayer, SaliencyMap};
 use spinenet_viewer::spine::{
     Corners, Disc, DiscFrame, DiscLevel, DiscPrediction, Grading, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, PerGrading,
     Vertebra, VertebraLabel, VertebraOutline,
@@ -80,8 +80,8 @@ impl Work for Answers {
                         grading,
                         class,
                         method,
-                        layer: spinenet_viewer::saliency::SaliencyLayer::Conv1,
-                        smoothing_mm: 0.0,
+                        layer: plan.layer.unwrap_or(SaliencyLayer::Conv1),
+                        smoothing_mm: plan.smoothing_mm,
                         augmentations,
                         relative_error,
                         ranks: spinenet_viewer::saliency::Ranks::default(),

@@ -2,7 +2,8 @@
 
 use super::*;
 use spinenet_viewer::picture::EvidenceFill;
-use spinenet_viewer::saliency::SaliencyMethod;
+use spinenet_viewer::pipeline::CURVE_PERCENTILES;
+use spinenet_viewer::saliency::{EvidenceWay, SaliencyLayer, SaliencyMethod};
 use spinenet_viewer::spine::BoxRule;
 use spinenet_viewer::ui::action::{EvidenceAction, ReadAction, ViewAction};
 use spinenet_viewer::ui::state::{BesideChoice, ViewLayout};
@@ -56,11 +57,45 @@ fn every_disc_keeps_its_grading_class_and_method() {
     apply(&mut window, ReadAction::SelectDisc(DiscLevel::L4L5));
     let state = &window.state().state;
     assert_eq!(state.reading.selection, Some(Selection { level: DiscLevel::L4L5, grading: Grading::Pfirrmann }));
-    assert_eq!((state.evidence.class, state.evidence.method), (Some(1), SaliencyMethod::Gradient));
+    assert_eq!((state.evidence.class, state.evidence_way().method), (Some(1), SaliencyMethod::Gradient));
     apply(&mut window, ReadAction::SelectDisc(DiscLevel::L5S1));
     let state = &window.state().state;
     assert_eq!(state.reading.selection.map(|selection| selection.grading), Some(Grading::DiscNarrowing));
-    assert_eq!(state.evidence.method, SaliencyMethod::Guided);
+    assert_eq!(state.evidence_way().method, SaliencyMethod::Guided);
+}
+
+#[test]
+fn maps_are_made_as_measured_best_and_the_papers_own_are_one_click_away() {
+    let folder = scratch();
+    let mut window = explained_window(folder.path());
+    window.get_by_label_contains("was never measured");
+    let block = r#"{"disc_narrowing": {
+        "method": "gradient", "layer": "conv3", "smoothing_mm": 2.0, "box_rule": "largest-of-slice", "percentile": 88.0,
+        "measured": {"on": "12 scans", "discs": 30, "iou": 0.41, "iou_interval": [0.35, 0.47],
+                     "fixed_place_iou": 0.5, "paper_iou": 0.12}}}"#;
+    window.state_mut().state.evidence.defaults = serde_json::from_str(block).expect("valid");
+    select(&mut window, DiscLevel::L4L5, Grading::DiscNarrowing);
+    let map = |window: &Window| window.state().state.evidence.main.request.ready().cloned().expect("waited for");
+    let made = map(&window);
+    assert_eq!((made.method, made.layer, made.smoothing_mm), (SaliencyMethod::Gradient, SaliencyLayer::Conv3, 2.0));
+    assert_eq!(window.state().state.evidence_way().percentile, 88.0);
+    window.run();
+    window.get_by_label("at Conv3, smoothed by 2 mm");
+    window.get_by_label_contains("Measured on 30 discs (12 scans): its boxes overlap true ones by 0.41");
+    window.get_by_label_contains("no better than anatomy does");
+    window.get_by_label("as in the paper").click();
+    window.run();
+    wait_for(&mut window, "the paper's map", |viewer| viewer.state.evidence.main.request.ready().is_some());
+    assert_eq!(window.state().state.evidence_way(), EvidenceWay::PAPER);
+    assert_eq!(map(&window).method, SaliencyMethod::ContrastiveExcitation);
+    window.run();
+    window.get_by_label_contains("the paper's own maps overlap true ones by 0.12");
+    window.get_by_label("as measured best").click();
+    window.run();
+    assert_eq!(window.state().state.evidence_way().method, SaliencyMethod::Gradient);
+    // Of a grading that was not measured, the paper's way is the usual one.
+    select(&mut window, DiscLevel::L4L5, Grading::Pfirrmann);
+    assert_eq!(window.state().state.evidence_way(), EvidenceWay::PAPER);
 }
 
 #[test]
@@ -98,18 +133,15 @@ fn overlap_is_shown_by_percentile_and_for_each_rule_of_boxes() {
     let (from, to) = (on_screen(&window, point(-14.0, -8.0)), on_screen(&window, point(14.0, 8.0)));
     drag(&mut window, from, to);
     let curve = window.state().state.iou_by_percentile();
-    assert_eq!(
-        curve.iter().map(|(percentile, _)| *percentile as u32).collect::<Vec<_>>(),
-        (90..100).collect::<Vec<_>>()
-    );
-    assert!(curve.iter().any(|(_, overlap)| *overlap > 0.0) && curve[0].1 != curve[9].1, "{curve:?}");
-    let now = window.state().state.evidence.percentile;
+    assert_eq!(curve.iter().map(|(percentile, _)| *percentile).collect::<Vec<_>>(), CURVE_PERCENTILES);
+    assert!(curve.iter().any(|(_, overlap)| *overlap > 0.0) && curve[0].1 != curve[14].1, "{curve:?}");
+    let now = window.state().state.evidence_way().percentile;
     let at = curve.iter().find(|(percentile, _)| *percentile == now).expect("97 is on the curve");
     assert_eq!(window.state().state.volume_iou(), Some(at.1), "the curve and the number agree");
     window.get_by_label_contains("Overlap by percentile, best");
     for rule in BoxRule::ALL {
         apply(&mut window, EvidenceAction::SetBoxRule(rule));
-        assert_eq!(window.state().state.evidence.box_rule, rule);
+        assert_eq!(window.state().state.evidence_way().box_rule, rule);
         assert!(window.state().state.volume_iou().is_some());
     }
 }

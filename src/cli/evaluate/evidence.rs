@@ -22,10 +22,11 @@ use crate::model::grader::GRADING_WEIGHTS;
 use crate::model::{Grader, find_weights};
 use crate::pipeline::method_in_words;
 use crate::saliency::{SaliencyLayer, SaliencyMethod};
-use crate::spine::BoxRule;
+use crate::spine::{BoxRule, Grading};
 use crate::task::{CancelToken, Progress};
 use crate::training::ScanCase;
 use crate::training::manifest::{DataManifest, TrainingData};
+use crate::words::UnknownWord;
 
 /// Seed of the split of patients.
 const SPLIT_SEED: u64 = 0;
@@ -39,12 +40,13 @@ pub struct EvidenceArguments {
     /// Measure on patients: a data manifest with sets whose findings are boxed. Without it, on synthetic studies.
     #[arg(long, value_name = "MANIFEST")]
     data: Option<PathBuf>,
-    /// Methods to compare; all if left out.
-    #[arg(long, value_name = "METHOD", num_args = 1.., default_values_t = SaliencyMethod::ALL)]
-    methods: Vec<SaliencyMethod>,
-    /// Read evidence off at these layers instead of each method's usual one: input or conv1 to conv5.
-    #[arg(long, value_name = "LAYER", num_args = 1..)]
-    layers: Vec<SaliencyLayer>,
+    /// Findings to measure; all that are boxed if left out.
+    #[arg(long, value_name = "GRADING", num_args = 1..)]
+    gradings: Vec<Grading>,
+    /// Maps to compare: methods at their usual layer, or at another (input, conv1 to conv5), such as gradient@conv3;
+    /// all methods at their usual layer if left out.
+    #[arg(long, value_name = "METHOD[@LAYER]", num_args = 1.., value_parser = map)]
+    maps: Vec<(SaliencyMethod, Option<SaliencyLayer>)>,
     /// Smooth maps within their slices by Gaussians of these standard deviations in millimeters.
     #[arg(long, value_name = "MM", num_args = 1.., default_values_t = [0.0], value_parser = smoothing)]
     smoothing: Vec<f64>,
@@ -76,11 +78,20 @@ pub struct EvidenceArguments {
     models: ModelArguments,
 }
 
+/// A method, or a method and a layer.
+fn map(text: &str) -> Result<(SaliencyMethod, Option<SaliencyLayer>), UnknownWord> {
+    match text.split_once('@') {
+        None => Ok((text.parse()?, None)),
+        Some((method, layer)) => Ok((method.parse()?, Some(layer.parse()?))),
+    }
+}
+
 impl EvidenceArguments {
     /// Scans with boxes of patients to choose on, and of others to measure on, drawn by [`SPLIT_SEED`].
-    fn split(&self, data: TrainingData) -> anyhow::Result<(Vec<ScanCase>, Vec<ScanCase>)> {
+    fn split(&self, data: TrainingData, gradings: &[Grading]) -> anyhow::Result<(Vec<ScanCase>, Vec<ScanCase>)> {
         let cases = data.cohorts.into_iter().flat_map(|cohort| cohort.cases);
-        let boxed: Vec<ScanCase> = cases.filter(|case| !case.boxes.is_empty()).collect();
+        let is_boxed = |case: &ScanCase| case.boxes.iter().any(|found| gradings.contains(&found.grading));
+        let boxed: Vec<ScanCase> = cases.filter(is_boxed).collect();
         let mut patients: Vec<u32> = boxed.iter().map(|case| case.patient).collect();
         patients.sort_unstable();
         patients.dedup();
@@ -88,7 +99,7 @@ impl EvidenceArguments {
         let (validation, test) = (self.validation as usize, self.test as usize);
         anyhow::ensure!(
             validation > 0 && test > 0 && validation + test <= patients.len(),
-            "{} patients of the data have boxes; ask for {validation} and {test} or fewer",
+            "{} patients of the data have such boxes; ask for {validation} and {test} or fewer",
             patients.len()
         );
         let of = |chosen: &[u32]| boxed.iter().filter(|case| chosen.contains(&case.patient)).cloned().collect();
@@ -106,8 +117,12 @@ pub fn run(arguments: &EvidenceArguments, console: Console) -> anyhow::Result<Ou
     }
     let most = arguments.augmentations as usize;
     let study = EvidenceStudy {
-        methods: arguments.methods.clone(),
-        layers: arguments.layers.clone(),
+        gradings: if arguments.gradings.is_empty() { Grading::ALL.to_vec() } else { arguments.gradings.clone() },
+        maps: if arguments.maps.is_empty() {
+            SaliencyMethod::ALL.map(|method| (method, None)).to_vec()
+        } else {
+            arguments.maps.clone()
+        },
         smoothings_mm: arguments.smoothing.clone(),
         augmentations: if arguments.data.is_some() { vec![most] } else { vec![1, most] },
         seed: arguments.seed,
@@ -116,7 +131,7 @@ pub fn run(arguments: &EvidenceArguments, console: Console) -> anyhow::Result<Ou
     let (cancel, mut show) = (CancelToken::default(), |progress: Progress| line.show(progress));
     let measures = if let Some(manifest) = &arguments.data {
         let data = DataManifest::read(manifest)?.load(&cancel, &mut show)?;
-        let (validation, test) = arguments.split(data)?;
+        let (validation, test) = arguments.split(data, &study.gradings)?;
         study.measure(&graders, BoxedScans::Cases(&validation), BoxedScans::Cases(&test), &cancel, &mut show)?
     } else {
         let validation = SeedRange { first: arguments.validation_seed, count: arguments.validation };
@@ -170,7 +185,7 @@ fn table(measures: &EvidenceMeasures, rule: BoxRule) -> Vec<Vec<String>> {
         let Some(test) = &row.test else { continue };
         rows.push(vec![
             test.grading.name().to_owned(),
-            row.dimensions.to_owned(),
+            row.dimensions.clone(),
             format!("{}{}", method_in_words(row.way.method), if row.is_chosen { " (chosen)" } else { "" }),
             row.way.layer.to_string(),
             row.way.augmentations.to_string(),
@@ -191,8 +206,8 @@ fn table(measures: &EvidenceMeasures, rule: BoxRule) -> Vec<Vec<String>> {
     }
     for place in &measures.fixed_places {
         let mut row = vec![String::new(); rows[0].len()];
-        row[0] = place.grading.name().to_owned();
-        row[2] = "Fixed place".to_owned();
+        place.grading.name().clone_into(&mut row[0]);
+        "Fixed place".clone_into(&mut row[2]);
         row[7] = place.discs.to_string();
         row[9] = with_interval(place.mean_iou, place.mean_iou_interval);
         row[10] = with_interval(place.mean_iou_slices_with_truth, place.mean_iou_slices_with_truth_interval);
