@@ -18,7 +18,6 @@ use spinenet_viewer::ui::action::ProgramAction;
 use spinenet_viewer::ui::command::UiCommand;
 use spinenet_viewer::ui::language;
 use spinenet_viewer::ui::state::ColorMap;
-use spinenet_viewer::ui::theme;
 use spinenet_viewer::worker::{Command, Event, Handle, JobContext, JobError, Work};
 
 /// Comment at the top of the English table.
@@ -58,7 +57,7 @@ fn window(folder: &Path) -> Window {
     let store = ReaderStore::start(Some(folder.to_owned()), || ()).expect("a thread");
     let viewer = Viewer::new(worker, store, None, Arc::new(|| ()));
     let builder = Harness::builder().with_size(egui::vec2(1280.0, 800.0)).with_max_steps(40);
-    let mut window = builder.with_context_setup(theme::install).build_ui_state(
+    let mut window = builder.with_context_setup(spinenet_viewer::ui::install).build_ui_state(
         |ui, viewer: &mut Viewer<Idle>| {
             viewer.logic(ui.ctx());
             viewer.ui(ui);

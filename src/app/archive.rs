@@ -164,7 +164,13 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             NetworkEvent::Found(studies) if is_current => self.studies_found(studies),
             NetworkEvent::Fetched(study) if is_current => self.study_fetched(study),
             NetworkEvent::Sent(count) => {
-                self.archive_says(true, tr!("{count} objects are stored in the archive.", count = count));
+                self.archive_says(
+                    true,
+                    match count {
+                        1 => tr!("1 object is stored in the archive.").to_owned(),
+                        count => tr!("{count} objects are stored in the archive.", count = count),
+                    },
+                );
             }
             NetworkEvent::Failed(error) => self.network_failed(job, &error),
             NetworkEvent::Cancelled if is_current => self.archive_says(false, tr!("Stopped.").to_owned()),

@@ -95,13 +95,21 @@ impl Work for Reading {
     }
 }
 
+/// A study whose headers are being read while another one is open.
+struct WantedStudy {
+    job: JobId,
+    path: PathBuf,
+    /// It stands beside the open one; otherwise it takes its place.
+    is_added: bool,
+}
+
 /// What belongs to the companion and is not on the screen.
 #[derive(Default)]
 pub(super) struct CompanionJobs {
     /// Started with the first thing that is asked of it.
     reading: Option<ReadingHandle>,
-    /// The study that is being added.
-    added: Option<(JobId, PathBuf)>,
+    /// The study that is being looked for.
+    wanted: Option<WantedStudy>,
     /// The job that looks for the companion's vertebrae.
     comparing: Option<JobId>,
     /// The place of the read series that the companion shows, LPS, mm.
@@ -115,7 +123,14 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             return self.open_folder(path);
         }
         if let Some(job) = self.read(ReadingCommand::Scan(path.clone())) {
-            self.companion_jobs.added = Some((job, path));
+            self.companion_jobs.wanted = Some(WantedStudy { job, path, is_added: true });
+        }
+    }
+
+    /// Reads the headers of a study that takes the place of the open one, if it is one.
+    pub(super) fn scan_instead(&mut self, path: PathBuf) {
+        if let Some(job) = self.read(ReadingCommand::Scan(path.clone())) {
+            self.companion_jobs.wanted = Some(WantedStudy { job, path, is_added: false });
         }
     }
 
@@ -270,29 +285,45 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     }
 
     fn receive_reading(&mut self, JobEvent { job, event, ends_job }: JobEvent<ReadingEvent>) {
-        let is_added = self.companion_jobs.added.as_ref().is_some_and(|(added, _)| *added == job);
+        let wanted = self.companion_jobs.wanted.take_if(|wanted| wanted.job == job && ends_job);
         match event {
-            ReadingEvent::Scanned(scan) if is_added => self.study_added(Arc::unwrap_or_clone(scan)),
+            ReadingEvent::Scanned(scan) => match wanted {
+                Some(WantedStudy { path, is_added: true, .. }) => self.study_added(Arc::unwrap_or_clone(scan), path),
+                Some(WantedStudy { path, .. }) => self.study_instead(scan, path),
+                None => {}
+            },
             ReadingEvent::Loaded(series) => self.companion_loaded(job, series),
             ReadingEvent::Failed(error) => {
                 let reason = error.chain();
-                if is_added {
-                    self.tell_error(tr!("The study could not be added. {reason}", reason = reason));
+                if let Some(WantedStudy { is_added, .. }) = wanted {
+                    self.tell_error(if is_added {
+                        tr!("The study could not be added. {reason}", reason = reason)
+                    } else {
+                        tr!("The study could not be opened. {reason}", reason = reason)
+                    });
                 } else if self.state.companion.image.fail(job, error) {
                     self.tell_error(tr!("The series beside could not be loaded. {reason}", reason = reason));
                 }
             }
-            ReadingEvent::Scanned(_) | ReadingEvent::Other => {}
-        }
-        if ends_job && is_added {
-            self.companion_jobs.added = None;
+            ReadingEvent::Other => {}
         }
     }
 
+    /// Opens a study in the place of the open one; a folder without images changes nothing.
+    fn study_instead(&mut self, scan: Arc<FolderScan>, path: PathBuf) {
+        if scan.series.is_empty() {
+            return self.tell_error(tr!("No DICOM images were found in this folder.").to_owned());
+        }
+        self.close_study();
+        self.study.open_paths = vec![(0, path)];
+        self.study.is_kept = true;
+        self.state.study.folder = Loadable::Ready(Arc::new(()));
+        self.study_found(scan);
+    }
+
     /// Puts the series of another study behind those that are listed, and shows the one of them that could be graded.
-    fn study_added(&mut self, other: FolderScan) {
-        let added = self.companion_jobs.added.as_ref().map(|(_, path)| path.clone());
-        let Some((path, scan)) = added.zip(self.study.scan.clone()) else { return };
+    fn study_added(&mut self, other: FolderScan, path: PathBuf) {
+        let Some(scan) = self.study.scan.clone() else { return };
         let is_known = |series: &SeriesSummary| scan.series.iter().any(|listed| listed.is_stack_of(series));
         let (known, new): (Vec<_>, Vec<_>) = other.series.iter().cloned().partition(is_known);
         let Some(first) = new.first() else {

@@ -28,17 +28,20 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             return;
         }
         let left_out: usize = outcome.left_out.values().sum();
-        let mut text = tr!("{count} images were copied without identity.", count = outcome.copied);
+        let mut text = match outcome.copied {
+            1 => tr!("1 image was copied without identity.").to_owned(),
+            count => tr!("{count} images were copied without identity.", count = count),
+        };
         if left_out > 0 {
             text.push(' ');
-            text += &tr!("{count} files that are no images, or have text burned in, were left out.", count = left_out);
+            text += &tr!("Left out, being no image or having text burned in: {count}.", count = left_out);
         }
         self.tell(BannerKind::Done, text);
         if outcome.burned_in_unknown > 0 {
             self.tell(
                 BannerKind::Warning,
                 tr!(
-                    "{count} of the copied images do not say whether text is burned into their pixels: look at the copy \
+                    "Copied images that do not say whether text is burned into their pixels: {count}. Look at the copy \
                      before it leaves.",
                     count = outcome.burned_in_unknown
                 ),

@@ -4,10 +4,11 @@ use super::correction::{is_same_disc, relabelled};
 use super::{Command, Event, Viewer};
 use crate::dicom::Series;
 use crate::records::{BoxesFile, ReviewFile, VertebraEntry};
-use crate::spine::{BoxSource, DiscLevel, Grading, PixelBox, SliceBox, discs_between};
+use crate::spine::{BoxSource, DiscLevel, Grading, PixelBox, SliceBox, Vertebra, discs_between, vertebral_window};
 use crate::ui::action::BoxAction;
 use crate::ui::language::{tr, translated};
 use crate::ui::state::{BannerKind, Findings, Selection, Tool};
+use crate::volume::WindowLevel;
 use crate::worker::{Loadable, Work};
 
 impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
@@ -220,6 +221,13 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         Ok(())
     }
 
+    /// The window of the slice through the middle of the bodies.
+    fn window_of_bodies(&self) -> Option<WindowLevel> {
+        let (volume, vertebrae) = (&self.state.loaded()?.volume, &self.state.reading.findings.vertebrae);
+        let middle = vertebrae.iter().map(Vertebra::center_slice).sum::<f64>() / vertebrae.len().max(1) as f64;
+        vertebral_window(volume, vertebrae, (middle.round().max(0.0) as usize).min(volume.slices() - 1))
+    }
+
     /// Discs and grades of the present vertebrae; asks for the grades that are not known yet.
     pub(super) fn follow_vertebrae(&mut self) {
         let before =
@@ -230,6 +238,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             let level = renamed.or(self.state.disc(selection.level))?.level;
             Some(Selection { level, ..selection })
         });
+        self.state.reading.body_window = self.window_of_bodies();
         self.state.reading.grades.clear();
         for disc in &self.state.reading.discs {
             let known = self.reading.grade_book.look_up(disc);

@@ -68,8 +68,9 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
                     self.state.banners.remove(index);
                 }
             }
-            ProgramAction::ToggleHelp => {
-                self.state.help_open = !self.state.help_open;
+            ProgramAction::NamePatient(is_named) => self.name_patient(is_named),
+            ProgramAction::TogglePage(page) => {
+                self.state.page = Some(page).filter(|page| self.state.page != Some(*page));
                 self.state.awaiting_keys = None;
             }
             ProgramAction::Quit => ctx.send_viewport_cmd(egui::ViewportCommand::Close),
@@ -85,6 +86,11 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     pub(super) fn set_reader(&mut self, reader: String) {
         self.settings.reader.clone_from(&reader);
         self.state.reader = reader;
+        self.store.save_settings(self.settings.clone());
+    }
+
+    fn name_patient(&mut self, is_named: bool) {
+        (self.settings.pdf_names_patient, self.state.pdf_names_patient) = (is_named, is_named);
         self.store.save_settings(self.settings.clone());
     }
 

@@ -48,6 +48,16 @@ pub fn apply(state: &mut ViewerState, ctx: &egui::Context, action: ViewAction) {
         // Fitting keeps flips and turns; a reset does not.
         ViewAction::Fit => view.camera = view.camera.map(|camera| camera.refitted(&frame)),
         ViewAction::ActualSize => show_actual_size(state, ctx.pixels_per_point()),
+        ViewAction::Escape => {
+            let selected = (&mut state.reading.selected_box, &mut state.reading.selected_measurement);
+            if selected.0.take().is_none() & selected.1.take().is_none() {
+                if view.tool == Tool::Window {
+                    view.cine = None;
+                } else {
+                    view.tool = Tool::Window;
+                }
+            }
+        }
         ViewAction::Reset => {
             view.plane_cameras = [None; 2];
             (state.companion.camera, state.companion.window) = (None, None);
@@ -91,46 +101,21 @@ pub fn show_place(state: &mut ViewerState, slice: usize, [row, column]: [f64; 2]
     state.view.crosshair = Some([row.clamp(0.0, corner[0]), column.clamp(0.0, corner[1])]);
 }
 
-/// The window of a preset; `None` is that of the series.
+/// The window of a preset; `None` is the one at the start.
 fn preset_window(state: &ViewerState, preset: WindowPreset) -> Option<WindowLevel> {
-    let volume = &state.loaded()?.volume;
+    let series = state.loaded()?;
+    let volume = &series.volume;
     let of_series = || WindowLevel::from_percentiles(volume.voxels());
     match preset {
-        WindowPreset::Header => None,
+        WindowPreset::Header => Some(series.default_window),
         WindowPreset::Series => Some(of_series()),
         WindowPreset::Slice => Some(WindowLevel::from_percentiles(volume.slice(state.view.slice))),
-        WindowPreset::Vertebrae => {
-            let median = vertebral_median(state)?;
-            Some(WindowLevel { center: median, width: 2.0 * median })
-        }
+        WindowPreset::Vertebrae => None,
         WindowPreset::Wide => {
             let window = of_series();
             Some(WindowLevel { center: window.center + window.width / 2.0, width: 2.0 * window.width })
         }
     }
-}
-
-/// Median value inside the vertebral bodies on the slice shown.
-fn vertebral_median(state: &ViewerState) -> Option<f32> {
-    let volume = &state.loaded()?.volume;
-    let pixels = volume.slice(state.view.slice);
-    let mut values = Vec::new();
-    for corners in state.reading.findings.vertebrae.iter().filter_map(|body| body.corners_at(state.view.slice as f64)) {
-        let points = corners.as_array();
-        let low = points.iter().fold(DVec2::INFINITY, |low, point| low.min(*point)).max(DVec2::ZERO);
-        let high = points.iter().fold(DVec2::ZERO, |high, point| high.max(*point));
-        for row in low.y as usize..(high.y as usize).min(volume.rows()) {
-            for column in low.x as usize..(high.x as usize).min(volume.columns()) {
-                if corners.contains(DVec2::new(column as f64, row as f64)) {
-                    values.push(pixels[row * volume.columns() + column]);
-                }
-            }
-        }
-    }
-    let middle = values.len() / 2;
-    (!values.is_empty())
-        .then(|| *values.select_nth_unstable_by(middle, f32::total_cmp).1)
-        .filter(|median| *median > 0.0)
 }
 
 /// Shows one image pixel on one pixel of the screen.
@@ -221,6 +206,23 @@ mod tests {
     }
 
     #[test]
+    fn escape_lets_go_of_what_is_selected_then_of_the_tool_and_never_of_window_or_zoom() {
+        let mut state = state_with_series();
+        let window = WindowLevel { center: 1.0, width: 2.0 };
+        apply(&mut state, ViewAction::SetWindow(window));
+        apply(&mut state, ViewAction::Zoom { viewport: viewport(), anchor: pos2(10.0, 10.0), factor: 4.0 });
+        apply(&mut state, ViewAction::ChooseTool(Tool::Box));
+        (state.reading.selected_box, state.reading.selected_measurement) = (Some(0), Some(0));
+        apply(&mut state, ViewAction::Escape);
+        let selected = (state.reading.selected_box, state.reading.selected_measurement);
+        assert_eq!((selected, state.view.tool), ((None, None), Tool::Box));
+        apply(&mut state, ViewAction::Escape);
+        assert_eq!(state.view.tool, Tool::Window);
+        apply(&mut state, ViewAction::Escape);
+        assert!(state.view.window == Some(window) && state.view.camera.is_some());
+    }
+
+    #[test]
     fn a_disc_in_sight_does_not_move_the_image() {
         let mut state = state_with_series();
         state.view.viewport = Some(viewport());
@@ -257,10 +259,11 @@ mod tests {
     #[test]
     fn presets_are_made_from_the_data() {
         let mut state = state_with_series();
-        apply(&mut state, ViewAction::ApplyPreset(WindowPreset::Vertebrae));
-        let window = state.view.window.expect("bodies are there");
-        assert_eq!(window.width, 2.0 * window.center, "black is zero and the bodies are mid-gray");
+        let recorded = state.loaded().expect("a series").default_window;
+        state.reading.body_window = Some(WindowLevel { center: 90.0, width: 180.0 });
         apply(&mut state, ViewAction::ApplyPreset(WindowPreset::Header));
-        assert_eq!(state.view.window, None);
+        assert_eq!(state.window(), recorded);
+        apply(&mut state, ViewAction::ApplyPreset(WindowPreset::Vertebrae));
+        assert_eq!(state.window().center, 90.0, "the one at the start");
     }
 }

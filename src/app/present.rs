@@ -33,7 +33,10 @@ pub fn folder_warnings(scan: &FolderScan) -> Vec<String> {
     lines.extend(scan.refused.iter().take(NAMED).map(|file| format!("{}: {}", name(&file.path), file.reason)));
     if scan.refused.len() > NAMED {
         let count = scan.refused.len() - NAMED;
-        lines.push(tr!("… and {count} more files that could not be used", count = count));
+        lines.push(match count {
+            1 => tr!("… and 1 more file that could not be used").to_owned(),
+            count => tr!("… and {count} more files that could not be used", count = count),
+        });
     }
     lines
 }
@@ -86,14 +89,11 @@ fn detail(series: &SeriesSummary) -> String {
         None => tr!("unknown plane"),
     };
     let weighting = series.weighting.name();
-    tr!(
-        "{weighting} {plane}, {slices} slices, {columns} × {rows}",
-        weighting = weighting,
-        plane = plane,
-        slices = series.slices,
-        columns = series.columns,
-        rows = series.rows
-    )
+    let slices = match series.slices {
+        1 => tr!("1 slice").to_owned(),
+        slices => tr!("{slices} slices", slices = slices),
+    };
+    format!("{weighting} {plane}, {slices}, {} × {}", series.columns, series.rows)
 }
 
 fn patient_lines(texts: &HeaderTexts) -> Vec<String> {

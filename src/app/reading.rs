@@ -25,6 +25,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
                 }
             }
             ReadAction::SetComment { level, text } => self.set_comment(level, &text),
+            ReadAction::SetNarrative(narrative) => self.set_narrative(narrative),
             ReadAction::SetReader(reader) => self.set_reader(reader),
             ReadAction::SignOff => self.sign_off(),
             ReadAction::WithdrawSignOff => self.withdraw_sign_off(),

@@ -1,6 +1,6 @@
 //! What becomes of each result, failure and cancellation of the study's steps.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{Command, Event, Viewer, present};
@@ -21,8 +21,21 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     }
 
     pub(super) fn folder_scanned(&mut self, job: JobId, scan: Arc<FolderScan>) {
-        if !self.state.study.folder.resolve(job, Arc::new(())) {
-            return;
+        if self.state.study.folder.resolve(job, Arc::new(())) {
+            self.study_found(scan);
+        }
+    }
+
+    /// Lists the series of a study and loads the one that can be graded; without any series there is nothing to stay with.
+    pub(super) fn study_found(&mut self, scan: Arc<FolderScan>) {
+        if scan.series.is_empty() {
+            self.close_study();
+            return self.tell_error(tr!("No DICOM images were found in this folder.").to_owned());
+        }
+        if self.study.is_kept
+            && let Some((_, path)) = self.study.open_paths.first().cloned()
+        {
+            self.remember_study(&path);
         }
         self.state.study.folder_warnings = present::folder_warnings(&scan);
         self.request_thumbnails(&scan.series);
@@ -32,9 +45,6 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         self.list_series();
         match chosen {
             Some(index) => self.load_series(index),
-            None if self.state.study.series_list.is_empty() => {
-                self.tell_error(tr!("No DICOM images were found in this folder.").to_owned());
-            }
             None if patients > 1 => self.tell(
                 BannerKind::Warning,
                 tr!("This folder holds images of {count} patients. Choose a series on the left.", count = patients),
@@ -119,9 +129,11 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     /// A file was written.
     pub(super) fn exported(&mut self, job: JobId, files: &[PathBuf]) {
         if self.jobs.contains_key(&job) {
+            let name = |file: &Path| file.file_name().unwrap_or(file.as_os_str()).to_string_lossy().into_owned();
+            let folder = files.first().and_then(|file| file.parent()).map(name).unwrap_or_default();
             let words = match files {
-                [_] => tr!("The file is saved.").to_owned(),
-                files => tr!("The figures are saved: {count} files.", count = files.len()),
+                [file] => tr!("Saved: {file}", file = name(file)),
+                files => tr!("Saved: {count} files in {folder}", count = files.len(), folder = folder),
             };
             self.tell(BannerKind::Done, words);
         }
@@ -163,7 +175,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             return;
         }
         if std::mem::take(&mut self.study.explains_worst)
-            && let Some(finding) = most_abnormal(&self.state.disc_findings())
+            && let Some(finding) = most_abnormal(self.state.reading.summary.discs())
         {
             self.explain(Selection { level: finding.level, grading: finding.grading });
         }
@@ -191,7 +203,9 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         let (reason, error) = (error.chain(), Arc::clone(error));
         let message = match kind {
             JobKind::Scan | JobKind::Demo => {
-                state.study.folder.fail(job, error);
+                if state.study.folder.fail(job, error) {
+                    self.close_study();
+                }
                 tr!("The study could not be opened. {reason}", reason = reason)
             }
             JobKind::Load => {

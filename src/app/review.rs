@@ -6,9 +6,10 @@ use std::sync::Arc;
 use chrono::{SecondsFormat, Utc};
 
 use super::{Command, Event, Viewer};
+use crate::export::PdfOptions;
 use crate::model::Views;
 use crate::pipeline::{GradeOutcome, ModelsInfo, OpenSeries, StudySummary};
-use crate::records::{Report, SignOff};
+use crate::records::{Narrative, Report, SignOff};
 use crate::spine::{ClassIndex, Disc, DiscLevel, DiscPrediction, Measurement};
 use crate::ui::language::tr;
 use crate::ui::state::{BannerKind, PathPurpose, Selection, Tool, ViewerState};
@@ -37,6 +38,12 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         let mut findings = self.state.reading.findings.clone();
         findings.review.set_comment(level, text);
         self.change_by_typing(tr!("comment"), level, findings);
+    }
+
+    pub(super) fn set_narrative(&mut self, narrative: Narrative) {
+        let mut findings = self.state.reading.findings.clone();
+        findings.review.narrative = narrative;
+        self.change(tr!("report text"), findings);
     }
 
     /// Signs the results; says what is missing where they cannot be signed yet.
@@ -106,7 +113,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
 
     /// Writes the summary anew after grades or edits changed.
     pub(super) fn sum_up(&mut self) {
-        self.state.reading.summary = StudySummary::of(&self.state.disc_findings());
+        self.state.reading.summary = self.report().map(|report| StudySummary::of_report(&report)).unwrap_or_default();
     }
 
     /// Asks for the file of the report.
@@ -122,8 +129,9 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     pub(super) fn save_report(&mut self, file: PathBuf) {
         self.state.path_entry = None;
         let file = if file.extension().is_none() { file.with_extension("json") } else { file };
+        let options = PdfOptions { with_identity: self.state.pdf_names_patient };
         let command = if file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("pdf")) {
-            self.open_study().map(|study| Command::ExportPdf { study: Box::new(study), file })
+            self.open_study().map(|study| Command::ExportPdf { study: Box::new(study), options, file })
         } else {
             self.report().map(|report| Command::ExportReport { report: Arc::new(report), file })
         };

@@ -21,6 +21,8 @@ pub struct Settings {
     pub light_theme: bool,
     /// Code of the language of the texts; an empty one is English.
     pub language: String,
+    /// The PDF names the patient.
+    pub pdf_names_patient: bool,
     /// A drag with the right button sets the window instead of zooming.
     pub right_drag_windows: bool,
     /// Keys that the user changed: names of commands with keys such as `Ctrl+Shift+Z`.

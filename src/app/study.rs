@@ -33,6 +33,8 @@ pub(super) struct OpenedStudy {
     pub(super) open_paths: Vec<(usize, PathBuf)>,
     /// The study from an archive; its files go when it does.
     pub(super) fetched: Option<Arc<FetchedStudy>>,
+    /// It lies where the user keeps it, to be listed among the recent ones once it is known to be a study.
+    pub(super) is_kept: bool,
     /// Explain the worst finding when grading is done, as the demo does.
     pub(super) explains_worst: bool,
 }
@@ -55,16 +57,20 @@ pub(super) struct OpenedSeries {
 }
 
 impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
-    /// Opens the study in a folder or a ZIP file, or a NIfTI or MetaImage file; of any other file, the folder it lies in.
+    /// Opens the study in a folder or a ZIP file, or a NIfTI or MetaImage file; of any other file, the folder it lies in. A
+    /// study that is open stays until the other is known to be one.
     pub fn open_folder(&mut self, path: PathBuf) {
         let folder = match path.parent() {
             Some(parent) if path.is_file() && !is_volume_file(&path) && !is_packed_study(&path) => parent.to_owned(),
             _ => path,
         };
-        self.close_study();
         self.state.path_entry = None;
-        self.remember_study(&folder);
+        if self.state.study.folder.ready().is_some() {
+            return self.scan_instead(folder);
+        }
+        self.close_study();
         self.scan_folder(folder);
+        self.study.is_kept = true;
     }
 
     /// Looks for series; a demo comes here too and is not remembered.

@@ -79,6 +79,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             recent: settings.recent.clone(),
             light_theme: settings.light_theme,
             right_drag_windows: settings.right_drag_windows,
+            pdf_names_patient: settings.pdf_names_patient,
             ..ViewerState::default()
         };
         let mut viewer = Self {
@@ -161,7 +162,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     pub fn apply(&mut self, ctx: &egui::Context, action: impl Into<UiAction>) {
         match action.into() {
             // The first Escape closes the page that lies on top.
-            UiAction::View(ViewAction::Reset) if self.close_page() => {}
+            UiAction::View(ViewAction::Escape) if self.close_page() => {}
             UiAction::File(action) => self.apply_file(ctx, action),
             UiAction::View(action) => navigation::apply(&mut self.state, ctx, action),
             UiAction::Read(action) => self.apply_read(action),
@@ -176,16 +177,20 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         }
     }
 
-    /// Closes whatever page lies over the study; says whether there was one.
+    /// Closes the page that lies on top, or a message; says whether there was one.
     fn close_page(&mut self) -> bool {
         let state = &mut self.state;
-        let has_archive = state.archive.page.is_some();
-        let is_open = state.help_open || state.path_entry.is_some() || state.palette.is_some() || has_archive;
-        (state.help_open, state.path_entry, state.palette) = (false, None, None);
-        if has_archive {
-            self.archive(ArchiveAction::Close);
+        if state.palette.take().is_some() || state.path_entry.take().is_some() {
+            return true;
         }
-        is_open
+        if state.page.take().is_some() {
+            return true;
+        }
+        if state.archive.page.is_some() {
+            self.archive(ArchiveAction::Close);
+            return true;
+        }
+        state.banners.pop().is_some()
     }
 
     /// A message about something that did not work.

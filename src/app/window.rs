@@ -16,7 +16,7 @@ use crate::pipeline::{DEMO_SEED, DeviceChoice};
 use crate::records::Software;
 use crate::render::SliceRenderer;
 use crate::ui::language::tr;
-use crate::ui::theme;
+use crate::ui::{self, theme};
 use crate::worker::{Inference, StartError, WorkerHandle};
 
 /// How the window starts.
@@ -215,7 +215,7 @@ impl Window {
         options: AppOptions,
         graphics: Arc<Graphics>,
     ) -> Result<Self, AppError> {
-        theme::install(&context.egui_ctx);
+        ui::install(&context.egui_ctx);
         let render_state = context.wgpu_render_state.as_ref();
         let render_state = render_state.ok_or_else(|| AppError::Window("no graphics adapter was found".to_owned()))?;
         let ctx = context.egui_ctx.clone();

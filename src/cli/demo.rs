@@ -74,7 +74,7 @@ pub fn run_headless(arguments: &DemoArguments, console: Console) -> anyhow::Resu
     let evidence = evidence.first().context("one map was asked for")?;
     let files = write_evidence(evidence, &out)?;
     drop(line);
-    print_report(&report, Path::new("Synthetic study"), &analysis.predictions_in_words(), console);
+    print_report(&report, Path::new("Synthetic study"), console);
     let class = worst.grading.class_name(worst.class);
     console.say(&format!(
         "Evidence shown for {} {}: {class} ({:.2}), {} boxes",

@@ -17,7 +17,7 @@ use crate::model::Views;
 use crate::picture::{disc_sheet, study_overview};
 use crate::pipeline::{
     AnalysisObserver, AnalysisOptions, Cohort, CohortTally, Models, OpenSeries, PipelineError, Results, Shard,
-    analyze_folder,
+    StudySummary, analyze_folder,
 };
 use crate::records::{FailedScan, Report, ReportEntry};
 use crate::task::{CancelToken, Progress};
@@ -220,7 +220,7 @@ impl<'a> Work<'a> {
             report = report.without_times();
         }
         if is_printed {
-            print_report(&report, shown, &analysis.predictions_in_words(), self.console);
+            print_report(&report, shown, self.console);
         }
         report.folder = self.scans.include_paths.then(|| shown.display().to_string());
         Ok((report, analysis))
@@ -272,13 +272,13 @@ impl AnalysisObserver for Observer {
 }
 
 /// Prints what a report says.
-pub(super) fn print_report(report: &Report, folder: &Path, sentences: &[String], console: Console) {
+pub(super) fn print_report(report: &Report, folder: &Path, console: Console) {
     console.say(&format!("{}", folder.display()));
     for warning in &report.warnings {
         console.say(&format!("  warning: {}", warning.message));
     }
     let lines = if report.views.is_some() { grade_table(report) } else { disc_table(report) };
-    for line in lines.iter().chain(sentences) {
+    for line in lines.iter().chain(&StudySummary::of_report(report).sentences()) {
         console.say(&format!("  {line}"));
     }
     // Whose grades these are, without a name.

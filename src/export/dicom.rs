@@ -13,7 +13,7 @@ use crate::dicom::objects::{
     structured_report,
 };
 use crate::picture::{DiscNote, study_overview};
-use crate::pipeline::{DiscFindings, Evidence};
+use crate::pipeline::{DiscFindings, Evidence, StudySummary};
 use crate::records::{DiscEntry, MeasurementEntry, Report, SignOff};
 use crate::saliency::SaliencyMap;
 use crate::spine::{Disc, PerGrading};
@@ -166,6 +166,7 @@ fn measurement_report(study: &ReportedStudy) -> Result<MeasurementReport, Export
     };
     Ok(MeasurementReport {
         discs: report.discs.iter().map(|disc| graded_disc(disc, &study.discs)).collect(),
+        sentences: StudySummary::of_report(report).sentences(),
         boxes: study.boxes.clone(),
         measurements: report.measurements.iter().map(measured).collect(),
         algorithm: names(|used| &used.name),
@@ -208,6 +209,5 @@ fn graded_disc(disc: &DiscEntry, found: &[Disc]) -> GradedDisc {
 
 /// The notes of the overview picture, with the grades that count.
 fn notes(report: &Report) -> Vec<DiscNote> {
-    let findings = |disc: &DiscEntry| DiscFindings::reported(disc, &report.experimental_gradings);
-    report.discs.iter().filter_map(|disc| Some(findings(disc)?.note())).collect()
+    DiscFindings::of_report(report).iter().map(DiscFindings::note).collect()
 }

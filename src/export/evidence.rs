@@ -23,9 +23,10 @@ pub struct EvidenceOptions {
 /// The abnormal grades of a report that can be relied on, the worst first ([`by_weight`]).
 #[must_use]
 pub fn abnormal_grades(study: &ReportedStudy) -> Vec<(DiscLevel, Grading, ClassIndex)> {
-    let ReportedStudy { report, .. } = study;
-    let discs = report.discs.iter().filter_map(|disc| DiscFindings::reported(disc, &report.experimental_gradings));
-    by_weight(&discs.collect::<Vec<_>>()).iter().map(|found| (found.level, found.grading, found.class)).collect()
+    by_weight(&DiscFindings::of_report(&study.report))
+        .iter()
+        .map(|found| (found.level, found.grading, found.class))
+        .collect()
 }
 
 /// Computes the evidence for the most abnormal grades and adds it to the study, with the boxes around its hotspots.

@@ -8,7 +8,7 @@ use parquet::file::properties::WriterProperties;
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::parser::parse_message_type;
 
-use super::table::{Cell, Column, Kind, columns, gradings, rows};
+use super::table::{Cell, Column, Kind, Layout};
 use crate::records::ReportEntry;
 
 /// Rows written together; readers skip what they do not need in pieces of this size.
@@ -19,13 +19,13 @@ const ROW_GROUP: usize = 65_536;
 /// # Errors
 /// If the file cannot be put together.
 pub(super) fn parquet(entries: &[ReportEntry]) -> Result<Vec<u8>, ParquetError> {
-    let gradings = gradings(entries);
-    let columns = columns(&gradings);
+    let layout = Layout::of(entries);
+    let columns = layout.columns();
     let schema = Arc::new(parse_message_type(&schema(&columns))?);
     let by = format!("{} {}", env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
     let properties = Arc::new(WriterProperties::builder().set_created_by(by).build());
     let mut writer = SerializedFileWriter::new(Vec::new(), schema, properties)?;
-    let rows: Vec<Vec<Cell>> = entries.iter().flat_map(|entry| rows(entry, &gradings)).collect();
+    let rows: Vec<Vec<Cell>> = entries.iter().flat_map(|entry| layout.rows(entry)).collect();
     for group in rows.chunks(ROW_GROUP) {
         let mut out = writer.next_row_group()?;
         for (place, column) in columns.iter().enumerate() {

@@ -77,6 +77,11 @@ fn csv_has_one_row_a_disc_and_one_a_failure() {
     assert_eq!(cell(0, "pfirrmann_p2"), "0.6");
     assert_eq!(cell(0, "disc_narrowing_p4"), "0.1");
     assert_eq!(cell(0, "central_canal_stenosis_p0"), "0.1");
+    assert_eq!(
+        (cell(0, "height_mm"), cell(0, "slip_percent"), cell(0, "canal_mm")),
+        ("5".into(), "0".into(), String::new())
+    );
+    assert_eq!(cell(0, "conflicts"), "spondylolisthesis present (90 %), measured slip 0 %");
     assert_eq!(cell(0, "comment"), "old, \"stable\"");
     assert_eq!((cell(0, "signed_by"), cell(0, "signed_at")), ("AB".into(), "2026-11-24T18:30:00Z".into()));
     assert_eq!(cell(1, "error"), "no images, none");
@@ -166,8 +171,8 @@ fn only_the_gradings_of_the_weights_are_reported() {
         head.contains("pfirrmann_p5,disc_herniation,disc_herniation_edited,disc_herniation_p0,disc_herniation_p1,")
     );
     assert_eq!(
-        DiscFindings::reported(&report.discs[0], &[]).expect("graded").sentence(),
-        "L4-L5: Pfirrmann II, disc herniation."
+        DiscFindings::of_report(&report)[0].sentence(),
+        "L4-L5: Pfirrmann II (60 %), disc herniation; height 5.0 mm, slip 0 %."
     );
     assert!(!report.set_edited(DiscLevel::L4L5, Grading::DiscBulging, Some(1)), "there is nothing to edit");
     let json = text(OutputFormat::Json, &[entry]);

@@ -18,7 +18,8 @@ const CAPTION: f64 = 72.0;
 pub struct OverlayStyle {
     /// Height of the slice in the picture, pixels; the width follows from the pixels' shape.
     pub height: u32,
-    /// Display window; `None` takes one from the volume's percentiles.
+    /// Display window; `None` shows the bodies beside the disc of the figure mid-gray, and without a figure takes one from
+    /// the volume's percentiles.
     pub window: Option<WindowLevel>,
 }
 
@@ -36,7 +37,8 @@ impl Default for OverlayStyle {
 pub fn overlay(volume: &Volume, slice: usize, figure: Option<&EvidenceFigure>, style: &OverlayStyle) -> RgbImage {
     let (view, size) = whole_slice(volume, style.height);
     let mut canvas = Canvas::new(size.x as u32, (size.y + CAPTION) as u32);
-    let window = style.window.unwrap_or_else(|| WindowLevel::from_percentiles(volume.voxels()));
+    let of_bodies = || figure.and_then(|figure| figure.frame.window(slice));
+    let window = style.window.or_else(of_bodies).unwrap_or_else(|| WindowLevel::from_percentiles(volume.voxels()));
     let mut scene = SliceScene::new(&view, SliceLook::new(window));
     if let Some(figure) = figure {
         scene = scene.with_evidence(figure.frame, slice, figure.look());

@@ -7,7 +7,7 @@ use super::canvas::{Align, Canvas, Ink, TextStyle};
 use super::figure::DISCLAIMER;
 use super::overlay::{orientation, whole_slice};
 use super::{SliceLook, SliceScene};
-use crate::spine::{DiscLevel, Vertebra, VertebraLabel, discs_between};
+use crate::spine::{DiscLevel, Vertebra, VertebraLabel, discs_between, vertebral_window};
 use crate::volume::{Volume, WindowLevel};
 
 const IMAGE_HEIGHT: u32 = 1200;
@@ -39,7 +39,7 @@ pub fn study_overview(volume: &Volume, vertebrae: &[Vertebra], notes: &[DiscNote
     let notes_width = if notes.is_empty() { 0.0 } else { NOTES_WIDTH };
     let width = size.x + notes_width;
     let mut canvas = Canvas::new(width as u32, (TITLE_HEIGHT + size.y + CAPTION_HEIGHT) as u32);
-    canvas.place(&key_image(volume, vertebrae, IMAGE_HEIGHT), 0, TITLE_HEIGHT as u32);
+    canvas.place(&key_image(volume, vertebrae, &[], IMAGE_HEIGHT), 0, TITLE_HEIGHT as u32);
 
     let offset = DVec2::new(0.0, TITLE_HEIGHT);
     let placed: Vec<(&DiscNote, DVec2)> = discs_between(vertebrae)
@@ -66,16 +66,31 @@ pub fn study_overview(volume: &Volume, vertebrae: &[Vertebra], notes: &[DiscNote
     canvas.finish()
 }
 
-/// Draws the middle slice alone, `height` pixels high, with the outlines and labels of `vertebrae`.
+/// Draws the middle slice alone, `height` pixels high, with the outlines and labels of `vertebrae`, and in front of each
+/// disc of `notes` its level and headline.
 #[must_use]
-pub fn key_image(volume: &Volume, vertebrae: &[Vertebra], height: u32) -> RgbImage {
+pub fn key_image(volume: &Volume, vertebrae: &[Vertebra], notes: &[DiscNote], height: u32) -> RgbImage {
     let slice = middle_slice(volume, vertebrae);
     let (view, size) = whole_slice(volume, height);
-    let look = SliceLook::new(WindowLevel::from_percentiles(volume.slice(slice)));
+    let window = vertebral_window(volume, vertebrae, slice);
+    let look = SliceLook::new(window.unwrap_or_else(|| WindowLevel::from_percentiles(volume.slice(slice))));
     let mut picture = Canvas::new(size.x as u32, size.y as u32);
     picture.place(&SliceScene::new(&view, look).draw(volume, slice, None, size.x as u32, size.y as u32), 0, 0);
     for vertebra in vertebrae {
         outline(&mut picture, vertebra, slice, size, |image| view.screen(image));
+    }
+    let style = TextStyle::new(f64::from(height) / 42.0, Ink::WHITE).halo().aligned(Align::Right);
+    for disc in discs_between(vertebrae) {
+        let Some(note) = notes.iter().find(|note| note.level == disc.level) else { continue };
+        let corners = disc.upper.corners_at(slice as f64).zip(disc.lower.corners_at(slice as f64));
+        let Some((upper, lower)) = corners else { continue };
+        let [front, back] = [(upper.ia + lower.sa) / 2.0, (upper.ip + lower.sp) / 2.0].map(|point| view.screen(point));
+        // In front of the disc, whichever side that is.
+        let (side, align) = if front.x < back.x { (-1.0, Align::Right) } else { (1.0, Align::Left) };
+        picture.dot(front + DVec2::new(side * 9.0, 0.0), 6.0, Ink::SHADE);
+        picture.dot(front + DVec2::new(side * 9.0, 0.0), 5.0, severity_ink(note.severity));
+        let at = front + DVec2::new(side * 20.0, style.size * 0.35);
+        picture.text(at, style.aligned(align), &format!("{} {}", note.level, note.headline));
     }
     // Away from the outlines and from the lines to the notes.
     orientation(&mut picture, volume, size, size * DVec2::new(0.12, 0.92));

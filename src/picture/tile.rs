@@ -63,7 +63,8 @@ pub(super) fn draw_tile(canvas: &mut Canvas, volume: &Volume, tile: &Tile, corne
 /// The scan around the disc with the evidence above the threshold.
 fn scan_tile(volume: &Volume, figure: &EvidenceFigure, slice: usize, scale: f64, size: DVec2) -> RgbImage {
     let view = scan_view(volume, figure, scale, size / 2.0);
-    let look = SliceLook::new(WindowLevel::from_percentiles(volume.voxels()));
+    let window = figure.frame.window(slice);
+    let look = SliceLook::new(window.unwrap_or_else(|| WindowLevel::from_percentiles(volume.voxels())));
     let scene = SliceScene::new(&view, look).with_evidence(figure.frame, slice, figure.look());
     scene.draw(volume, slice, Some(figure.values), size.x as u32, size.y as u32)
 }

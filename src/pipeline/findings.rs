@@ -1,12 +1,13 @@
 //! Grades in words, and which of them matter most.
 
-use std::fmt;
-
+use super::conflicts::{Conflict, conflicts, heights};
 use crate::picture::DiscNote;
-use crate::records::DiscEntry;
+use crate::records::{DiscEntry, DiscMeasures, Report};
 use crate::saliency::{SaliencyMap, SaliencyMethod};
-use crate::spine::{ClassIndex, DiscLevel, DiscPrediction, Grading, PerGrading, most_probable};
+use crate::spine::{ClassIndex, DiscLevel, Grading};
 
+/// From this probability on a finding is stated plainly; a less probable one is called possible.
+const SURE: f32 = 0.7;
 /// What a disc is graded in one grading.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Finding {
@@ -18,6 +19,8 @@ pub struct Finding {
     pub class: ClassIndex,
     /// Probability of the computed class; 1 of a reader's.
     pub probability: f32,
+    /// The class is a reader's.
+    pub is_read: bool,
 }
 
 impl Finding {
@@ -38,43 +41,88 @@ impl Finding {
     pub fn is_abnormal(&self) -> bool {
         self.class >= self.grading.spec().first_abnormal
     }
+
+    /// How sure it is: "62 %", or whose it is.
+    pub(super) fn surety(&self) -> String {
+        if self.is_read { "by the reader".to_owned() } else { format!("{:.0} %", self.probability * 100.0) }
+    }
+
+    /// "Pfirrmann III", "upper endplate defect".
+    pub(super) fn name(&self) -> String {
+        let name = self.grading.spec().in_sentence;
+        if self.grading.is_presence() {
+            name.to_owned()
+        } else {
+            format!("{name} {}", self.grading.class_name(self.class))
+        }
+    }
+
+    /// The name; where it is not sure "Pfirrmann II (42 %)", and of what is abnormal "possible disc herniation (63 %)".
+    fn words(&self, name: &str) -> String {
+        match (self.probability >= SURE, self.is_abnormal()) {
+            (true, _) => name.to_owned(),
+            (false, true) => format!("possible {name} ({})", self.surety()),
+            (false, false) => format!("{name} ({})", self.surety()),
+        }
+    }
 }
 
-/// The grades of a disc that can be relied on.
+/// The grades of a disc.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DiscFindings {
     /// Disc.
     pub level: DiscLevel,
-    /// One for each grading, in the order of [`Grading::ALL`].
+    /// Those that can be relied on, one for each grading, in the order of [`Grading::ALL`].
     pub findings: Vec<Finding>,
+    /// Those of experimental gradings, which are named and not counted.
+    pub experimental: Vec<Finding>,
+    /// Height, slip and canal.
+    pub measured: DiscMeasures,
+    /// Where grades and what was measured disagree.
+    pub conflicts: Vec<Conflict>,
 }
 
 impl DiscFindings {
-    /// What was computed, without the gradings in `experimental`.
+    /// What a report says of its graded discs.
     #[must_use]
-    pub fn computed(prediction: &DiscPrediction, experimental: &PerGrading<String>) -> Self {
-        let level = prediction.level;
-        let reliable = prediction.probabilities.iter().filter(|(grading, _)| !experimental.contains(*grading));
-        let finding = |(grading, probabilities): (Grading, &Vec<f32>)| {
-            let class = most_probable(probabilities);
-            Some(Finding { level, grading, class, probability: *probabilities.get(class)? })
-        };
-        Self { level, findings: reliable.filter_map(finding).collect() }
+    pub fn of_report(report: &Report) -> Vec<Self> {
+        let mut discs: Vec<Self> =
+            report.discs.iter().filter_map(|disc| Self::reported(disc, &report.experimental_gradings)).collect();
+        let heights = heights(report);
+        for disc in &mut discs {
+            disc.conflicts = conflicts(disc, &heights);
+        }
+        discs
     }
 
-    /// What a report says, where a reader's grade counts before the computed one; without the gradings in `experimental`.
-    /// `None` without grades.
-    #[must_use]
-    pub fn reported(disc: &DiscEntry, experimental: &[Grading]) -> Option<Self> {
+    /// What a report says of a disc, where a reader's grade counts before the computed one; computed grades of the gradings
+    /// in `experimental` are kept apart. `None` without grades.
+    fn reported(disc: &DiscEntry, experimental: &[Grading]) -> Option<Self> {
         let level = disc.level;
-        let reliable = disc.gradings.as_ref()?.iter().filter(|(grading, _)| !experimental.contains(grading));
-        let findings = reliable.filter_map(|(grading, entry)| {
-            let class = grading.class_from_grade(entry.reported())?;
+        let measured = disc.measured.unwrap_or_default();
+        let mut whole = Self { level, findings: vec![], experimental: vec![], measured, conflicts: vec![] };
+        for (grading, entry) in disc.gradings.as_ref()?.iter() {
+            let Some(class) = grading.class_from_grade(entry.reported()) else { continue };
+            let is_read = entry.edited.is_some();
             let computed = || entry.probabilities.get(class).copied().unwrap_or_default() as f32;
-            let probability = if entry.edited.is_some() { 1.0 } else { computed() };
-            Some(Finding { level, grading, class, probability })
-        });
-        Some(Self { level, findings: findings.collect() })
+            let probability = if is_read { 1.0 } else { computed() };
+            let is_experimental = experimental.contains(&grading) && !is_read;
+            let list = if is_experimental { &mut whole.experimental } else { &mut whole.findings };
+            list.push(Finding { level, grading, class, probability, is_read });
+        }
+        Some(whole)
+    }
+
+    /// The grade that counts of a grading, experimental or not.
+    #[must_use]
+    pub fn of(&self, grading: Grading) -> Option<&Finding> {
+        self.findings.iter().chain(&self.experimental).find(|finding| finding.grading == grading)
+    }
+
+    /// Severity of the worst grade, 0 (normal) to 1.
+    #[must_use]
+    pub fn severity(&self) -> f32 {
+        self.abnormal().map(Finding::severity).fold(0.0, f32::max)
     }
 
     /// The abnormal ones.
@@ -82,16 +130,27 @@ impl DiscFindings {
         self.findings.iter().filter(|finding| finding.is_abnormal())
     }
 
-    /// What is abnormal about the disc, in one sentence: "L4-L5: Pfirrmann IV, narrowing 3, upper endplate defect."
+    /// The disc in one sentence: "L4-L5: Pfirrmann IV, narrowing 3, possible upper endplate defect (63 %); height 7.2 mm,
+    /// slip 1 %." What was not graded or measured is not mentioned.
     #[must_use]
     pub fn sentence(&self) -> String {
-        let (headline, mut parts) = (self.headline(), self.beside_pfirrmann());
-        if parts.is_empty() {
-            let nothing = if headline.is_some() { "nothing else abnormal" } else { "nothing abnormal" };
-            parts.push(nothing.to_owned());
+        let measures = Some(self.measured.in_words()).filter(|words| !words.is_empty());
+        let parts: Vec<String> = std::iter::once(self.grades()).chain(measures).collect();
+        format!("{}: {}.", self.level, parts.join("; "))
+    }
+
+    /// The same without what was measured.
+    #[must_use]
+    pub fn grades_sentence(&self) -> String {
+        format!("{}: {}.", self.level, self.grades())
+    }
+
+    fn grades(&self) -> String {
+        let mut grades: Vec<String> = self.headline().into_iter().chain(self.beside_pfirrmann()).collect();
+        if grades.is_empty() {
+            grades.push("no abnormal grade".to_owned());
         }
-        let parts: Vec<String> = headline.into_iter().chain(parts).collect();
-        format!("{}: {}.", self.level, parts.join(", "))
+        grades.join(", ")
     }
 
     /// The note beside the disc of an overview picture.
@@ -154,78 +213,6 @@ pub fn reading_in_words(map: &SaliencyMap) -> String {
     format!("at {}{smoothed}", map.layer.name())
 }
 
-/// One disc of a summary in words.
-#[derive(Debug, Clone, PartialEq)]
-pub struct DiscSummary {
-    /// Disc.
-    pub level: DiscLevel,
-    /// What is abnormal, such as "Pfirrmann IV, narrowing 3, upper endplate defect".
-    pub text: String,
-    /// Severity of the worst grading, 0 to 1.
-    pub severity: f32,
-}
-
-/// A study in words: what is abnormal, the worst disc first, and what is not.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct StudySummary {
-    /// Abnormal discs, the worst first.
-    pub abnormal: Vec<DiscSummary>,
-    /// Normal discs from the thorax down.
-    pub normal: Vec<DiscLevel>,
-}
-
-impl StudySummary {
-    /// Sums up the discs.
-    #[must_use]
-    pub fn of(discs: &[DiscFindings]) -> Self {
-        let mut summary = Self::default();
-        let mut weights = Vec::new();
-        for disc in discs {
-            let abnormal: Vec<&Finding> = disc.abnormal().collect();
-            if abnormal.is_empty() {
-                summary.normal.push(disc.level);
-                continue;
-            }
-            let severities = || abnormal.iter().map(|finding| finding.severity());
-            let (severity, total) = (severities().fold(0.0, f32::max), severities().sum::<f32>());
-            weights.push((severity, total));
-            let text = in_words(&abnormal).join(", ");
-            summary.abnormal.push(DiscSummary { level: disc.level, text, severity });
-        }
-        let mut order: Vec<usize> = (0..weights.len()).collect();
-        let key = |index: &usize| (weights[*index].0, weights[*index].1);
-        order.sort_by(|a, b| key(b).0.total_cmp(&key(a).0).then(key(b).1.total_cmp(&key(a).1)));
-        summary.abnormal = order.into_iter().map(|index| summary.abnormal[index].clone()).collect();
-        summary
-    }
-
-    /// Whether every disc is normal, and there is one.
-    #[must_use]
-    pub fn is_normal(&self) -> bool {
-        self.abnormal.is_empty() && !self.normal.is_empty()
-    }
-
-    /// The last sentence: which discs are normal; empty where none is.
-    #[must_use]
-    pub fn normal_sentence(&self) -> String {
-        let names = || self.normal.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        match (self.normal.len(), self.abnormal.is_empty()) {
-            (0, _) => String::new(),
-            (1, true) => format!("The disc {} is normal.", names()),
-            (count, true) => format!("All {count} discs are normal."),
-            (_, false) => format!("Normal: {}.", names()),
-        }
-    }
-}
-
-impl fmt::Display for StudySummary {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let abnormal = self.abnormal.iter().map(|disc| format!("{}: {}.", disc.level, disc.text));
-        let normal = Some(self.normal_sentence()).filter(|sentence| !sentence.is_empty());
-        f.write_str(&abnormal.chain(normal).collect::<Vec<_>>().join("\n"))
-    }
-}
-
 /// Findings of a disc in words; what is found above and below the disc alike is said once.
 fn in_words(found: &[&Finding]) -> Vec<String> {
     let has = |grading| found.iter().any(|finding| finding.grading == grading);
@@ -233,117 +220,94 @@ fn in_words(found: &[&Finding]) -> Vec<String> {
         (Grading::UpperEndplateDefect, Grading::LowerEndplateDefect, "defects of both endplates"),
         (Grading::UpperMarrowChange, Grading::LowerMarrowChange, "marrow changes on both sides"),
     ];
-    let words = found.iter().filter_map(|Finding { grading, class, .. }| {
-        let pair = both_sides.iter().find(|(upper, lower, _)| [*upper, *lower].contains(grading));
-        let name = grading.spec().in_sentence;
-        match pair.filter(|(upper, lower, _)| has(*upper) && has(*lower)) {
-            Some((upper, _, both)) => (grading == upper).then(|| (*both).to_owned()),
-            None if grading.is_presence() => Some(name.to_owned()),
-            None => Some(format!("{name} {}", grading.class_name(*class))),
-        }
+    let words = found.iter().filter_map(|finding| {
+        let pair = both_sides.iter().find(|(upper, lower, _)| [*upper, *lower].contains(&finding.grading));
+        let Some((upper, lower, both)) = pair.filter(|(upper, lower, _)| has(*upper) && has(*lower)) else {
+            return Some(finding.words(&finding.name()));
+        };
+        let sides = || found.iter().filter(|side| [*upper, *lower].contains(&side.grading));
+        let less_probable = sides().min_by(|a, b| a.probability.total_cmp(&b.probability))?;
+        (finding.grading == *upper).then(|| less_probable.words(both))
     });
     words.collect()
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+    use crate::records::GradeEntry;
+    use crate::spine::PerGrading;
 
-    fn healthy(level: DiscLevel) -> DiscPrediction {
-        let probabilities = PerGrading::from_fn(Grading::PAPER, |grading| {
-            let mut probabilities = vec![0.0; grading.classes()];
-            probabilities[0] = 1.0;
-            probabilities
-        });
-        DiscPrediction { level, probabilities, spread: PerGrading::default(), is_familiar: true }
-    }
-
-    fn all_reliable() -> PerGrading<String> {
-        PerGrading::default()
-    }
-
-    fn computed(predictions: &[DiscPrediction], experimental: &PerGrading<String>) -> Vec<DiscFindings> {
-        predictions.iter().map(|prediction| DiscFindings::computed(prediction, experimental)).collect()
+    /// A disc with these classes and their probabilities.
+    pub fn disc(level: DiscLevel, classes: &[(Grading, ClassIndex, f32)]) -> DiscFindings {
+        let finding = |(grading, class, probability): &(Grading, ClassIndex, f32)| Finding {
+            level,
+            grading: *grading,
+            class: *class,
+            probability: *probability,
+            is_read: false,
+        };
+        let findings = classes.iter().map(finding).collect();
+        let measured = DiscMeasures::default();
+        DiscFindings { level, findings, experimental: Vec::new(), measured, conflicts: Vec::new() }
     }
 
     #[test]
     fn severity_counts_as_much_as_probability() {
-        let mut upper = healthy(DiscLevel::L3L4);
-        upper.probabilities[Grading::Pfirrmann] = vec![0.0, 0.0, 0.1, 0.9, 0.0];
-        let mut lower = healthy(DiscLevel::L5S1);
-        lower.probabilities[Grading::LowerMarrowChange] = vec![0.4, 0.6];
-        let discs = [upper, lower];
-        let found = most_abnormal(&computed(&discs, &all_reliable())).expect("predictions");
+        let discs = [
+            disc(DiscLevel::L3L4, &[(Grading::Pfirrmann, 3, 0.9)]),
+            disc(DiscLevel::L5S1, &[(Grading::Pfirrmann, 0, 1.0), (Grading::LowerMarrowChange, 1, 0.6)]),
+        ];
+        let found = most_abnormal(&discs).expect("findings");
         // 0.75 × 0.9 against 1 × 0.6.
         assert_eq!((found.level, found.grading, found.class), (DiscLevel::L3L4, Grading::Pfirrmann, 3));
-        assert_eq!(by_weight(&computed(&discs, &all_reliable())).len(), 2);
-        let experimental = PerGrading::from_fn([Grading::Pfirrmann], |_| "hardly trained".to_owned());
-        let found = most_abnormal(&computed(&discs, &experimental)).expect("predictions");
-        assert_eq!((found.level, found.grading), (DiscLevel::L5S1, Grading::LowerMarrowChange));
+        assert_eq!(by_weight(&discs).len(), 2);
         assert_eq!(most_abnormal(&[]), None);
     }
 
     #[test]
-    fn sentences_name_what_is_abnormal_and_can_be_relied_on() {
-        let mut disc = healthy(DiscLevel::L4L5);
-        let sentence = |disc: &DiscPrediction, experimental: &PerGrading<String>| {
-            DiscFindings::computed(disc, experimental).sentence()
+    fn a_readers_grade_counts_and_computed_ones_of_experimental_gradings_do_not() {
+        let entry = |edited| GradeEntry { grade: 1, probabilities: vec![0.3, 0.7], spread: None, edited };
+        let found = |edited| {
+            let grades = [(Grading::CentralCanalStenosis, entry(edited)), (Grading::DiscHerniation, entry(None))];
+            let disc = DiscEntry {
+                level: DiscLevel::L4L5,
+                centroid_lps: [0.0; 3],
+                centroid_image: [0.0; 3],
+                gradings: Some(grades.into_iter().collect::<PerGrading<_>>()),
+                unlike_training_data: false,
+                measured: None,
+                conflicts: Vec::new(),
+                comment: None,
+            };
+            DiscFindings::reported(&disc, &[Grading::CentralCanalStenosis]).expect("graded")
         };
-        assert_eq!(sentence(&disc, &all_reliable()), "L4-L5: Pfirrmann I, nothing else abnormal.");
-        disc.probabilities[Grading::Pfirrmann] = vec![0.0, 0.0, 0.0, 0.8, 0.2];
-        disc.probabilities[Grading::DiscNarrowing] = vec![0.0, 0.0, 1.0, 0.0];
-        disc.probabilities[Grading::UpperEndplateDefect] = vec![0.1, 0.9];
-        disc.probabilities[Grading::CentralCanalStenosis] = vec![0.1, 0.9];
-        let experimental = PerGrading::from_fn([Grading::CentralCanalStenosis], |_| "no labels".to_owned());
-        assert_eq!(sentence(&disc, &experimental), "L4-L5: Pfirrmann IV, narrowing 3, upper endplate defect.");
-        let note = DiscFindings::computed(&disc, &experimental).note();
-        assert_eq!(
-            (note.headline.as_str(), note.detail.as_str()),
-            ("Pfirrmann IV", "narrowing 3, upper endplate defect")
-        );
-        assert!((note.severity - 0.9).abs() < 1e-6);
-        let only_slip = PerGrading::from_fn([Grading::Spondylolisthesis], |_| vec![0.9, 0.1]);
-        let disc = DiscPrediction { probabilities: only_slip, ..disc };
-        assert_eq!(sentence(&disc, &experimental), "L4-L5: nothing abnormal.");
+        let computed = found(None);
+        assert_eq!((computed.findings.len(), computed.experimental.len()), (1, 1));
+        assert_eq!(computed.sentence(), "L4-L5: disc herniation.");
+        let read = found(Some(0));
+        assert!(read.experimental.is_empty() && read.findings[0].is_read && !read.findings[0].is_abnormal());
     }
 
     #[test]
-    fn a_summary_names_the_worst_disc_first_and_the_normal_ones_last() {
-        let disc = |level, classes: &[(Grading, ClassIndex)]| {
-            let finding = |(grading, class): &(Grading, ClassIndex)| Finding {
-                level,
-                grading: *grading,
-                class: *class,
-                probability: 0.5,
-            };
-            DiscFindings { level, findings: classes.iter().map(finding).collect() }
-        };
-        let [pfirrmann, narrowing] = [Grading::Pfirrmann, Grading::DiscNarrowing];
-        let mut discs = vec![
-            disc(DiscLevel::L3L4, &[(pfirrmann, 1), (narrowing, 0)]),
-            disc(DiscLevel::L4L5, &[(pfirrmann, 2), (narrowing, 0)]),
-            disc(DiscLevel::L5S1, &[(pfirrmann, 3), (narrowing, 2)]),
-        ];
-        let summary = StudySummary::of(&discs);
-        assert_eq!(summary.to_string(), "L5-S1: Pfirrmann IV, narrowing 3.\nL4-L5: Pfirrmann III.\nNormal: L3-L4.");
-        assert!(!summary.is_normal());
-        let said = |classes: &[(Grading, ClassIndex)]| StudySummary::of(&[disc(DiscLevel::L4L5, classes)]).to_string();
+    fn sentences_say_how_sure_a_grade_is_and_what_was_measured() {
+        let [pfirrmann, herniation] = [Grading::Pfirrmann, Grading::DiscHerniation];
+        let mut found = disc(DiscLevel::L4L5, &[(pfirrmann, 3, 0.9), (herniation, 1, 0.63)]);
+        found.measured = DiscMeasures { height_mm: Some(7.24), slip_percent: Some(0.4), canal_mm: None };
+        assert_eq!(found.sentence(), "L4-L5: Pfirrmann IV, possible disc herniation (63 %); height 7.2 mm, slip 0 %.");
+        // Nothing is claimed of gradings that the weights do not have.
+        assert_eq!(disc(DiscLevel::L4L5, &[(pfirrmann, 1, 0.42)]).sentence(), "L4-L5: Pfirrmann II (42 %).");
+        assert_eq!(disc(DiscLevel::L4L5, &[(herniation, 0, 0.9)]).sentence(), "L4-L5: no abnormal grade.");
         let [upper, lower] = [Grading::UpperEndplateDefect, Grading::LowerEndplateDefect];
-        let marrow = (Grading::LowerMarrowChange, 1);
+        let said = |classes: &[(Grading, ClassIndex, f32)]| disc(DiscLevel::L4L5, classes).sentence();
+        let marrow = (Grading::LowerMarrowChange, 1, 0.9);
         assert_eq!(
-            said(&[(pfirrmann, 2), (upper, 1), (lower, 0), marrow]),
+            said(&[(pfirrmann, 2, 0.9), (upper, 1, 0.9), (lower, 0, 0.9), marrow]),
             "L4-L5: Pfirrmann III, upper endplate defect, lower marrow change."
         );
         assert_eq!(
-            said(&[(pfirrmann, 2), (upper, 1), (lower, 1), marrow]),
-            "L4-L5: Pfirrmann III, defects of both endplates, lower marrow change."
+            said(&[(pfirrmann, 2, 0.42), (upper, 1, 0.9), (lower, 1, 0.6), marrow]),
+            "L4-L5: possible Pfirrmann III (42 %), possible defects of both endplates (60 %), lower marrow change."
         );
-        assert_eq!(said(&[(Grading::DiscHerniation, 1)]), "L4-L5: disc herniation.");
-        discs.truncate(1);
-        discs.push(disc(DiscLevel::L4L5, &[(pfirrmann, 0)]));
-        let healthy = StudySummary::of(&discs);
-        assert!(healthy.is_normal());
-        assert_eq!(healthy.to_string(), "All 2 discs are normal.");
-        assert!(!StudySummary::default().is_normal(), "nothing is known yet");
     }
 }

@@ -11,7 +11,8 @@ use crate::detection::LevelDoubt;
 use crate::dicom::{Series, SeriesWarning};
 use crate::model::{Views, WeightsInfo};
 use crate::records::{
-    DiscEntry, REPORT_SCHEMA, Report, ReportWarning, Review, Seconds, Software, VertebraEntry, WeightsUsed, rounded,
+    DiscEntry, Narrative, REPORT_SCHEMA, Report, ReportWarning, Review, Seconds, Software, VertebraEntry, WeightsUsed,
+    rounded,
 };
 use crate::spine::{Disc, DiscLevel, DiscPrediction, Vertebra, discs_between};
 use crate::task::{CancelToken, Progress};
@@ -136,16 +137,10 @@ impl OpenSeries {
         self.outcomes.iter().filter_map(GradeOutcome::prediction)
     }
 
-    /// The grades that can be relied on of the discs that have them.
+    /// What the report says of the graded discs.
     #[must_use]
     pub fn findings(&self) -> Vec<DiscFindings> {
-        self.predictions().map(|prediction| DiscFindings::computed(prediction, &self.models.experimental)).collect()
-    }
-
-    /// One sentence for each graded disc.
-    #[must_use]
-    pub fn predictions_in_words(&self) -> Vec<String> {
-        self.findings().iter().map(DiscFindings::sentence).collect()
+        DiscFindings::of_report(&self.report())
     }
 
     /// The disc of a level.
@@ -191,6 +186,7 @@ impl OpenSeries {
             vertebrae: vertebrae.into_iter().map(|vertebra| VertebraEntry::new(vertebra, geometry)).collect(),
             discs: discs.into_iter().map(|disc| DiscEntry::new(disc, geometry, prediction(disc.level))).collect(),
             measurements: Vec::new(),
+            narrative: Narrative::default(),
             sign_off: None,
             seconds: self.seconds.map(rounded_seconds),
         };
@@ -213,6 +209,11 @@ impl OpenSeries {
             }
         }
         self.review.note_in(&mut report);
+        for found in DiscFindings::of_report(&report) {
+            if let Some(disc) = report.discs.iter_mut().find(|disc| disc.level == found.level) {
+                disc.conflicts = found.conflicts.into_iter().map(|conflict| conflict.text).collect();
+            }
+        }
         report
     }
 }

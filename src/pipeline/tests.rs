@@ -8,7 +8,8 @@ use crate::model::Views;
 use crate::records::{Report, Review, Seconds, SignOff, WeightsUsed};
 use crate::saliency::EvidenceDefaults;
 use crate::spine::{
-    Corners, DiscLevel, DiscPrediction, Grading, PerGrading, Vertebra, VertebraLabel, VertebraOutline, discs_between,
+    Corners, DiscLevel, DiscPrediction, Grading, Measurement, MeasurementKind, PerGrading, Vertebra, VertebraLabel,
+    VertebraOutline, discs_between,
 };
 use crate::volume::{Volume, VolumeGeometry};
 
@@ -122,9 +123,31 @@ fn the_report_has_the_keys_of_the_schema_in_their_order() {
     assert_eq!(disc["gradings"]["pfirrmann"]["probabilities"], serde_json::json!([0.1, 0.6, 0.1, 0.1, 0.1]));
     assert_eq!(disc["gradings"]["spondylolisthesis"]["grade"], 1);
     assert_eq!(disc["gradings"]["spondylolisthesis"]["edited"], serde_json::Value::Null);
+    // Bodies 40 pixels of 0.8 mm deep that line up, ten rows of 0.5 mm apart.
+    let measured = serde_json::json!({"height_mm": 5.0, "slip_percent": 0.0, "canal_mm": null});
+    assert_eq!(disc["measured"], measured);
+    let conflicts = serde_json::json!(["spondylolisthesis present (90 %), measured slip 0 %"]);
+    assert_eq!(disc["conflicts"], conflicts);
     assert_eq!(disc["comment"], serde_json::Value::Null);
     assert_eq!(value["sign_off"], serde_json::Value::Null);
     assert_eq!(value["seconds"]["load"], 0.123);
+}
+
+#[test]
+fn a_canal_that_a_reader_measured_belongs_to_the_disc_beside_it() {
+    let mut report = report();
+    // The disc's middle is at (60, 85); pixels are 0.8 mm wide.
+    let canal = |x: f64, y: f64| Measurement {
+        kind: MeasurementKind::CanalWidth,
+        slice: 3,
+        points: vec![DVec2::new(x, y), DVec2::new(x + 15.0, y)],
+    };
+    let noted = |report: &mut Report, measurements| {
+        Review { measurements, ..Review::default() }.note_in(report);
+        report.discs[0].measured.expect("measured").canal_mm
+    };
+    assert_eq!(noted(&mut report, vec![canal(20.0, 85.0)]), Some(12.0));
+    assert_eq!(noted(&mut self::report(), vec![canal(20.0, 185.0)]), None, "at another level");
 }
 
 #[test]

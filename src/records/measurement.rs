@@ -4,7 +4,56 @@ use glam::DVec2;
 use serde::{Deserialize, Serialize};
 
 use super::rounded;
-use crate::spine::{MeasuredValue, Measurement, MeasurementKind};
+use crate::spine::{Disc, MeasuredValue, Measurement, MeasurementKind, meyerding_grade};
+
+/// What was measured of a disc; `None` (`null` in files) where it cannot be.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct DiscMeasures {
+    /// Distance between the middles of the two endplates, mm.
+    pub height_mm: Option<f64>,
+    /// Slip of the upper body on the lower one, percent of the endplate's depth, positive forward.
+    pub slip_percent: Option<f64>,
+    /// Width of the canal from front to back, mm. Corners do not show the canal: a reader's measurement, or `None`.
+    pub canal_mm: Option<f64>,
+}
+
+impl DiscMeasures {
+    /// What the corners of the two bodies tell of the disc on its middle slice, where the tools of the window measure the
+    /// same; `pixel_size_mm` is (x, y).
+    #[must_use]
+    pub fn of_corners(disc: &Disc, pixel_size_mm: DVec2) -> Self {
+        let slice = disc.center_voxel[0].round().max(0.0) as usize;
+        let measured = |measurement: Option<Measurement>| match measurement?.value(pixel_size_mm)? {
+            MeasuredValue::Millimeters(value) | MeasuredValue::Degrees(value) | MeasuredValue::SlipPercent(value) => {
+                Some(rounded(value, 2))
+            }
+        };
+        Self {
+            height_mm: measured(Measurement::height_of(disc, slice)),
+            slip_percent: measured(Measurement::slip_of(disc, slice)),
+            canal_mm: None,
+        }
+    }
+
+    /// "height 7.2 mm, slip 12 % forward, canal 11.0 mm"; what was not measured is left out.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        let height = self.height_mm.map(|height| format!("height {}", MeasuredValue::Millimeters(height)));
+        let slip = self.slip_percent.map(slip_in_words);
+        let canal = self.canal_mm.map(|canal| format!("canal {}", MeasuredValue::Millimeters(canal)));
+        [height, slip, canal].into_iter().flatten().collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// "slip 0 %", "slip 12 % forward, Meyerding I".
+#[must_use]
+pub fn slip_in_words(percent: f64) -> String {
+    match meyerding_grade(percent) {
+        // Whichever way, it is within the error of the corners.
+        None => format!("slip {:.0} %", percent.abs()),
+        Some(_) => format!("slip {}", MeasuredValue::SlipPercent(percent)),
+    }
+}
 
 /// A measurement with its value, so that nobody has to compute it again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -54,6 +103,15 @@ impl MeasurementEntry {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn measures_are_words_for_what_was_measured() {
+        let measures = DiscMeasures { height_mm: Some(7.24), slip_percent: Some(-0.4), canal_mm: None };
+        assert_eq!(measures.in_words(), "height 7.2 mm, slip 0 %");
+        let measures = DiscMeasures { slip_percent: Some(12.0), canal_mm: Some(9.0), ..DiscMeasures::default() };
+        assert_eq!(measures.in_words(), "slip 12 % forward, Meyerding I, canal 9.0 mm");
+        assert_eq!(DiscMeasures::default().in_words(), "");
+    }
 
     #[test]
     fn values_carry_their_units() {

@@ -13,10 +13,10 @@ mod truth;
 pub use boxes::{BOXES_SCHEMA, BoxesError, BoxesFile, MapEntry, PeakEntry, SeenSliceEntry};
 pub use entry::{FailedScan, ReportEntry, read_reports};
 pub use error::RecordError;
-pub use measurement::MeasurementEntry;
+pub use measurement::{DiscMeasures, MeasurementEntry, slip_in_words};
 pub use report::{
-    CohortPlace, CornersEntry, DiscEntry, EXPERIMENTAL_NOTE, GradeEntry, OutlineEntry, REPORT_SCHEMA, Report,
-    ReportWarning, Seconds, SignOff, Software, VertebraEntry, WeightsUsed,
+    CohortPlace, CornersEntry, DiscEntry, EXPERIMENTAL_NOTE, GradeEntry, Narrative, OutlineEntry, REPORT_SCHEMA,
+    Report, ReportWarning, Seconds, SignOff, Software, VertebraEntry, WeightsUsed,
 };
 pub use review::{DiscReview, REVIEW_SCHEMA, Review, ReviewError, ReviewFile};
 pub use truth::{DiscTruth, TRUTH_SCHEMA, TruthFile, TruthTable};

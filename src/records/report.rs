@@ -9,10 +9,11 @@ use std::sync::OnceLock;
 use glam::{DVec2, DVec3};
 use serde::{Deserialize, Serialize};
 
-use super::{MeasurementEntry, rounded};
+use super::{DiscMeasures, MeasurementEntry, rounded};
 use crate::files::sha256;
 use crate::spine::{
-    Corners, Disc, DiscLevel, DiscPrediction, Grading, PerGrading, Vertebra, VertebraLabel, most_probable,
+    Corners, Disc, DiscLevel, DiscPrediction, Grading, MeasurementKind, PerGrading, Vertebra, VertebraLabel,
+    most_probable,
 };
 use crate::volume::VolumeGeometry;
 
@@ -21,6 +22,9 @@ pub const REPORT_SCHEMA: &str = "spinenet-report/1";
 
 /// What the mark * of a grading means, wherever grades are shown.
 pub const EXPERIMENTAL_NOTE: &str = "* experimental: low accuracy, or no reader's grades; do not rely on it";
+
+/// The canal at the level of a disc lies within this distance of the disc's middle, mm.
+const CANAL_REACH_MM: f64 = 32.0;
 
 /// A graded scan as written to JSON.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -70,6 +74,9 @@ pub struct Report {
     /// What a reader measured.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub measurements: Vec<MeasurementEntry>,
+    /// What the reader wrote about the study as a whole.
+    #[serde(default, skip_serializing_if = "Narrative::is_empty")]
+    pub narrative: Narrative,
     /// Who signed the report off, and when; `null` until a reader has.
     #[serde(default)]
     pub sign_off: Option<SignOff>,
@@ -186,6 +193,12 @@ pub struct DiscEntry {
     /// The disc looks unlike those that the network learned from: its grades are uncertain, however probable.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unlike_training_data: bool,
+    /// Height, slip and canal; absent in reports of versions that did not measure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measured: Option<DiscMeasures>,
+    /// Sentences where a grade that counts and what was measured disagree.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conflicts: Vec<String>,
     /// The reader's words about this disc.
     #[serde(default)]
     pub comment: Option<String>,
@@ -210,6 +223,28 @@ impl GradeEntry {
     #[must_use]
     pub fn reported(&self) -> u8 {
         self.edited.unwrap_or(self.grade)
+    }
+}
+
+/// The parts of a report that only a reader can write; empty ones are left out.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Narrative {
+    /// Why the patient was examined.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub indication: String,
+    /// Earlier examinations that were compared.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub comparison: String,
+    /// The conclusion, instead of the program's.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub impression: String,
+}
+
+impl Narrative {
+    /// Whether nothing was written.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
     }
 }
 
@@ -266,6 +301,26 @@ impl Report {
         self.calibrated.map(|is| if is { calibrated } else { "Probabilities are not calibrated." })
     }
 
+    /// Gives each disc the width of the canal that a reader measured beside it; of several the last.
+    pub(super) fn note_canals(&mut self) {
+        let [row, column] = self.pixel_spacing_mm;
+        let pixel_size_mm = DVec2::new(column, row);
+        for measurement in self.measurements.iter().filter(|it| it.kind == MeasurementKind::CanalWidth) {
+            let [front, back] = measurement.points_image[..] else { continue };
+            let middle = (DVec2::from_array(front) + DVec2::from_array(back)) / 2.0;
+            let distance = |disc: &DiscEntry| {
+                let [_, x, y] = disc.centroid_image;
+                ((DVec2::new(x, y) - middle) * pixel_size_mm).length()
+            };
+            let nearest = self.discs.iter_mut().min_by(|a, b| distance(a).total_cmp(&distance(b)));
+            if let Some(measures) =
+                nearest.filter(|disc| distance(disc) <= CANAL_REACH_MM).and_then(|disc| disc.measured.as_mut())
+            {
+                measures.canal_mm = Some(measurement.value);
+            }
+        }
+    }
+
     /// Adds a warning.
     pub fn warn(&mut self, code: &str, message: String) {
         self.warnings.push(ReportWarning { code: code.to_owned(), message });
@@ -317,6 +372,8 @@ impl DiscEntry {
                 })
             }),
             unlike_training_data: prediction.is_some_and(|prediction| !prediction.is_familiar),
+            measured: Some(DiscMeasures::of_corners(disc, geometry.pixel_size_mm())),
+            conflicts: Vec::new(),
             comment: None,
         }
     }

@@ -9,7 +9,7 @@ use glam::DVec2;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{CornersEntry, MeasurementEntry, OutlineEntry, Report, SignOff, VertebraEntry};
+use super::{CornersEntry, MeasurementEntry, Narrative, OutlineEntry, Report, SignOff, VertebraEntry};
 use crate::files::write_private;
 use crate::spine::{ClassIndex, Corners, DiscLevel, Grading, Measurement, Vertebra, VertebraLabel, VertebraOutline};
 
@@ -64,6 +64,9 @@ pub struct Review {
     /// What was measured.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub measurements: Vec<Measurement>,
+    /// What was written about the study as a whole.
+    #[serde(default, skip_serializing_if = "Narrative::is_empty")]
+    pub narrative: Narrative,
     /// Who stands for the results, and since when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sign_off: Option<SignOff>,
@@ -120,7 +123,9 @@ impl Review {
         let [row, column] = report.pixel_spacing_mm;
         let entry = |measurement| MeasurementEntry::new(measurement, DVec2::new(column, row));
         report.measurements = self.measurements.iter().filter_map(entry).collect();
+        report.narrative.clone_from(&self.narrative);
         report.sign_off.clone_from(&self.sign_off);
+        report.note_canals();
     }
 }
 

@@ -11,8 +11,9 @@ use glam::DVec2;
 use rayon::prelude::*;
 use thiserror::Error;
 
+use super::brightness::{median_of_bodies, mid_gray};
 use super::{Corners, Disc};
-use crate::volume::{GeometryError, Volume, VolumeGeometry};
+use crate::volume::{GeometryError, Volume, VolumeGeometry, WindowLevel};
 
 /// Sagittal slices of a disc volume.
 pub const PATCH_SLICES: usize = 9;
@@ -211,6 +212,13 @@ impl DiscFrame {
         self.scan_slice_beside(patch_slice as isize)
     }
 
+    /// The display window in which the two bodies are mid-gray on a scan slice, as the network sees them; `None` where the
+    /// slice cannot be normalized.
+    #[must_use]
+    pub fn window(&self, slice: usize) -> Option<WindowLevel> {
+        self.slice_scales.get(slice).filter(|scale| **scale > 0.0).map(|scale| mid_gray(0.5 / scale))
+    }
+
     /// As [`Self::scan_slice`], also before the first and after the last patch slice.
     fn scan_slice_beside(&self, patch_slice: isize) -> Option<usize> {
         let slice = self.mid_slice + (patch_slice - PATCH_SLICES as isize / 2) * self.slice_step;
@@ -316,38 +324,8 @@ impl DiscFrame {
 
 /// Per scan slice, the factor that brings the median of the disc's two bodies to 0.5.
 fn slice_scales(volume: &Volume, disc: &Disc) -> Arc<[f32]> {
-    (0..volume.slices())
-        .map(|slice| {
-            let mut values = Vec::new();
-            for body in [&disc.upper, &disc.lower] {
-                if let Some(corners) = body.corners_at(slice as f64) {
-                    collect_inside(volume, slice, &corners, &mut values);
-                }
-            }
-            if values.is_empty() {
-                return 0.0;
-            }
-            let middle = values.len() / 2;
-            let (_, median, _) = values.select_nth_unstable_by(middle, f32::total_cmp);
-            // A body that is black on this slice (outside the saturation-free field) cannot set the scale.
-            if *median > 0.0 && median.is_finite() { 0.5 / *median } else { 0.0 }
-        })
-        .collect()
-}
-
-fn collect_inside(volume: &Volume, slice: usize, corners: &Corners, values: &mut Vec<f32>) {
-    let points = corners.as_array();
-    let low = points.iter().fold(DVec2::INFINITY, |low, point| low.min(*point)).max(DVec2::ZERO);
-    let high = points.iter().fold(DVec2::NEG_INFINITY, |high, point| high.max(*point));
-    let (columns, rows) = (volume.columns(), volume.rows());
-    let pixels = volume.slice(slice);
-    for row in low.y.ceil() as usize..rows.min((high.y.max(0.0) as usize).saturating_add(1)) {
-        for column in low.x.ceil() as usize..columns.min((high.x.max(0.0) as usize).saturating_add(1)) {
-            if corners.contains(DVec2::new(column as f64, row as f64)) {
-                values.push(pixels[row * columns + column]);
-            }
-        }
-    }
+    let scale = |slice| median_of_bodies(volume, slice, [&disc.upper, &disc.lower]).map_or(0.0, |median| 0.5 / median);
+    (0..volume.slices()).map(scale).collect()
 }
 
 /// A disc volume: voxels `[9, 112, 224]` in [0, 1] and the frame they were read with.

@@ -2,6 +2,7 @@
 
 mod alignment;
 mod boxes;
+mod brightness;
 mod disc_volume;
 mod grading;
 mod label;
@@ -11,6 +12,7 @@ mod vertebra;
 
 pub use alignment::SpineAlignment;
 pub use boxes::{BoxRule, BoxSource, PixelBox, SliceBox};
+pub use brightness::vertebral_window;
 pub use disc_volume::{
     DiscFrame, DiscFrameError, DiscVolume, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, PATCH_VOXELS, PatchAugmentation,
     WIDE_COLUMNS, WIDE_MARGIN, WIDE_ROWS, WIDE_SLICE_MARGIN, WIDE_SLICES, WIDE_VOXELS,

@@ -13,8 +13,9 @@ use super::camera::Camera;
 use super::companion::CompanionAction;
 use super::keymap::KeysAction;
 use super::path::{PathEntry, PathPurpose};
-use super::state::{BesideChoice, ColorMap, Pane, Selection, Tool, ViewLayout, WindowPreset};
+use super::state::{BesideChoice, ColorMap, Page, Pane, Selection, Tool, ViewLayout, WindowPreset};
 use crate::picture::EvidenceFill;
+use crate::records::Narrative;
 use crate::saliency::{EvidenceWay, SaliencyMethod};
 use crate::spine::{BoxRule, ClassIndex, Corners, DiscLevel, Measurement, MeasurementKind, PixelBox, VertebraLabel};
 use crate::volume::WindowLevel;
@@ -157,6 +158,8 @@ pub enum ViewAction {
     Fit,
     /// One image pixel on one pixel of the screen.
     ActualSize,
+    /// Let go of what is selected, else of the tool, else of the run through the slices.
+    Escape,
     /// Fit, default window, window tool, nothing selected.
     Reset,
     /// Run through the slices, or stop.
@@ -220,6 +223,8 @@ pub enum ReadAction {
         /// Text.
         text: String,
     },
+    /// What the reader wrote about the study as a whole.
+    SetNarrative(Narrative),
     /// The reader's name.
     SetReader(String),
     /// Sign the results.
@@ -343,8 +348,10 @@ pub enum ProgramAction {
     CancelJob,
     /// Take away the message at this place.
     DismissBanner(usize),
-    /// Show or hide the page of keys.
-    ToggleHelp,
+    /// Show or hide a page.
+    TogglePage(Page),
+    /// Whether the PDF names the patient.
+    NamePatient(bool),
     /// End the program.
     Quit,
 }

@@ -10,7 +10,8 @@ use super::archive::{ArchiveAction, ArchivePage};
 use super::companion::CompanionAction;
 use super::keymap::{self, Keymap, KeysAction};
 use super::language::translated;
-use super::state::{Pane, PathPurpose, Tool, ViewerState, WindowPreset};
+use super::pace;
+use super::state::{Page, Pane, PathPurpose, Tool, ViewerState, WindowPreset};
 use crate::spine::MeasurementKind;
 
 const fn key(key: Key) -> KeyboardShortcut {
@@ -88,6 +89,7 @@ commands! {
     OpenArchive "Open from archive…" [ctrl_shift(Key::O)] ArchiveAction::Show(ArchivePage::Studies);
     OpenDemo "Open demo" [] FileAction::OpenDemo;
     CloseStudy "Close study" [ctrl(Key::W)] FileAction::Close;
+    EditReport "Report…" [ctrl(Key::R)] ProgramAction::TogglePage(Page::Report);
     SaveReport "Save report…" [ctrl(Key::S)] FileAction::Ask(PathPurpose::SaveReport);
     SaveFigures "Save figures of the selection…" [ctrl_shift(Key::E)] FileAction::Ask(PathPurpose::SaveFigures);
     SendResults "Send results to archive…" [] ArchiveAction::Show(ArchivePage::Send);
@@ -138,7 +140,8 @@ commands! {
     MeasureSlip "Measure slip of the selected disc" [shift(Key::M)] MeasureAction::OfDisc(MeasurementKind::Slip);
     FitView "Fit to window" [key(Key::F)] ViewAction::Fit;
     ActualSize "One to one" [shift(Key::F)] ViewAction::ActualSize;
-    ResetView "Reset view" [key(Key::Escape)] ViewAction::Reset;
+    Escape "Close what is open, put the tool away" [key(Key::Escape)] ViewAction::Escape;
+    ResetView "Reset view" [key(Key::Num0)] ViewAction::Reset;
     WindowHeader "Window as recorded" [key(Key::Num1)] ViewAction::ApplyPreset(WindowPreset::Header);
     WindowSeries "Window from the series" [key(Key::Num2)] ViewAction::ApplyPreset(WindowPreset::Series);
     WindowSlice "Window from this slice" [key(Key::Num3)] ViewAction::ApplyPreset(WindowPreset::Slice);
@@ -159,7 +162,7 @@ commands! {
     Palette "Command palette" [ctrl(Key::P), ctrl_shift(Key::P)] ProgramAction::EditPalette(Some(String::new()));
     ToggleTheme "Light or dark theme" [] ProgramAction::ToggleTheme;
     ToggleRightDrag "Right drag: zoom or window" [] ProgramAction::ToggleRightDrag;
-    Help "Keys and mouse" [key(Key::F1)] ProgramAction::ToggleHelp;
+    Help "Keys and mouse" [key(Key::F1)] ProgramAction::TogglePage(Page::Help);
 }
 
 impl UiCommand {
@@ -199,7 +202,9 @@ pub fn take_shortcuts(ctx: &egui::Context, state: &ViewerState, actions: &mut Ac
         ctx.input_mut(|input| input.events.retain(|event| !matches!(event, egui::Event::Key { .. })));
         return;
     }
-    let is_typing = ctx.text_edit_focused();
+    // Escape leaves a field before this frame knows of it; what opens with a field has the keyboard at once.
+    let awaits_text = state.palette.is_some() || state.path_entry.is_some();
+    let is_typing = ctx.text_edit_focused() || pace::was_typing(ctx) || awaits_text;
     let held = ctx.input(|input| input.key_down(Key::H)) && !is_typing;
     if held != state.evidence.held_back {
         actions.push(EvidenceAction::Hold(held));
@@ -209,7 +214,11 @@ pub fn take_shortcuts(ctx: &egui::Context, state: &ViewerState, actions: &mut Ac
     }
     // A control that has the keyboard (Shift+Tab enters them) takes the keys that controls are worked with.
     let has_focus = ctx.memory(egui::Memory::focused).is_some();
+    let has_menu = egui::Popup::is_any_open(ctx);
     let is_for_controls = |shortcut: &KeyboardShortcut| {
+        if has_menu && shortcut.logical_key == Key::Escape {
+            return true;
+        }
         let keys = [Key::Tab, Key::Space, Key::ArrowUp, Key::ArrowDown, Key::ArrowLeft, Key::ArrowRight];
         has_focus && shortcut.modifiers.is_none() && keys.contains(&shortcut.logical_key)
     };

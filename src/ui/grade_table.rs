@@ -10,14 +10,14 @@ use super::language::{tr, translated};
 use super::state::{Pane, Selection, ShownGrade, ViewerState};
 use super::theme::{self, Palette};
 use super::{criteria, review_panel};
-use crate::records::EXPERIMENTAL_NOTE;
-use crate::spine::{ClassIndex, DiscLevel, DiscPrediction, Grading};
+use crate::records::{DiscMeasures, EXPERIMENTAL_NOTE};
+use crate::spine::{ClassIndex, DiscLevel, DiscPrediction, Grading, MeasuredValue};
 use crate::worker::Loadable;
 
 const ROW_HEIGHT: f32 = 34.0;
 const HEADER_HEIGHT: f32 = 34.0;
 /// Width of the levels' names relative to those of the columns' headings.
-const LEVEL_SHARE: f32 = 46.0;
+const LEVEL_SHARE: f32 = 84.0;
 
 /// What a cell shows.
 enum Cell {
@@ -102,6 +102,13 @@ fn header_ui(ui: &Ui, state: &ViewerState, top: f32, columns: &[f32]) {
         let at = pos2(f32::midpoint(columns[first], columns[last]), top + y);
         ui.painter().text(at, Align2::CENTER_CENTER, text, theme::image_font(11.0), theme::of(ui).text);
     };
+    ui.painter().text(
+        pos2(columns[0], top + 23.0),
+        Align2::LEFT_CENTER,
+        tr!("height, slip"),
+        theme::image_font(10.5),
+        theme::of(ui).text_weak,
+    );
     let mut column = 1;
     for group in state.columns().chunk_by(|a, b| a.spec().group == b.spec().group) {
         text(column, column + group.len(), 8.0, translated(group[0].spec().group));
@@ -174,7 +181,16 @@ fn level_ui(ui: &Ui, state: &ViewerState, level: DiscLevel, rect: Rect, actions:
     };
     let unfamiliar = state.is_unfamiliar(level);
     let name = if unfamiliar { format!("{level}?") } else { level.to_string() };
-    ui.painter().text(rect.left_center(), Align2::LEFT_CENTER, name, theme::image_font(13.0), color);
+    let found_here = state.reading.summary.disc(level).filter(|_| !state.evidence.blind);
+    let measures = found_here.map(|found| measures_in_short(found.measured)).unwrap_or_default();
+    let lift = if measures.is_empty() { 0.0 } else { -6.5 };
+    let at = |dy: f32| rect.left_center() + vec2(0.0, dy);
+    ui.painter().text(at(lift), Align2::LEFT_CENTER, name, theme::image_font(13.0), color);
+    ui.painter().text(at(9.0), Align2::LEFT_CENTER, measures, theme::image_font(10.5), colors.text_weak);
+    let response = match found_here {
+        Some(found) => response.on_hover_text(found.sentence()),
+        None => response,
+    };
     let response = if unfamiliar { response.on_hover_text(unfamiliar_text()) } else { response };
     let comment = state.reading.findings.review.comment_of(level);
     let response = if comment.is_empty() {
@@ -186,6 +202,19 @@ fn level_ui(ui: &Ui, state: &ViewerState, level: DiscLevel, rect: Rect, actions:
     if found && response.on_hover_cursor(CursorIcon::PointingHand).clicked() {
         actions.push(ReadAction::SelectDisc(level));
     }
+}
+
+/// "7.2 mm, +12 %": height and slip.
+fn measures_in_short(measured: DiscMeasures) -> String {
+    let height = measured.height_mm.map(|height| MeasuredValue::Millimeters(height).to_string());
+    let slip = measured.slip_percent.map(|percent| format!("{percent:+.0} %"));
+    height.into_iter().chain(slip).collect::<Vec<_>>().join(", ")
+}
+
+/// Why a grade disagrees with what was measured, if it does.
+fn conflict_of(state: &ViewerState, Selection { level, grading }: Selection) -> Option<&str> {
+    let found = state.reading.summary.disc(level).filter(|_| !state.evidence.blind)?;
+    found.conflicts.iter().find(|conflict| conflict.grading == grading).map(|conflict| conflict.text.as_str())
 }
 
 fn cell_of(state: &ViewerState, selection: Selection) -> Cell {
@@ -237,6 +266,11 @@ fn cell_ui(ui: &Ui, state: &ViewerState, selection: Selection, rect: Rect, actio
             let uncertain = state.experimental.contains(grading) || state.is_unfamiliar(level);
             let dimmed = uncertain && grade.edited.is_none();
             grade_ui(painter, colors, rect, grading, grade, dimmed);
+            if conflict_of(state, selection).is_some() {
+                let at = rect.left_top() + vec2(8.0, 9.0);
+                painter.circle_filled(at, 7.0, colors.warning_fill);
+                painter.text(at, Align2::CENTER_CENTER, "≠", theme::image_font(13.0), colors.warning);
+            }
         }
     }
     let selected = state.reading.selection == Some(selection);
@@ -316,6 +350,10 @@ fn cell_tooltip(response: Response, state: &ViewerState, selection: Selection, c
         Cell::Failed(reason) => response.on_hover_text(tr!("Grading failed: {reason}", reason = reason)),
         Cell::Grade(grade) => response.on_hover_ui(|ui| {
             ui.label(RichText::new(selection.level.to_string()).strong());
+            if let Some(conflict) = conflict_of(state, selection) {
+                let text = tr!("Grade and measurement disagree: {conflict}.", conflict = conflict);
+                ui.label(RichText::new(text).color(theme::of(ui).warning));
+            }
             let grades = state.grades_of(selection.level).map(|grades| (grades, *grade));
             scale_ui(ui, state, selection.grading, grades);
         }),

@@ -6,7 +6,7 @@ use super::action::{Actions, ProgramAction};
 use super::command::UiCommand;
 use super::keymap::{Keymap, KeysAction};
 use super::language::tr;
-use super::state::ViewerState;
+use super::state::{Page, ViewerState};
 use super::theme;
 
 /// Mouse gestures over the image and what they do.
@@ -25,7 +25,7 @@ fn gestures() -> [(&'static str, &'static str); 8] {
 
 /// Floating page, opened from the menu or by its key; a click on a command's keys changes them.
 pub fn help_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
-    let mut open = state.help_open;
+    let mut open = state.page == Some(Page::Help);
     let height = ui.ctx().content_rect().height();
     Window::new(tr!("Keys and mouse"))
         .open(&mut open)
@@ -40,8 +40,8 @@ pub fn help_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
                 keys_ui(ui, state, actions);
             });
         });
-    if open != state.help_open {
-        actions.push(ProgramAction::ToggleHelp);
+    if !open && state.page == Some(Page::Help) {
+        actions.push(ProgramAction::TogglePage(Page::Help));
     }
 }
 

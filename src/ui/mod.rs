@@ -23,10 +23,12 @@ mod evidence_panel;
 mod gesture;
 mod grade_table;
 mod help;
+mod pace;
 mod palette;
 mod path;
 mod percentile_curve;
 mod plane_view;
+mod report_page;
 mod review_panel;
 mod series_panel;
 mod slice_view;
@@ -40,21 +42,28 @@ use action::Actions;
 use language::tr;
 use state::{ViewLayout, ViewerState};
 
+/// Prepares a context for this window: its looks, and how events become frames.
+pub fn install(ctx: &egui::Context) {
+    theme::install(ctx);
+    ctx.add_plugin(pace::Pace::default());
+}
+
 /// Draws the whole window.
 pub fn viewer_ui(ui: &mut egui::Ui, state: &ViewerState, actions: &mut Actions) {
     command::take_shortcuts(ui.ctx(), state, actions);
     top_bar::top_bar_ui(ui, state, actions);
     status_bar::status_bar_ui(ui, state, actions);
-    banner::banners_ui(ui, state, actions);
     if matches!(state.study.folder, crate::worker::Loadable::Idle) {
         CentralPanel::default().show(ui, |ui| welcome::welcome_ui(ui, state, actions));
     } else {
         study_ui(ui, state, actions);
     }
     help::help_ui(ui, state, actions);
+    report_page::report_page_ui(ui, state, actions);
     palette::palette_ui(ui, state, actions);
     welcome::path_entry_ui(ui, state, actions);
     archive::archive_ui(ui, state, actions);
+    banner::banners_ui(ui, state, actions);
     drop_hint_ui(ui);
 }
 
@@ -78,14 +87,14 @@ fn study_ui(ui: &mut egui::Ui, state: &ViewerState, actions: &mut Actions) {
     });
     Panel::right("findings").default_size(404.0).size_range(360.0..=620.0).frame(frame).show(ui, |ui| {
         if state.loaded().is_some() {
+            // The editor stands still whatever lines appear above it, so that a click meets what it was meant for.
             Panel::bottom("sign_off").resizable(false).show(ui, |ui| review_panel::sign_off_ui(ui, state, actions));
+            Panel::bottom("verdict").resizable(false).show(ui, |ui| review_panel::verdict_ui(ui, state, actions));
         }
         ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
             grade_table::grade_table_ui(ui, state, actions);
             ui.add_space(8.0);
             ui.scope(|ui| review_panel::findings_ui(ui, state, actions));
-            ui.add_space(8.0);
-            review_panel::verdict_ui(ui, state, actions);
             ui.add_space(8.0);
             evidence_panel::evidence_panel_ui(ui, state, actions);
             ui.add_space(10.0);

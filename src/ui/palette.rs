@@ -1,6 +1,6 @@
 //! The command palette: every command by its name.
 
-use eframe::egui::{self, Align2, Button, Key, ScrollArea, TextEdit, Ui, Window, vec2};
+use eframe::egui::{self, Align2, Button, Id, Key, ScrollArea, TextEdit, Ui, Window, vec2};
 
 use super::action::{Actions, ProgramAction};
 use super::command::UiCommand;
@@ -17,8 +17,11 @@ pub fn palette_ui(ui: &Ui, state: &ViewerState, actions: &mut Actions) {
         Window::new(tr!("Commands")).title_bar(false).resizable(false).anchor(Align2::CENTER_TOP, vec2(0.0, 90.0));
     window.show(ui.ctx(), |ui| {
         ui.set_width(420.0);
-        let field = TextEdit::singleline(&mut text).hint_text(tr!("Type a command")).desired_width(f32::INFINITY);
-        ui.add(field).request_focus();
+        // Asked for before the field is drawn, so that it takes the letters of this very frame.
+        let id = Id::unique("palette field");
+        ui.memory_mut(|memory| memory.request_focus(id));
+        let field = TextEdit::singleline(&mut text).id(id).hint_text(tr!("Type a command"));
+        ui.add(field.desired_width(f32::INFINITY));
         let matching: Vec<UiCommand> =
             UiCommand::ALL.iter().copied().filter(|command| matches(command.label(), &text)).collect();
         if enter {

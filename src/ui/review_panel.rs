@@ -1,17 +1,19 @@
 //! The reader's verdict: findings in words, the selected grade, comment and signature.
 
-use eframe::egui::{Button, CursorIcon, Frame, Label, Margin, RichText, Sense, TextEdit, Ui, vec2};
+use eframe::egui::{Align, Button, CursorIcon, Label, Layout, RichText, ScrollArea, Sense, TextEdit, Ui, vec2};
 
-use super::action::{Actions, FileAction, ProgramAction, ReadAction};
+use super::action::{Actions, ProgramAction, ReadAction};
 use super::command::UiCommand;
 use super::language::tr;
-use super::state::{PathPurpose, Selection, ShownGrade, ViewerState};
+use super::state::{Selection, ShownGrade, ViewerState};
 use super::{criteria, theme};
+use crate::spine::DiscLevel;
 
-/// The study in words: normal at a glance, or the worst disc first. A click shows the disc.
+/// The study in words: the worst disc first, then what must not be relied on, and what was assessed. A click shows the
+/// disc.
 pub fn findings_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
     let (summary, colors) = (&state.reading.summary, theme::of(ui));
-    if summary.abnormal.is_empty() && summary.normal.is_empty() {
+    if summary.discs().is_empty() {
         return;
     }
     if state.evidence.blind {
@@ -31,67 +33,88 @@ pub fn findings_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
             actions.push(ProgramAction::Copy(summary.to_string()));
         }
     });
-    if summary.is_normal() && state.is_graded() {
-        let frame = Frame::new().fill(colors.good_fill).corner_radius(4.0).inner_margin(Margin::symmetric(8, 5));
-        frame.show(ui, |ui| {
-            ui.set_min_width(ui.available_width());
-            let text = tr!("Normal study. {sentence}", sentence = summary.normal_sentence());
-            ui.add(Label::new(RichText::new(text).color(colors.good)).wrap());
-        });
-        return;
-    }
     ui.spacing_mut().item_spacing.y = 2.0;
-    for disc in &summary.abnormal {
+    for disc in summary.abnormal() {
         ui.horizontal_top(|ui| {
             let (mark, _) = ui.allocate_exact_size(vec2(8.0, 17.0), Sense::hover());
-            ui.painter().rect_filled(mark.shrink2(vec2(1.0, 2.0)), 2.0, colors.severity_fill(disc.severity));
-            let text = format!("{}: {}.", disc.level, disc.text);
-            let label = ui.add(Label::new(RichText::new(text).size(12.5)).wrap().sense(Sense::click()));
+            ui.painter().rect_filled(mark.shrink2(vec2(1.0, 2.0)), 2.0, colors.severity_fill(disc.severity()));
+            let label = ui.add(Label::new(RichText::new(disc.sentence()).size(12.5)).wrap().sense(Sense::click()));
             if label.on_hover_cursor(CursorIcon::PointingHand).on_hover_text(tr!("Show this disc")).clicked() {
                 actions.push(ReadAction::SelectDisc(disc.level));
             }
         });
     }
-    let normal = summary.normal_sentence();
-    if !normal.is_empty() {
-        ui.add(Label::new(RichText::new(normal).size(12.5).color(colors.text_weak)).wrap());
+    let doubts = summary.doubt_sentences().into_iter().map(|sentence| (sentence, colors.warning));
+    let rest = |sentence: Option<String>| sentence.map(|sentence| (sentence, colors.text_weak));
+    for (sentence, color) in
+        rest(summary.unremarkable_sentence()).into_iter().chain(doubts).chain(rest(summary.scope_sentence()))
+    {
+        ui.add(Label::new(RichText::new(sentence).size(12.5).color(color)).wrap());
     }
 }
 
-/// The grade and the comment of the selected disc.
+/// Height of the editor, whatever it shows.
+const EDITOR_HEIGHT: f32 = 116.0;
+/// Height of the comment in it; longer ones scroll.
+const COMMENT_HEIGHT: f32 = 40.0;
+
+/// The grade and the comment of the selected disc; of one height always.
 pub fn verdict_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
-    let Some(selection) = state.reading.selection else { return };
+    let size = vec2(ui.available_width(), EDITOR_HEIGHT);
+    ui.allocate_ui_with_layout(size, Layout::top_down(Align::Min), |ui| {
+        ui.set_min_size(size);
+        ui.add_space(4.0);
+        if let Some(selection) = state.reading.selection {
+            grade_ui(ui, state, selection, actions);
+            ui.with_layout(Layout::bottom_up(Align::Min), |ui| comment_ui(ui, state, selection.level, actions));
+        } else {
+            let text = tr!("Select a grade to change it or to comment on its disc.");
+            ui.label(RichText::new(text).color(theme::of(ui).text_weak));
+        }
+    });
+}
+
+/// The classes of the selected grade as buttons.
+fn grade_ui(ui: &mut Ui, state: &ViewerState, selection: Selection, actions: &mut Actions) {
     let Selection { level, grading } = selection;
-    ui.label(RichText::new(format!("{level}  {}", criteria::name(grading))).strong());
-    if let Some(grade) = state.grade(selection).filter(|_| !state.evidence.blind) {
-        ui.horizontal_wrapped(|ui| {
-            for class in 0..grading.classes() {
-                let name = criteria::class_name(grading, class);
-                let button = Button::selectable(grade.class() == class, name).min_size(vec2(34.0, 22.0));
-                let hint = criteria::criterion(grading, class);
-                if ui.add(button).on_hover_text(format!("{name}: {hint}")).clicked() {
-                    actions.push(ReadAction::SetGrade { selection, class: Some(class) });
-                }
+    let grade = state.grade(selection).filter(|_| !state.evidence.blind);
+    ui.horizontal(|ui| {
+        ui.label(RichText::new(format!("{level}  {}", criteria::name(grading))).strong());
+        let Some(grade) = grade else { return };
+        let computed = criteria::class_name(grading, grade.computed);
+        let percent = format!("{:.0}", grade.probability * 100.0);
+        let text = tr!("computed {class}, {percent} %", class = computed, percent = percent);
+        let text = RichText::new(text).small().color(theme::of(ui).text_weak);
+        ui.label(if grade.edited.is_some() { text.strikethrough() } else { text });
+        if grade.edited.is_some()
+            && ui.small_button(tr!("Reset")).on_hover_text(UiCommand::GradeAsComputed.hint(ui.ctx())).clicked()
+        {
+            actions.push(ReadAction::ResetGrade);
+        }
+    });
+    let Some(grade) = grade else { return };
+    ui.horizontal(|ui| {
+        for class in 0..grading.classes() {
+            let name = criteria::class_name(grading, class);
+            let button = Button::selectable(grade.class() == class, name).min_size(vec2(34.0, 22.0));
+            let hint = criteria::criterion(grading, class);
+            if ui.add(button).on_hover_text(format!("{name}: {hint}")).clicked() {
+                actions.push(ReadAction::SetGrade { selection, class: Some(class) });
             }
-            let computed = criteria::class_name(grading, grade.computed);
-            let percent = format!("{:.0}", grade.probability * 100.0);
-            let text = tr!("computed {class}, {percent} %", class = computed, percent = percent);
-            let text = RichText::new(text).small().color(theme::of(ui).text_weak);
-            ui.label(if grade.edited.is_some() { text.strikethrough() } else { text });
-            if grade.edited.is_some()
-                && ui.small_button(tr!("Reset")).on_hover_text(UiCommand::GradeAsComputed.hint(ui.ctx())).clicked()
-            {
-                actions.push(ReadAction::ResetGrade);
-            }
-        });
-    }
+        }
+    });
+}
+
+fn comment_ui(ui: &mut Ui, state: &ViewerState, level: DiscLevel, actions: &mut Actions) {
     let mut text = state.reading.findings.review.comment_of(level).to_owned();
     let field = TextEdit::multiline(&mut text)
         .id_salt(("comment", level))
-        .desired_rows(1)
+        .desired_rows(2)
         .desired_width(f32::INFINITY)
         .hint_text(tr!("Comment on {level}", level = level));
-    if ui.add(field).changed() {
+    let area = ScrollArea::vertical().id_salt("comment").max_height(COMMENT_HEIGHT).min_scrolled_height(COMMENT_HEIGHT);
+    let changed = area.show(ui, |ui| ui.add(field).changed()).inner;
+    if changed {
         actions.push(ReadAction::SetComment { level, text });
     }
 }
@@ -143,10 +166,10 @@ pub fn sign_off_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
                 actions.push(ReadAction::SignOff);
             }
         }
-        ui.with_layout(eframe::egui::Layout::right_to_left(eframe::egui::Align::Center), |ui| {
-            let button = ui.add_enabled(!state.reading.discs.is_empty(), Button::new(UiCommand::SaveReport.label()));
-            if button.on_hover_text(UiCommand::SaveReport.hint(ui.ctx())).clicked() {
-                actions.push(FileAction::Ask(PathPurpose::SaveReport));
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            let button = ui.add_enabled(!state.reading.discs.is_empty(), Button::new(UiCommand::EditReport.label()));
+            if button.on_hover_text(UiCommand::EditReport.hint(ui.ctx())).clicked() {
+                actions.push(UiCommand::EditReport.action());
             }
         });
     });

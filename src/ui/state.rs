@@ -9,7 +9,7 @@ use eframe::egui::TextureHandle;
 use crate::detection::LevelDoubt;
 use crate::dicom::Series;
 use crate::evaluation::iou_of_pairs;
-use crate::pipeline::{CURVE_PERCENTILES, DiscFindings, Finding, StudySummary};
+use crate::pipeline::{CURVE_PERCENTILES, StudySummary};
 use crate::records::Review;
 use crate::saliency::EvidenceWay;
 use crate::spine::{
@@ -58,13 +58,15 @@ pub struct ReadingState {
     pub detection: Loadable<()>,
     /// Why the names of the levels, as they were found, may be wrong.
     pub level_doubts: Vec<LevelDoubt>,
+    /// The display window in which the bodies of the middle slice are mid-gray.
+    pub body_window: Option<WindowLevel>,
     /// Labelled bodies and boxes: what the reader can change and take back.
     pub findings: Findings,
     /// Discs between the labelled bodies, from the thorax down.
     pub discs: Vec<Disc>,
     /// Grades of each disc, filled one disc at a time.
     pub grades: BTreeMap<DiscLevel, Loadable<DiscPrediction>>,
-    /// The abnormal and the normal discs, worst first; follows grades and edits.
+    /// What the report says in words; follows grades and edits.
     pub summary: StudySummary,
     /// The disc and grading looked at.
     pub selection: Option<Selection>,
@@ -80,6 +82,15 @@ pub struct ReadingState {
     pub undo_label: Option<&'static str>,
     /// What redo would make again.
     pub redo_label: Option<&'static str>,
+}
+
+/// A page over the study.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Page {
+    /// Keys and mouse.
+    Help,
+    /// What only the reader can write, and the way to the file.
+    Report,
 }
 
 /// Everything on the screen.
@@ -121,8 +132,10 @@ pub struct ViewerState {
     pub languages: Vec<&'static Language>,
     /// A drag with the right button sets the window instead of zooming.
     pub right_drag_windows: bool,
-    /// Whether the page of keys is open.
-    pub help_open: bool,
+    /// Whether the PDF names the patient.
+    pub pdf_names_patient: bool,
+    /// The page over the study.
+    pub page: Option<Page>,
     /// The command whose new keys are waited for.
     pub awaiting_keys: Option<UiCommand>,
 }
@@ -305,24 +318,6 @@ impl ViewerState {
         if self.reading.findings.vertebrae_corrected { &[] } else { &self.reading.level_doubts }
     }
 
-    /// The grades that count of every graded disc, from the thorax down: the reader's before the computed ones.
-    #[must_use]
-    pub fn disc_findings(&self) -> Vec<DiscFindings> {
-        let graded = self.reading.findings.levels().iter().copied().filter(|level| self.grades_of(*level).is_some());
-        let finding = |level, grading| {
-            let grade = self.grade(Selection { level, grading })?;
-            let probability = if grade.edited.is_some() { 1.0 } else { grade.probability };
-            Some(Finding { level, grading, class: grade.class(), probability })
-        };
-        let is_reliable = |grading: &Grading| !self.experimental.contains(*grading);
-        graded
-            .map(|level| {
-                let gradings = self.columns().iter().copied().filter(is_reliable);
-                DiscFindings { level, findings: gradings.filter_map(|grading| finding(level, grading)).collect() }
-            })
-            .collect()
-    }
-
     /// Whether every disc that was found has its grades.
     #[must_use]
     pub fn is_graded(&self) -> bool {
@@ -340,11 +335,11 @@ impl ViewerState {
         self.view.crosshair.unwrap_or_else(middle)
     }
 
-    /// Display window in force.
+    /// Display window in force: the reader's, else the bodies mid-gray, else as recorded until they are found.
     #[must_use]
     pub fn window(&self) -> WindowLevel {
         let default = || self.loaded().map_or(WindowLevel { center: 0.5, width: 1.0 }, |series| series.default_window);
-        self.view.window.unwrap_or_else(default)
+        self.view.window.or(self.reading.body_window).unwrap_or_else(default)
     }
 
     /// Reader's boxes of the selection, with their places in the list.

@@ -55,6 +55,7 @@ fn menus_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
         item_ui(ui, UiCommand::OpenDemo, true, actions);
         item_ui(ui, UiCommand::CloseStudy, study_open, actions);
         ui.separator();
+        item_ui(ui, UiCommand::EditReport, !state.reading.discs.is_empty(), actions);
         item_ui(ui, UiCommand::SaveReport, !state.reading.discs.is_empty(), actions);
         item_ui(ui, UiCommand::SaveFigures, state.evidence.main.map.is_some(), actions);
         item_ui(ui, UiCommand::SendResults, !state.reading.discs.is_empty(), actions);

@@ -9,7 +9,7 @@ use super::job::JobError;
 use super::message::{Command, Event, JobKind};
 use crate::detection::Detection;
 use crate::dicom::anonymize_folder;
-use crate::export::{ExportError, PdfOptions, report_pdf, write_reports};
+use crate::export::{ExportError, report_pdf, write_reports};
 use crate::files::write_whole;
 use crate::picture::write_png;
 use crate::pipeline::{self, DemoStudy, DeviceChoice, DeviceError, GradeOutcome, Models, PipelineError, Study};
@@ -147,8 +147,8 @@ impl Inference {
                 let done = anonymize_folder(&folder, &out, &secret, cancel, &mut on_progress)?;
                 Ok(Event::Anonymized(Arc::new(done)))
             }
-            Command::ExportPdf { study, file } => {
-                let bytes = report_pdf(&study.join()?, PdfOptions::default())?;
+            Command::ExportPdf { study, options, file } => {
+                let bytes = report_pdf(&study.join()?, options)?;
                 write_whole(&file, &bytes).map_err(|source| ExportError::File { source, path: file.clone() })?;
                 Ok(Event::Exported(vec![file]))
             }

@@ -9,7 +9,7 @@ use super::Notice;
 use super::job::JobError;
 use crate::detection::Detection;
 use crate::dicom::{AnonymizedFolder, FolderScan, Series, SeriesSummary};
-use crate::export::{FigureOrder, OpenStudy};
+use crate::export::{FigureOrder, OpenStudy, PdfOptions};
 use crate::model::Views;
 use crate::pipeline::{DemoStudy, ModelsInfo};
 use crate::records::Report;
@@ -89,6 +89,8 @@ pub enum Command {
     ExportPdf {
         /// What.
         study: Box<OpenStudy>,
+        /// How.
+        options: PdfOptions,
         /// To which file.
         file: PathBuf,
     },

@@ -7,6 +7,7 @@ mod archive;
 mod companion;
 mod evidence;
 mod frame_time;
+mod hands;
 #[path = "../needs/mod.rs"]
 mod needs;
 #[path = "../pacs/orthanc.rs"]
@@ -65,7 +66,7 @@ fn window_of<W: Work<Command = Command, Event = worker::Event>>(
         .with_pixels_per_point(pixels_per_point)
         .with_max_steps(40)
         .renderer(WgpuTestRenderer::from_render_state(render_state))
-        .with_context_setup(theme::install)
+        .with_context_setup(spinenet_viewer::ui::install)
         .build_ui_state(
             |ui, viewer: &mut Viewer<W>| {
                 viewer.logic(ui.ctx());
@@ -231,7 +232,7 @@ fn wheel_and_keys_change_the_slice_and_ctrl_wheel_zooms() {
 }
 
 #[test]
-fn a_left_drag_changes_the_window_and_escape_resets_it() {
+fn a_left_drag_changes_the_window_and_only_a_reset_takes_it_back() {
     let folder = scratch();
     let mut window = graded_window(folder.path());
     let before = window.state().state.window();
@@ -240,6 +241,9 @@ fn a_left_drag_changes_the_window_and_escape_resets_it() {
     let after = window.state().state.window();
     assert!(after.width > before.width && after.center < before.center, "wider and brighter");
     window.key_press(Key::Escape);
+    window.run();
+    assert_eq!(window.state().state.window(), after, "Escape closes and lets go, no more");
+    window.key_press(Key::Num0);
     window.run();
     assert_eq!(window.state().state.window(), before);
 }

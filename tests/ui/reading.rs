@@ -133,7 +133,7 @@ fn windows_turns_and_cine_follow_their_keys() {
     };
     window.key_press_modifiers(Modifiers::NONE, Key::Num4);
     window.run();
-    let chosen = window.state().state.view.window.expect("a window of the vertebrae");
+    let chosen = window.state().state.window();
     assert_eq!(chosen.width, chosen.center * 2.0);
     let dark = gray(&mut window);
     window.key_press(Key::N);
@@ -148,7 +148,7 @@ fn windows_turns_and_cine_follow_their_keys() {
     let slice = window.state().state.view.slice;
     window.run_steps(30);
     assert_ne!(window.state().state.view.slice, slice, "slices run");
-    window.key_press(Key::Escape);
+    window.key_press(Key::Num0);
     window.run();
     let view = &window.state().state.view;
     assert!(view.cine.is_none() && view.camera.is_none() && !view.inverted);
@@ -289,7 +289,7 @@ fn a_right_drag_zooms_or_sets_the_window_as_the_user_prefers() {
     right_drag(&mut window);
     assert!(window.state().state.view.camera.expect("zoomed").zoom > 1.2);
     assert_eq!(window.state().state.window(), before);
-    window.key_press(Key::Escape);
+    window.key_press(Key::Num0);
     apply(&mut window, ProgramAction::ToggleRightDrag);
     right_drag(&mut window);
     let after = window.state().state.window();
@@ -353,7 +353,35 @@ fn a_plane_is_zoomed_and_moved_by_itself() {
     let row = window.state().state.crosshair()[0];
     wheel(&mut window, at, -1.0, Modifiers::NONE);
     assert_eq!(window.state().state.crosshair()[0], row + 2.0, "without Ctrl the wheel goes on");
-    window.key_press(Key::Escape);
+    window.key_press(Key::Num0);
     window.run();
     assert_eq!(window.state().state.view.plane_cameras, [None; 2]);
+}
+
+#[test]
+fn a_folder_without_images_changes_nothing_and_is_not_remembered() {
+    let folder = scratch();
+    let mut window = graded_window(folder.path());
+    let recent = window.state().state.recent.clone();
+    assert_eq!(recent, [study()]);
+    let empty = folder.path().join("nothing");
+    std::fs::create_dir(&empty).expect("a folder");
+    for (path, said) in [
+        (empty, "No DICOM images were found in this folder."),
+        (folder.path().join("gone"), "The study could not be opened."),
+    ] {
+        window.state_mut().open_folder(path);
+        wait_for(&mut window, "the message", |viewer| !viewer.state.banners.is_empty());
+        window.get_by_label_contains(said);
+        window.get_by_label("L4-L5 Pfirrmann grade: V, 85 %");
+        assert_eq!(window.state().state.recent, recent);
+        window.get_by_label("Dismiss").click();
+        window.run();
+    }
+    // From the first page one comes back to the first page.
+    apply(&mut window, FileAction::Close);
+    window.state_mut().open_folder("broken".into());
+    wait_for(&mut window, "the message", |viewer| !viewer.state.banners.is_empty());
+    window.get_by_label("Open demo");
+    assert_eq!(window.state().state.recent, recent);
 }

@@ -97,7 +97,7 @@ fn a_signature_ends_with_the_next_change_and_the_report_has_it_all() {
     let report = folder.path().join("report");
     window.state_mut().apply(&context, FileAction::Chosen(PathPurpose::SaveReport, report.clone()));
     wait_for(&mut window, "the report", |viewer| !viewer.state.banners.is_empty());
-    window.get_by_label("The file is saved.");
+    window.get_by_label("Saved: report.json");
     let entries = read_reports(&report.with_extension("json")).expect("a report");
     let [ReportEntry::Report(report)] = &entries[..] else { panic!("one report") };
     let report: &Report = report;
@@ -115,9 +115,9 @@ fn findings_are_told_worst_first() {
     let folder = scratch();
     let window = graded_window(folder.path());
     let summary = &window.state().state.reading.summary;
-    assert_eq!(summary.abnormal[0].level, DiscLevel::L4L5);
+    assert_eq!(summary.abnormal()[0].level, DiscLevel::L4L5);
     window.get_by_label_contains("L4-L5: Pfirrmann V, narrowing 4");
-    window.get_by_label_contains("Normal: T12-L1, L1-L2");
+    window.get_by_label_contains("No abnormal grade: T12-L1, L1-L2");
 }
 
 #[test]
@@ -157,4 +157,35 @@ fn work_on_other_images_of_the_series_is_kept_and_told() {
     window.get_by_label(WORST);
     drop(window);
     assert!(other.exists());
+}
+
+#[test]
+fn what_only_a_reader_can_write_stands_in_the_report() {
+    let folder = scratch();
+    let mut window = graded_window(folder.path());
+    window.key_press_modifiers(Modifiers::COMMAND, Key::R);
+    window.run();
+    window.get_by_label("Impression").focus();
+    window.run();
+    // The letters are text, B and N included.
+    for letter in ["B", "o", "n", "e"] {
+        window.event(Event::Text(letter.to_owned()));
+    }
+    window.run();
+    window.get_by_label("The PDF names the patient").click();
+    window.run();
+    let state = &window.state().state;
+    assert_eq!(state.reading.findings.review.narrative.impression, "Bone");
+    assert!(state.pdf_names_patient && state.page.is_some());
+    window.get_by_label("Indication").focus();
+    window.run();
+    window.key_press(Key::Escape);
+    window.run();
+    assert!(window.state().state.page.is_some(), "Escape leaves the field first");
+    window.key_press(Key::Escape);
+    window.run();
+    assert_eq!(window.state().state.page, None);
+    drop(window);
+    assert_eq!(saved_review(folder.path()).review.narrative.impression, "Bone");
+    assert!(graded_window(folder.path()).state().state.pdf_names_patient, "kept as a habit");
 }

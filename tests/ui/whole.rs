@@ -146,13 +146,12 @@ fn radiologist(window: &mut RealWindow, folder: &Path) {
 /// Reads the sentence, clicks the worst finding, sees where it is, takes a table home.
 fn clinician(window: &mut RealWindow, folder: &Path) {
     let summary = window.state().state.reading.summary.clone();
-    if let Some(worst) = summary.abnormal.first() {
-        let sentence = format!("{}: {}.", worst.level, worst.text);
-        window.get_by_label(&sentence).click();
+    if let Some(worst) = summary.abnormal().first() {
+        window.get_by_label(&worst.sentence()).click();
         wait_for(window, "the evidence", |viewer| viewer.state.evidence.main.request.ready().is_some());
         assert_eq!(window.state().state.reading.selection.expect("selected").level, worst.level);
     } else {
-        window.get_by_label_contains("Normal study");
+        window.get_by_label_contains("No abnormal grade");
     }
     let file = folder.join("grades.csv");
     let context = window.ctx.clone();
@@ -208,7 +207,7 @@ fn pictures_of_every_main_state() {
     save(&mut empty, "first-run");
     let mut window = opened(&study, &folder.path().join("work"), SIZE + margins, 1.0);
     let context = window.ctx.clone();
-    let worst = window.state().state.reading.summary.abnormal.first().map_or(DiscLevel::L4L5, |disc| disc.level);
+    let worst = window.state().state.reading.summary.abnormal().first().map_or(DiscLevel::L4L5, |disc| disc.level);
     select(&mut window, worst, Grading::LowerMarrowChange);
     save(&mut window, "viewer");
     let verdict: [UiAction; 6] = [

@@ -76,6 +76,8 @@ pub struct MeasuredImage {
 pub struct MeasurementReport {
     /// Discs from the thorax down.
     pub discs: Vec<GradedDisc>,
+    /// The study in words.
+    pub sentences: Vec<String>,
     /// Boxes, each a planar region of interest.
     pub boxes: Vec<ImageBox>,
     /// Measurements of the reader.
@@ -128,6 +130,10 @@ pub fn structured_report(context: &ObjectContext, report: &MeasurementReport) ->
         groups.push(measurement_group(context, index, measured)?);
     }
     content.push(container(CONTAINS, &Code::dcm("126010", "Imaging Measurements"), None, groups));
+    if !report.sentences.is_empty() {
+        let sentences = report.sentences.iter().map(|sentence| text(CONTAINS, &IMPRESSION, sentence)).collect();
+        content.push(container(CONTAINS, &QUALITATIVE_EVALUATIONS, None, sentences));
+    }
 
     object.text(tags::VALUE_TYPE, VR::CS, "CONTAINER");
     let title = Code::dcm("126000", "Imaging Measurement Report");
@@ -208,6 +214,8 @@ fn disc_group(context: &ObjectContext, report: &MeasurementReport, disc: &Graded
 
 const GROUP: Code = Code::dcm("125007", "Measurement Group");
 const IMAGE_REGION: Code = Code::dcm("111030", "Image Region");
+const IMPRESSION: Code = Code::dcm("121073", "Impression");
+const QUALITATIVE_EVALUATIONS: Code = Code::of("UMLS", "C0034375", "Qualitative Evaluations");
 const FINDING: Code = Code::dcm("121071", "Finding");
 const FINDING_SITE: Code = Code::sct("363698007", "Finding Site");
 

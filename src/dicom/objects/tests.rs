@@ -81,6 +81,7 @@ impl Study {
         let disc = GradedDisc { level: DiscLevel::L4L5, slice: 0, outline: None, grades: Vec::new(), comment: None };
         let report = MeasurementReport {
             discs: vec![disc],
+            sentences: Vec::new(),
             boxes: Vec::new(),
             measurements: Vec::new(),
             algorithm: "test".to_owned(),

@@ -10,7 +10,7 @@ const GAP: f32 = 18.0;
 /// Pixels of a tile: sharp in print.
 const PIXELS: (u32, u32) = (900, 640);
 
-pub(super) fn draw(sheet: &mut Sheet, evidence: &[Evidence]) {
+pub(super) fn draw(sheet: &mut Sheet, evidence: &[&Evidence]) {
     sheet.text(MARGIN, 56.0, Style::new(15.0, TEXT).bold(), "Supporting evidence for abnormal grades");
     let caution =
         "Where the network found support for a grade. Supporting evidence only: it does not outline a lesion.";

@@ -1,33 +1,113 @@
-//! The first page: whose spine, what was found, by what, and who stands for it.
+//! The report: whose spine, how it was looked at, what was found, and who stands for it.
 
 use super::PdfOptions;
-use super::page::{CAUTION, HEIGHT, MARGIN, QUIET, READER, Sheet, Style, TEXT, WIDTH};
+use super::flow::Flow;
+use super::page::{CAUTION, MARGIN, QUIET, READER, Sheet, Style, TEXT, WIDTH};
 use super::table;
-use crate::dicom::readable_name;
+use image::RgbImage;
+
+use crate::dicom::{Weighting, readable_name};
 use crate::export::study::ReportedStudy;
-use crate::picture::{DISCLAIMER, key_image};
-use crate::pipeline::DiscFindings;
-use crate::records::Report;
+use crate::picture::{DISCLAIMER, DiscNote, key_image};
+use crate::pipeline::{DiscFindings, StudySummary};
+use crate::records::{Narrative, Report};
 
 /// Room for the key image.
-const IMAGE: (f32, f32) = (196.0, 290.0);
+const IMAGE: (f32, f32) = (210.0, 320.0);
 const BODY_TOP: f32 = 138.0;
 
-pub(super) fn draw(sheet: &mut Sheet, study: &ReportedStudy, options: PdfOptions) {
-    header(sheet);
-    study_lines(sheet, study, options);
-    let image = key_image(&study.series.volume, &study.vertebrae, 800);
+/// The text of the report and where its table stands: page, counted from 0, and place on it.
+pub(super) struct Composition {
+    pub flow: Flow,
+    table: (usize, f32),
+    image: (RgbImage, (f32, f32)),
+}
+
+/// Lays the report out.
+pub(super) fn compose(study: &ReportedStudy) -> Composition {
+    let summary = StudySummary::of_report(&study.report);
+    let notes: Vec<DiscNote> = summary.abnormal().into_iter().map(DiscFindings::note).collect();
+    let image = key_image(&study.series.volume, &study.vertebrae, &notes, 1000);
     let scale = (IMAGE.0 / image.width() as f32).min(IMAGE.1 / image.height() as f32);
     let size = (image.width() as f32 * scale, image.height() as f32 * scale);
-    sheet.picture((MARGIN, BODY_TOP), size, &image);
-    let quiet = Style::new(7.0, QUIET);
-    sheet.text(MARGIN, BODY_TOP + size.1 + 10.0, quiet, "Key image: middle slice with the detected bodies");
-    let column = MARGIN + IMAGE.0 + 20.0;
-    let end = findings(sheet, study, (column, BODY_TOP + 10.0), WIDTH - MARGIN - column);
-    let top = (BODY_TOP + size.1 + 30.0).max(end + 12.0);
-    let below = table::draw(sheet, &study.report, top);
-    let below = signature(sheet, &study.report, below + 16.0);
-    settings(sheet, study, below + 10.0);
+    let mut flow = Flow::new(BODY_TOP + 4.0, (MARGIN + IMAGE.0 + 20.0, BODY_TOP + size.1 + 12.0));
+    narrative(&mut flow, study);
+    findings(&mut flow, &study.report, &summary);
+    impression(&mut flow, &study.report, &summary);
+    signature(&mut flow, &study.report);
+    flow.space(8.0);
+    let table = flow.block(table::height(&study.report));
+    about(&mut flow, study);
+    Composition { flow, table, image: (image, size) }
+}
+
+impl Composition {
+    /// Draws a page, counted from 0.
+    pub fn draw(&self, sheet: &mut Sheet, study: &ReportedStudy, page: usize, options: PdfOptions) {
+        if page == 0 {
+            header(sheet);
+            study_lines(sheet, study, options);
+            let (image, size) = &self.image;
+            sheet.picture((MARGIN, BODY_TOP), *size, image);
+            let caption = "Key image: middle slice, discs with an abnormal grade named";
+            let quiet = Style::new(6.5, QUIET);
+            sheet.text(MARGIN, BODY_TOP + size.1 + 9.0, quiet, &quiet.shortened(caption, IMAGE.0 + 14.0));
+        }
+        for line in &self.flow.pages()[page] {
+            sheet.text(line.at.0, line.at.1, line.style, &line.text);
+        }
+        if self.table.0 == page {
+            table::draw(sheet, &study.report, self.table.1);
+        }
+    }
+}
+
+/// Why, against what and how the patient was examined.
+fn narrative(flow: &mut Flow, study: &ReportedStudy) {
+    let Narrative { indication, comparison, .. } = &study.report.narrative;
+    for (title, text) in [("Indication", indication), ("Comparison", comparison)] {
+        if !text.trim().is_empty() {
+            flow.section(title);
+            flow.paragraph(Style::new(9.5, READER), 0.0, text.trim());
+        }
+    }
+    flow.section("Technique");
+    flow.paragraph(Style::new(9.0, TEXT), 0.0, &technique(study));
+}
+
+/// How the images were made and graded, as far as the headers say.
+fn technique(study: &ReportedStudy) -> String {
+    let (report, summary) = (&study.report, &study.series.summary);
+    let texts = &summary.texts;
+    let weighting = match summary.weighting {
+        Weighting::Unknown | Weighting::Other => "MR".to_owned(),
+        known => known.name().to_owned(),
+    };
+    let mut scan = vec![format!("Sagittal {weighting} images")];
+    scan.extend(texts.field_strength_tesla.map(|tesla| format!("{tesla:.1} T")));
+    scan.extend(texts.repetition_time_ms.map(|time| format!("TR {time:.0} ms")));
+    scan.extend(texts.echo_time_ms.map(|time| format!("TE {time:.0} ms")));
+    let mut stack = vec![match summary.slices {
+        1 => "1 slice".to_owned(),
+        slices => format!("{slices} slices"),
+    }];
+    stack.extend(texts.slice_thickness_mm.map(|mm| format!("{mm:.1} mm thick")));
+    stack.extend(report.slice_spacing_mm.map(|mm| format!("{mm:.1} mm apart")));
+    let [row, column] = report.pixel_spacing_mm;
+    stack.push(format!("pixels of {row:.2} × {column:.2} mm"));
+    let views = match report.views {
+        None => "not graded".to_owned(),
+        Some(1) => "graded from 1 view a disc".to_owned(),
+        Some(views) => format!("graded from {views} views a disc"),
+    };
+    let software = &report.software;
+    format!(
+        "{}; {}. Discs {views} by {} {}; height and slip from the corners of the bodies on the middle slice of each disc.",
+        scan.join(", "),
+        stack.join(", "),
+        software.name,
+        software.version
+    )
 }
 
 fn header(sheet: &mut Sheet) {
@@ -83,22 +163,24 @@ fn day(date: &str) -> Option<String> {
     is_date.then(|| format!("{}-{}-{}", &date[..4], &date[4..6], &date[6..]))
 }
 
-/// What was found, disc by disc, and what to know about the scan; returns where it ends.
-fn findings(sheet: &mut Sheet, study: &ReportedStudy, (x, top): (f32, f32), room: f32) -> f32 {
-    let report = &study.report;
-    sheet.text(x, top, Style::new(12.0, TEXT).bold(), "Findings");
-    let mut y = top + 18.0;
+/// What was found, disc by disc, and what must not be relied on.
+fn findings(flow: &mut Flow, report: &Report, summary: &StudySummary) {
+    flow.section("Findings");
     for disc in &report.discs {
-        let findings = DiscFindings::reported(disc, &report.experimental_gradings);
-        let words = findings.map_or_else(|| format!("{}: found, not graded.", disc.level), |found| found.sentence());
-        y = sheet.paragraph(x, y, Style::new(10.0, TEXT), &words, room);
+        let sentence = summary.disc(disc.level).map(DiscFindings::sentence);
+        let words = sentence.unwrap_or_else(|| format!("{}: found, not graded.", disc.level));
+        flow.paragraph(Style::new(9.5, TEXT), 0.0, &words);
         if let Some(comment) = &disc.comment {
-            y = sheet.paragraph(x + 8.0, y - 1.0, Style::new(9.0, READER), &format!("Reader: {comment}"), room - 8.0);
+            flow.paragraph(Style::new(9.0, READER), 8.0, &format!("Reader: {comment}"));
         }
-        y += 3.5;
+        flow.space(2.0);
     }
     if report.discs.is_empty() {
-        y = sheet.paragraph(x, y, Style::new(10.0, TEXT), "No disc from T12-L1 to L5-S1 was found.", room);
+        flow.paragraph(Style::new(9.5, TEXT), 0.0, "No disc from T12-L1 to L5-S1 was found.");
+    }
+    for sentence in summary.closing() {
+        flow.paragraph(Style::new(9.0, TEXT), 0.0, &sentence);
+        flow.space(1.5);
     }
     if !report.measurements.is_empty() {
         let words: Vec<String> = report
@@ -107,21 +189,26 @@ fn findings(sheet: &mut Sheet, study: &ReportedStudy, (x, top): (f32, f32), room
             .map(|measured| format!("{} (slice {})", measured.in_words(), measured.slice + 1))
             .collect();
         let words = format!("Measured by the reader: {}.", words.join("; "));
-        y = sheet.paragraph(x, y + 2.0, Style::new(9.0, READER), &words, room) + 3.5;
+        flow.paragraph(Style::new(9.0, READER), 0.0, &words);
     }
-    if !report.warnings.is_empty() {
-        y += 8.0;
-        sheet.text(x, y, Style::new(9.0, CAUTION).bold(), "About the scan");
-        y += 13.0;
-        for warning in &report.warnings {
-            y = sheet.paragraph(x, y, Style::new(8.5, TEXT), &warning.message, room) + 1.5;
-        }
-    }
-    y
 }
 
-/// Who signed, or a line to sign on; returns where it ends.
-fn signature(sheet: &mut Sheet, report: &Report, top: f32) -> f32 {
+/// The reader's conclusion, or the program's, which says so.
+fn impression(flow: &mut Flow, report: &Report, summary: &StudySummary) {
+    let read = report.narrative.impression.trim();
+    if read.is_empty() {
+        flow.section("Impression (by the program)");
+        for sentence in summary.impression() {
+            flow.paragraph(Style::new(9.5, TEXT), 0.0, &sentence);
+        }
+    } else {
+        flow.section("Impression");
+        flow.paragraph(Style::new(9.5, READER), 0.0, read);
+    }
+}
+
+/// Who signed, or that nobody has.
+fn signature(flow: &mut Flow, report: &Report) {
     let edits: usize = report
         .discs
         .iter()
@@ -133,42 +220,34 @@ fn signature(sheet: &mut Sheet, report: &Report, top: f32) -> f32 {
         1 => "1 grade changed by the reader".to_owned(),
         several => format!("{several} grades changed by the reader"),
     };
-    let large = Style::new(10.0, TEXT);
+    flow.space(8.0);
     match &report.sign_off {
         Some(sign_off) => {
             let at = sign_off.signed_at.replace('T', " ").replace('Z', " UTC");
             let words = format!("Signed off by {} on {at}", sign_off.reader);
-            sheet.text(MARGIN, top, Style::new(10.0, READER).bold(), &large.shortened(&words, 400.0));
+            flow.paragraph(Style::new(10.0, READER).bold(), 0.0, &words);
         }
-        None => sheet.text(MARGIN, top, large.bold(), "Not signed off"),
+        None => flow.paragraph(Style::new(10.0, TEXT).bold(), 0.0, "Not signed off"),
     }
-    sheet.text_right(WIDTH - MARGIN, top, Style::new(9.0, QUIET), &edited);
-    top + 6.0
+    flow.paragraph(Style::new(8.5, QUIET), 0.0, &edited);
 }
 
-/// Weights, device, views and images: what is needed to get the same numbers again.
-fn settings(sheet: &mut Sheet, study: &ReportedStudy, top: f32) {
+/// What to know about the scan; weights, device and images: what is needed to get the same numbers again.
+fn about(flow: &mut Flow, study: &ReportedStudy) {
     let report = &study.report;
+    if !report.warnings.is_empty() {
+        flow.section("About the scan");
+        for warning in &report.warnings {
+            flow.paragraph(Style::new(8.5, TEXT), 0.0, &warning.message);
+            flow.space(1.5);
+        }
+    }
+    flow.space(8.0);
     let quiet = Style::new(7.0, QUIET);
-    let mut lines = Vec::new();
     for used in &report.weights {
-        lines.push(format!("Weights {} {}, SHA-256 {}", used.name, used.version, used.sha256));
+        flow.paragraph(quiet, 0.0, &format!("Weights {} {}, SHA-256 {}", used.name, used.version, used.sha256));
     }
-    let views = match report.views {
-        None => "not graded".to_owned(),
-        Some(1) => "1 view a disc".to_owned(),
-        Some(views) => format!("{views} views a disc"),
-    };
-    lines.push(format!(
-        "{} {}, device {}, {views}, series {}, {} images",
-        report.software.name,
-        report.software.version,
-        report.device,
-        report.series_instance_uid,
-        report.sop_instance_uids.len()
-    ));
-    let mut y = top + 8.0;
-    for line in lines {
-        y = sheet.paragraph(MARGIN, y, quiet, &line, WIDTH - 2.0 * MARGIN).min(HEIGHT - 52.0);
-    }
+    let images = report.sop_instance_uids.len();
+    let words = format!("Device {}, series {}, {images} images", report.device, report.series_instance_uid);
+    flow.paragraph(quiet, 0.0, &words);
 }

@@ -1,6 +1,7 @@
-//! The report as a PDF of one or two A4 pages.
+//! The report as a PDF of A4 pages.
 
 mod evidence;
+mod flow;
 mod front;
 mod page;
 mod table;
@@ -9,8 +10,9 @@ use krilla::Document;
 use krilla::metadata::Metadata;
 use krilla::page::PageSettings;
 
-use super::{ExportError, ReportedStudy};
+use super::{ExportError, ReportedStudy, abnormal_grades};
 use crate::picture::DISCLAIMER;
+use crate::pipeline::Evidence;
 use page::{CAUTION, Fonts, HEIGHT, MARGIN, QUIET, Sheet, Style, WIDTH};
 
 /// What the PDF says.
@@ -20,8 +22,8 @@ pub struct PdfOptions {
     pub with_identity: bool,
 }
 
-/// Makes the report: study, key image, findings, grades, settings and signature on the first page, evidence on the
-/// following ones. The same study and options give the same bytes.
+/// Makes the report: study, technique, key image, findings, impression, signature, grades and settings, then the evidence
+/// for the abnormal grades that count. The same study and options give the same bytes.
 ///
 /// # Errors
 /// If the document cannot be put together.
@@ -35,20 +37,33 @@ pub fn report_pdf(study: &ReportedStudy, options: PdfOptions) -> Result<Vec<u8>,
             .language("en".to_owned())
             .creator(format!("{} {}", env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))),
     );
-    let tiles: Vec<_> = study.evidence.chunks(evidence::PER_PAGE).collect();
-    let pages = 1 + tiles.len();
+    let composition = front::compose(study);
+    let counting = counting_evidence(study);
+    let tiles: Vec<_> = counting.chunks(evidence::PER_PAGE).collect();
+    let texts = composition.flow.pages().len();
+    let pages = texts + tiles.len();
     for number in 1..=pages {
         let settings = PageSettings::from_wh(WIDTH, HEIGHT).ok_or_else(|| ExportError::Pdf("page size".to_owned()))?;
         let mut page = document.start_page_with(settings);
         let mut sheet = Sheet { surface: page.surface(), fonts: &mut fonts, lacks_letters: false };
-        match number {
-            1 => front::draw(&mut sheet, study, options),
-            _ => evidence::draw(&mut sheet, tiles[number - 2]),
+        match (number - 1).checked_sub(texts) {
+            None => composition.draw(&mut sheet, study, number - 1, options),
+            Some(page) => evidence::draw(&mut sheet, tiles[page]),
         }
         footer(&mut sheet, study, number, pages);
         sheet.surface.finish();
     }
     document.finish().map_err(|error| ExportError::Pdf(format!("{error:?}")))
+}
+
+/// The evidence for abnormal grades that count: not for one that a reader overruled.
+fn counting_evidence(study: &ReportedStudy) -> Vec<&Evidence> {
+    let grades = abnormal_grades(study);
+    let counts = |evidence: &&Evidence| {
+        let map = &evidence.map;
+        grades.contains(&(map.level, map.grading, map.class))
+    };
+    study.evidence.iter().filter(counts).collect()
 }
 
 /// On every page: what this is not, and which study it belongs to.

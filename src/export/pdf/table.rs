@@ -1,21 +1,32 @@
 //! The grades of all discs with their probabilities.
 
-use super::page::{MARGIN, QUIET, READER, RULE, Sheet, Style, TEXT, WIDTH};
-use crate::records::{EXPERIMENTAL_NOTE, GradeEntry, Report};
-use crate::spine::{Grading, PerGrading};
+use super::page::{CAUTION, MARGIN, QUIET, READER, RULE, Sheet, Style, TEXT, WIDTH};
+use crate::pipeline::StudySummary;
+use crate::records::{DiscEntry, DiscMeasures, EXPERIMENTAL_NOTE, GradeEntry, Report};
+use crate::spine::{Grading, MeasuredValue, PerGrading};
 
-const LEVEL_WIDTH: f32 = 44.0;
+const LEVEL_WIDTH: f32 = 66.0;
 const HEAD_HEIGHT: f32 = 28.0;
 const ROW_HEIGHT: f32 = 27.0;
 
-/// Draws the table at `top` and returns where it ends.
-pub(super) fn draw(sheet: &mut Sheet, report: &Report, top: f32) -> f32 {
+const NOTES: Style = Style { size: 7.5, ink: QUIET, bold: false };
+
+/// Height of the table with its notes.
+pub(super) fn height(report: &Report) -> f32 {
+    let notes = NOTES.wrapped(&note_words(report), WIDTH - 2.0 * MARGIN).len();
+    HEAD_HEIGHT + ROW_HEIGHT * report.discs.len() as f32 + 11.0 + 10.2 * notes as f32
+}
+
+/// Draws the table at `top`.
+pub(super) fn draw(sheet: &mut Sheet, report: &Report, top: f32) {
     let gradings = report.gradings();
+    let summary = StudySummary::of_report(report);
     let width = (WIDTH - 2.0 * MARGIN - LEVEL_WIDTH) / gradings.len().max(1) as f32;
     let column = |index: usize| MARGIN + LEVEL_WIDTH + index as f32 * width;
     // Eight columns have room for this size.
     let head = Style::new(7.5 * (8.0 / gradings.len() as f32).min(1.0), QUIET);
-    sheet.text(MARGIN, top + 20.0, head.bold(), "Disc");
+    sheet.text(MARGIN, top + 11.0, head.bold(), "Disc");
+    sheet.text(MARGIN, top + 20.0, head, "height, slip");
     for (place, grading) in gradings.iter().enumerate() {
         let mark = if report.experimental_gradings.contains(grading) { "*" } else { "" };
         let [first, second] = grading.spec().title;
@@ -26,13 +37,17 @@ pub(super) fn draw(sheet: &mut Sheet, report: &Report, top: f32) -> f32 {
     let mut y = top + HEAD_HEIGHT;
     for disc in &report.discs {
         sheet.rule(y - 0.3);
-        sheet.text(MARGIN, y + 17.0, Style::new(10.0, TEXT).bold(), &disc.level.to_string());
+        let found = summary.disc(disc.level);
+        measures(sheet, disc, y);
         match &disc.gradings {
             Some(grades) => {
                 for (place, grading) in gradings.iter().enumerate() {
                     let Some(entry) = grades.get(*grading) else { continue };
                     let experimental = report.experimental_gradings.contains(grading);
                     cell(sheet, (column(place), y, width), *grading, entry, experimental);
+                    if found.is_some_and(|found| found.conflicts.iter().any(|it| it.grading == *grading)) {
+                        sheet.text_right(column(place) + width - 4.0, y + 12.0, Style::new(10.0, CAUTION).bold(), "≠");
+                    }
                 }
             }
             None => sheet.text(column(0) + 4.0, y + 17.0, Style::new(9.0, QUIET), "not graded"),
@@ -40,7 +55,17 @@ pub(super) fn draw(sheet: &mut Sheet, report: &Report, top: f32) -> f32 {
         y += ROW_HEIGHT;
     }
     sheet.rule(y - 0.3);
-    notes(sheet, report, y + 11.0)
+    sheet.paragraph(MARGIN, y + 11.0, NOTES, &note_words(report), WIDTH - 2.0 * MARGIN);
+}
+
+/// The level, and below it what was measured.
+fn measures(sheet: &mut Sheet, disc: &DiscEntry, y: f32) {
+    sheet.text(MARGIN, y + 12.0, Style::new(10.0, TEXT).bold(), &disc.level.to_string());
+    let DiscMeasures { height_mm, slip_percent, .. } = disc.measured.unwrap_or_default();
+    let height = height_mm.map(|height| MeasuredValue::Millimeters(height).to_string());
+    let slip = slip_percent.map(|percent| format!("{percent:+.0} %"));
+    let words: Vec<String> = height.into_iter().chain(slip).collect();
+    sheet.text(MARGIN, y + 21.5, Style::new(6.8, QUIET), &words.join(", "));
 }
 
 /// One grade: the reader's where there is one, its probability, and how the probabilities are spread over the classes.
@@ -84,11 +109,6 @@ fn bars(sheet: &mut Sheet, (right, bottom): (f32, f32), probabilities: &[f64], m
     }
 }
 
-fn notes(sheet: &mut Sheet, report: &Report, y: f32) -> f32 {
-    let quiet = Style::new(7.5, QUIET);
-    sheet.paragraph(MARGIN, y, quiet, &note_words(report), WIDTH - 2.0 * MARGIN)
-}
-
 /// What the marks of the table mean; nothing is claimed that the weights do not say.
 fn note_words(report: &Report) -> String {
     let grades = "Below each grade: the network's probability of it; bars: of every grade, lowest left.";
@@ -97,7 +117,9 @@ fn note_words(report: &Report) -> String {
     let edited = entries.any(|(_, entry)| is_edited(entry));
     let edited = edited.then_some("Green: the reader's grade, the computed one below it.");
     let experimental = (!report.experimental_gradings.is_empty()).then(|| format!("{EXPERIMENTAL_NOTE}."));
-    let parts = [Some(grades), report.probability_note(), experimental.as_deref(), edited];
+    let has_conflict = report.discs.iter().any(|disc| !disc.conflicts.is_empty());
+    let conflict = has_conflict.then_some("≠: the grade and what was measured disagree.");
+    let parts = [Some(grades), conflict, report.probability_note(), experimental.as_deref(), edited];
     parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 

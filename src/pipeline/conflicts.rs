@@ -1,0 +1,126 @@
+//! Where a grade and what was measured at the same disc disagree. The rules stand here and nowhere else.
+
+use super::{DiscFindings, Finding};
+use crate::records::{Report, slip_in_words};
+use crate::spine::{DiscLevel, Grading, MeasuredValue, meyerding_grade};
+
+/// A slip of so many percent is more than corners can be wrong by: "absent" is contradicted.
+const CLEAR_SLIP_PERCENT: f64 = 10.0;
+/// A disc of less than this share of its neighbors' height has lost height.
+const LOST_HEIGHT: f64 = 0.5;
+/// Moderate loss of height: from this class of disc narrowing on a disc should be lower than a neighbor.
+const MODERATE_LOSS: usize = 2;
+/// Widths of the canal from front to back, mm: below the first it is narrow (absolute stenosis, Verbiest 1954), from the
+/// second on it is not.
+const CANAL_MM: [f64; 2] = [10.0, 13.0];
+
+/// A grade that disagrees with a measurement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Conflict {
+    /// Grading.
+    pub grading: Grading,
+    /// Both in words: "spondylolisthesis present (62 %), measured slip 0 %".
+    pub text: String,
+}
+
+/// Heights of the discs of a report, from the thorax down; `None` where none was measured.
+pub(super) fn heights(report: &Report) -> Vec<(DiscLevel, Option<f64>)> {
+    report.discs.iter().map(|disc| (disc.level, disc.measured.and_then(|measured| measured.height_mm))).collect()
+}
+
+/// The disagreements of a disc; `heights` are those of all discs.
+pub(super) fn conflicts(disc: &DiscFindings, heights: &[(DiscLevel, Option<f64>)]) -> Vec<Conflict> {
+    let found = |grading, rule: &dyn Fn(&Finding) -> Option<String>| {
+        let finding = disc.of(grading)?;
+        let measured = rule(finding)?;
+        let grade = grading.class_name(finding.class);
+        let text = format!("{} {grade} ({}), measured {measured}", grading.spec().in_sentence, finding.surety());
+        Some(Conflict { grading, text })
+    };
+    let rules = [
+        found(Grading::Spondylolisthesis, &|finding| slip(finding, disc.measured.slip_percent?)),
+        found(Grading::DiscNarrowing, &|finding| narrowing(finding, heights)),
+        found(Grading::CentralCanalStenosis, &|finding| stenosis(finding, disc.measured.canal_mm?)),
+    ];
+    rules.into_iter().flatten().collect()
+}
+
+fn slip(finding: &Finding, percent: f64) -> Option<String> {
+    let disagrees =
+        if finding.is_abnormal() { meyerding_grade(percent).is_none() } else { percent.abs() >= CLEAR_SLIP_PERCENT };
+    disagrees.then(|| slip_in_words(percent))
+}
+
+fn narrowing(finding: &Finding, heights: &[(DiscLevel, Option<f64>)]) -> Option<String> {
+    let place = heights.iter().position(|(level, _)| *level == finding.level)?;
+    let height = heights[place].1?;
+    let beside = [place.checked_sub(1), Some(place + 1)].into_iter().flatten();
+    let neighbors: Vec<(DiscLevel, f64)> = beside
+        .filter_map(|place| heights.get(place))
+        .filter_map(|(level, height)| Some((*level, (*height)?)))
+        .collect();
+    if neighbors.is_empty() {
+        return None;
+    }
+    let is_lowest = neighbors.iter().all(|(_, other)| height < LOST_HEIGHT * other);
+    let is_highest = neighbors.iter().all(|(_, other)| height >= *other);
+    let disagrees = !finding.is_abnormal() && is_lowest || finding.class >= MODERATE_LOSS && is_highest;
+    let beside = neighbors.iter().map(|(level, height)| format!("{level} {}", MeasuredValue::Millimeters(*height)));
+    let beside = beside.collect::<Vec<_>>().join(", ");
+    disagrees.then(|| format!("height {} ({beside})", MeasuredValue::Millimeters(height)))
+}
+
+fn stenosis(finding: &Finding, width_mm: f64) -> Option<String> {
+    let [narrow, wide] = CANAL_MM;
+    let disagrees = if finding.is_abnormal() { width_mm >= wide } else { width_mm < narrow };
+    disagrees.then(|| format!("canal {}", MeasuredValue::Millimeters(width_mm)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::findings::tests::disc;
+    use super::*;
+    use crate::records::DiscMeasures;
+
+    fn texts(grading: Grading, class: usize, measured: DiscMeasures, heights: [f64; 3]) -> Vec<String> {
+        let mut found = disc(DiscLevel::L4L5, &[(grading, class, 0.62)]);
+        found.measured = measured;
+        let levels = [DiscLevel::L3L4, DiscLevel::L4L5, DiscLevel::L5S1];
+        let heights: Vec<_> = levels.into_iter().zip(heights.map(Some)).collect();
+        conflicts(&found, &heights).into_iter().map(|conflict| conflict.text).collect()
+    }
+
+    #[test]
+    fn a_slip_that_is_called_and_not_measured_is_a_conflict() {
+        let measured = |percent| DiscMeasures { slip_percent: Some(percent), ..DiscMeasures::default() };
+        let said = |class, percent| texts(Grading::Spondylolisthesis, class, measured(percent), [8.0; 3]);
+        assert_eq!(said(1, 0.3), ["spondylolisthesis present (62 %), measured slip 0 %"]);
+        assert_eq!(said(1, 14.0), [] as [&str; 0]);
+        assert_eq!(said(0, 14.0), ["spondylolisthesis absent (62 %), measured slip 14 % forward, Meyerding I"]);
+        assert_eq!(said(0, 7.0), [] as [&str; 0], "within the error of the corners");
+        assert!(texts(Grading::Spondylolisthesis, 1, DiscMeasures::default(), [8.0; 3]).is_empty(), "not measured");
+    }
+
+    #[test]
+    fn loss_of_height_is_held_against_the_discs_above_and_below() {
+        let said = |class, heights| texts(Grading::DiscNarrowing, class, DiscMeasures::default(), heights);
+        assert_eq!(
+            said(2, [8.0, 9.0, 8.5]),
+            ["narrowing 3 (62 %), measured height 9.0 mm (L3-L4 8.0 mm, L5-S1 8.5 mm)"]
+        );
+        assert_eq!(
+            said(0, [9.0, 4.0, 8.5]),
+            ["narrowing 1 (62 %), measured height 4.0 mm (L3-L4 9.0 mm, L5-S1 8.5 mm)"]
+        );
+        for (class, heights) in [(2, [9.0, 6.0, 8.5]), (0, [9.0, 6.0, 8.5]), (1, [8.0, 9.0, 8.5])] {
+            assert!(said(class, heights).is_empty(), "{class} {heights:?}");
+        }
+    }
+
+    #[test]
+    fn a_canal_that_a_reader_measured_is_held_against_stenosis() {
+        let measured = |width| DiscMeasures { canal_mm: Some(width), ..DiscMeasures::default() };
+        let said = |class, width| texts(Grading::CentralCanalStenosis, class, measured(width), [8.0; 3]).len();
+        assert_eq!([said(1, 14.0), said(1, 11.0), said(0, 11.0), said(0, 8.0)], [1, 0, 0, 1]);
+    }
+}
