@@ -115,7 +115,9 @@ impl ReaderStore {
     /// Whether there is work on a series, whatever its images.
     fn has_work_on(&self, series_instance_uid: &str) -> bool {
         let Some(series) = file_name_of(series_instance_uid) else { return false };
-        let is_of_series = |name: &str| name.strip_prefix(&*series).is_some_and(|rest| rest.starts_with('-'));
+        // Before images were noted, the series alone named the file.
+        let is_ending = |rest: &str| rest.starts_with('-') || rest == ".json";
+        let is_of_series = |name: &str| name.strip_prefix(&*series).is_some_and(is_ending);
         let folders = self.folder.iter().flat_map(|folder| [folder.join("boxes"), folder.join("reviews")]);
         let mut files = folders.filter_map(|folder| std::fs::read_dir(folder).ok()).flatten().filter_map(Result::ok);
         files.any(|file| file.file_name().to_str().is_some_and(is_of_series))
