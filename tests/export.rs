@@ -202,7 +202,7 @@ fn check_parquet(parquet: &Path, csv: &Path) {
     let Some(mut python) = needs::python() else { return };
     let script = "import sys, csv, pyarrow.parquet as pq
 table = pq.read_table(sys.argv[1])
-rows = list(csv.DictReader(open(sys.argv[2], newline='')))
+rows = list(csv.DictReader(open(sys.argv[2], newline='', encoding='utf-8-sig')))
 assert table.column_names == list(rows[0]) and table.num_rows == len(rows)
 for row, other in zip(table.to_pylist(), rows):
     for name, value in row.items():

@@ -228,12 +228,12 @@ mod tests {
             toml::from_str(include_str!("../../../assets/training/grading.toml")).expect("the shipped configuration");
         let variants = |experiment: Experiment| experiment.variants(&config);
         let tasks = variants(Experiment::Tasks);
-        assert_eq!(tasks.len(), 8);
+        assert_eq!(tasks.len(), 10);
         let (_, _, second) = &tasks[1];
         assert!(
             second.task_weight(Grading::DiscNarrowing) > 0.0 && second.task_weight(Grading::Spondylolisthesis) < 0.1
         );
-        assert!(Grading::PAPER.iter().all(|task| tasks[7].2.task_weight(*task) > 0.0));
+        assert!(Grading::ALL.iter().all(|task| tasks[9].2.task_weight(*task) > 0.0));
         let dimensions = variants(Experiment::Dimensions);
         assert_eq!(dimensions[0].2.network.dimensions, Dimensions::Two);
         let same = GradingTrainingConfig { final_network: true, ..dimensions[1].2.clone() };
