@@ -100,13 +100,13 @@ fn unfamiliar_text() -> &'static str {
 fn header_ui(ui: &Ui, state: &ViewerState, top: f32, columns: &[f32]) {
     let text = |first: usize, last: usize, y: f32, text: &str| {
         let at = pos2(f32::midpoint(columns[first], columns[last]), top + y);
-        ui.painter().text(at, Align2::CENTER_CENTER, text, theme::image_font(11.0), theme::of(ui).text);
+        ui.painter().text(at, Align2::CENTER_CENTER, text, theme::image_font(10.0), theme::of(ui).text);
     };
     ui.painter().text(
         pos2(columns[0], top + 23.0),
         Align2::LEFT_CENTER,
         tr!("height, slip"),
-        theme::image_font(10.5),
+        theme::image_font(9.5),
         theme::of(ui).text_weak,
     );
     let mut column = 1;
@@ -186,7 +186,7 @@ fn level_ui(ui: &Ui, state: &ViewerState, level: DiscLevel, rect: Rect, actions:
     let lift = if measures.is_empty() { 0.0 } else { -6.5 };
     let at = |dy: f32| rect.left_center() + vec2(0.0, dy);
     ui.painter().text(at(lift), Align2::LEFT_CENTER, name, theme::image_font(13.0), color);
-    ui.painter().text(at(9.0), Align2::LEFT_CENTER, measures, theme::image_font(10.5), colors.text_weak);
+    ui.painter().text(at(9.0), Align2::LEFT_CENTER, measures, theme::image_font(9.5), colors.text_weak);
     let response = match found_here {
         Some(found) => response.on_hover_text(found.sentence()),
         None => response,

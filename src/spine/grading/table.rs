@@ -75,7 +75,7 @@ gradings! {
     Pfirrmann "pfirrmann" {
         name: "Pfirrmann grade",
         group: "",
-        heading: "Pfirrmann",
+        heading: "Pfirr.",
         title: ["Pfirrmann", "grade"],
         in_sentence: "Pfirrmann",
         classes: &[
@@ -94,7 +94,7 @@ gradings! {
     DiscNarrowing "disc_narrowing" {
         name: "Disc narrowing",
         group: "",
-        heading: "Narrowing",
+        heading: "Narr.",
         title: ["Disc", "narrowing"],
         in_sentence: "narrowing",
         classes: &[
@@ -180,7 +180,7 @@ gradings! {
     CentralCanalStenosis "central_canal_stenosis" {
         name: "Central canal stenosis",
         group: "",
-        heading: "Stenosis",
+        heading: "Sten.",
         title: ["Central canal", "stenosis"],
         in_sentence: "central canal stenosis",
         classes: &[
@@ -196,7 +196,7 @@ gradings! {
     DiscBulging "disc_bulging" {
         name: "Disc bulging",
         group: "",
-        heading: "Bulging",
+        heading: "Bulge",
         title: ["Disc", "bulging"],
         in_sentence: "disc bulging",
         classes: &[
@@ -212,7 +212,7 @@ gradings! {
     DiscHerniation "disc_herniation" {
         name: "Disc herniation",
         group: "",
-        heading: "Herniation",
+        heading: "Hern.",
         title: ["Disc", "herniation"],
         in_sentence: "disc herniation",
         classes: &[
