@@ -170,7 +170,7 @@ pub struct OverlapSummary {
     pub volume: Estimate,
     /// Mean of [`FindingScores::slices_with_truth`].
     pub slices_with_truth: Estimate,
-    /// Share of findings whose [`FindingScores::slices_with_truth`] is above [`LOCATED`].
+    /// Share of findings whose [`FindingScores::slices_with_truth`] is above 0.3.
     pub located: f64,
     /// Mean of [`FindingScores::baseline`], over the findings that have one.
     pub baseline: Option<f64>,

@@ -14,7 +14,7 @@
 //! | `table` | `grades.csv` and scans of any format: [`super::table`] |
 //! | `spider` | SPIDER as published: [`super::spider_release`] |
 //! | `rsna-2024` | the RSNA 2024 challenge as published: [`super::rsna`] |
-//! | `boxed` | single slices with boxes around discs, `name = "…"`: [`super::boxed`] |
+//! | `boxed` | single slices with boxes around discs, `name = "…"`: see docs/training.md |
 //! | `phantom` | none: `studies = 40` and `seed = 1`, [`super::synthetic`] |
 //! | `spider-dev` | the part of SPIDER prepared for development, with marked vertebrae: [`super::spider`] |
 
