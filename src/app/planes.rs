@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Command, Event, Viewer};
-use crate::spine::DiscFrame;
+use crate::spine::{Disc, DiscFrame};
 use crate::ui::state::{PlaneImage, ViewLayout};
 use crate::volume::SectionAxis;
 use crate::worker::Work;
@@ -38,8 +38,13 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         let disc = shown.and_then(|selection| state.disc(selection.level)).cloned();
         if disc != self.reading.framed_disc {
             let volume = state.loaded().map(|series| Arc::clone(&series.volume));
-            state.reading.disc_frame =
-                volume.zip(disc.as_ref()).and_then(|(volume, disc)| DiscFrame::of_disc(&volume, disc).ok());
+            // A map of the disc was computed in its frame, which takes milliseconds to find on a large series.
+            let maps = &self.reading.finished_maps;
+            let frame = |disc: &Disc| {
+                let of_map = maps.iter().find(|(_, map)| map.level == disc.level).map(|(_, map)| map.frame.clone());
+                of_map.or_else(|| DiscFrame::of_disc(volume.as_ref()?, disc).ok())
+            };
+            state.reading.disc_frame = disc.as_ref().and_then(frame);
             self.reading.framed_disc = disc;
         }
     }
