@@ -218,4 +218,12 @@ fn a_table_and_synthetic_patients_train_together() {
     let metadata = fs::read_to_string(folder.path().join("out/grading-0.0.1/metadata.json")).expect("weights");
     let data = "24 labelled discs of 4 patients of data of one's own, synthetic studies";
     assert!(metadata.contains(data) && !metadata.contains("SPIDER"), "{metadata}");
+
+    // A training that took hours is not begun anew by mistake.
+    let log = || fs::read(folder.path().join("out/final/log.csv")).expect("log");
+    let before = log();
+    let output = run(&["train", "grading", "--out", &path("out")]);
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && told.contains("--resume"), "{told}");
+    assert_eq!(log(), before);
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::{Args, Subcommand, ValueEnum};
 use image::RgbImage;
 use serde::de::DeserializeOwned;
@@ -110,6 +110,10 @@ impl<'a> Job<'a> {
         let manifest = DataManifest::read(&files.data)?;
         let (resume, device) = (files.resume, files.device.open()?);
         let training = TrainingJob { resume, device, ..TrainingJob::new(&files.out) };
+        if !resume && training.is_begun() {
+            let folder = files.out.display();
+            bail!("{folder} holds a training that was begun: add --resume to go on with it, or choose another folder");
+        }
         Ok(Self { files, manifest, training, console, line: console.long_progress("") })
     }
 

@@ -7,8 +7,12 @@
 
 #![allow(clippy::needless_pass_by_value, reason = "variable builders are passed by value, as everywhere in Candle")]
 
-use candle_core::{DType, Device, Result, Tensor, bail};
-use candle_nn::{Init, VarBuilder, VarMap};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use candle_core::{DType, Device, Result, Shape, Tensor, bail};
+use candle_nn::var_builder::SimpleBackend;
+use candle_nn::{Init, VarBuilder};
 use serde::{Deserialize, Serialize};
 
 use super::weights::Architecture;
@@ -97,13 +101,38 @@ impl Architecture for DetectorConfig {
 
     /// Of an impossible configuration, none.
     fn tensors(&self) -> Vec<(String, Vec<usize>)> {
-        let variables = VarMap::new();
+        let asked = Asked::default();
         // Building the network once is the one description of its tensors that cannot be wrong.
-        if DetectorNetwork::new(self, VarBuilder::from_varmap(&variables, DType::F32, &Device::Cpu)).is_err() {
+        let vb = VarBuilder::from_backend(Box::new(asked.clone()), DType::F32, Device::Cpu);
+        if DetectorNetwork::new(self, vb).is_err() {
             return Vec::new();
         }
-        let data = variables.data().lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        data.iter().map(|(name, variable)| (name.clone(), variable.dims().to_vec())).collect()
+        asked.tensors().clone().into_iter().collect()
+    }
+}
+
+/// Zeros for whatever tensor is asked for, by name and shape; nothing is drawn by chance only to be thrown away.
+#[derive(Debug, Clone, Default)]
+struct Asked(Arc<Mutex<BTreeMap<String, Vec<usize>>>>);
+
+impl Asked {
+    fn tensors(&self) -> MutexGuard<'_, BTreeMap<String, Vec<usize>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl SimpleBackend for Asked {
+    fn get(&self, shape: Shape, name: &str, _: Init, dtype: DType, device: &Device) -> Result<Tensor> {
+        self.tensors().insert(name.to_owned(), shape.dims().to_vec());
+        Tensor::zeros(shape, dtype, device)
+    }
+
+    fn get_unchecked(&self, name: &str, _: DType, _: &Device) -> Result<Tensor> {
+        bail!("no shape is known for {name}")
+    }
+
+    fn contains_tensor(&self, _: &str) -> bool {
+        true
     }
 }
 
@@ -277,6 +306,7 @@ fn double(x: &Tensor) -> Result<Tensor> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use candle_nn::VarMap;
 
     fn network(variables: &VarMap) -> DetectorNetwork {
         let vb = VarBuilder::from_varmap(variables, DType::F32, &Device::Cpu);

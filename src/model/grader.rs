@@ -9,7 +9,9 @@ use thiserror::Error;
 use super::grading::appearance;
 use super::weights::{WeightsError, WeightsFolder, WeightsInfo, find_weights};
 use super::{GradingConfig, GradingNetwork, ViewAverage, Views};
-use crate::spine::{Disc, DiscFrame, DiscFrameError, DiscPrediction, most_probable};
+use crate::spine::{
+    Disc, DiscFrame, DiscFrameError, DiscPrediction, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, most_probable,
+};
 use crate::task::{CancelToken, Cancelled};
 use crate::volume::Volume;
 
@@ -90,7 +92,12 @@ impl Grader {
         let network = self.network.at_level(disc.level)?;
         let ViewAverage { probabilities, deviations } = views.average(&network, &frame, volume, cancel)?;
         let is_familiar = match self.network.familiarity() {
-            Some(familiarity) => familiarity.distance(&appearance(&frame.sample(volume).voxels))? <= 1.0,
+            Some(familiarity) => {
+                let mut middle = vec![0.0; PATCH_ROWS * PATCH_COLUMNS];
+                // A slice that the scan does not have stays zero.
+                let _ = frame.sample_slice(volume, PATCH_SLICES / 2, &mut middle);
+                familiarity.distance(&appearance(&middle))? <= 1.0
+            }
             None => true,
         };
         let spread = deviations.map(|grading, deviations| deviations[most_probable(&probabilities[grading])]);

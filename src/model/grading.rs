@@ -260,6 +260,33 @@ impl GradingNetwork {
         }
     }
 
+    /// [`Self::pool5`] of volumes of `slices` equal slices, given as one of them each, `[n, rows, columns]`: the same numbers.
+    /// Layers that keep the slices tell equal ones apart only as far from the ends as their filters and paddings reach, so what
+    /// lies between is computed once.
+    ///
+    /// # Errors
+    /// As [`Self::pool5`].
+    pub fn pool5_of_equal(&self, slice: &Tensor, slices: usize) -> Result<Tensor> {
+        let equal = |slices: usize| slice.unsqueeze(1)?.repeat((1, slices, 1, 1));
+        let joining = self.trunk.iter().position(|layer| !layer.keeps_slices()).unwrap_or(self.trunk.len());
+        let (keeping, joining) = self.trunk.split_at(joining);
+        let reach: usize = keeping.iter().map(|layer| layer.window.padding[0]).sum();
+        let distinct = 2 * reach + 1;
+        if self.config.dimensions == Dimensions::Two || slices <= distinct {
+            return self.pool5(&equal(slices)?);
+        }
+        let mut units = self.centered(&self.conv1_input(&equal(distinct)?)?)?;
+        for layer in keeping {
+            units = layer.forward(&units)?;
+        }
+        let middle = units.narrow(2, reach, 1)?.repeat((1, 1, slices - 2 * reach, 1, 1))?;
+        units = Tensor::cat(&[units.narrow(2, 0, reach)?, middle, units.narrow(2, reach + 1, reach)?], 2)?;
+        for layer in joining {
+            units = layer.forward(&units)?;
+        }
+        Ok(units)
+    }
+
     /// Disc volumes `[n, slices, rows, columns]` as Conv1 takes them, before the mean is subtracted:
     /// `[n, channels, slices, rows, columns]`, of which one of channels and slices is 1.
     ///

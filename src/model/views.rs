@@ -125,16 +125,28 @@ impl Views {
             return Ok(());
         }
         cancel.check()?;
-        let wide = with_reversed(&frame.sample_wide(volume));
-        let wide = Tensor::from_vec(wide, (2, WIDE_SLICES, WIDE_ROWS, WIDE_COLUMNS), network.device())?;
         let slices = network.config().dimensions.pooled_slices();
+        let wide_volumes = || {
+            let wide = with_reversed(&frame.sample_wide(volume));
+            Tensor::from_vec(wide, (2, WIDE_SLICES, WIDE_ROWS, WIDE_COLUMNS), network.device())
+        };
         if self == Self::FiftyFour {
-            let pool5 = network.pool5(&wide)?;
+            // The only slice of a scan is the same at every window, reversed or not.
+            let (pool5, reflections) = if frame.repeats_one_slice() {
+                let (slice, _) = frame.sample_wide_slice(volume, PATCH_SLICES as isize / 2);
+                let slice = Tensor::from_vec(slice, (1, WIDE_ROWS, WIDE_COLUMNS), network.device())?;
+                (network.pool5_of_equal(&slice, WIDE_SLICES)?, 2)
+            } else {
+                (network.pool5(&wide_volumes()?)?, 1)
+            };
             cancel.check()?;
             let places: Vec<Tensor> =
                 Place::all().map(|place| place.features(&pool5, slices)).collect::<Result<_>>()?;
-            classify(&Tensor::cat(&places, 0)?, on_view)?;
+            classify(&Tensor::cat(&places, 0)?, &mut |view| {
+                (0..reflections).for_each(|_| on_view(view.clone()));
+            })?;
         } else {
+            let wide = wide_volumes()?;
             for place in Place::all() {
                 cancel.check()?;
                 let (surrounded, inside) = place.surrounded(&wide)?;
@@ -297,6 +309,34 @@ mod tests {
         assert!(seen.contains(&PatchAugmentation::NONE));
         assert!(seen.iter().all(|change| change.shift.abs().max_element() <= 16.0 && change.slice_shift.abs() <= 1));
         assert_eq!(Views::One.read(&frame, &volume, DVec2::ZERO), frame.sample(&volume).voxels);
+    }
+
+    #[test]
+    fn views_of_a_scan_of_one_slice_are_those_of_equal_slices() {
+        let (volume, disc) = scan();
+        let rows_of = |slice: usize| volume.slice(slice).to_vec();
+        let geometry = VolumeGeometry::new(vec![DVec3::ZERO], DVec3::Y, -DVec3::Z, 1.0, 1.0).expect("valid geometry");
+        let single = Volume::new(90, 80, rows_of(4), geometry).expect("matching size");
+        let mut disc = disc;
+        for body in [&mut disc.upper, &mut disc.lower] {
+            body.outlines.truncate(1);
+            body.outlines[0].slice = 0;
+        }
+        let frame = DiscFrame::of_disc(&single, &disc).expect("good outlines");
+        for dimensions in Dimensions::ALL {
+            let network = network(dimensions);
+            // As of any scan: every slice of the wide volume, and the same reversed.
+            let wide = with_reversed(&frame.sample_wide(&single));
+            let wide = Tensor::from_vec(wide, (2, WIDE_SLICES, WIDE_ROWS, WIDE_COLUMNS), &Device::Cpu).expect("sizes");
+            let pool5 = network.pool5(&wide).expect("pool5");
+            let slices = dimensions.pooled_slices();
+            let views = Place::all().flat_map(|place| {
+                let features = place.features(&pool5, slices).expect("a place");
+                probabilities(&network.classify(&features, None, None).expect("logits")).expect("probabilities")
+            });
+            let views: Vec<_> = views.collect();
+            assert_eq!(views_of(dimensions, Views::FiftyFour, &single, &frame), views, "{dimensions:?}");
+        }
     }
 
     fn network(dimensions: Dimensions) -> GradingNetwork {

@@ -235,6 +235,12 @@ impl DiscFrame {
         }
     }
 
+    /// Whether every slice of the disc volume shows the only one that the scan has.
+    #[must_use]
+    pub fn repeats_one_slice(&self) -> bool {
+        self.slice_scales.len() == 1
+    }
+
     /// Place of the disc volume in the patient: nine slices with their own origins, beyond the ends of the scan as far apart
     /// as its outermost. Columns run to the back, rows down.
     ///

@@ -18,6 +18,6 @@ pub mod split;
 pub mod synthetic;
 pub mod table;
 
-pub use job::TrainingJob;
+pub use job::{CHECKPOINT, TrainingJob};
 pub use labels::{ClassSet, DiscLabels};
 pub use spider::{LabelledDisc, ScanCase, SpiderError};

@@ -9,7 +9,7 @@
 use candle_core::{Device, Result, Tensor, bail};
 use candle_nn::{Init, VarBuilder};
 
-use crate::spine::{PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES};
+use crate::spine::{PATCH_COLUMNS, PATCH_ROWS};
 
 /// Rows and columns of blocks.
 const BLOCKS: [usize; 2] = [8, 7];
@@ -105,14 +105,13 @@ impl Familiarity {
     }
 }
 
-/// What [`Familiarity`] compares: the mean of every block of the middle slice of a disc volume `[9, 112, 224]`, row by row,
+/// What [`Familiarity`] compares: the mean of every block of the middle slice of a disc volume, `[112, 224]`, row by row,
 /// then their standard deviations, then how much neighbours in a row differ on average.
 #[must_use]
-pub fn appearance(voxels: &[f32]) -> Vec<f32> {
+pub fn appearance(middle: &[f32]) -> Vec<f32> {
     const SLICE: usize = PATCH_ROWS * PATCH_COLUMNS;
     let [height, width] = [PATCH_ROWS / BLOCKS[0], PATCH_COLUMNS / BLOCKS[1]];
     let (mut means, mut spreads, mut roughness) = (vec![0.0; FEATURES / 2], vec![0.0; FEATURES / 2], 0.0);
-    let middle = &voxels[PATCH_SLICES / 2 * SLICE..][..SLICE];
     for (row, line) in middle.chunks_exact(PATCH_COLUMNS).enumerate() {
         for (block, pixels) in line.chunks_exact(width).enumerate() {
             let block = row / height * BLOCKS[1] + block;
@@ -159,9 +158,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn blocks_are_means_and_spreads_of_the_middle_slice() {
-        let mut voxels = vec![0.0; PATCH_SLICES * PATCH_ROWS * PATCH_COLUMNS];
-        let at = |row: usize, column: usize| (4 * PATCH_ROWS + row) * PATCH_COLUMNS + column;
+    fn blocks_are_means_and_spreads_of_the_slice() {
+        let mut voxels = vec![0.0; PATCH_ROWS * PATCH_COLUMNS];
+        let at = |row: usize, column: usize| row * PATCH_COLUMNS + column;
         // A quarter of the second block of the third row.
         for row in 28..35 {
             voxels[at(row, 32)..at(row, 48)].fill(0.8);

@@ -32,6 +32,11 @@ impl ConvolutionLayer {
         Ok(Self { name: plan.name, weight, bias, window: plan.window, pooled: plan.pooled })
     }
 
+    /// Whether it gives as many slices as it takes.
+    pub(super) fn keeps_slices(&self) -> bool {
+        self.weight.dims()[2] == 2 * self.window.padding[0] + 1
+    }
+
     /// ReLU of the convolution, before pooling.
     pub(super) fn rectified(&self, input: &Tensor) -> Result<Tensor> {
         relu(&conv3d(input, &self.weight, Some(&self.bias), self.window)?)

@@ -32,7 +32,7 @@ pub use validation::{DiscOutcome, ScanOutcome, Summary, evaluate_scan, stack_dis
 
 use super::optimizer::{Optimizer, UpdateRule, initialize, sorted};
 use super::schedule::CosineSchedule;
-use super::{SpiderError, TrainingJob};
+use super::{CHECKPOINT, SpiderError, TrainingJob};
 use crate::model::WeightsError;
 use crate::model::detector::{DetectorConfig, DetectorNetwork, Head};
 use crate::phantom::{PhantomPatient, PhantomSettings};
@@ -290,7 +290,7 @@ impl Checkpoint {
     }
 
     fn info(&self) -> PathBuf {
-        self.folder.join("checkpoint.json")
+        self.folder.join(CHECKPOINT)
     }
 
     fn exists(&self) -> bool {

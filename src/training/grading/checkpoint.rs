@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::fit::Run;
 use super::{GradingTrainingConfig, GradingTrainingError};
+use crate::training::CHECKPOINT;
 use crate::training::optimizer::{Optimizer, WeightAverage};
 
 /// The two stages.
@@ -57,7 +58,7 @@ impl Run<'_> {
     }
 
     pub(super) fn checkpoint_path(&self) -> PathBuf {
-        self.job.folder.join("checkpoint.json")
+        self.job.folder.join(CHECKPOINT)
     }
 
     /// Writes the tensors under a new name, then the small file that points to them, then drops the old tensors: a

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::GradingTrainingError;
 use super::examples::GradingExample;
 use crate::model::grading::{Familiarity, appearance};
-use crate::spine::{PATCH_ROWS, PatchAugmentation};
+use crate::spine::{PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, PatchAugmentation};
 use crate::task::CancelToken;
 use crate::training::optimizer::sorted;
 
@@ -130,7 +130,9 @@ fn appearances(
         .iter()
         .map(|example| {
             cancel.check()?;
-            Ok(appearance(&spoiled.disc_volume(example, &mut random)))
+            let voxels = spoiled.disc_volume(example, &mut random);
+            let middle = voxels.chunks_exact(PATCH_ROWS * PATCH_COLUMNS).nth(PATCH_SLICES / 2);
+            Ok(appearance(middle.expect("a disc volume has nine slices")))
         })
         .collect()
 }
