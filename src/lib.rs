@@ -11,6 +11,7 @@ pub mod dicom;
 pub mod evaluation;
 pub mod export;
 pub mod files;
+pub mod language;
 pub mod measuring;
 pub mod memory;
 pub mod model;

@@ -1,10 +1,11 @@
-//! The languages of the window: a table that the user has is shown and left again, the English table holds every text,
-//! and no text is written without a look into the table.
+//! The languages of window and reports: a table that the user has is shown and left again, the English table holds every
+//! text, those of the other languages translate each, and no text is written without a look into the table.
 //!
 //! Only one test here may choose a language, since that is the language of the whole process.
 #![cfg(feature = "gui")]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,19 +14,27 @@ use eframe::egui;
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
 use spinenet_viewer::app::{ReaderStore, Viewer};
+use spinenet_viewer::language::{Language, Table};
+use spinenet_viewer::picture::Face;
 use spinenet_viewer::spine::{Grading, MeasurementKind};
 use spinenet_viewer::ui::action::ProgramAction;
 use spinenet_viewer::ui::command::UiCommand;
-use spinenet_viewer::ui::language;
 use spinenet_viewer::ui::state::ColorMap;
 use spinenet_viewer::worker::{Command, Event, Handle, JobContext, JobError, Work};
 
 /// Comment at the top of the English table.
 const HEAD: &str = "\
-# Every text of the window in English. For another language copy this file to `languages/<code>.toml` in the folder of
-# the user's data, change `name`, and translate what stands right of each `=`. Words in braces are places for values: a
-# translation has the same ones, in any order. What is left out stays English.
+# Every text of window and reports in English. For another language copy this file to `languages/<code>.toml` in the
+# folder of the user's data, change `name`, and translate what stands right of each `=`. Words in braces are places for
+# values: a translation has the same ones, in any order. Counts have a form for each plural category of the language
+# (CLDR: zero, one, two, few, many, other). What is left out stays English.
 # `SPINENET_UPDATE_TEXTS=1 cargo test --test languages` writes this file anew.
+";
+
+/// Comment at the top of the other tables.
+const HEAD_OF_OTHERS: &str = "\
+# See en.toml. `SPINENET_UPDATE_TEXTS=1 cargo test --test languages` sorts this file, drops what is no longer shown and
+# adds new texts, to be translated between the empty quotes.
 ";
 
 /// A worker that is asked for nothing.
@@ -109,6 +118,18 @@ fn the_window_speaks_the_language_that_is_chosen_and_remembers_it() {
     again.run();
     again.get_by_label("Open folder…");
     again.get_by_label("View");
+    // A language that comes with the program.
+    again.get_by_label("View").click();
+    again.run();
+    again.get_by_label("Language").click();
+    again.run();
+    again.get_by_label("Français").click();
+    again.run();
+    again.get_by_label("Ouvrir un dossier…");
+    again.get_by_label("Ouvrir la démo");
+    again.state_mut().apply(&context, ProgramAction::SetLanguage("en".to_owned()));
+    again.run();
+    again.get_by_label("Open folder…");
 }
 
 /// Rust files of the window.
@@ -137,21 +158,22 @@ fn code(text: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// What a string literal at the start of `code` stands for; `None` if there is none.
-fn literal(code: &str) -> Option<String> {
-    let mut letters = code.strip_prefix('"')?.chars().peekable();
+/// What a string literal at the start of `code` stands for, and the code after it; `None` if there is none.
+fn literal(code: &str) -> Option<(String, &str)> {
+    let mut letters = code.trim_start().strip_prefix('"')?.chars();
     let mut text = String::new();
     loop {
         match letters.next()? {
-            '"' => return Some(text),
+            '"' => return Some((text, letters.as_str())),
             '\\' => match letters.next()? {
                 'n' => text.push('\n'),
                 't' => text.push('\t'),
                 'u' => {
-                    let number: String = letters.by_ref().skip(1).take_while(|letter| *letter != '}').collect();
-                    text.push(u32::from_str_radix(&number, 16).ok().and_then(char::from_u32)?);
+                    let (number, rest) = letters.as_str().strip_prefix('{')?.split_once('}')?;
+                    text.push(u32::from_str_radix(number, 16).ok().and_then(char::from_u32)?);
+                    letters = rest.chars();
                 }
-                '\n' => while letters.next_if(|letter| letter.is_whitespace()).is_some() {},
+                '\n' => letters = letters.as_str().trim_start().chars(),
                 other => text.push(other),
             },
             other => text.push(other),
@@ -159,20 +181,134 @@ fn literal(code: &str) -> Option<String> {
     }
 }
 
-/// The texts of all `tr!` in some code.
-fn texts_in(code: &str) -> Vec<String> {
+/// A row of a table: which texts it is found under, and what a translation has.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Row {
+    context: Option<String>,
+    english: String,
+    /// The English text for one, where the text depends on a count.
+    one: Option<String>,
+}
+
+impl Row {
+    fn plain(english: &str) -> Self {
+        Self { context: None, english: english.to_owned(), one: None }
+    }
+
+    fn in_context(context: &str, english: &str) -> Self {
+        Self { context: Some(context.to_owned()), ..Self::plain(english) }
+    }
+
+    /// What English has in its table.
+    fn english_value(&self) -> toml::Value {
+        match &self.one {
+            None => toml::Value::String(self.english.clone()),
+            Some(one) => forms(&[("one", one), ("other", &self.english)]),
+        }
+    }
+
+    /// A translation yet to be made.
+    fn empty_value(&self) -> toml::Value {
+        match &self.one {
+            None => toml::Value::String(String::new()),
+            Some(_) => forms(&[("one", ""), ("other", "")]),
+        }
+    }
+
+    /// What a table has for it.
+    fn value_in<'a>(&self, table: &'a toml::Table) -> Option<&'a toml::Value> {
+        match &self.context {
+            None => table.get("texts")?.get(&self.english),
+            Some(context) => table.get("contexts")?.get(context)?.get(&self.english),
+        }
+    }
+}
+
+fn forms(forms: &[(&str, &str)]) -> toml::Value {
+    forms
+        .iter()
+        .map(|(category, form)| ((*category).to_owned(), toml::Value::String((*form).to_owned())))
+        .collect::<toml::Table>()
+        .into()
+}
+
+/// The rows of a table.
+fn rows_of(table: &toml::Table) -> BTreeSet<Row> {
+    let row = |context: Option<&String>, (english, value): (&String, &toml::Value)| Row {
+        context: context.cloned(),
+        english: english.clone(),
+        one: value.as_table().map(|_| String::new()),
+    };
+    let texts = table.get("texts").and_then(toml::Value::as_table).expect("texts");
+    let contexts = table.get("contexts").and_then(toml::Value::as_table).into_iter().flatten();
+    let in_contexts = contexts
+        .flat_map(|(context, texts)| texts.as_table().expect("texts").iter().map(move |text| row(Some(context), text)));
+    texts.iter().map(|text| row(None, text)).chain(in_contexts).collect()
+}
+
+/// A table as its file is written, its rows in order.
+fn file_of(head: &str, name: &str, rows: &BTreeSet<Row>, value: impl Fn(&Row) -> toml::Value) -> String {
+    let quoted = |text: &str| toml::Value::String(text.to_owned()).to_string();
+    let mut file = format!("{head}name = {}\n\n[texts]\n", quoted(name));
+    let mut context = &None;
+    for row in rows {
+        if row.context != *context {
+            context = &row.context;
+            let name = quoted(context.as_deref().expect("contexts come last"));
+            let _ = writeln!(file, "\n[contexts.{name}]");
+        }
+        let _ = writeln!(file, "{} = {}", quoted(&row.english), value(row));
+    }
+    file
+}
+
+fn table_file(code: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/languages").join(format!("{code}.toml"))
+}
+
+fn read_table(code: &str) -> (String, toml::Table) {
+    let text = fs::read_to_string(table_file(code)).unwrap_or_default().replace("\r\n", "\n");
+    let table = text.parse().unwrap_or_else(|error| panic!("{code}.toml: {error}"));
+    (text, table)
+}
+
+fn is_update() -> bool {
+    std::env::var_os("SPINENET_UPDATE_TEXTS").is_some()
+}
+
+/// The texts of all `tr!` and `say!` in some code.
+fn texts_in(code: &str) -> Vec<Row> {
     let is_call = |at: usize| !code[..at].ends_with(|letter: char| letter.is_alphanumeric() || letter == '_');
-    let calls = code.match_indices("tr!(").filter(|(at, _)| is_call(*at));
-    let text = |(at, call): (usize, &str)| {
+    let calls = ["tr!(", "say!("].into_iter().flat_map(|call| code.match_indices(call));
+    let calls = calls.filter(|(at, _)| is_call(*at)).filter_map(|(at, call)| {
         let inside = code[at + call.len()..].trim_start();
-        literal(inside)
-            .unwrap_or_else(|| panic!("`tr!` takes a literal: {}", inside.lines().next().unwrap_or_default()))
+        // `say!` has the language first; `tr!` is made of it.
+        let inside = if call == "say!(" { inside.split_once(',')?.1 } else { inside };
+        Some(inside.trim_start()).filter(|inside| !inside.starts_with('$'))
+    });
+    let text = |inside: &str| {
+        text_of_call(inside)
+            .unwrap_or_else(|| panic!("`tr!` takes literals: {}", inside.lines().next().unwrap_or_default()))
     };
     calls.map(text).collect()
 }
 
-/// Names that the layers below the window give, and that it looks up in the table.
-fn names_from_below() -> impl Iterator<Item = String> {
+/// The text of a call: `"text"`, `in "context", "text"`, `count = number; one "text", other "text"`.
+fn text_of_call(inside: &str) -> Option<Row> {
+    if let Some((english, _)) = literal(inside) {
+        return Some(Row::plain(&english));
+    }
+    if let Some(inside) = inside.strip_prefix("in ") {
+        let (context, rest) = literal(inside)?;
+        return Some(Row::in_context(&context, &literal(rest.trim_start().strip_prefix(',')?)?.0));
+    }
+    let (one, rest) = literal(inside.split_once(';')?.1.trim_start().strip_prefix("one")?)?;
+    let (other, _) = literal(rest.trim_start().strip_prefix(',')?.trim_start().strip_prefix("other")?)?;
+    Some(Row { one: Some(one), ..Row::plain(&other) })
+}
+
+/// Names that the layers below the window give, and that are looked up in the table.
+fn names_from_below() -> impl Iterator<Item = Row> {
     let of_grading = |grading: Grading| {
         let spec = grading.spec();
         let (names, criteria): (Vec<_>, Vec<_>) = spec.classes.iter().copied().unzip();
@@ -185,34 +321,43 @@ fn names_from_below() -> impl Iterator<Item = String> {
     Grading::ALL
         .into_iter()
         .flat_map(of_grading)
-        .chain(MeasurementKind::ALL.map(MeasurementKind::name))
         .chain(MeasurementKind::ALL.into_iter().flat_map(points))
         .chain(ColorMap::ALL.map(ColorMap::name))
-        .map(str::to_owned)
+        .map(Row::plain)
+        .chain(MeasurementKind::ALL.map(|kind| Row::in_context("measurement", kind.name())))
+}
+
+/// The rows that every table has.
+fn every_row() -> BTreeSet<Row> {
+    let commands = UiCommand::ALL.iter().map(|command| Row::plain(command.english()));
+    let mut rows: BTreeSet<Row> = commands.chain(names_from_below()).collect();
+    for file in sources(&["ui", "app"]) {
+        rows.extend(texts_in(&code(&fs::read_to_string(file).expect("readable source"))));
+    }
+    assert!(rows.iter().all(|row| !row.english.is_empty()), "an empty text is no text");
+    rows
+}
+
+/// Rows that a table lacks, and those that nothing shows.
+fn differences(rows: &BTreeSet<Row>, table: &toml::Table) -> (Vec<String>, Vec<String>) {
+    let bare = |row: &Row| (row.context.clone(), row.english.clone(), row.one.is_some());
+    let [wanted, held] = [rows, &rows_of(table)].map(|rows| rows.iter().map(bare).collect::<BTreeSet<_>>());
+    let named = |(context, english, _): &(Option<String>, String, bool)| match context {
+        None => english.clone(),
+        Some(context) => format!("{english} [{context}]"),
+    };
+    (wanted.difference(&held).map(named).collect(), held.difference(&wanted).map(named).collect())
 }
 
 #[test]
-fn the_english_table_holds_every_text_of_the_window() {
-    let mut texts: BTreeSet<String> = UiCommand::ALL.iter().map(|command| command.english().to_owned()).collect();
-    texts.extend(names_from_below());
-    for file in sources(&["ui", "app"]) {
-        texts.extend(texts_in(&code(&fs::read_to_string(file).expect("readable source"))));
+fn the_english_table_holds_every_text() {
+    let rows = every_row();
+    let table = file_of(HEAD, Language::ENGLISH.name(), &rows, Row::english_value);
+    if is_update() {
+        fs::write(table_file("en"), &table).expect("written");
     }
-    assert!(!texts.contains(""), "an empty text is no text");
-    let quoted = |text: &String| toml::Value::String(text.clone()).to_string();
-    let rows: Vec<String> = texts.iter().map(|text| format!("{0} = {0}\n", quoted(text))).collect();
-    let table = format!("{HEAD}name = \"{}\"\n\n[texts]\n{}", language::ENGLISH, rows.concat());
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/languages/en.toml");
-    if std::env::var_os("SPINENET_UPDATE_TEXTS").is_some() {
-        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
-        fs::write(&path, &table).expect("written");
-    }
-    let found = fs::read_to_string(&path).unwrap_or_default().replace("\r\n", "\n");
-    let file: toml::Table = found.parse().expect("a table");
-    let held: BTreeMap<&String, &toml::Value> =
-        file.get("texts").and_then(toml::Value::as_table).expect("texts").iter().collect();
-    let missing: Vec<&String> = texts.iter().filter(|text| !held.contains_key(text)).collect();
-    let superfluous: Vec<&&String> = held.keys().filter(|text| !texts.contains(**text)).collect();
+    let (found, held) = read_table("en");
+    let (missing, superfluous) = differences(&rows, &held);
     assert!(
         missing.is_empty() && superfluous.is_empty(),
         "missing in en.toml: {missing:#?}\nno longer shown: {superfluous:#?}\nSPINENET_UPDATE_TEXTS=1 writes the file anew"
@@ -221,8 +366,53 @@ fn the_english_table_holds_every_text_of_the_window() {
         found == table,
         "en.toml is sorted and says the same on both sides; SPINENET_UPDATE_TEXTS=1 writes it anew"
     );
-    let language = language::Language::parse("en", &found).expect("a table");
-    assert!(language.refused().is_empty());
+    assert!(Table::parse("en", &found).expect("a table").refused().is_empty());
+}
+
+#[test]
+fn the_other_tables_translate_every_text_and_lose_no_value() {
+    let rows = every_row();
+    let face = Face::bundled();
+    for language in Language::shipped().into_iter().filter(|language| *language != Language::ENGLISH) {
+        let code = language.code();
+        let (_, held) = read_table(code);
+        if is_update() {
+            let is_same_kind = |row: &Row, value: &toml::Value| value.is_table() == row.one.is_some();
+            let value = |row: &Row| {
+                let kept = row.value_in(&held).filter(|value| is_same_kind(row, value)).cloned();
+                kept.unwrap_or_else(|| row.empty_value())
+            };
+            fs::write(table_file(code), file_of(HEAD_OF_OTHERS, language.name(), &rows, value)).expect("written");
+        }
+        let (text, held) = read_table(code);
+        let (missing, superfluous) = differences(&rows, &held);
+        assert!(
+            missing.is_empty() && superfluous.is_empty(),
+            "missing in {code}.toml: {missing:#?}\nno longer shown: {superfluous:#?}\nSPINENET_UPDATE_TEXTS=1 helps"
+        );
+        let table = Table::parse(code, &text).expect("a table");
+        assert!(table.refused().is_empty(), "places lost in {code}.toml: {:#?}", table.refused());
+        // A million and more may have a form of their own; nothing here is counted so far.
+        let categories: BTreeSet<&str> = (0..=1000).map(|count| table.category(count)).collect();
+        for row in &rows {
+            let value = row.value_in(&held).expect("found above");
+            let made: Vec<(&str, &str)> = match value {
+                toml::Value::Table(forms) => {
+                    forms.iter().map(|(category, form)| (category.as_str(), form.as_str().expect("a text"))).collect()
+                }
+                text => vec![("", text.as_str().expect("a text"))],
+            };
+            assert!(made.iter().all(|(_, form)| !form.trim().is_empty()), "not translated in {code}.toml: {row:?}");
+            if row.one.is_some() {
+                let has: BTreeSet<&str> = made.iter().map(|(category, _)| *category).collect();
+                assert_eq!(has, categories, "plural forms in {code}.toml: {row:?}");
+            }
+            for (_, form) in &made {
+                let lacking: Vec<char> = form.chars().filter(|letter| !face.has(*letter)).collect();
+                assert!(lacking.is_empty(), "letters that the face lacks in {code}.toml: {lacking:?} of {form:?}");
+            }
+        }
+    }
 }
 
 #[test]
@@ -247,7 +437,7 @@ fn no_text_is_shown_without_a_look_into_the_table() {
         let code = code(&fs::read_to_string(&file).expect("readable source"));
         for call in CALLS {
             for (at, _) in code.match_indices(call) {
-                let shown = literal(code[at + call.len()..].trim_start()).unwrap_or_default();
+                let shown = literal(&code[at + call.len()..]).map(|(shown, _)| shown).unwrap_or_default();
                 // Between the places of `format!` stand signs and units only.
                 let words = if call == "format!(" { without_places(&shown) } else { shown.clone() };
                 if words.contains(char::is_alphabetic)
@@ -281,6 +471,9 @@ fn without_places(format: &str) -> String {
 #[test]
 fn literals_are_found_as_the_compiler_reads_them() {
     let code = "a(tr!(\"one \\\n            two\"), tr!(\n    \"\\u{2026} {x}\\n\",\n    x = tr!(\"a \\\"b\\\"\")), attr!(no))";
-    assert_eq!(texts_in(code), ["one two", "… {x}\n", "a \"b\""]);
+    assert_eq!(texts_in(code), ["one two", "… {x}\n", "a \"b\""].map(Row::plain));
+    let code = "tr!(in \"window\", \"Level\"); say!(self.language, count = a.len(); one \"{count} cut\", other \"{count} cuts\")";
+    let plural = Row { one: Some("{count} cut".to_owned()), ..Row::plain("{count} cuts") };
+    assert_eq!(texts_in(code), [Row::in_context("window", "Level"), plural]);
     assert_eq!(without_places("{a:.1} × {b} px"), " ×  px");
 }

@@ -12,6 +12,7 @@ const LAYERS: &[&str] = &[
     "files",
     "memory",
     "words",
+    "language",
     "research",
     "spine",
     "records",

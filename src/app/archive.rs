@@ -166,10 +166,10 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             NetworkEvent::Sent(count) => {
                 self.archive_says(
                     true,
-                    match count {
-                        1 => tr!("1 object is stored in the archive.").to_owned(),
-                        count => tr!("{count} objects are stored in the archive.", count = count),
-                    },
+                    tr!(
+                        count = count;
+                        one "{count} object is stored in the archive.", other "{count} objects are stored in the archive."
+                    ),
                 );
             }
             NetworkEvent::Failed(error) => self.network_failed(job, &error),

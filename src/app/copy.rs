@@ -28,10 +28,10 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             return;
         }
         let left_out: usize = outcome.left_out.values().sum();
-        let mut text = match outcome.copied {
-            1 => tr!("1 image was copied without identity.").to_owned(),
-            count => tr!("{count} images were copied without identity.", count = count),
-        };
+        let mut text = tr!(
+            count = outcome.copied;
+            one "{count} image was copied without identity.", other "{count} images were copied without identity."
+        );
         if left_out > 0 {
             text.push(' ');
             text += &tr!("Left out, being no image or having text burned in: {count}.", count = left_out);

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use eframe::egui;
 
 use super::{Command, Event, Viewer, navigation};
+use crate::language::Language;
 use crate::ui::action::ProgramAction;
 use crate::ui::keymap::{Keymap, KeysAction};
-use crate::ui::language::{self, Language, tr};
+use crate::ui::language::{self, tr};
 use crate::ui::state::BannerKind;
 use crate::ui::theme;
 use crate::worker::Work;
@@ -109,9 +110,10 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         self.store.save_settings(self.settings.clone());
     }
 
-    /// The language of a code; `None`, which is English, where there is no such table.
-    fn language_of(&self, code: &str) -> Option<&'static Language> {
-        self.state.languages.iter().copied().find(|language| language.code() == code)
+    /// The language of a code; English where there is no such table.
+    fn language_of(&self, code: &str) -> Language {
+        let found = self.state.languages.iter().copied().find(|language| language.code() == code);
+        found.unwrap_or(Language::ENGLISH)
     }
 
     /// Finds the languages to choose from, once at the start. The first frame tells which tables cannot be used, or not
@@ -122,14 +124,17 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             tracing::warn!(%error, "a table of texts cannot be used");
             self.startup_warnings.push(tr!("The language file {file} cannot be used.", file = file));
         }
-        for language in found.languages.iter().filter(|language| !language.refused().is_empty()) {
+        for language in found.tables.iter().filter(|table| !table.refused().is_empty()) {
             self.startup_warnings.push(tr!(
                 "Some texts of {language} stay English ({count}): their places in braces are not those of the English text.",
                 language = language.name(),
                 count = language.refused().len()
             ));
         }
-        self.state.languages = found.languages.into_iter().map(Language::keep).collect();
+        // A user's table stands for the program's own of the same language.
+        self.state.languages = Language::shipped();
+        self.state.languages.retain(|shipped| found.tables.iter().all(|own| own.code() != shipped.code()));
+        self.state.languages.extend(found.tables.into_iter().map(|table| Language::of(table.keep())));
     }
 
     fn toggle_right_drag(&mut self) {

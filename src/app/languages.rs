@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::ui::language::{Language, LanguageError};
+use crate::language::{LanguageError, Table};
 
 /// The tables that can be used, and those that cannot.
 #[derive(Debug, Default)]
 pub struct FoundLanguages {
     /// By the names of their files.
-    pub languages: Vec<Language>,
+    pub tables: Vec<Table>,
     /// Names of files with the reason.
     pub broken: Vec<(String, LanguageError)>,
 }
@@ -23,8 +23,8 @@ impl FoundLanguages {
         files.sort();
         let mut found = Self::default();
         for file in files {
-            match Language::read(&file) {
-                Ok(language) => found.languages.push(language),
+            match Table::read(&file) {
+                Ok(table) => found.tables.push(table),
                 Err(error) => {
                     let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
                     found.broken.push((name, error));
@@ -51,10 +51,10 @@ mod tests {
             std::fs::write(folder.path().join(name), text).expect("written");
         }
         let found = FoundLanguages::in_folder(folder.path());
-        let names: Vec<&str> = found.languages.iter().map(Language::name).collect();
+        let names: Vec<&str> = found.tables.iter().map(Table::name).collect();
         assert_eq!(names, ["Deutsch", "Français"]);
         assert_eq!(found.broken.len(), 1);
         assert_eq!(found.broken[0].0, "it.toml");
-        assert!(FoundLanguages::in_folder(&folder.path().join("none")).languages.is_empty());
+        assert!(FoundLanguages::in_folder(&folder.path().join("none")).tables.is_empty());
     }
 }

@@ -32,11 +32,10 @@ pub fn folder_warnings(scan: &FolderScan) -> Vec<String> {
     let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     lines.extend(scan.refused.iter().take(NAMED).map(|file| format!("{}: {}", name(&file.path), file.reason)));
     if scan.refused.len() > NAMED {
-        let count = scan.refused.len() - NAMED;
-        lines.push(match count {
-            1 => tr!("… and 1 more file that could not be used").to_owned(),
-            count => tr!("… and {count} more files that could not be used", count = count),
-        });
+        lines.push(tr!(
+            count = scan.refused.len() - NAMED;
+            one "… and {count} more file that could not be used", other "… and {count} more files that could not be used"
+        ));
     }
     lines
 }
@@ -89,10 +88,7 @@ fn detail(series: &SeriesSummary) -> String {
         None => tr!("unknown plane"),
     };
     let weighting = series.weighting.name();
-    let slices = match series.slices {
-        1 => tr!("1 slice").to_owned(),
-        slices => tr!("{slices} slices", slices = slices),
-    };
+    let slices = tr!(count = series.slices; one "{count} slice", other "{count} slices");
     format!("{weighting} {plane}, {slices}, {} × {}", series.columns, series.rows)
 }
 

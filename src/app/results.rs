@@ -47,7 +47,11 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             Some(index) => self.load_series(index),
             None if patients > 1 => self.tell(
                 BannerKind::Warning,
-                tr!("This folder holds images of {count} patients. Choose a series on the left.", count = patients),
+                tr!(
+                    count = patients;
+                    one "This folder holds images of {count} patient. Choose a series on the left.",
+                    other "This folder holds images of {count} patients. Choose a series on the left."
+                ),
             ),
             None => self.tell(
                 BannerKind::Warning,
@@ -133,7 +137,10 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             let folder = files.first().and_then(|file| file.parent()).map(name).unwrap_or_default();
             let words = match files {
                 [file] => tr!("Saved: {file}", file = name(file)),
-                files => tr!("Saved: {count} files in {folder}", count = files.len(), folder = folder),
+                files => tr!(
+                    count = files.len();
+                    one "Saved: {count} file in {folder}", other "Saved: {count} files in {folder}", folder = folder
+                ),
             };
             self.tell(BannerKind::Done, words);
         }

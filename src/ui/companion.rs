@@ -51,7 +51,10 @@ impl CommonSpace {
     pub fn caption(&self) -> Option<String> {
         match self {
             Self::Shared => None,
-            Self::BySpine(alignment) => Some(tr!("matched by {count} vertebrae", count = alignment.bodies())),
+            Self::BySpine(alignment) => Some(tr!(
+                count = alignment.bodies();
+                one "matched by {count} vertebra", other "matched by {count} vertebrae"
+            )),
             Self::Comparing => Some(tr!("not matched yet: the vertebrae are awaited").to_owned()),
             Self::Unknown => {
                 Some(tr!("not matched: unlink, scroll both views to the same place, then link").to_owned())

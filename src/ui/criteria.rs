@@ -1,7 +1,7 @@
 //! What each grade means, in the language of the window; the texts stand in the table of gradings.
 
-use super::language::translated;
-use crate::spine::{ClassIndex, Grading};
+use super::language::{in_force, translated};
+use crate::spine::{ClassIndex, Grading, MeasurementKind};
 
 /// Name of a grading.
 #[must_use]
@@ -13,6 +13,12 @@ pub fn name(grading: Grading) -> &'static str {
 #[must_use]
 pub fn class_name(grading: Grading, class: ClassIndex) -> &'static str {
     translated(grading.class_name(class))
+}
+
+/// Name of what is measured.
+#[must_use]
+pub fn measurement(kind: MeasurementKind) -> &'static str {
+    in_force().text_in("measurement", kind.name())
 }
 
 /// Where the definition of a grading comes from.

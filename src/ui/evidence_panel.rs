@@ -92,9 +92,11 @@ fn worth(state: &ViewerState, grading: Grading) -> String {
     match state.evidence.own_way {
         None => {
             let overlap = tr!(
-                "Measured on {discs} discs ({on}): its boxes overlap true ones by {iou} (IoU), a box that is always at the \
-                 usual place by {fixed_place}.",
-                discs = discs,
+                discs = *discs;
+                one "Measured on {discs} disc ({on}): its boxes overlap true ones by {iou} (IoU), a box that is always at \
+                     the usual place by {fixed_place}.",
+                other "Measured on {discs} discs ({on}): its boxes overlap true ones by {iou} (IoU), a box that is always \
+                       at the usual place by {fixed_place}.",
                 on = on,
                 iou = iou,
                 fixed_place = fixed_place
@@ -107,9 +109,11 @@ fn worth(state: &ViewerState, grading: Grading) -> String {
             format!("{overlap} {verdict}")
         }
         Some(EvidenceWay::PAPER) => tr!(
-            "Measured on {discs} discs ({on}): boxes of the paper's own maps overlap true ones by {paper} (IoU), those of \
-             the best maps by {iou}.",
-            discs = discs,
+            discs = *discs;
+            one "Measured on {discs} disc ({on}): boxes of the paper's own maps overlap true ones by {paper} (IoU), those \
+                 of the best maps by {iou}.",
+            other "Measured on {discs} discs ({on}): boxes of the paper's own maps overlap true ones by {paper} (IoU), \
+                   those of the best maps by {iou}.",
             on = on,
             paper = paper,
             iou = iou
@@ -141,7 +145,7 @@ fn progress_text(state: &ViewerState, selection: Selection) -> String {
 
 /// How many views a map is the mean of.
 pub fn views_text(views: usize) -> String {
-    if views == 1 { tr!("1 view").to_owned() } else { tr!("{count} views", count = views) }
+    tr!(count = views; one "{count} view", other "{count} views")
 }
 
 /// One line of the grid: a label and the control that it names.

@@ -9,6 +9,7 @@ use eframe::egui::TextureHandle;
 use crate::detection::LevelDoubt;
 use crate::dicom::Series;
 use crate::evaluation::iou_of_pairs;
+use crate::language::Language;
 use crate::pipeline::{CURVE_PERCENTILES, StudySummary};
 use crate::records::Review;
 use crate::saliency::EvidenceWay;
@@ -23,7 +24,6 @@ use super::archive::ArchiveState;
 use super::camera::ImageFrame;
 use super::command::UiCommand;
 use super::companion::Companion;
-use super::language::Language;
 
 use crate::render::SeriesHandle;
 
@@ -128,8 +128,8 @@ pub struct ViewerState {
     pub palette: Option<String>,
     /// Light colors instead of dark ones around the image.
     pub light_theme: bool,
-    /// Languages to choose from beside English.
-    pub languages: Vec<&'static Language>,
+    /// Languages to choose from.
+    pub languages: Vec<Language>,
     /// A drag with the right button sets the window instead of zooming.
     pub right_drag_windows: bool,
     /// Whether the PDF names the patient.

@@ -1,15 +1,15 @@
 //! Menus, tools and the title of the series.
 
-use std::iter;
-
 use eframe::egui::gui_zoom::{self, kb_shortcuts};
 use eframe::egui::{Align, Button, Context, DragValue, Label, Layout, MenuBar, Panel, RichText, Ui};
 
 use super::action::{Actions, FileAction, ProgramAction, ViewAction};
 use super::command::UiCommand;
-use super::language::{self, Language, tr, translated};
+use super::criteria;
+use super::language::{self, tr};
 use super::state::{PathPurpose, Tool, ViewLayout, ViewerState, WindowPreset};
 use super::theme;
+use crate::language::Language;
 use crate::spine::MeasurementKind;
 use crate::volume::WindowLevel;
 
@@ -119,13 +119,12 @@ fn view_menu_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
     zoom_menu_ui(ui);
 }
 
-/// English, and the tables that the user has.
-fn language_menu_ui(ui: &mut Ui, languages: &[&'static Language], actions: &mut Actions) {
-    let now = language::in_force().map_or("", Language::code);
-    let others = languages.iter().map(|language| (language.code(), language.name()));
-    for (code, name) in iter::once(("", language::ENGLISH)).chain(others) {
-        if ui.add(Button::selectable(code == now, name)).clicked() {
-            actions.push(ProgramAction::SetLanguage(code.to_owned()));
+/// The languages that come with the program, and those of the user's tables.
+fn language_menu_ui(ui: &mut Ui, languages: &[Language], actions: &mut Actions) {
+    let now = language::in_force();
+    for language in languages {
+        if ui.add(Button::selectable(*language == now, language.name())).clicked() {
+            actions.push(ProgramAction::SetLanguage(language.code().to_owned()));
             ui.close();
         }
     }
@@ -174,7 +173,7 @@ fn tools_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
             actions.push(command.action());
         }
     }
-    let active = if let Tool::Measure(kind) = state.view.tool { translated(kind.name()) } else { tr!("Measure") };
+    let active = if let Tool::Measure(kind) = state.view.tool { criteria::measurement(kind) } else { tr!("Measure") };
     ui.menu_button(active, |ui| {
         for (kind, command) in MeasurementKind::ALL.into_iter().zip([
             UiCommand::LengthTool,
@@ -184,7 +183,7 @@ fn tools_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
             UiCommand::DiscHeightTool,
             UiCommand::CanalWidthTool,
         ]) {
-            named_item_ui(ui, command, translated(kind.name()), true, actions);
+            named_item_ui(ui, command, criteria::measurement(kind), true, actions);
         }
         ui.separator();
         for command in [UiCommand::MeasureSlip, UiCommand::MeasureDiscHeight] {
@@ -210,9 +209,9 @@ fn window_menu_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
         let (mut width, mut center) = (window.width, window.center);
         let speed = f64::from(window.width.max(1.0)) / 300.0;
         ui.horizontal(|ui| {
-            let label = ui.label(tr!("Width"));
+            let label = ui.label(tr!(in "window", "Width"));
             ui.add(DragValue::new(&mut width).speed(speed).range(1e-3..=1e9).max_decimals(1)).labelled_by(label.id);
-            let label = ui.label(tr!("Level"));
+            let label = ui.label(tr!(in "window", "Level"));
             ui.add(DragValue::new(&mut center).speed(speed).range(-1e9..=1e9).max_decimals(1)).labelled_by(label.id);
         });
         if (width, center) != (window.width, window.center) {

@@ -47,7 +47,8 @@ pub fn archive_ui(ui: &Ui, state: &ViewerState, actions: &mut Actions) {
 fn connection_ui(ui: &mut Ui, state: &ArchiveState, actions: &mut Vec<ArchiveAction>) {
     ui.horizontal(|ui| {
         let label = ui.label(tr!("Archive"));
-        let name = state.connection().map_or(tr!("none"), |connection| connection.name.as_str());
+        let name =
+            state.connection().map_or(tr!(in "archive connection", "none"), |connection| connection.name.as_str());
         let combo = ComboBox::from_id_salt("connection").selected_text(name).width(220.0).show_ui(ui, |ui| {
             for (index, connection) in state.connections.iter().enumerate() {
                 if ui.selectable_label(state.chosen == index, &connection.name).clicked() {

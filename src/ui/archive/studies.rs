@@ -45,7 +45,11 @@ pub(super) fn studies_ui(ui: &mut Ui, state: &ArchiveState, room: f32, actions: 
         }
     });
     if state.studies.as_ref().is_some_and(|studies| studies.len() == state.query.limit) {
-        let text = tr!("Only {count} studies are listed; search for something narrower.", count = state.query.limit);
+        let text = tr!(
+            count = state.query.limit;
+            one "Only {count} study is listed; search for something narrower.",
+            other "Only {count} studies are listed; search for something narrower."
+        );
         ui.label(RichText::new(text).small().color(theme::of(ui).warning));
     }
     ui.add_space(4.0);

@@ -52,8 +52,10 @@ fn choices_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
     let companion = &state.companion;
     ui.horizontal_wrapped(|ui| {
         let label = ui.label(tr!("Series"));
-        let title =
-            companion.index.and_then(|index| state.study.series_list.get(index)).map_or(tr!("none"), |it| &it.title);
+        let title = companion
+            .index
+            .and_then(|index| state.study.series_list.get(index))
+            .map_or(tr!(in "series", "none"), |it| &it.title);
         let choice = ComboBox::from_id_salt("companion").width(130.0).selected_text(title).show_ui(ui, |ui| {
             for (index, series) in state.study.series_list.iter().enumerate().filter(|(_, series)| !series.shown) {
                 let text = format!("{}\n{}, {}", series.title, series.study, series.detail);
