@@ -53,7 +53,8 @@ pub struct GradingTrainingConfig {
     /// Of folds, the share of the patients learned from that is set aside to watch training on; it then calibrates, too.
     #[serde(default)]
     pub validation_share: f64,
-    /// Of the folds, how many are trained and measured; all of them if left out.
+    /// Of the folds, how many are trained and measured; all of them if left out. The network of the first is then the final one, so
+    /// that what was measured is what is published.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub measured_folds: Option<usize>,
     /// Folder of weights to start from, instead of chance: layers of the same name and shape are taken over.

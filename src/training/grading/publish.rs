@@ -18,7 +18,7 @@ use crate::training::manifest::DataSource;
 use crate::training::optimizer::sorted;
 
 /// Version of the weights that this code trains in three dimensions.
-const VERSION: &str = "0.4.1";
+const VERSION: &str = "0.4.0";
 /// The same in two dimensions.
 const VERSION_2D: &str = "0.1.0";
 /// What the weights that ship were trained on.
@@ -26,7 +26,7 @@ const SHIPPED_SOURCES: [&[&str]; 2] = [&["SPIDER"], &["SPIDER", "Sudirman"]];
 /// Version of weights trained on other data than those that ship.
 const OWN_VERSION: &str = "0.0.1";
 /// What came with each version of the 3-D weights.
-const CHANGES: [(&str, &str); 5] = [
+const CHANGES: [(&str, &str); 4] = [
     ("0.1.0", "First training."),
     ("0.2.0", "Learned views with the scan around them beside bare patches, and on rebuilt synthetic studies."),
     (
@@ -35,13 +35,9 @@ const CHANGES: [(&str, &str); 5] = [
          widths; knows which discs look unlike those it learned from.",
     ),
     (
-        "0.4.0",
+        VERSION,
         "Learned from two cohorts, each with the thresholds of its own readers; disc bulging and herniation; stenosis from \
          readers' labels.",
-    ),
-    (
-        VERSION,
-        "The same training on all patients of both cohorts; measured on those left out of a training with two thirds.",
     ),
 ];
 /// What came with each version of the 2-D weights.

@@ -1,5 +1,6 @@
 //! Cross-validation and the final network, each part resumable.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -155,17 +156,27 @@ pub fn train(
         cross_validation = Some(measured);
         calibration = Some(Calibration::fit(&plain)?);
     }
+    let nobody = Division::default();
+    let first = config.measured_folds.and_then(|_| runs.first().zip(done.into_iter().next()));
+    // Whom the published network did not see.
+    let left_out = first.as_ref().map_or(&nobody, |(division, _)| division);
+    let learned: Vec<_> = examples.iter().filter(|example| !left_out.holds_out(example.patient)).collect();
+    let (discs, patients) =
+        (learned.len(), learned.iter().map(|example| example.patient).collect::<BTreeSet<_>>().len());
     let network = if config.final_network {
-        // The network of all patients is the same whatever is cross-validated beside it, but for its calibration.
-        let config = &GradingTrainingConfig { folds: 0, measured_folds: None, ..config.clone() };
-        let split = Split { config, examples: &examples, division: &Division::default() };
-        let Fitted { network, variables } =
-            split.run(config.seed, &job.part("final")).fit(&mut |_| Ok(()), on_progress)?;
+        let Fitted { network, variables } = if let Some((_, fold)) = first {
+            fold.fitted
+        } else {
+            // The network of all patients is the same whatever is cross-validated beside it, but for its calibration.
+            let config = &GradingTrainingConfig { folds: 0, ..config.clone() };
+            let split = Split { config, examples: &examples, division: &nobody };
+            split.run(config.seed, &job.part("final")).fit(&mut |_| Ok(()), on_progress)?
+        };
         if let Some(calibration) = &calibration {
             calibration.fold_into(&variables)?;
         }
         if config.network.familiarity {
-            let familiarity = familiar::familiarity(&examples.iter().collect::<Vec<_>>(), &job.cancel)?;
+            let familiarity = familiar::familiarity(&learned, &job.cancel)?;
             let limit =
                 familiarity_measures.as_ref().map_or(UNMEASURED_LIMIT, |measures: &FamiliarityMeasures| measures.limit);
             familiar::store(&familiarity.with_limit(limit)?, &variables)?;
@@ -191,7 +202,7 @@ pub fn train(
         phantom_only_gradings,
         untrained_gradings,
         patients,
-        discs: examples.len(),
+        discs,
     })
 }
 
