@@ -18,7 +18,7 @@ use crate::task::Progress;
 use crate::ui::action::EvidenceAction;
 use crate::ui::language::tr;
 use crate::ui::state::{
-    BannerKind, BesideChoice, EvidenceChoice, JobStatus, MapState, PathPurpose, Selection, ViewLayout,
+    Approach, BannerKind, BesideChoice, EvidenceChoice, JobStatus, MapState, PathPurpose, Selection, ViewLayout,
 };
 use crate::worker::{JobId, JobKind, Loadable, Work};
 
@@ -105,16 +105,22 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
 
     /// Selects a disc and what was last looked at of it, or keeps the grading, and shows the disc; explains it if it was
     /// graded.
-    pub(super) fn select_disc(&mut self, level: DiscLevel) {
+    pub(super) fn select_disc(&mut self, level: DiscLevel, approach: Approach) {
         let last = self.state.evidence.choices.get(&level).map(|choice| choice.grading);
         let now = self.state.reading.selection.map(|selection| selection.grading);
         if let Some(grading) = last.or(now).or(self.state.columns().first().copied()) {
-            self.explain(Selection { level, grading });
+            self.explain_from(Selection { level, grading }, approach);
         }
     }
 
-    /// Selects a grade, shows its disc and asks for its evidence; class and way are those that were last chosen for it.
+    /// Selects a grade, zooms to its disc and asks for its evidence.
     pub(super) fn explain(&mut self, selection: Selection) {
+        self.explain_from(selection, self.state.approach);
+    }
+
+    /// The same with the image as it is wanted; class and way are those that were last chosen for the grade.
+    fn explain_from(&mut self, selection: Selection, approach: Approach) {
+        let is_other_disc = self.state.reading.selection.is_none_or(|selected| selected.level != selection.level);
         if self.state.reading.selection != Some(selection) {
             self.state.reading.selection = Some(selection);
             self.state.reading.selected_box = None;
@@ -124,7 +130,12 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             evidence.own_way = last.map_or(evidence.own_way, |choice| choice.own_way);
         }
         self.state.evidence.shown = true;
-        navigation::show_disc(&mut self.state, selection.level);
+        // Another grade of the same disc leaves the image where the reader has it.
+        if approach == Approach::Zoom && is_other_disc {
+            navigation::zoom_to_disc(&mut self.state, selection.level);
+        } else {
+            navigation::show_disc(&mut self.state, selection.level);
+        }
         self.request_evidence();
     }
 

@@ -20,6 +20,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             BoxAction::Copy(slices) => self.copy_box(slices),
             BoxAction::FindUnboxed(step) => self.find_unboxed(step),
             BoxAction::Select(index) => self.select_box(index),
+            BoxAction::Delete(index) => self.delete_box(index),
         }
     }
 
@@ -105,17 +106,20 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
 
     /// Deletes the selected box, or else the selected measurement.
     pub(super) fn delete_selected(&mut self) {
+        let reading = &self.state.reading;
+        match (reading.selected_box, reading.selected_measurement) {
+            (Some(index), _) => self.delete_box(index),
+            (None, Some(index)) => self.delete_measurement(index),
+            (None, None) => {}
+        }
+    }
+
+    fn delete_box(&mut self, index: usize) {
         let mut findings = self.state.reading.findings.clone();
-        if let Some(index) = self.state.reading.selected_box.take() {
-            if index < findings.boxes.len() {
-                findings.boxes.remove(index);
-                self.change(tr!("box deletion"), findings);
-            }
-        } else if let Some(index) = self.state.reading.selected_measurement.take()
-            && index < findings.review.measurements.len()
-        {
-            findings.review.measurements.remove(index);
-            self.change(tr!("deletion of a measurement"), findings);
+        if index < findings.boxes.len() {
+            findings.boxes.remove(index);
+            self.state.reading.selected_box = None;
+            self.change(tr!("box deletion"), findings);
         }
     }
 

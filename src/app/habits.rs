@@ -9,7 +9,7 @@ use crate::language::Language;
 use crate::ui::action::ProgramAction;
 use crate::ui::keymap::{Keymap, KeysAction};
 use crate::ui::language::{self, tr};
-use crate::ui::state::BannerKind;
+use crate::ui::state::{Approach, BannerKind};
 use crate::ui::theme;
 use crate::worker::Work;
 
@@ -63,6 +63,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             ProgramAction::ToggleTheme => self.toggle_theme(ctx),
             ProgramAction::SetLanguage(code) => self.set_language(code),
             ProgramAction::ToggleRightDrag => self.toggle_right_drag(),
+            ProgramAction::ToggleDiscZoom => self.toggle_disc_zoom(),
             ProgramAction::CancelJob => self.cancel_job(),
             ProgramAction::DismissBanner(index) => {
                 if index < self.state.banners.len() {
@@ -140,6 +141,15 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     fn toggle_right_drag(&mut self) {
         self.settings.right_drag_windows = !self.settings.right_drag_windows;
         self.state.right_drag_windows = self.settings.right_drag_windows;
+        self.store.save_settings(self.settings.clone());
+    }
+
+    fn toggle_disc_zoom(&mut self) {
+        self.settings.approach = match self.settings.approach {
+            Approach::Zoom => Approach::Stay,
+            Approach::Stay => Approach::Zoom,
+        };
+        self.state.approach = self.settings.approach;
         self.store.save_settings(self.settings.clone());
     }
 

@@ -145,6 +145,28 @@ fn camera_of(camera: Option<Camera>, frame: &ImageFrame) -> Camera {
     camera.unwrap_or_else(|| Camera::fit(frame))
 }
 
+/// Room around the two bodies of a disc that is zoomed to, as a share of their width and height.
+const ROOM: DVec2 = DVec2::new(0.45, 0.12);
+
+/// Shows the middle slice of a disc with both its bodies and the canal behind them as large as fits.
+pub fn zoom_to_disc(state: &mut ViewerState, level: DiscLevel) {
+    show_disc(state, level);
+    let (Some(series), Some(disc), Some(viewport)) = (state.loaded(), state.disc(level), state.view.viewport) else {
+        return;
+    };
+    let frame = series.frame();
+    let slice = state.view.slice as f64;
+    let corners = [&disc.upper, &disc.lower].into_iter().filter_map(|body| body.corners_at(slice));
+    let (low, high) = corners
+        .flat_map(|corners| corners.as_array())
+        .fold((DVec2::INFINITY, DVec2::NEG_INFINITY), |(low, high), corner| (low.min(corner), high.max(corner)));
+    if low.cmplt(high).all() {
+        let room = (high - low) * ROOM;
+        let camera = camera_of(state.view.camera, &frame);
+        state.view.camera = Some(camera.showing(&frame, viewport, [low - room, high + room]));
+    }
+}
+
 /// Shows the middle slice of a disc, and moves the image only if the disc is out of sight.
 pub fn show_disc(state: &mut ViewerState, level: DiscLevel) {
     let (Some(series), Some(disc)) = (state.loaded(), state.disc(level)) else { return };
@@ -235,6 +257,23 @@ mod tests {
         state.view.camera = Some(Camera { zoom: 12.0, center_image: DVec2::new(2.0, 2.0), ..fit });
         show_disc(&mut state, DiscLevel::L4L5);
         assert_eq!(state.view.camera.expect("a camera").center_image, DVec2::new(column, row));
+    }
+
+    #[test]
+    fn a_disc_that_is_zoomed_to_is_seen_with_both_its_bodies() {
+        let mut state = state_with_series();
+        state.view.viewport = Some(viewport());
+        zoom_to_disc(&mut state, DiscLevel::L4L5);
+        let frame = state.loaded().expect("a series").frame();
+        let transform = SliceTransform::new(&frame, viewport(), &state.view.camera.expect("zoomed"));
+        let disc = state.disc(DiscLevel::L4L5).expect("a disc");
+        for body in [&disc.upper, &disc.lower] {
+            for corner in body.corners_at(4.0).expect("an outline").as_array() {
+                assert!(viewport().contains(transform.screen_from_image(corner)));
+            }
+        }
+        // Bodies of 20 mm with 8 mm between them, and room above and below.
+        assert!((transform.points_per_mm - 400.0 / (48.0 * 1.24)).abs() < 1e-6);
     }
 
     #[test]

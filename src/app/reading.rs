@@ -3,6 +3,7 @@
 use super::{Command, Event, Viewer, review};
 use crate::spine::{Measurement, MeasurementKind};
 use crate::ui::action::{MeasureAction, ReadAction};
+use crate::ui::state::Approach;
 use crate::worker::Work;
 
 impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
@@ -10,7 +11,8 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     pub(super) fn apply_read(&mut self, action: ReadAction) {
         match action {
             ReadAction::Grade => self.detect(),
-            ReadAction::SelectDisc(level) => self.select_disc(level),
+            ReadAction::SelectDisc(level) => self.select_disc(level, self.state.approach),
+            ReadAction::PointAtDisc(level) => self.select_disc(level, Approach::Stay),
             ReadAction::Select(selection) => self.explain(selection),
             ReadAction::MoveSelection { discs, gradings } => {
                 if let Some(selection) = review::moved_selection(&self.state, discs, gradings) {
@@ -41,6 +43,8 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             MeasureAction::Add(measurement) => self.add_measurement(measurement),
             MeasureAction::Change { index, measurement } => self.change_measurement(index, measurement),
             MeasureAction::Select(index) => self.select_measurement(index),
+            MeasureAction::Show(index) => self.show_measurement(index),
+            MeasureAction::Delete(index) => self.delete_measurement(index),
             MeasureAction::OfDisc(kind) => self.measure_disc(|disc, slice| match kind {
                 MeasurementKind::Slip => Measurement::slip_of(disc, slice),
                 MeasurementKind::DiscHeight => Measurement::height_of(disc, slice),

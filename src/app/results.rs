@@ -92,7 +92,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         if is_corrected {
             self.state.reading.detection = Loadable::Ready(Arc::new(()));
             self.vertebrae_found();
-        } else if is_chosen {
+        } else if is_chosen || self.reading.is_to_be_graded {
             self.detect();
         }
     }

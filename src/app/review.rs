@@ -12,7 +12,7 @@ use crate::pipeline::{GradeOutcome, ModelsInfo, OpenSeries, StudySummary};
 use crate::records::{Narrative, Report, SignOff};
 use crate::spine::{ClassIndex, Disc, DiscLevel, DiscPrediction, Measurement};
 use crate::ui::language::tr;
-use crate::ui::state::{BannerKind, PathPurpose, Selection, Tool, ViewerState};
+use crate::ui::state::{BannerKind, PathPurpose, Selection, ViewerState};
 use crate::worker::{Loadable, Work};
 
 impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
@@ -91,13 +91,29 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         }
     }
 
+    /// Selects a measurement, whatever the tool, or none.
     pub(super) fn select_measurement(&mut self, index: Option<usize>) {
-        self.state.reading.selected_measurement = index;
-        if let Some(kind) =
-            index.and_then(|index| self.state.reading.findings.review.measurements.get(index)).map(|it| it.kind)
-        {
+        let count = self.state.reading.findings.review.measurements.len();
+        self.state.reading.selected_measurement = index.filter(|index| *index < count);
+        if self.state.reading.selected_measurement.is_some() {
             self.state.reading.selected_box = None;
-            self.state.view.tool = Tool::Measure(kind);
+        }
+    }
+
+    pub(super) fn show_measurement(&mut self, index: usize) {
+        let measurements = &self.state.reading.findings.review.measurements;
+        if let Some(slice) = measurements.get(index).map(|measurement| measurement.slice) {
+            self.state.view.slice = slice;
+            self.select_measurement(Some(index));
+        }
+    }
+
+    pub(super) fn delete_measurement(&mut self, index: usize) {
+        let mut findings = self.state.reading.findings.clone();
+        if index < findings.review.measurements.len() {
+            findings.review.measurements.remove(index);
+            self.state.reading.selected_measurement = None;
+            self.change(tr!("deletion of a measurement"), findings);
         }
     }
 

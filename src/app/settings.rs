@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::files::write_private;
+use crate::ui::state::Approach;
 
 /// Studies remembered.
 const MOST_RECENT: usize = 12;
@@ -25,6 +26,8 @@ pub struct Settings {
     pub pdf_names_patient: bool,
     /// A drag with the right button sets the window instead of zooming.
     pub right_drag_windows: bool,
+    /// What becomes of the image when a grade is selected.
+    pub approach: Approach,
     /// Keys that the user changed: names of commands with keys such as `Ctrl+Shift+Z`.
     pub keys: BTreeMap<String, Vec<String>>,
     /// Size of everything relative to the system's; 0 is that of the system.

@@ -44,6 +44,8 @@ pub(super) struct OpenedStudy {
 pub(super) struct OpenedSeries {
     /// The series that is shown or on its way: its place in the scan.
     pub(super) index: Option<usize>,
+    /// It is graded when it is loaded, whatever it is.
+    pub(super) is_to_be_graded: bool,
     pub(super) history: History,
     pub(super) grade_book: GradeBook,
     /// The saved work on the series could not be read, so nothing is written over it.
@@ -117,12 +119,45 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         self.state.view = self.state.view.of_another_series();
     }
 
-    /// Loads the series so many places further in the list; at its ends nothing happens.
+    /// Shows the next series of the list, or with -1 the one before; at its ends nothing happens.
     pub(super) fn step_series(&mut self, step: isize) {
         let count = self.state.study.series_list.len();
-        let next = self.reading.index.map_or(Some(0), |now| now.checked_add_signed(step));
-        if let Some(next) = next.filter(|next| *next < count && Some(*next) != self.reading.index) {
-            self.load_series(next);
+        let read = self.reading.index;
+        let beside = self.state.companion.index.filter(|_| self.state.view.layout == ViewLayout::Companion);
+        let mut next = beside.or(read).map_or(Some(0), |now| now.checked_add_signed(step));
+        // What is read is in sight already.
+        if next.is_some() && next == read {
+            next = next.and_then(|next| next.checked_add_signed(step));
+        }
+        if let Some(next) = next.filter(|next| *next < count) {
+            self.show_series(next);
+        }
+    }
+
+    /// Shows a series: beside the one that is read, whose findings belong to the study and stay; in its place where there
+    /// are none.
+    pub(super) fn show_series(&mut self, index: usize) {
+        if !self.state.reading.is_begun() {
+            return self.load_series(index);
+        }
+        if self.reading.index == Some(index) {
+            return;
+        }
+        if self.state.view.layout != ViewLayout::Companion || self.state.companion.index != Some(index) {
+            self.state.view.layout = ViewLayout::Companion;
+            self.show_companion(index);
+        }
+    }
+
+    /// Reads and grades another series, or the one that stands beside; the one that was read takes its place there.
+    pub(super) fn grade_instead(&mut self, index: Option<usize>) {
+        let read = self.reading.index;
+        let Some(index) = index.or(self.state.companion.index).filter(|index| Some(*index) != read) else { return };
+        let is_beside = self.state.view.layout == ViewLayout::Companion && self.state.companion.index == Some(index);
+        self.load_series(index);
+        self.reading.is_to_be_graded = true;
+        if let Some(read) = read.filter(|_| is_beside) {
+            self.show_companion(read);
         }
     }
 

@@ -79,6 +79,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             recent: settings.recent.clone(),
             light_theme: settings.light_theme,
             right_drag_windows: settings.right_drag_windows,
+            approach: settings.approach,
             pdf_names_patient: settings.pdf_names_patient,
             ..ViewerState::default()
         };

@@ -65,8 +65,13 @@ const FIRST_COLUMNS: [(&str, Kind); 8] = [
 const LAST_COLUMNS: [(&str, Kind); 3] = [("comment", Kind::Text), ("signed_by", Kind::Text), ("signed_at", Kind::Text)];
 
 /// Columns of what was measured, where any report says it.
-const MEASURED_COLUMNS: [(&str, Kind); 4] =
-    [("height_mm", Kind::Real), ("slip_percent", Kind::Real), ("canal_mm", Kind::Real), ("conflicts", Kind::Text)];
+const MEASURED_COLUMNS: [(&str, Kind); 5] = [
+    ("height_mm", Kind::Real),
+    ("slip_percent", Kind::Real),
+    ("canal_mm", Kind::Real),
+    ("signal_of_fluid", Kind::Real),
+    ("conflicts", Kind::Text),
+];
 
 /// What the table of some reports has room for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -147,8 +152,9 @@ impl Layout {
             sign_off.map(|sign_off| &sign_off.signed_at).into(),
         ]);
         if self.has_measures {
-            let DiscMeasures { height_mm, slip_percent, canal_mm } = disc.measured.unwrap_or_default();
-            row.extend([height_mm, slip_percent, canal_mm].map(|value| value.map_or(Cell::Empty, Cell::Real)));
+            let DiscMeasures { height_mm, slip_percent, canal_mm, signal_of_fluid } = disc.measured.unwrap_or_default();
+            let measures = [height_mm, slip_percent, canal_mm, signal_of_fluid];
+            row.extend(measures.map(|value| value.map_or(Cell::Empty, Cell::Real)));
             let conflicts = (!disc.conflicts.is_empty()).then(|| disc.conflicts.join("; "));
             row.push(conflicts.as_ref().into());
         }

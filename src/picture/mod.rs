@@ -34,7 +34,7 @@ pub use drawing::Drawing;
 pub use faces::{Face, faces_of};
 pub use figure::{DISCLAIMER, EvidenceFigure};
 pub use overlay::{OverlayStyle, overlay};
-pub use overview::{DiscNote, key_image, study_overview};
+pub use overview::{DiscNote, key_image, key_slice, study_overview};
 pub use placement::ImageFromScreen;
 pub use shade::{EvidenceFill, EvidenceLook, EvidenceScene, SliceLook, SliceScene, nearest_patch_slice};
 pub use sheets::{figure_sheet, methods_sheet, steps_sheet, thresholds_sheet};

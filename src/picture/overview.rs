@@ -7,7 +7,7 @@ use super::canvas::{Align, Canvas, Ink, TextStyle};
 use super::figure::DISCLAIMER;
 use super::overlay::{orientation, whole_slice};
 use super::{SliceLook, SliceScene};
-use crate::spine::{DiscLevel, Vertebra, VertebraLabel, discs_between, vertebral_window};
+use crate::spine::{DiscLevel, Measurement, Vertebra, VertebraLabel, discs_between, vertebral_window};
 use crate::volume::{Volume, WindowLevel};
 
 const IMAGE_HEIGHT: u32 = 1200;
@@ -39,7 +39,7 @@ pub fn study_overview(volume: &Volume, vertebrae: &[Vertebra], notes: &[DiscNote
     let notes_width = if notes.is_empty() { 0.0 } else { NOTES_WIDTH };
     let width = size.x + notes_width;
     let mut canvas = Canvas::new(width as u32, (TITLE_HEIGHT + size.y + CAPTION_HEIGHT) as u32);
-    canvas.place(&key_image(volume, vertebrae, &[], IMAGE_HEIGHT), 0, TITLE_HEIGHT as u32);
+    canvas.place(&key_image(volume, vertebrae, slice, &[], &[], IMAGE_HEIGHT), 0, TITLE_HEIGHT as u32);
 
     let offset = DVec2::new(0.0, TITLE_HEIGHT);
     let placed: Vec<(&DiscNote, DVec2)> = discs_between(vertebrae)
@@ -66,11 +66,25 @@ pub fn study_overview(volume: &Volume, vertebrae: &[Vertebra], notes: &[DiscNote
     canvas.finish()
 }
 
-/// Draws the middle slice alone, `height` pixels high, with the outlines and labels of `vertebrae`, and in front of each
-/// disc of `notes` its level and headline.
+/// The slice that shows most of what a reader measured, else the one through the middle of the bodies.
 #[must_use]
-pub fn key_image(volume: &Volume, vertebrae: &[Vertebra], notes: &[DiscNote], height: u32) -> RgbImage {
-    let slice = middle_slice(volume, vertebrae);
+pub fn key_slice(volume: &Volume, vertebrae: &[Vertebra], measurements: &[Measurement]) -> usize {
+    let count = |slice| measurements.iter().filter(|measured| measured.slice == slice).count();
+    let most = (0..volume.slices()).rev().max_by_key(|slice| count(*slice));
+    most.filter(|slice| count(*slice) > 0).unwrap_or_else(|| middle_slice(volume, vertebrae))
+}
+
+/// Draws a slice alone, `height` pixels high, with the outlines and labels of `vertebrae`, in front of each disc of
+/// `notes` its level and headline, and what was measured on this slice with its words.
+#[must_use]
+pub fn key_image(
+    volume: &Volume,
+    vertebrae: &[Vertebra],
+    slice: usize,
+    notes: &[DiscNote],
+    measurements: &[(Measurement, String)],
+    height: u32,
+) -> RgbImage {
     let (view, size) = whole_slice(volume, height);
     let window = vertebral_window(volume, vertebrae, slice);
     let look = SliceLook::new(window.unwrap_or_else(|| WindowLevel::from_percentiles(volume.slice(slice))));
@@ -91,6 +105,31 @@ pub fn key_image(volume: &Volume, vertebrae: &[Vertebra], notes: &[DiscNote], he
         picture.dot(front + DVec2::new(side * 9.0, 0.0), 5.0, severity_ink(note.severity));
         let at = front + DVec2::new(side * 20.0, style.size * 0.35);
         picture.text(at, style.aligned(align), &format!("{} {}", note.level, note.headline));
+    }
+    let mut free = 0.0;
+    let mut here: Vec<_> = measurements.iter().filter(|(measured, _)| measured.slice == slice).collect();
+    let lowest = |measured: &Measurement| {
+        measured.points.iter().map(|point| view.screen(*point).y).fold(f64::NEG_INFINITY, f64::max)
+    };
+    here.sort_by(|a, b| lowest(&a.0).total_cmp(&lowest(&b.0)));
+    for (measured, words) in here {
+        let points: Vec<DVec2> = measured.points.iter().map(|point| view.screen(*point)).collect();
+        for [from, to] in measured.kind.lines() {
+            if let (Some(from), Some(to)) = (points.get(*from), points.get(*to)) {
+                picture.line(*from, *to, 5.0, Ink::SHADE);
+                picture.line(*from, *to, 2.5, Ink::READER);
+            }
+        }
+        for point in &points {
+            picture.dot(*point, 4.0, Ink::READER);
+        }
+        let Some(last) = points.iter().copied().reduce(|a, b| if b.x > a.x { b } else { a }) else { continue };
+        // The words stand behind the spine, each below those above it.
+        let style = TextStyle { ink: Ink::READER, ..style }.aligned(Align::Left);
+        let x = (last.x + style.size * 0.6).min(size.x - style.width(words) - 4.0);
+        let y = (last.y + style.size * 0.35).max(free);
+        picture.text(DVec2::new(x, y), style, words);
+        free = y + style.size * 1.2;
     }
     // Away from the outlines and from the lines to the notes.
     orientation(&mut picture, volume, size, size * DVec2::new(0.12, 0.92));

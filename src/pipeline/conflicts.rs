@@ -1,7 +1,7 @@
 //! Where a grade and what was measured at the same disc disagree. The rules stand here and nowhere else.
 
 use super::{DiscFindings, Finding};
-use crate::records::{Report, slip_in_words};
+use crate::records::slip_in_words;
 use crate::spine::{DiscLevel, Grading, MeasuredValue, meyerding_grade};
 
 /// A slip of so many percent is more than corners can be wrong by: "absent" is contradicted.
@@ -23,13 +23,8 @@ pub struct Conflict {
     pub text: String,
 }
 
-/// Heights of the discs of a report, from the thorax down; `None` where none was measured.
-pub(super) fn heights(report: &Report) -> Vec<(DiscLevel, Option<f64>)> {
-    report.discs.iter().map(|disc| (disc.level, disc.measured.and_then(|measured| measured.height_mm))).collect()
-}
-
-/// The disagreements of a disc; `heights` are those of all discs.
-pub(super) fn conflicts(disc: &DiscFindings, heights: &[(DiscLevel, Option<f64>)]) -> Vec<Conflict> {
+/// The disagreements of a disc.
+pub(super) fn conflicts(disc: &DiscFindings) -> Vec<Conflict> {
     let found = |grading, rule: &dyn Fn(&Finding) -> Option<String>| {
         let finding = disc.of(grading)?;
         let measured = rule(finding)?;
@@ -39,7 +34,7 @@ pub(super) fn conflicts(disc: &DiscFindings, heights: &[(DiscLevel, Option<f64>)
     };
     let rules = [
         found(Grading::Spondylolisthesis, &|finding| slip(finding, disc.measured.slip_percent?)),
-        found(Grading::DiscNarrowing, &|finding| narrowing(finding, heights)),
+        found(Grading::DiscNarrowing, &|finding| narrowing(finding, disc.measured.height_mm?, &disc.beside_mm)),
         found(Grading::CentralCanalStenosis, &|finding| stenosis(finding, disc.measured.canal_mm?)),
     ];
     rules.into_iter().flatten().collect()
@@ -51,23 +46,20 @@ fn slip(finding: &Finding, percent: f64) -> Option<String> {
     disagrees.then(|| slip_in_words(percent))
 }
 
-fn narrowing(finding: &Finding, heights: &[(DiscLevel, Option<f64>)]) -> Option<String> {
-    let place = heights.iter().position(|(level, _)| *level == finding.level)?;
-    let height = heights[place].1?;
-    let beside = [place.checked_sub(1), Some(place + 1)].into_iter().flatten();
-    let neighbors: Vec<(DiscLevel, f64)> = beside
-        .filter_map(|place| heights.get(place))
-        .filter_map(|(level, height)| Some((*level, (*height)?)))
-        .collect();
+fn narrowing(finding: &Finding, height: f64, neighbors: &[(DiscLevel, f64)]) -> Option<String> {
     if neighbors.is_empty() {
         return None;
     }
     let is_lowest = neighbors.iter().all(|(_, other)| height < LOST_HEIGHT * other);
     let is_highest = neighbors.iter().all(|(_, other)| height >= *other);
     let disagrees = !finding.is_abnormal() && is_lowest || finding.class >= MODERATE_LOSS && is_highest;
-    let beside = neighbors.iter().map(|(level, height)| format!("{level} {}", MeasuredValue::Millimeters(*height)));
-    let beside = beside.collect::<Vec<_>>().join(", ");
-    disagrees.then(|| format!("height {} ({beside})", MeasuredValue::Millimeters(height)))
+    disagrees.then(|| format!("height {} ({})", MeasuredValue::Millimeters(height), heights_in_words(neighbors)))
+}
+
+/// "L3-L4 9.0 mm, L5-S1 8.5 mm".
+pub(super) fn heights_in_words(heights: &[(DiscLevel, f64)]) -> String {
+    let words = heights.iter().map(|(level, height)| format!("{level} {}", MeasuredValue::Millimeters(*height)));
+    words.collect::<Vec<_>>().join(", ")
 }
 
 fn stenosis(finding: &Finding, width_mm: f64) -> Option<String> {
@@ -82,12 +74,11 @@ mod tests {
     use super::*;
     use crate::records::DiscMeasures;
 
-    fn texts(grading: Grading, class: usize, measured: DiscMeasures, heights: [f64; 3]) -> Vec<String> {
+    fn texts(grading: Grading, class: usize, measured: DiscMeasures, [above, height, below]: [f64; 3]) -> Vec<String> {
         let mut found = disc(DiscLevel::L4L5, &[(grading, class, 0.62)]);
-        found.measured = measured;
-        let levels = [DiscLevel::L3L4, DiscLevel::L4L5, DiscLevel::L5S1];
-        let heights: Vec<_> = levels.into_iter().zip(heights.map(Some)).collect();
-        conflicts(&found, &heights).into_iter().map(|conflict| conflict.text).collect()
+        found.measured = DiscMeasures { height_mm: Some(height), ..measured };
+        found.beside_mm = vec![(DiscLevel::L3L4, above), (DiscLevel::L5S1, below)];
+        conflicts(&found).into_iter().map(|conflict| conflict.text).collect()
     }
 
     #[test]

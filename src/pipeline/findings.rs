@@ -1,6 +1,6 @@
 //! Grades in words, and which of them matter most.
 
-use super::conflicts::{Conflict, conflicts, heights};
+use super::conflicts::{Conflict, conflicts};
 use crate::picture::DiscNote;
 use crate::records::{DiscEntry, DiscMeasures, Report};
 use crate::saliency::{SaliencyMap, SaliencyMethod};
@@ -76,8 +76,10 @@ pub struct DiscFindings {
     pub findings: Vec<Finding>,
     /// Those of experimental gradings, which are named and not counted.
     pub experimental: Vec<Finding>,
-    /// Height, slip and canal.
+    /// Height, slip, canal and signal.
     pub measured: DiscMeasures,
+    /// Heights of the discs above and below, mm, where they were measured.
+    pub beside_mm: Vec<(DiscLevel, f64)>,
     /// Where grades and what was measured disagree.
     pub conflicts: Vec<Conflict>,
 }
@@ -88,9 +90,9 @@ impl DiscFindings {
     pub fn of_report(report: &Report) -> Vec<Self> {
         let mut discs: Vec<Self> =
             report.discs.iter().filter_map(|disc| Self::reported(disc, &report.experimental_gradings)).collect();
-        let heights = heights(report);
         for disc in &mut discs {
-            disc.conflicts = conflicts(disc, &heights);
+            disc.beside_mm = heights_beside(report, disc.level);
+            disc.conflicts = conflicts(disc);
         }
         discs
     }
@@ -100,7 +102,8 @@ impl DiscFindings {
     fn reported(disc: &DiscEntry, experimental: &[Grading]) -> Option<Self> {
         let level = disc.level;
         let measured = disc.measured.unwrap_or_default();
-        let mut whole = Self { level, findings: vec![], experimental: vec![], measured, conflicts: vec![] };
+        let mut whole =
+            Self { level, findings: vec![], experimental: vec![], measured, beside_mm: vec![], conflicts: vec![] };
         for (grading, entry) in disc.gradings.as_ref()?.iter() {
             let Some(class) = grading.class_from_grade(entry.reported()) else { continue };
             let is_read = entry.edited.is_some();
@@ -176,6 +179,14 @@ impl DiscFindings {
     }
 }
 
+/// Heights of the discs above and below one in a report, where they were measured.
+fn heights_beside(report: &Report, level: DiscLevel) -> Vec<(DiscLevel, f64)> {
+    let Some(place) = report.discs.iter().position(|disc| disc.level == level) else { return Vec::new() };
+    let beside =
+        [place.checked_sub(1), Some(place + 1)].into_iter().flatten().filter_map(|place| report.discs.get(place));
+    beside.filter_map(|disc| Some((disc.level, disc.measured?.height_mm?))).collect()
+}
+
 /// The finding with the greatest [`Finding::weight`]; of equal ones the first from the thorax down. `None` if there is
 /// nothing to choose from.
 #[must_use]
@@ -249,7 +260,14 @@ pub(super) mod tests {
         };
         let findings = classes.iter().map(finding).collect();
         let measured = DiscMeasures::default();
-        DiscFindings { level, findings, experimental: Vec::new(), measured, conflicts: Vec::new() }
+        DiscFindings {
+            level,
+            findings,
+            experimental: Vec::new(),
+            measured,
+            beside_mm: Vec::new(),
+            conflicts: Vec::new(),
+        }
     }
 
     #[test]
@@ -293,7 +311,7 @@ pub(super) mod tests {
     fn sentences_say_how_sure_a_grade_is_and_what_was_measured() {
         let [pfirrmann, herniation] = [Grading::Pfirrmann, Grading::DiscHerniation];
         let mut found = disc(DiscLevel::L4L5, &[(pfirrmann, 3, 0.9), (herniation, 1, 0.63)]);
-        found.measured = DiscMeasures { height_mm: Some(7.24), slip_percent: Some(0.4), canal_mm: None };
+        found.measured = DiscMeasures { height_mm: Some(7.24), slip_percent: Some(0.4), ..DiscMeasures::default() };
         assert_eq!(found.sentence(), "L4-L5: Pfirrmann IV, possible disc herniation (63 %); height 7.2 mm, slip 0 %.");
         // Nothing is claimed of gradings that the weights do not have.
         assert_eq!(disc(DiscLevel::L4L5, &[(pfirrmann, 1, 0.42)]).sentence(), "L4-L5: Pfirrmann II (42 %).");

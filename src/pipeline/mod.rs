@@ -11,6 +11,7 @@ mod findings;
 mod models;
 mod open_series;
 mod phantom_study;
+mod reason;
 mod steps;
 mod study;
 mod summary;

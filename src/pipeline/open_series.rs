@@ -14,7 +14,7 @@ use crate::records::{
     DiscEntry, Narrative, REPORT_SCHEMA, Report, ReportWarning, Review, Seconds, Software, VertebraEntry, WeightsUsed,
     rounded,
 };
-use crate::spine::{Disc, DiscLevel, DiscPrediction, Vertebra, discs_between};
+use crate::spine::{Disc, DiscLevel, DiscPrediction, Vertebra, discs_between, signal_of_fluid};
 use crate::task::{CancelToken, Progress};
 
 /// A series with everything that is known about it.
@@ -164,6 +164,14 @@ impl OpenSeries {
         let mut discs: Vec<&Disc> = self.discs.iter().collect();
         discs.sort_by_key(|disc| disc.level);
         let prediction = |level| self.predictions().find(|prediction| prediction.level == level);
+        let entry = |disc: &Disc| {
+            let mut entry = DiscEntry::new(disc, geometry, prediction(disc.level));
+            if let Some(measured) = &mut entry.measured {
+                let signal = signal_of_fluid(&self.series.volume, disc);
+                measured.signal_of_fluid = signal.map(|signal| rounded(signal, 3));
+            }
+            entry
+        };
         let warning = |from: &SeriesWarning| ReportWarning { code: from.code.clone(), message: from.message.clone() };
         let mut report = Report {
             schema: REPORT_SCHEMA.to_owned(),
@@ -184,7 +192,7 @@ impl OpenSeries {
             folder: None,
             warnings: self.series.warnings.iter().map(warning).collect(),
             vertebrae: vertebrae.into_iter().map(|vertebra| VertebraEntry::new(vertebra, geometry)).collect(),
-            discs: discs.into_iter().map(|disc| DiscEntry::new(disc, geometry, prediction(disc.level))).collect(),
+            discs: discs.into_iter().map(entry).collect(),
             measurements: Vec::new(),
             narrative: Narrative::default(),
             sign_off: None,

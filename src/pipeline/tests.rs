@@ -124,7 +124,8 @@ fn the_report_has_the_keys_of_the_schema_in_their_order() {
     assert_eq!(disc["gradings"]["spondylolisthesis"]["grade"], 1);
     assert_eq!(disc["gradings"]["spondylolisthesis"]["edited"], serde_json::Value::Null);
     // Bodies 40 pixels of 0.8 mm deep that line up, ten rows of 0.5 mm apart.
-    let measured = serde_json::json!({"height_mm": 5.0, "slip_percent": 0.0, "canal_mm": null});
+    // Every voxel is alike.
+    let measured = serde_json::json!({"height_mm": 5.0, "slip_percent": 0.0, "canal_mm": null, "signal_of_fluid": 1.0});
     assert_eq!(disc["measured"], measured);
     let conflicts = serde_json::json!(["spondylolisthesis present (90 %), measured slip 0 %"]);
     assert_eq!(disc["conflicts"], conflicts);

@@ -4,7 +4,7 @@ use glam::DVec2;
 use serde::{Deserialize, Serialize};
 
 use super::rounded;
-use crate::spine::{Disc, MeasuredValue, Measurement, MeasurementKind, meyerding_grade};
+use crate::spine::{Disc, DiscLevel, MeasuredValue, Measurement, MeasurementKind, meyerding_grade};
 
 /// What was measured of a disc; `None` (`null` in files) where it cannot be.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
@@ -15,6 +15,9 @@ pub struct DiscMeasures {
     pub slip_percent: Option<f64>,
     /// Width of the canal from front to back, mm. Corners do not show the canal: a reader's measurement, or `None`.
     pub canal_mm: Option<f64>,
+    /// Signal of the nucleus as a share of that of the fluid in the canal beside it; not in older reports.
+    #[serde(default)]
+    pub signal_of_fluid: Option<f64>,
 }
 
 impl DiscMeasures {
@@ -31,7 +34,7 @@ impl DiscMeasures {
         Self {
             height_mm: measured(Measurement::height_of(disc, slice)),
             slip_percent: measured(Measurement::slip_of(disc, slice)),
-            canal_mm: None,
+            ..Self::default()
         }
     }
 
@@ -60,6 +63,9 @@ pub fn slip_in_words(percent: f64) -> String {
 pub struct MeasurementEntry {
     /// What was measured.
     pub kind: MeasurementKind,
+    /// The disc it was measured at; absent where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub level: Option<DiscLevel>,
     /// Slice index after sorting by position.
     pub slice: usize,
     /// The points as `[x, y]` in image pixels, in the order of [`MeasurementKind`].
@@ -71,9 +77,9 @@ pub struct MeasurementEntry {
 }
 
 impl MeasurementEntry {
-    /// A measurement as written, given the size (x, y) of a pixel in mm; `None` where there is no value.
+    /// A measurement as written, given its level and the size (x, y) of a pixel in mm; `None` where there is no value.
     #[must_use]
-    pub fn new(measurement: &Measurement, pixel_size_mm: DVec2) -> Option<Self> {
+    pub fn new(measurement: &Measurement, level: Option<DiscLevel>, pixel_size_mm: DVec2) -> Option<Self> {
         let (value, unit) = match measurement.value(pixel_size_mm)? {
             MeasuredValue::Millimeters(value) => (value, "mm"),
             MeasuredValue::Degrees(value) => (value, "deg"),
@@ -81,6 +87,7 @@ impl MeasurementEntry {
         };
         Some(Self {
             kind: measurement.kind,
+            level,
             slice: measurement.slice,
             points_image: measurement.points.iter().map(|point| point.to_array().map(|at| rounded(at, 3))).collect(),
             value: rounded(value, 3),
@@ -88,15 +95,28 @@ impl MeasurementEntry {
         })
     }
 
-    /// The value with its unit, as on screen.
+    /// What was measured, without the value.
+    #[must_use]
+    pub fn measurement(&self) -> Measurement {
+        let points = self.points_image.iter().map(|point| DVec2::from_array(*point)).collect();
+        Measurement { kind: self.kind, slice: self.slice, points }
+    }
+
+    /// What, where and how much, as on screen: "Disc height L4-L5 7.2 mm".
     #[must_use]
     pub fn in_words(&self) -> String {
-        let value = match self.unit.as_str() {
+        let level = self.level.map(|level| format!(" {level}")).unwrap_or_default();
+        format!("{}{level} {}", self.kind.name(), self.value())
+    }
+
+    /// The value with its unit.
+    #[must_use]
+    pub fn value(&self) -> MeasuredValue {
+        match self.unit.as_str() {
             "mm" => MeasuredValue::Millimeters(self.value),
             "deg" => MeasuredValue::Degrees(self.value),
             _ => MeasuredValue::SlipPercent(self.value),
-        };
-        format!("{} {value}", self.kind.name())
+        }
     }
 }
 
@@ -106,7 +126,7 @@ mod tests {
 
     #[test]
     fn measures_are_words_for_what_was_measured() {
-        let measures = DiscMeasures { height_mm: Some(7.24), slip_percent: Some(-0.4), canal_mm: None };
+        let measures = DiscMeasures { height_mm: Some(7.24), slip_percent: Some(-0.4), ..DiscMeasures::default() };
         assert_eq!(measures.in_words(), "height 7.2 mm, slip 0 %");
         let measures = DiscMeasures { slip_percent: Some(12.0), canal_mm: Some(9.0), ..DiscMeasures::default() };
         assert_eq!(measures.in_words(), "slip 12 % forward, Meyerding I, canal 9.0 mm");
@@ -117,9 +137,12 @@ mod tests {
     fn values_carry_their_units() {
         let points = vec![DVec2::new(0.0, 0.0), DVec2::new(3.0, 4.0)];
         let length = Measurement { kind: MeasurementKind::Length, slice: 2, points };
-        let entry = MeasurementEntry::new(&length, DVec2::splat(0.5)).expect("a value");
+        let entry = MeasurementEntry::new(&length, None, DVec2::splat(0.5)).expect("a value");
         assert_eq!((entry.value, entry.unit.as_str(), entry.in_words().as_str()), (2.5, "mm", "Length 2.5 mm"));
+        assert_eq!(entry.measurement(), length);
+        let at_a_disc = MeasurementEntry { level: Some(DiscLevel::L4L5), ..entry };
+        assert_eq!(at_a_disc.in_words(), "Length L4-L5 2.5 mm");
         let half = Measurement { points: vec![DVec2::ZERO], ..length };
-        assert_eq!(MeasurementEntry::new(&half, DVec2::ONE), None);
+        assert_eq!(MeasurementEntry::new(&half, None, DVec2::ONE), None);
     }
 }

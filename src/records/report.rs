@@ -23,9 +23,6 @@ pub const REPORT_SCHEMA: &str = "spinenet-report/1";
 /// What the mark * of a grading means, wherever grades are shown.
 pub const EXPERIMENTAL_NOTE: &str = "* experimental: low accuracy, or no reader's grades; do not rely on it";
 
-/// The canal at the level of a disc lies within this distance of the disc's middle, mm.
-const CANAL_REACH_MM: f64 = 32.0;
-
 /// A graded scan as written to JSON.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Report {
@@ -301,21 +298,11 @@ impl Report {
         self.calibrated.map(|is| if is { calibrated } else { "Probabilities are not calibrated." })
     }
 
-    /// Gives each disc the width of the canal that a reader measured beside it; of several the last.
+    /// Gives each disc the width of the canal that a reader measured at it; of several the last.
     pub(super) fn note_canals(&mut self) {
-        let [row, column] = self.pixel_spacing_mm;
-        let pixel_size_mm = DVec2::new(column, row);
         for measurement in self.measurements.iter().filter(|it| it.kind == MeasurementKind::CanalWidth) {
-            let [front, back] = measurement.points_image[..] else { continue };
-            let middle = (DVec2::from_array(front) + DVec2::from_array(back)) / 2.0;
-            let distance = |disc: &DiscEntry| {
-                let [_, x, y] = disc.centroid_image;
-                ((DVec2::new(x, y) - middle) * pixel_size_mm).length()
-            };
-            let nearest = self.discs.iter_mut().min_by(|a, b| distance(a).total_cmp(&distance(b)));
-            if let Some(measures) =
-                nearest.filter(|disc| distance(disc) <= CANAL_REACH_MM).and_then(|disc| disc.measured.as_mut())
-            {
+            let disc = self.discs.iter_mut().find(|disc| Some(disc.level) == measurement.level);
+            if let Some(measures) = disc.and_then(|disc| disc.measured.as_mut()) {
                 measures.canal_mm = Some(measurement.value);
             }
         }

@@ -121,7 +121,12 @@ impl Review {
             report.set_comment(*level, &review.comment);
         }
         let [row, column] = report.pixel_spacing_mm;
-        let entry = |measurement| MeasurementEntry::new(measurement, DVec2::new(column, row));
+        let pixel_size_mm = DVec2::new(column, row);
+        let discs =
+            report.discs.iter().map(|disc| (disc.level, DVec2::new(disc.centroid_image[1], disc.centroid_image[2])));
+        let entry = |measurement: &Measurement| {
+            MeasurementEntry::new(measurement, measurement.level(discs.clone(), pixel_size_mm), pixel_size_mm)
+        };
         report.measurements = self.measurements.iter().filter_map(entry).collect();
         report.narrative.clone_from(&self.narrative);
         report.sign_off.clone_from(&self.sign_off);

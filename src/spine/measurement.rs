@@ -5,10 +5,14 @@ use std::fmt;
 use glam::DVec2;
 use serde::{Deserialize, Serialize};
 
-use super::Disc;
+use super::{Disc, DiscLevel};
 
 /// Slips of less are within the error of placing two points.
 const LEAST_SLIP_PERCENT: f64 = 5.0;
+
+/// A measurement belongs to the nearest disc whose middle lies within this distance of its own, mm: the canal lies that far
+/// behind.
+const REACH_MM: f64 = 32.0;
 
 /// What is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -139,6 +143,23 @@ impl Measurement {
         }
     }
 
+    /// The level it belongs to, of discs with their middles (x, y) in image pixels of a size (x, y) in mm. `None` where no
+    /// disc is near, and of a Cobb angle, which lies between two levels.
+    #[must_use]
+    pub fn level(
+        &self,
+        discs: impl IntoIterator<Item = (DiscLevel, DVec2)>,
+        pixel_size_mm: DVec2,
+    ) -> Option<DiscLevel> {
+        if self.kind == MeasurementKind::Cobb || self.points.is_empty() {
+            return None;
+        }
+        let middle = self.points.iter().sum::<DVec2>() / self.points.len() as f64;
+        let distances = discs.into_iter().map(|(level, at)| (level, ((at - middle) * pixel_size_mm).length()));
+        let nearest = distances.min_by(|a, b| a.1.total_cmp(&b.1));
+        nearest.filter(|(_, distance)| *distance <= REACH_MM).map(|(level, _)| level)
+    }
+
     /// Whether it has the right number of finite points, so that there is something to measure.
     #[must_use]
     pub fn is_whole(&self) -> bool {
@@ -237,6 +258,19 @@ mod tests {
         let height = Measurement::height_of(&disc, 3).expect("outlines");
         let value = height.value(DVec2::new(2.0, 1.0)).expect("whole");
         assert_eq!((value, height.in_words(value)), (MeasuredValue::Millimeters(8.0), "disc 8.0 mm".to_owned()));
+    }
+
+    #[test]
+    fn a_measurement_belongs_to_the_disc_beside_it() {
+        let discs = [(DiscLevel::L3L4, DVec2::new(60.0, 85.0)), (DiscLevel::L4L5, DVec2::new(60.0, 125.0))];
+        let level = |kind, points: &[[f64; 2]]| {
+            let points = points.iter().map(|point| DVec2::from_array(*point)).collect();
+            Measurement { kind, slice: 0, points }.level(discs, DVec2::new(0.8, 1.0))
+        };
+        let canal = |y| level(MeasurementKind::CanalWidth, &[[80.0, y], [95.0, y]]);
+        assert_eq!([canal(85.0), canal(110.0), canal(300.0)], [Some(DiscLevel::L3L4), Some(DiscLevel::L4L5), None]);
+        let cobb = [[60.0, 80.0], [70.0, 80.0], [60.0, 130.0], [70.0, 130.0]];
+        assert_eq!(level(MeasurementKind::Cobb, &cobb), None, "between two levels");
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod grading;
 mod label;
 mod measurement;
 mod prediction;
+mod signal;
 mod vertebra;
 
 pub use alignment::SpineAlignment;
@@ -21,4 +22,5 @@ pub use grading::{ClassIndex, Grading, GradingSpec, PerGrading};
 pub use label::{DiscLevel, UnknownLevel, VertebraLabel};
 pub use measurement::{MeasuredValue, Measurement, MeasurementKind, meyerding_grade};
 pub use prediction::{DiscPrediction, most_probable};
+pub use signal::signal_of_fluid;
 pub use vertebra::{Corners, Disc, Vertebra, VertebraOutline, discs_between};

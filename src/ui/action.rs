@@ -105,10 +105,13 @@ pub enum FileAction {
     EditPath(Option<PathEntry>),
     /// Write the synthetic study and open it.
     OpenDemo,
-    /// Load the series at this place of the list.
-    LoadSeries(usize),
-    /// Load the series so many places further in the list.
+    /// Show the series at this place of the list: beside the one that is read, whose findings stay; in its place where
+    /// nothing is read yet.
+    ShowSeries(usize),
+    /// Show the series so many places further in the list.
     StepSeries(isize),
+    /// Read and grade the series at this place of the list, or the one that stands beside, instead of the one that is read.
+    GradeInstead(Option<usize>),
     /// Put the image as it is shown on the clipboard.
     CopyImage,
     /// Forget which studies were opened.
@@ -194,8 +197,10 @@ pub enum ViewAction {
 pub enum ReadAction {
     /// Find and grade the discs of the series shown.
     Grade,
-    /// Select a disc; its grading stays.
+    /// Select a disc and zoom to it; its grading stays.
     SelectDisc(DiscLevel),
+    /// Select a disc that was pointed at on the image, which stays as it is.
+    PointAtDisc(DiscLevel),
     /// Select a disc and grading and ask for its evidence.
     Select(Selection),
     /// Go so many discs down and gradings to the right.
@@ -276,6 +281,10 @@ pub enum MeasureAction {
     },
     /// Select a measurement, or none.
     Select(Option<usize>),
+    /// Show the slice of a measurement, and select it.
+    Show(usize),
+    /// Delete a measurement.
+    Delete(usize),
     /// Measure the height of, or the slip at, the selected disc from the outlines.
     OfDisc(MeasurementKind),
 }
@@ -298,6 +307,8 @@ pub enum BoxAction {
     FindUnboxed(isize),
     /// Select a box, or none.
     Select(Option<usize>),
+    /// Delete a box.
+    Delete(usize),
 }
 
 /// Evidence maps.
@@ -344,6 +355,8 @@ pub enum ProgramAction {
     SetLanguage(String),
     /// Dragging with the right button sets the window instead of zooming, or back.
     ToggleRightDrag,
+    /// Selecting a grade zooms to its disc, or leaves the image as it is.
+    ToggleDiscZoom,
     /// Stop the running job.
     CancelJob,
     /// Take away the message at this place.

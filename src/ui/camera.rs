@@ -105,6 +105,16 @@ impl Camera {
         zoomed.held(image)
     }
 
+    /// Magnified and moved so that the part of the image between two opposite corners fills the view; turned as now.
+    #[must_use]
+    pub fn showing(self, image: &ImageFrame, viewport: Rect, [corner, opposite]: [DVec2; 2]) -> Self {
+        let size = ((opposite - corner).abs() * image.pixel_size_mm).max(DVec2::splat(1e-3));
+        let size = if self.orientation.is_sideways() { size.yx() } else { size };
+        let points_per_mm = (f64::from(viewport.width()) / size.x).min(f64::from(viewport.height()) / size.y);
+        let centered = Self { center_image: (corner + opposite) / 2.0, ..self };
+        centered.with_pixel_width(image, viewport, points_per_mm * image.pixel_size_mm.x).held(image)
+    }
+
     /// Moved with the pointer by `delta` points.
     #[must_use]
     pub fn panned(self, image: &ImageFrame, viewport: Rect, delta: Vec2) -> Self {
@@ -298,6 +308,21 @@ mod tests {
         assert_eq!((right(turned), down(turned)), (-DVec2::Y, -DVec2::X));
         assert_eq!(upright.rotated_left().rotated_right(), upright);
         assert_eq!(upright.flipped_vertically().flipped_horizontally(), upright.rotated_left().rotated_left());
+    }
+
+    #[test]
+    fn a_part_of_the_image_fills_the_view_however_it_is_turned() {
+        let part = [DVec2::new(20.0, 40.0), DVec2::new(60.0, 90.0)];
+        let fits = |camera: Camera, sides: [f32; 2]| {
+            let transform = SliceTransform::new(&IMAGE, viewport(), &camera);
+            let shown = transform.screen_rect(part[0], part[1]);
+            assert!((shown.center() - viewport().center()).length() < 1e-3);
+            assert!((shown.width() - sides[0]).abs() < 1e-2 && (shown.height() - sides[1]).abs() < 1e-2, "{shown}");
+        };
+        // 40 mm by 25 mm, in a view of 400 by 300 points.
+        fits(Camera::fit(&IMAGE).showing(&IMAGE, viewport(), part), [400.0, 250.0]);
+        let turned = Camera::fit(&IMAGE).turned(Orientation::rotated_right);
+        fits(turned.showing(&IMAGE, viewport(), part), [187.5, 300.0]);
     }
 
     #[test]

@@ -154,6 +154,7 @@ commands! {
     FlipHorizontally "Flip left to right" [] ViewAction::Turn(Turn::FlipHorizontally);
     FlipVertically "Flip top to bottom" [] ViewAction::Turn(Turn::FlipVertically);
     NextLayout "Next layout: slice, planes, disc, compare, series" [key(Key::L)] ViewAction::NextLayout;
+    GradeBeside "Grade the series beside instead" [] FileAction::GradeInstead(None);
     LinkCompanion "Link or unlink the series beside" [shift(Key::L)] CompanionAction::ToggleLink;
     CycleAnnotations "Cycle annotations" [key(Key::Space), key(Key::I)] ViewAction::CycleAnnotations;
     ToggleEvidence "Show evidence" [key(Key::E)] EvidenceAction::Toggle;
@@ -162,6 +163,7 @@ commands! {
     Palette "Command palette" [ctrl(Key::P), ctrl_shift(Key::P)] ProgramAction::EditPalette(Some(String::new()));
     ToggleTheme "Light or dark theme" [] ProgramAction::ToggleTheme;
     ToggleRightDrag "Right drag: zoom or window" [] ProgramAction::ToggleRightDrag;
+    ToggleDiscZoom "Zoom to the disc that is selected, or not" [] ProgramAction::ToggleDiscZoom;
     Help "Keys and mouse" [key(Key::F1)] ProgramAction::TogglePage(Page::Help);
 }
 

@@ -1,13 +1,11 @@
 //! How the evidence map is computed and shown.
 
-use eframe::egui::{ComboBox, Grid, RichText, Slider, Ui, vec2};
+use eframe::egui::{CollapsingHeader, ComboBox, Grid, RichText, Slider, Ui, vec2};
 
 use super::action::{Actions, EvidenceAction, VertebraAction};
-use super::command::UiCommand;
 use super::language::{tr, translated};
 use super::state::{ColorMap, Selection, ViewerState};
 use super::{criteria, theme};
-use crate::picture::EvidenceFill;
 use crate::saliency::{EvidenceWay, GradingEvidence, MeasuredEvidence, SaliencyLayer, SaliencyMethod};
 use crate::spine::{BoxRule, ClassIndex, DiscLevel, Grading};
 
@@ -48,38 +46,26 @@ fn rule_name(rule: BoxRule) -> &'static str {
     }
 }
 
-/// The controls under the grade table.
+/// Windows from this height on have room for what is otherwise folded.
+const TALL: f32 = 1000.0;
+
+/// How the map is made and boxed, and what it is worth; folded where the window is low.
 pub fn evidence_panel_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
     // Even which class is explained would tell what was computed.
-    if state.evidence.blind {
-        return;
-    }
-    ui.horizontal(|ui| {
-        ui.label(RichText::new(tr!("Evidence")).strong());
-        let mut shown = state.evidence.shown;
-        if ui.checkbox(&mut shown, tr!("shown")).on_hover_text(tr!("E; hold H to hide it for a moment")).changed() {
-            actions.push(EvidenceAction::Toggle);
-        }
-        if let (Some(selection), None) = (state.reading.selection, state.evidence.main.request.error()) {
-            ui.label(RichText::new(progress_text(state, selection)).small().color(theme::of(ui).text_weak));
+    let Some(selection) = state.reading.selection.filter(|_| !state.evidence.blind) else { return };
+    let is_tall = ui.ctx().content_rect().height() >= TALL;
+    let title = RichText::new(tr!("Evidence in detail")).strong();
+    CollapsingHeader::new(title).id_salt("evidence").default_open(is_tall).show_unindented(ui, |ui| {
+        Grid::new("evidence").num_columns(2).spacing(vec2(10.0, 5.0)).show(ui, |ui| {
+            level_ui(ui, selection, actions);
+            computation_ui(ui, state, selection, actions);
+            display_ui(ui, state, actions);
+        });
+        let note = tr!("Supporting evidence of the network, not a segmentation.");
+        for text in [worth(state, selection.grading), note.to_owned()] {
+            ui.label(RichText::new(text).small().color(theme::of(ui).text_weak));
         }
     });
-    let Some(selection) = state.reading.selection else {
-        ui.label(RichText::new(tr!("Select a grade in the table.")).color(theme::of(ui).text_weak));
-        return;
-    };
-    if let Some(error) = state.evidence.main.request.error() {
-        ui.label(RichText::new(error.chain()).color(theme::of(ui).error));
-    }
-    Grid::new("evidence").num_columns(2).spacing(vec2(10.0, 5.0)).show(ui, |ui| {
-        level_ui(ui, selection, actions);
-        computation_ui(ui, state, selection, actions);
-        display_ui(ui, state, actions);
-    });
-    let note = tr!("Supporting evidence of the network, not a segmentation.");
-    for text in [worth(state, selection.grading), note.to_owned()] {
-        ui.label(RichText::new(text).small().color(theme::of(ui).text_weak));
-    }
 }
 
 /// What a map of this grading can say, and what it cannot.
@@ -125,7 +111,7 @@ fn worth(state: &ViewerState, grading: Grading) -> String {
 }
 
 /// What the map shows and how far it has come.
-fn progress_text(state: &ViewerState, selection: Selection) -> String {
+pub fn progress_text(state: &ViewerState, selection: Selection) -> String {
     let evidence = &state.evidence;
     let is_pending = evidence.main.request.pending().is_some();
     match &evidence.main.map {
@@ -247,20 +233,6 @@ fn display_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
         if rule != way.box_rule {
             actions.push(EvidenceAction::SetBoxRule(rule));
         }
-    });
-    let hint = tr!("Shown filled or as its contour ({keys})", keys = UiCommand::ToggleContour.keys_text(ui.ctx()));
-    row_ui(ui, tr!("Shown as"), &hint, |ui| {
-        ui.horizontal(|ui| {
-            for (fill, name) in [
-                (EvidenceFill::Even, tr!("filled")),
-                (EvidenceFill::Graded, tr!("graded")),
-                (EvidenceFill::Contour, tr!("contour")),
-            ] {
-                if ui.selectable_label(evidence.fill == fill, name).clicked() {
-                    actions.push(EvidenceAction::SetFill(fill));
-                }
-            }
-        });
     });
     row_ui(ui, tr!("Colors"), "", |ui| {
         let color_map =

@@ -14,8 +14,8 @@ use crate::records::{DiscMeasures, EXPERIMENTAL_NOTE};
 use crate::spine::{ClassIndex, DiscLevel, DiscPrediction, Grading, MeasuredValue};
 use crate::worker::Loadable;
 
-const ROW_HEIGHT: f32 = 34.0;
-const HEADER_HEIGHT: f32 = 34.0;
+const ROW_HEIGHT: f32 = 30.0;
+const HEADER_HEIGHT: f32 = 32.0;
 /// Width of the levels' names relative to those of the columns' headings.
 const LEVEL_SHARE: f32 = 84.0;
 
@@ -93,7 +93,7 @@ fn cell_rect(columns: &[f32], column: usize, top: f32) -> Rect {
 }
 
 /// What a disc is called that looks unlike those the network learned from.
-fn unfamiliar_text() -> &'static str {
+pub fn unfamiliar_text() -> &'static str {
     tr!("Looks unlike the discs that the network learned from; the grades are uncertain.")
 }
 
@@ -183,10 +183,10 @@ fn level_ui(ui: &Ui, state: &ViewerState, level: DiscLevel, rect: Rect, actions:
     let name = if unfamiliar { format!("{level}?") } else { level.to_string() };
     let found_here = state.reading.summary.disc(level).filter(|_| !state.evidence.blind);
     let measures = found_here.map(|found| measures_in_short(found.measured)).unwrap_or_default();
-    let lift = if measures.is_empty() { 0.0 } else { -6.5 };
+    let lift = if measures.is_empty() { 0.0 } else { -6.0 };
     let at = |dy: f32| rect.left_center() + vec2(0.0, dy);
     ui.painter().text(at(lift), Align2::LEFT_CENTER, name, theme::image_font(13.0), color);
-    ui.painter().text(at(9.0), Align2::LEFT_CENTER, measures, theme::image_font(9.5), colors.text_weak);
+    ui.painter().text(at(8.0), Align2::LEFT_CENTER, measures, theme::image_font(9.5), colors.text_weak);
     let response = match found_here {
         Some(found) => response.on_hover_text(found.sentence()),
         None => response,
@@ -309,16 +309,16 @@ fn grade_ui(painter: &egui::Painter, colors: &Palette, rect: Rect, grading: Grad
     }
     painter.rect_filled(rect, 3.0, fill);
     let at = |dy: f32| Pos2::new(rect.center().x, rect.center().y + dy);
-    painter.text(at(-5.5), Align2::CENTER_CENTER, short_name(grading, grade.class()), theme::image_font(14.5), text);
-    let small = theme::image_font(10.5);
+    painter.text(at(-6.0), Align2::CENTER_CENTER, short_name(grading, grade.class()), theme::image_font(14.0), text);
+    let small = theme::image_font(10.0);
     if grade.edited.is_none() {
         let percent = format!("{:.0}%", grade.probability * 100.0);
-        painter.text(at(9.0), Align2::CENTER_CENTER, percent, small, text);
+        painter.text(at(6.5), Align2::CENTER_CENTER, percent, small, text);
         return;
     }
     // The computed value stays in sight; a corner marks the reader's hand.
     let was = tr!("was {class}", class = short_name(grading, grade.computed));
-    painter.text(at(9.0), Align2::CENTER_CENTER, was, small, text);
+    painter.text(at(6.5), Align2::CENTER_CENTER, was, small, text);
     let corner = rect.right_top();
     let triangle = vec![corner, corner + vec2(-9.0, 0.0), corner + vec2(0.0, 9.0)];
     painter.add(Shape::convex_polygon(triangle, colors.accent, Stroke::NONE));

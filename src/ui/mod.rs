@@ -23,6 +23,7 @@ mod evidence_panel;
 mod gesture;
 mod grade_table;
 mod help;
+mod measurements_panel;
 mod pace;
 mod palette;
 mod path;
@@ -35,12 +36,13 @@ mod slice_view;
 mod status_bar;
 mod top_bar;
 mod welcome;
+mod why_panel;
 
 use eframe::egui::{self, CentralPanel, Frame, Margin, Panel, ScrollArea};
 
 use action::Actions;
 use language::tr;
-use state::{ViewLayout, ViewerState};
+use state::{Tool, ViewLayout, ViewerState};
 
 /// Prepares a context for this window: its looks, and how events become frames.
 pub fn install(ctx: &egui::Context) {
@@ -93,12 +95,20 @@ fn study_ui(ui: &mut egui::Ui, state: &ViewerState, actions: &mut Actions) {
         }
         ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
             grade_table::grade_table_ui(ui, state, actions);
-            ui.add_space(8.0);
-            ui.scope(|ui| review_panel::findings_ui(ui, state, actions));
-            ui.add_space(8.0);
+            ui.add_space(4.0);
             evidence_panel::evidence_panel_ui(ui, state, actions);
-            ui.add_space(10.0);
-            boxes_panel::boxes_panel_ui(ui, state, actions);
+            // What is being drawn stands above what is only read.
+            let draws = state.view.tool == Tool::Box;
+            if draws {
+                boxes_panel::boxes_panel_ui(ui, state, actions);
+            }
+            ui.add_space(6.0);
+            measurements_panel::measurements_panel_ui(ui, state, actions);
+            ui.scope(|ui| review_panel::findings_ui(ui, state, actions));
+            if !draws {
+                ui.add_space(8.0);
+                boxes_panel::boxes_panel_ui(ui, state, actions);
+            }
         });
     });
     let image = Frame::new().fill(theme::IMAGE_BACKGROUND);

@@ -6,7 +6,7 @@ use super::action::{Actions, ProgramAction, ReadAction};
 use super::command::UiCommand;
 use super::language::tr;
 use super::state::{Selection, ShownGrade, ViewerState};
-use super::{criteria, theme};
+use super::{criteria, theme, why_panel};
 use crate::spine::DiscLevel;
 
 /// The study in words: the worst disc first, then what must not be relied on, and what was assessed. A click shows the
@@ -54,11 +54,11 @@ pub fn findings_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
 }
 
 /// Height of the editor, whatever it shows.
-const EDITOR_HEIGHT: f32 = 116.0;
+const EDITOR_HEIGHT: f32 = 198.0;
 /// Height of the comment in it; longer ones scroll.
 const COMMENT_HEIGHT: f32 = 40.0;
 
-/// The grade and the comment of the selected disc; of one height always.
+/// The selected grade, why it is what it is, and the comment on its disc; of one height always.
 pub fn verdict_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
     let size = vec2(ui.available_width(), EDITOR_HEIGHT);
     ui.allocate_ui_with_layout(size, Layout::top_down(Align::Min), |ui| {
@@ -68,13 +68,13 @@ pub fn verdict_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
             grade_ui(ui, state, selection, actions);
             ui.with_layout(Layout::bottom_up(Align::Min), |ui| comment_ui(ui, state, selection.level, actions));
         } else {
-            let text = tr!("Select a grade to change it or to comment on its disc.");
-            ui.label(RichText::new(text).color(theme::of(ui).text_weak));
+            let text = tr!("Select a grade to see why it is what it is, to change it or to comment on its disc.");
+            ui.add(Label::new(RichText::new(text).color(theme::of(ui).text_weak)).wrap());
         }
     });
 }
 
-/// The classes of the selected grade as buttons.
+/// The selected grade: its classes, the reason and the switches of its map.
 fn grade_ui(ui: &mut Ui, state: &ViewerState, selection: Selection, actions: &mut Actions) {
     let Selection { level, grading } = selection;
     let grade = state.grade(selection).filter(|_| !state.evidence.blind);
@@ -93,16 +93,9 @@ fn grade_ui(ui: &mut Ui, state: &ViewerState, selection: Selection, actions: &mu
         }
     });
     let Some(grade) = grade else { return };
-    ui.horizontal(|ui| {
-        for class in 0..grading.classes() {
-            let name = criteria::class_name(grading, class);
-            let button = Button::selectable(grade.class() == class, name).min_size(vec2(34.0, 22.0));
-            let hint = criteria::criterion(grading, class);
-            if ui.add(button).on_hover_text(format!("{name}: {hint}")).clicked() {
-                actions.push(ReadAction::SetGrade { selection, class: Some(class) });
-            }
-        }
-    });
+    why_panel::classes_ui(ui, state, selection, grade, actions);
+    why_panel::reason_ui(ui, state, selection);
+    why_panel::switches_ui(ui, state, selection, actions);
 }
 
 fn comment_ui(ui: &mut Ui, state: &ViewerState, level: DiscLevel, actions: &mut Actions) {

@@ -29,15 +29,22 @@ pub fn series_panel_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) 
             ui.add_space(4.0);
             ui.add(Label::new(RichText::new(&series.study).small().strong()).wrap());
         }
-        let response = entry_ui(ui, index, series, state.study.thumbnails.get(&index));
-        if response.clicked() && !series.shown {
-            actions.push(FileAction::LoadSeries(index));
+        let place = place_of(state, index, series);
+        let response = entry_ui(ui, index, series, place, state.study.thumbnails.get(&index));
+        if response.clicked() && place == Place::Nowhere {
+            actions.push(FileAction::ShowSeries(index));
         }
-        let can_stand_beside = state.loaded().is_some() && !series.shown;
         response.context_menu(|ui| {
+            let can_stand_beside = state.loaded().is_some() && place == Place::Nowhere;
             if ui.add_enabled(can_stand_beside, egui::Button::new(tr!("Show beside"))).clicked() {
                 actions.push(ViewAction::SetLayout(ViewLayout::Companion));
                 actions.push(CompanionAction::Show(index));
+                ui.close();
+            }
+            let instead = egui::Button::new(tr!("Grade this series instead"));
+            let hint = tr!("The grades of the series that is read go; what you decided about it is kept on disk.");
+            if ui.add_enabled(!series.shown, instead).on_hover_text(hint).clicked() {
+                actions.push(FileAction::GradeInstead(Some(index)));
                 ui.close();
             }
         });
@@ -48,20 +55,46 @@ pub fn series_panel_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) 
     warnings_ui(ui, doubts.iter().chain(series_warnings).chain(&state.study.folder_warnings));
 }
 
+/// Where a series is seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// It is not.
+    Nowhere,
+    /// It is the one that is read.
+    Read,
+    /// Beside that.
+    Beside,
+}
+
+fn place_of(state: &ViewerState, index: usize, series: &SeriesEntry) -> Place {
+    if series.shown {
+        Place::Read
+    } else if state.view.layout == ViewLayout::Companion && state.companion.index == Some(index) {
+        Place::Beside
+    } else {
+        Place::Nowhere
+    }
+}
+
 /// One series.
-fn entry_ui(ui: &mut Ui, index: usize, series: &SeriesEntry, thumbnail: Option<&TextureHandle>) -> egui::Response {
+fn entry_ui(
+    ui: &mut Ui,
+    index: usize,
+    series: &SeriesEntry,
+    place: Place,
+    thumbnail: Option<&TextureHandle>,
+) -> egui::Response {
     let builder = UiBuilder::new().id_salt(("series", index)).sense(Sense::click());
     let response = ui
         .scope_builder(builder, |ui| {
             let hovered = ui.response().hovered();
-            let fill = if series.shown {
-                theme::of(ui).accent_dim
-            } else if hovered {
-                theme::of(ui).button
-            } else {
-                theme::of(ui).raised
+            let colors = theme::of(ui);
+            let fill = match place {
+                Place::Read => colors.accent_dim,
+                Place::Beside | Place::Nowhere if hovered => colors.button,
+                Place::Beside | Place::Nowhere => colors.raised,
             };
-            let stroke = if series.shown { Stroke::new(1.0, theme::of(ui).accent) } else { Stroke::NONE };
+            let stroke = if place == Place::Nowhere { Stroke::NONE } else { Stroke::new(1.0, colors.accent) };
             Frame::new().fill(fill).stroke(stroke).corner_radius(4.0).inner_margin(Margin::same(6)).show(ui, |ui| {
                 ui.set_min_width(ui.available_width());
                 ui.spacing_mut().item_spacing.y = 2.0;
@@ -76,7 +109,8 @@ fn entry_ui(ui: &mut Ui, index: usize, series: &SeriesEntry, thumbnail: Option<&
         })
         .response;
     let label = tr!("Series {title}", title = series.title);
-    response.widget_info(|| egui::WidgetInfo::selected(egui::Role::Button, true, series.shown, &label));
+    let is_shown = place != Place::Nowhere;
+    response.widget_info(|| egui::WidgetInfo::selected(egui::Role::Button, true, is_shown, &label));
     response.on_hover_cursor(egui::CursorIcon::PointingHand)
 }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use eframe::egui::TextureHandle;
+use glam::DVec2;
 
 use crate::detection::LevelDoubt;
 use crate::dicom::Series;
@@ -14,7 +15,8 @@ use crate::pipeline::{CURVE_PERCENTILES, StudySummary};
 use crate::records::Review;
 use crate::saliency::EvidenceWay;
 use crate::spine::{
-    ClassIndex, Disc, DiscFrame, DiscLevel, DiscPrediction, Grading, PerGrading, PixelBox, SliceBox, Vertebra,
+    ClassIndex, Disc, DiscFrame, DiscLevel, DiscPrediction, Grading, Measurement, PerGrading, PixelBox, SliceBox,
+    Vertebra,
 };
 use crate::task::Progress;
 use crate::volume::{Section, Volume, WindowLevel};
@@ -29,7 +31,7 @@ use crate::render::SeriesHandle;
 
 pub use super::evidence_state::{BesideChoice, EvidenceChoice, EvidenceState, MapState};
 pub use super::path::{PathEntry, PathPurpose};
-pub use super::view::{AnnotationLevel, Cine, Pane, Tool, ViewLayout, ViewState, WindowPreset};
+pub use super::view::{AnnotationLevel, Approach, Cine, Pane, Tool, ViewLayout, ViewState, WindowPreset};
 pub use crate::picture::ColorMap;
 
 /// The study that is open: what its folder holds.
@@ -84,6 +86,14 @@ pub struct ReadingState {
     pub redo_label: Option<&'static str>,
 }
 
+impl ReadingState {
+    /// Whether its discs were looked for, so that there are findings that another series must not take away.
+    #[must_use]
+    pub fn is_begun(&self) -> bool {
+        self.detection.pending().is_some() || self.detection.ready().is_some()
+    }
+}
+
 /// A page over the study.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Page {
@@ -132,6 +142,8 @@ pub struct ViewerState {
     pub languages: Vec<Language>,
     /// A drag with the right button sets the window instead of zooming.
     pub right_drag_windows: bool,
+    /// What becomes of the image when a grade is selected.
+    pub approach: Approach,
     /// Whether the PDF names the patient.
     pub pdf_names_patient: bool,
     /// The page over the study.
@@ -340,6 +352,14 @@ impl ViewerState {
     pub fn window(&self) -> WindowLevel {
         let default = || self.loaded().map_or(WindowLevel { center: 0.5, width: 1.0 }, |series| series.default_window);
         self.view.window.or(self.reading.body_window).unwrap_or_else(default)
+    }
+
+    /// The level that a measurement belongs to.
+    #[must_use]
+    pub fn level_of(&self, measurement: &Measurement) -> Option<DiscLevel> {
+        let discs = self.reading.discs.iter();
+        let middles = discs.map(|disc| (disc.level, DVec2::new(disc.center_voxel[2], disc.center_voxel[1])));
+        measurement.level(middles, self.loaded()?.frame().pixel_size_mm)
     }
 
     /// Reader's boxes of the selection, with their places in the list.

@@ -98,15 +98,15 @@ fn edit_menu_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
 
 fn view_menu_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
     use UiCommand::{
-        ActualSize, Cine, CycleAnnotations, FitView, FlipHorizontally, FlipVertically, Invert, LinkCompanion,
-        NextLayout, ResetView, RotateLeft, RotateRight, Smooth, ToggleBlind, ToggleContour, ToggleEvidence,
-        ToggleTheme,
+        ActualSize, Cine, CycleAnnotations, FitView, FlipHorizontally, FlipVertically, GradeBeside, Invert,
+        LinkCompanion, NextLayout, ResetView, RotateLeft, RotateRight, Smooth, ToggleBlind, ToggleContour,
+        ToggleEvidence, ToggleTheme,
     };
     let image_shown = state.loaded().is_some();
     for group in [
         &[FitView, ActualSize, ResetView][..],
         &[Invert, Smooth, RotateRight, RotateLeft, FlipHorizontally, FlipVertically],
-        &[Cine, NextLayout, LinkCompanion, CycleAnnotations, ToggleEvidence, ToggleContour, ToggleBlind],
+        &[Cine, NextLayout, LinkCompanion, GradeBeside, CycleAnnotations, ToggleEvidence, ToggleContour, ToggleBlind],
     ] {
         for command in group {
             item_ui(ui, *command, image_shown, actions);
@@ -115,6 +115,7 @@ fn view_menu_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
     }
     item_ui(ui, ToggleTheme, true, actions);
     item_ui(ui, UiCommand::ToggleRightDrag, true, actions);
+    item_ui(ui, UiCommand::ToggleDiscZoom, true, actions);
     ui.menu_button(tr!("Language"), |ui| language_menu_ui(ui, &state.languages, actions));
     zoom_menu_ui(ui);
 }

@@ -1,6 +1,7 @@
 //! How the image is looked at: slice, zoom, window, tool and layout.
 
 use eframe::egui::Rect;
+use serde::{Deserialize, Serialize};
 
 use super::action::Probe;
 use super::camera::Camera;
@@ -82,6 +83,17 @@ impl ViewLayout {
             Self::Companion => Self::Single,
         }
     }
+}
+
+/// What becomes of the image when a grade or a disc is selected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Approach {
+    /// It is zoomed to the disc.
+    #[default]
+    Zoom,
+    /// It stays, unless the disc is out of sight.
+    Stay,
 }
 
 /// Where the arrow keys go.

@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex};
 
 use glam::{DVec2, DVec3};
 use spinenet_viewer::detection::Detection;
-use spinenet_viewer::dicom::{Choice, FolderScan, HeaderTexts, Series, SeriesSummary, Weighting};
+use spinenet_viewer::dicom::{
+    Choice, FolderScan, HeaderTexts, Series, SeriesSummary, Weighting, load_series, scan_folder,
+};
 use spinenet_viewer::saliency::{SaliencyLayer, SaliencyMap};
 use spinenet_viewer::spine::{
     Corners, Disc, DiscFrame, DiscLevel, DiscPrediction, Grading, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, PerGrading,
@@ -48,7 +50,15 @@ impl Work for Answers {
                 let large = SeriesSummary { slices: 30, rows: 1024, columns: 1024, geometry: geometry_of(30), ..t2() };
                 Ok(Event::FolderScanned(Arc::new(scan(&[large]))))
             }
+            Command::ScanFolder { folder } if folder.is_dir() => {
+                let scan = scan_folder(&folder, job.cancel(), &mut |_| ()).map_err(JobError::failed)?;
+                Ok(Event::FolderScanned(Arc::new(scan)))
+            }
             Command::ScanFolder { .. } => Ok(Event::FolderScanned(Arc::new(scan(&[t2(), t1()])))),
+            Command::LoadSeries { series } if !series.instances.is_empty() => {
+                let loaded = load_series(&series, job.cancel(), &mut |_| ()).map_err(JobError::failed)?;
+                Ok(Event::SeriesLoaded(Arc::new(loaded)))
+            }
             Command::LoadSeries { series } => {
                 let summary = series.as_ref().clone();
                 let volume = if summary.rows == ROWS { volume() } else { large_volume() };
@@ -185,7 +195,7 @@ fn spine() -> Vec<Vertebra> {
 }
 
 /// Gray bodies on a dark ground, brighter from slice to slice.
-fn volume() -> Volume {
+pub fn volume() -> Volume {
     let spine = spine();
     let mut voxels = Vec::with_capacity(SLICES * ROWS * COLUMNS);
     for slice in 0..SLICES {

@@ -30,7 +30,7 @@ fn header(examination: &str, date: &str) -> SeriesHeader {
 }
 
 /// Axial slices 8 mm apart, cut out of a sagittal stack.
-fn axial_stack(volume: &Volume) -> Volume {
+pub fn axial_stack(volume: &Volume) -> Volume {
     let step = (8.0 / volume.geometry().row_spacing_mm()).round() as usize;
     let rows = (0..volume.rows()).rev().step_by(step);
     let sections: Vec<_> = rows.filter_map(|row| volume.section(SectionAxis::Row, row as f64)).collect();

@@ -35,7 +35,7 @@ fn evidence_is_shown_filled_or_as_its_contour() {
     let contour = picture(&mut window);
     assert_eq!(window.state().state.evidence.fill, EvidenceFill::Contour);
     // Within the hotspot, and with its border.
-    let (inside, around) = (vec2(6.0, 4.0), vec2(90.0, 50.0));
+    let (inside, around) = (vec2(6.0, 4.0), vec2(250.0, 140.0));
     assert!(changed(&window, [&filled, &bare], inside) > 0.9);
     assert!(changed(&window, [&contour, &bare], inside) < 0.1, "the image is seen inside of the contour");
     let (filled, contour) = (changed(&window, [&filled, &bare], around), changed(&window, [&contour, &bare], around));
@@ -68,6 +68,8 @@ fn every_disc_keeps_its_grading_class_and_method() {
 fn maps_are_made_as_measured_best_and_the_papers_own_are_one_click_away() {
     let folder = scratch();
     let mut window = explained_window(folder.path());
+    window.get_by_label("Evidence in detail").click();
+    window.run();
     window.get_by_label_contains("was never measured");
     let block = r#"{"disc_narrowing": {
         "method": "gradient", "layer": "conv3", "smoothing_mm": 2.0, "box_rule": "largest-of-slice", "percentile": 88.0,

@@ -63,6 +63,7 @@ fn a_short_drag_within_one_frame_sets_the_window() {
 fn letters_are_text_where_a_text_is_meant() {
     let folder = scratch();
     let mut window = explained_window(folder.path());
+    let camera = window.state().state.view.camera;
     let field = comment_field(&window).center();
     let letters = "bnr".chars().zip([Key::B, Key::N, Key::R]);
     let typed = letters.flat_map(|(letter, pressed)| {
@@ -73,7 +74,7 @@ fn letters_are_text_where_a_text_is_meant() {
     at_once(&mut window, click.into_iter().chain(typed).collect());
     let state = &window.state().state;
     assert_eq!(state.reading.findings.review.comment_of(DiscLevel::L4L5), "bnr");
-    assert!(state.view.tool == Tool::Window && !state.view.inverted && state.view.camera.is_none());
+    assert!(state.view.tool == Tool::Window && !state.view.inverted && state.view.camera == camera);
     // Escape leaves the field and nothing else.
     window.key_press(Key::V);
     window.key_press(Key::Escape);

@@ -15,8 +15,10 @@ mod needs;
 mod orthanc;
 mod reading;
 mod review;
+mod series;
 mod soak;
 mod whole;
+mod why;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -190,19 +192,6 @@ fn a_study_opens_and_its_grades_fill_the_table() {
     window.get_by_label("Series T1 TSE sagittal");
     window.get_by_label("Not chosen: T1");
     window.get_by_label("Research use only. Not a medical device.");
-}
-
-#[test]
-fn another_series_opens_with_a_click_and_is_graded_on_request_only() {
-    let folder = scratch();
-    let mut window = graded_window(folder.path());
-    window.get_by_label("Series T1 TSE sagittal").click();
-    window.run();
-    wait_for(&mut window, "the other series", |viewer| viewer.state.loaded().is_some());
-    assert!(window.state().state.reading.discs.is_empty());
-    window.get_by_label("Grade this series").click();
-    window.run();
-    wait_for(&mut window, "its grades", |viewer| viewer.state.grades_of(DiscLevel::L5S1).is_some());
 }
 
 #[test]

@@ -40,6 +40,65 @@ fn a_length_is_dragged_moved_copied_and_deleted() {
     );
 }
 
+/// Click with a button of the mouse at a place of the window.
+fn press(window: &mut Window, at: Pos2, button: egui::PointerButton) {
+    window.hover_at(at);
+    window.step();
+    for pressed in [true, false] {
+        window.event(Event::PointerButton { pos: at, button, pressed, modifiers: Modifiers::NONE });
+        window.step();
+    }
+    window.run();
+}
+
+#[test]
+fn measurements_are_listed_by_level_selected_with_any_tool_and_deleted() {
+    let folder = scratch();
+    let mut window = explained_window(folder.path());
+    for (key, modifiers) in [(Key::D, Modifiers::SHIFT), (Key::M, Modifiers::SHIFT)] {
+        window.key_press_modifiers(modifiers, key);
+        window.run();
+    }
+    assert_eq!(window.state().state.view.tool, Tool::Window, "measuring a disc takes no tool");
+    window.key_press(Key::Escape);
+    window.key_press(Key::Home);
+    window.run();
+    let selected = |window: &Window| window.state().state.reading.selected_measurement;
+    assert_eq!((selected(&window), window.state().state.view.slice), (None, 0));
+    // The list leads to the slice.
+    window.get_by_label("Slip L4-L5").click();
+    window.run();
+    let height = window.state().state.reading.findings.review.measurements[0].clone();
+    assert_eq!((selected(&window), window.state().state.view.slice), (Some(1), height.slice));
+    // On the image a click on the line is enough, whatever the tool.
+    let at = on_screen(&window, height.points[0].lerp(height.points[1], 0.5));
+    for (key, tool) in [(Key::T, Tool::Pan), (Key::B, Tool::Box), (Key::V, Tool::Vertebra), (Key::W, Tool::Window)] {
+        window.key_press(Key::Escape);
+        window.key_press(key);
+        window.run();
+        press(&mut window, at, egui::PointerButton::Primary);
+        assert_eq!((selected(&window), window.state().state.view.tool), (Some(0), tool));
+        apply(&mut window, spinenet_viewer::ui::action::MeasureAction::Select(None));
+    }
+    // The menu offers what lies under the pointer; the key deletes what is selected.
+    press(&mut window, at, egui::PointerButton::Secondary);
+    window.get_by_label("Copy 9.4 mm");
+    window.get_by_label("Delete this measurement").click();
+    window.run();
+    let kinds = |window: &Window| -> Vec<MeasurementKind> {
+        window.state().state.reading.findings.review.measurements.iter().map(|measured| measured.kind).collect()
+    };
+    assert_eq!(kinds(&window), [MeasurementKind::Slip]);
+    window.get_by_label("Slip L4-L5").click();
+    window.run();
+    window.key_press(Key::Delete);
+    window.run();
+    assert!(kinds(&window).is_empty());
+    window.key_press_modifiers(Modifiers::COMMAND, Key::Z);
+    window.run();
+    assert_eq!(kinds(&window), [MeasurementKind::Slip]);
+}
+
 #[test]
 fn the_slip_of_a_disc_is_measured_from_its_outlines() {
     let folder = scratch();

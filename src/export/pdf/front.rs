@@ -8,9 +8,9 @@ use image::RgbImage;
 
 use crate::dicom::{Weighting, readable_name};
 use crate::export::study::ReportedStudy;
-use crate::picture::{DISCLAIMER, DiscNote, key_image};
+use crate::picture::{DISCLAIMER, DiscNote, key_image, key_slice};
 use crate::pipeline::{DiscFindings, StudySummary};
-use crate::records::{Narrative, Report};
+use crate::records::{MeasurementEntry, Narrative, Report};
 
 /// Room for the key image.
 const IMAGE: (f32, f32) = (210.0, 320.0);
@@ -21,13 +21,20 @@ pub(super) struct Composition {
     pub flow: Flow,
     table: (usize, f32),
     image: (RgbImage, (f32, f32)),
+    /// The slice that it shows.
+    slice: usize,
 }
 
 /// Lays the report out.
 pub(super) fn compose(study: &ReportedStudy) -> Composition {
     let summary = StudySummary::of_report(&study.report);
     let notes: Vec<DiscNote> = summary.abnormal().into_iter().map(DiscFindings::note).collect();
-    let image = key_image(&study.series.volume, &study.vertebrae, &notes, 1000);
+    let volume = &study.series.volume;
+    let entries = &study.report.measurements;
+    let measured: Vec<_> = entries.iter().map(|entry| (entry.measurement(), entry.in_words())).collect();
+    let measurements: Vec<_> = entries.iter().map(MeasurementEntry::measurement).collect();
+    let slice = key_slice(volume, &study.vertebrae, &measurements);
+    let image = key_image(volume, &study.vertebrae, slice, &notes, &measured, 1000);
     let scale = (IMAGE.0 / image.width() as f32).min(IMAGE.1 / image.height() as f32);
     let size = (image.width() as f32 * scale, image.height() as f32 * scale);
     let mut flow = Flow::new(BODY_TOP + 4.0, (MARGIN + IMAGE.0 + 20.0, BODY_TOP + size.1 + 12.0));
@@ -38,7 +45,7 @@ pub(super) fn compose(study: &ReportedStudy) -> Composition {
     flow.space(8.0);
     let table = flow.block(table::height(&study.report));
     about(&mut flow, study);
-    Composition { flow, table, image: (image, size) }
+    Composition { flow, table, image: (image, size), slice }
 }
 
 impl Composition {
@@ -49,9 +56,10 @@ impl Composition {
             study_lines(sheet, study, options);
             let (image, size) = &self.image;
             sheet.picture((MARGIN, BODY_TOP), *size, image);
-            let caption = "Key image: middle slice, discs with an abnormal grade named";
+            let caption =
+                format!("Key image: slice {}, abnormal discs named, measurements of the reader", self.slice + 1);
             let quiet = Style::new(6.5, QUIET);
-            sheet.text(MARGIN, BODY_TOP + size.1 + 9.0, quiet, &quiet.shortened(caption, IMAGE.0 + 14.0));
+            sheet.text(MARGIN, BODY_TOP + size.1 + 9.0, quiet, &quiet.shortened(&caption, IMAGE.0 + 14.0));
         }
         for line in &self.flow.pages()[page] {
             sheet.text(line.at.0, line.at.1, line.style, &line.text);

@@ -75,7 +75,7 @@ fn disc_name_ui(ui: &Ui, painter: &Painter, scene: &Scene, disc: &Disc, actions:
     name_on_image(painter, at, anchor, &name, disc_colors(selected, response.hovered()));
     painter.line_segment([anterior + outward * 4.0, at - outward * 3.0], Stroke::new(1.0, leader_color(selected)));
     if response.clicked() {
-        actions.push(ReadAction::SelectDisc(disc.level));
+        actions.push(ReadAction::PointAtDisc(disc.level));
     }
     response.context_menu(|ui| input::relabel_menu_ui(ui, disc.level, actions));
     response

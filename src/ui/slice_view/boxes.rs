@@ -68,9 +68,13 @@ pub fn edit_ui(ui: &Ui, response: &Response, scene: &Scene, actions: &mut Action
         && let Some(at) = response.interact_pointer_pos()
     {
         let point = scene.transform.image_from_screen(at);
-        let hit = boxes_here(scene).find(|(_, rect)| holds(rect, point)).map(|(index, _)| index);
-        actions.push(BoxAction::Select(hit));
+        actions.push(BoxAction::Select(box_at(scene, point)));
     }
+}
+
+/// The reader's box of the selection under an image point.
+pub fn box_at(scene: &Scene, point: DVec2) -> Option<usize> {
+    boxes_here(scene).find(|(_, rect)| holds(rect, point)).map(|(index, _)| index)
 }
 
 /// Reader's boxes of the selection on this slice.

@@ -3,12 +3,12 @@
 use eframe::egui::{self, PointerButton, Response, Ui};
 use glam::DVec2;
 
-use super::Scene;
+use super::{Scene, boxes, measure};
 use crate::spine::{Corners, DiscLevel};
-use crate::ui::action::{Actions, ProgramAction, ReadAction, VertebraAction, ViewAction};
+use crate::ui::action::{Actions, BoxAction, MeasureAction, ProgramAction, ReadAction, VertebraAction, ViewAction};
 use crate::ui::command::UiCommand;
 use crate::ui::gesture::{Gesture, dragged_window, gestures};
-use crate::ui::language::tr;
+use crate::ui::language::{tr, translated};
 use crate::ui::state::{Tool, ViewLayout};
 
 /// Wheel and drags.
@@ -26,15 +26,29 @@ pub fn gestures_ui(ui: &Ui, response: &Response, scene: &Scene, actions: &mut Ac
     }
 }
 
-/// Double click fits; a click on a disc selects it.
+/// A click on a measurement selects it, with any tool but those that measure; double click fits; a click on a disc
+/// selects it.
 pub fn click(response: &Response, scene: &Scene, actions: &mut Actions) {
     let tool = scene.state.view.tool;
-    if matches!(tool, Tool::Measure(_) | Tool::Vertebra) {
+    if matches!(tool, Tool::Measure(_)) {
+        return;
+    }
+    let at = response.interact_pointer_pos();
+    if let Some(at) = at.filter(|_| response.clicked() && !response.double_clicked()) {
+        let measured = measure::measurement_at(scene, at);
+        if measured != scene.state.reading.selected_measurement {
+            actions.push(MeasureAction::Select(measured));
+        }
+        if measured.is_some() {
+            return;
+        }
+    }
+    if tool == Tool::Vertebra {
         return;
     }
     if tool == Tool::Crosshair {
         if (response.clicked() || response.dragged_by(PointerButton::Primary))
-            && let Some(at) = response.interact_pointer_pos()
+            && let Some(at) = at
         {
             let point = scene.transform.image_from_screen(at);
             actions.push(ViewAction::SetCrosshair([point.y, point.x]));
@@ -44,9 +58,8 @@ pub fn click(response: &Response, scene: &Scene, actions: &mut Actions) {
         let alone = scene.state.view.layout == ViewLayout::Single;
         actions.push(if alone { ViewAction::Fit } else { ViewAction::SetLayout(ViewLayout::Single) });
     } else if response.clicked() && tool != Tool::Box {
-        let level =
-            response.interact_pointer_pos().and_then(|at| disc_at(scene, scene.transform.image_from_screen(at)));
-        actions.extend(level.map(ReadAction::SelectDisc));
+        let level = at.and_then(|at| disc_at(scene, scene.transform.image_from_screen(at)));
+        actions.extend(level.map(ReadAction::PointAtDisc));
     }
 }
 
@@ -59,7 +72,8 @@ pub fn disc_at(scene: &Scene, point: DVec2) -> Option<DiscLevel> {
     })
 }
 
-/// Right click: correct the level of the disc under the pointer, view and tools.
+/// Right click: what lies under the pointer comes first, a measurement before a box before a disc; then view and tools, and
+/// last what changes the anatomy.
 pub fn context_menu(response: &Response, scene: &Scene, actions: &mut Actions) {
     let id = response.id.with("menu point");
     if response.secondary_clicked()
@@ -69,16 +83,18 @@ pub fn context_menu(response: &Response, scene: &Scene, actions: &mut Actions) {
     }
     response.context_menu(|ui| {
         let point = ui.data(|data| data.get_temp::<DVec2>(id)).unwrap_or_default();
-        if let Some(level) = disc_at(scene, point) {
+        let level = disc_at(scene, point);
+        if let Some(index) = measure::measurement_at(scene, scene.transform.screen_from_image(point)) {
+            measurement_menu_ui(ui, scene, index, actions);
+        } else if let Some(index) = boxes::box_at(scene, point) {
+            if ui.button(tr!("Delete this box")).clicked() {
+                actions.push(BoxAction::Delete(index));
+                ui.close();
+            }
+            ui.separator();
+        } else if let Some(level) = level {
             relabel_menu_ui(ui, level, actions);
             ui.separator();
-        }
-        anatomy_menu_ui(ui, scene, point, actions);
-        if let Some(value) = selected_value(scene)
-            && ui.button(tr!("Copy {value}", value = value)).clicked()
-        {
-            actions.push(ProgramAction::Copy(value));
-            ui.close();
         }
         for command in [
             UiCommand::FitView,
@@ -97,7 +113,28 @@ pub fn context_menu(response: &Response, scene: &Scene, actions: &mut Actions) {
                 ui.close();
             }
         }
+        ui.separator();
+        anatomy_menu_ui(ui, scene, point, actions);
     });
+}
+
+/// What can be done with a measurement.
+fn measurement_menu_ui(ui: &mut Ui, scene: &Scene, index: usize, actions: &mut Actions) {
+    let Some(measurement) = scene.state.reading.findings.review.measurements.get(index) else { return };
+    let kind = translated(measurement.kind.name());
+    let name = scene.state.level_of(measurement).map_or(kind.to_owned(), |level| format!("{kind} {level}"));
+    ui.label(egui::RichText::new(name).strong());
+    if let Some(value) = measurement.value(scene.series.frame().pixel_size_mm)
+        && ui.button(tr!("Copy {value}", value = value)).clicked()
+    {
+        actions.push(ProgramAction::Copy(value.to_string()));
+        ui.close();
+    }
+    if ui.button(tr!("Delete this measurement")).clicked() {
+        actions.push(MeasureAction::Delete(index));
+        ui.close();
+    }
+    ui.separator();
 }
 
 /// Delete the body under the pointer, or add one where there is none.
@@ -116,14 +153,6 @@ fn anatomy_menu_ui(ui: &mut Ui, scene: &Scene, point: DVec2, actions: &mut Actio
             }
         }
     }
-    ui.separator();
-}
-
-/// The value of the selected measurement in words.
-fn selected_value(scene: &Scene) -> Option<String> {
-    let measurement =
-        scene.state.reading.findings.review.measurements.get(scene.state.reading.selected_measurement?)?;
-    measurement.value(scene.series.frame().pixel_size_mm).map(|value| value.to_string())
 }
 
 /// "This disc is …": all levels, those of a sixth lumbar vertebra last.

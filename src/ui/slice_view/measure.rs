@@ -1,6 +1,8 @@
 //! Measurements on the slice shown: placing, moving and painting.
 
-use eframe::egui::{self, Align2, CursorIcon, Id, Painter, PointerButton, Pos2, Response, Stroke, Ui, pos2, vec2};
+use eframe::egui::{
+    self, Align2, CursorIcon, Id, Painter, PointerButton, Pos2, Rect, Response, Stroke, Ui, pos2, vec2,
+};
 use glam::DVec2;
 
 use super::{Scene, name_on_image, text_on_image};
@@ -96,16 +98,45 @@ fn grabbed(scene: &Scene, at: Pos2) -> Option<(usize, usize)> {
     })
 }
 
+/// The measurement under a screen position, by any of its lines and points.
+pub fn measurement_at(scene: &Scene, at: Pos2) -> Option<usize> {
+    let screen = |point: &DVec2| scene.transform.screen_from_image(*point);
+    here(scene).find_map(|(index, measurement)| {
+        let points: Vec<Pos2> = measurement.points.iter().map(screen).collect();
+        let mut lines = measurement.kind.lines().iter().filter_map(|[a, b]| Some([*points.get(*a)?, *points.get(*b)?]));
+        let is_near = lines.any(|line| distance_to(line, at) <= GRAB_RADIUS)
+            || points.iter().any(|point| point.distance(at) <= GRAB_RADIUS);
+        is_near.then_some(index)
+    })
+}
+
+/// Distance of a point from a line between two others.
+fn distance_to([from, to]: [Pos2; 2], at: Pos2) -> f32 {
+    let line = to - from;
+    let share = ((at - from).dot(line) / line.length_sq().max(1e-6)).clamp(0.0, 1.0);
+    (from + line * share).distance(at)
+}
+
+/// What a measurement says, with its level.
+pub fn words(scene: &Scene, measurement: &Measurement) -> Option<String> {
+    let value = measurement.in_words(measurement.value(scene.series.frame().pixel_size_mm)?);
+    Some(match scene.state.level_of(measurement) {
+        Some(level) => format!("{level} {value}"),
+        None => value,
+    })
+}
+
 /// The measurements of this slice; `moved` is shown where the hand has it.
 pub fn paint(ui: &Ui, scene: &Scene, moved: Option<&(usize, Measurement)>) {
     let painter = ui.painter_at(scene.transform.viewport);
+    let mut labels = Vec::new();
     for (index, measurement) in here(scene) {
         let shown = moved.filter(|(other, _)| *other == index).map_or(measurement, |(_, moved)| moved);
         let selected = scene.state.reading.selected_measurement == Some(index);
         let points: Vec<Pos2> = shown.points.iter().map(|point| scene.transform.screen_from_image(*point)).collect();
         lines(&painter, shown.kind, &points, selected);
-        if let Some(value) = shown.value(scene.series.frame().pixel_size_mm) {
-            label(&painter, &points, &shown.in_words(value));
+        if let Some(words) = words(scene, shown) {
+            label(&painter, &points, &words, &mut labels);
         }
     }
 }
@@ -136,19 +167,25 @@ fn lines(painter: &Painter, kind: MeasurementKind, points: &[Pos2], selected: bo
 }
 
 /// The value beside the rightmost point, on a backing: it may stand on tissue and names alike. Where the view ends before
-/// that, it stands below the lowest point.
-fn label(painter: &Painter, points: &[Pos2], text: &str) {
+/// that, it stands below the lowest point; where another label stands, below that.
+fn label(painter: &Painter, points: &[Pos2], text: &str, others: &mut Vec<Rect>) {
     let Some(rightmost) = points.iter().max_by(|a, b| a.x.total_cmp(&b.x)) else { return };
     let colors = [theme::MEASUREMENT, theme::text_shadow()];
+    let size = painter.layout_no_wrap(text.to_owned(), theme::image_font(13.0), colors[0]).size();
     let right = painter.clip_rect().right() - 6.0;
-    let beside = *rightmost + vec2(12.0, 2.0);
-    let width = painter.layout_no_wrap(text.to_owned(), theme::image_font(13.0), colors[0]).size().x;
-    if beside.x + width <= right {
-        name_on_image(painter, beside, Align2::LEFT_CENTER, text, colors);
+    let beside = *rightmost + vec2(12.0, 2.0 - size.y / 2.0);
+    let at = if beside.x + size.x <= right {
+        beside
     } else {
         let lowest = points.iter().map(|point| point.y).fold(f32::NEG_INFINITY, f32::max);
-        name_on_image(painter, pos2(right, lowest + 12.0), Align2::RIGHT_TOP, text, colors);
+        pos2(right - size.x, lowest + 12.0)
+    };
+    let mut place = Rect::from_min_size(at, size).expand2(vec2(4.0, 1.0));
+    while let Some(other) = others.iter().find(|other| other.intersects(place)) {
+        place = place.translate(vec2(0.0, other.bottom() + 1.0 - place.top()));
     }
+    name_on_image(painter, place.shrink2(vec2(4.0, 1.0)).left_top(), Align2::LEFT_TOP, text, colors);
+    others.push(place);
 }
 
 /// Points placed so far, the line to the pointer, and what comes next.
@@ -162,4 +199,34 @@ fn paint_unfinished(ui: &Ui, response: &Response, scene: &Scene, kind: Measureme
     let at = scene.transform.viewport.center_bottom() - vec2(0.0, 40.0);
     let hint = translated(kind.next_point(hand.placed.len()));
     text_on_image(&painter, at, Align2::CENTER_BOTTOM, hint, 13.0, theme::MEASUREMENT);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_make_room_for_each_other() {
+        let context = egui::Context::default();
+        let mut labels = Vec::new();
+        let _ = context.run_ui(egui::RawInput::default(), |ui| {
+            let area = Rect::from_min_size(Pos2::ZERO, vec2(600.0, 400.0));
+            let painter = ui.painter_at(area);
+            labels.clear();
+            for y in [100.0, 104.0, 108.0, 300.0] {
+                label(&painter, &[pos2(50.0, y), pos2(90.0, y)], "L4-L5 7.2 mm", &mut labels);
+            }
+        });
+        assert_eq!(labels.len(), 4);
+        let overlap = |a: usize, b: usize| labels[a].intersects(labels[b]);
+        assert!((0..4).all(|a| (0..a).all(|b| !overlap(a, b))), "{labels:?}");
+        assert!((labels[3].center().y - 302.0).abs() < 1.0, "where there is room it stays beside its line");
+    }
+
+    #[test]
+    fn a_line_is_near_along_its_length_only() {
+        let line = [pos2(10.0, 10.0), pos2(50.0, 10.0)];
+        assert_eq!(distance_to(line, pos2(30.0, 14.0)), 4.0);
+        assert_eq!(distance_to(line, pos2(53.0, 14.0)), 5.0);
+    }
 }
