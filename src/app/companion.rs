@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use glam::DVec3;
 
+use super::prior::PriorReading;
 use super::{Command, Event, Viewer, navigation, present};
 use crate::detection::Detection;
 use crate::dicom::{FolderScan, Series, SeriesSummary};
@@ -112,6 +113,8 @@ pub(super) struct CompanionJobs {
     wanted: Option<WantedStudy>,
     /// The job that looks for the companion's vertebrae.
     comparing: Option<JobId>,
+    /// The examination beside while it is graded.
+    pub(super) prior: Option<PriorReading>,
     /// The place of the read series that the companion shows, LPS, mm.
     followed: Option<DVec3>,
 }
@@ -411,6 +414,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         let alignment = SpineAlignment::between(ours, theirs);
         self.state.companion.space = alignment.map_or(CommonSpace::Unknown, CommonSpace::BySpine);
         self.companion_jobs.followed = None;
+        self.grade_prior(&detection.vertebrae);
     }
 
     /// The comparison ended without a result.

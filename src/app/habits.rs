@@ -9,7 +9,7 @@ use crate::language::Language;
 use crate::ui::action::ProgramAction;
 use crate::ui::keymap::{Keymap, KeysAction};
 use crate::ui::language::{self, tr};
-use crate::ui::state::{Approach, BannerKind};
+use crate::ui::state::{Approach, BannerKind, SidePanel};
 use crate::ui::theme;
 use crate::worker::Work;
 
@@ -64,6 +64,11 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             ProgramAction::SetLanguage(code) => self.set_language(code),
             ProgramAction::ToggleRightDrag => self.toggle_right_drag(),
             ProgramAction::ToggleDiscZoom => self.toggle_disc_zoom(),
+            ProgramAction::TogglePanel(panel) => self.toggle_panel(ctx, panel),
+            ProgramAction::ToggleFullScreen => {
+                let fills = ctx.input(|input| input.viewport().fullscreen.unwrap_or_default());
+                ctx.send_viewport_cmd(egui::ViewportCommand::Fullscreen(!fills));
+            }
             ProgramAction::CancelJob => self.cancel_job(),
             ProgramAction::DismissBanner(index) => {
                 if index < self.state.banners.len() {
@@ -141,6 +146,13 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     fn toggle_right_drag(&mut self) {
         self.settings.right_drag_windows = !self.settings.right_drag_windows;
         self.state.right_drag_windows = self.settings.right_drag_windows;
+        self.store.save_settings(self.settings.clone());
+    }
+
+    fn toggle_panel(&mut self, ctx: &egui::Context, panel: SidePanel) {
+        let is_shown = panel.is_shown(&self.settings.panels, ctx.content_rect().width());
+        self.settings.panels.insert(panel, !is_shown);
+        self.state.panels.clone_from(&self.settings.panels);
         self.store.save_settings(self.settings.clone());
     }
 

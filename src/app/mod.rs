@@ -18,6 +18,7 @@ mod navigation;
 mod pictures;
 mod planes;
 mod present;
+mod prior;
 mod reader_store;
 mod reading;
 mod results;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{Command, Event, Viewer, present};
 use crate::dicom::{FolderScan, Series, SeriesSummary};
-use crate::pipeline::{DemoStudy, ModelsInfo, most_abnormal};
+use crate::pipeline::{DemoStudy, GradeOutcome, ModelsInfo, most_abnormal};
 use crate::spine::{DiscLevel, DiscPrediction};
 use crate::ui::language::tr;
 use crate::ui::state::{BannerKind, Selection, ViewerState};
@@ -157,6 +157,9 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
 
     pub(super) fn disc_graded(&mut self, job: JobId, grades: &Arc<DiscPrediction>) {
         let level = grades.level;
+        if self.prior_disc_graded(job, || GradeOutcome::Graded(grades.as_ref().clone())) {
+            return;
+        }
         let Some(slot) = self.state.reading.grades.get_mut(&level) else { return };
         if !slot.resolve(job, Arc::clone(grades)) {
             return;
@@ -172,13 +175,17 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     }
 
     pub(super) fn disc_not_graded(&mut self, job: JobId, level: DiscLevel, reason: String) {
+        if self.prior_disc_graded(job, || GradeOutcome::NotGraded { level, reason: reason.clone() }) {
+            return;
+        }
         if let Some(slot) = self.state.reading.grades.get_mut(&level) {
             slot.fail(job, Arc::new(JobError::failed(reason)));
         }
     }
 
     pub(super) fn discs_graded(&mut self, job: JobId) {
-        if !self.jobs.contains_key(&job) {
+        self.prior_graded(job);
+        if self.jobs.get(&job) != Some(&JobKind::Grade) {
             return;
         }
         if std::mem::take(&mut self.study.explains_worst)
@@ -199,7 +206,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             JobKind::Grade => state.reading.grades.values_mut().fold(false, |any, grades| any | grades.abandon(job)),
             JobKind::Explain => state.evidence.main.request.abandon(job),
             JobKind::ExplainBeside => state.evidence.beside.request.abandon(job),
-            JobKind::DetectBeside | JobKind::Export => false,
+            JobKind::DetectBeside | JobKind::GradeBeside | JobKind::Export => false,
         };
     }
 
@@ -240,6 +247,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             JobKind::Export => tr!("Nothing, or not everything, was saved. {reason}", reason = reason),
             // That the series beside lies elsewhere is told by its view.
             JobKind::DetectBeside => return,
+            JobKind::GradeBeside => tr!("The other examination could not be graded. {reason}", reason = reason),
         };
         self.tell_error(message);
     }

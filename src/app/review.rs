@@ -8,7 +8,7 @@ use chrono::{SecondsFormat, Utc};
 use super::{Command, Event, Viewer};
 use crate::export::PdfOptions;
 use crate::model::Views;
-use crate::pipeline::{GradeOutcome, ModelsInfo, OpenSeries, StudySummary};
+use crate::pipeline::{GradeOutcome, ModelsInfo, OpenSeries, StudySummary, compared_grades};
 use crate::records::{Narrative, Report, SignOff};
 use crate::spine::{ClassIndex, Disc, DiscLevel, DiscPrediction, Measurement};
 use crate::ui::language::tr;
@@ -129,7 +129,11 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
 
     /// Writes the summary anew after grades or edits changed.
     pub(super) fn sum_up(&mut self) {
-        self.state.reading.summary = self.report().map(|report| StudySummary::of_report(&report)).unwrap_or_default();
+        let report = self.report();
+        let reading = &mut self.state.reading;
+        reading.summary = report.as_ref().map(StudySummary::of_report).unwrap_or_default();
+        let compared = report.as_ref().and_then(|report| Some(compared_grades(report, report.prior.as_ref()?)));
+        reading.compared = compared.unwrap_or_default();
     }
 
     /// Asks for the file of the report.
@@ -161,9 +165,9 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         self.open_series().map(|open| open.report())
     }
 
-    /// What is on screen of the series that is read.
-    fn open_series(&self) -> Option<OpenSeries> {
-        let (state, reading) = (&self.state, &self.state.reading);
+    /// The networks that were used, as far as they are known.
+    pub(super) fn models_in_use(&self) -> ModelsInfo {
+        let state = &self.state;
         let no_models = || ModelsInfo {
             weights: vec![],
             device: state.device.clone(),
@@ -172,6 +176,12 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             calibrated: None,
             evidence: state.evidence.defaults.clone(),
         };
+        self.models.clone().unwrap_or_else(no_models)
+    }
+
+    /// What is on screen of the series that is read.
+    fn open_series(&self) -> Option<OpenSeries> {
+        let (state, reading) = (&self.state, &self.state.reading);
         let outcome = |(level, grades): (&DiscLevel, &Loadable<DiscPrediction>)| match grades {
             Loadable::Ready(prediction) => Some(GradeOutcome::Graded(prediction.as_ref().clone())),
             Loadable::Failed(error) => Some(GradeOutcome::NotGraded { level: *level, reason: error.to_string() }),
@@ -186,7 +196,8 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             views: outcomes.iter().any(|outcome| outcome.prediction().is_some()).then_some(Views::FiftyFour),
             outcomes,
             review: reading.findings.review.clone(),
-            models: self.models.clone().unwrap_or_else(no_models),
+            prior: reading.prior.clone(),
+            models: self.models_in_use(),
             seconds: None,
         })
     }

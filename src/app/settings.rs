@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::files::write_private;
-use crate::ui::state::Approach;
+use crate::ui::state::{Approach, SidePanel};
 
 /// Studies remembered.
 const MOST_RECENT: usize = 12;
@@ -28,6 +28,8 @@ pub struct Settings {
     pub right_drag_windows: bool,
     /// What becomes of the image when a grade is selected.
     pub approach: Approach,
+    /// Panels that the user showed or hid.
+    pub panels: BTreeMap<SidePanel, bool>,
     /// Keys that the user changed: names of commands with keys such as `Ctrl+Shift+Z`.
     pub keys: BTreeMap<String, Vec<String>>,
     /// Size of everything relative to the system's; 0 is that of the system.

@@ -80,6 +80,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             light_theme: settings.light_theme,
             right_drag_windows: settings.right_drag_windows,
             approach: settings.approach,
+            panels: settings.panels.clone(),
             pdf_names_patient: settings.pdf_names_patient,
             ..ViewerState::default()
         };

@@ -1,5 +1,6 @@
 //! The chain as plain functions: find and decode a series, detect and label, grade, explain; one study or a cohort.
 
+mod change;
 mod cohort;
 mod conflicts;
 mod demo;
@@ -18,6 +19,7 @@ mod summary;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use change::{GradeChange, change_sentences, compared_grades};
 pub use cohort::{Cohort, CohortTally, Results, Shard};
 pub use conflicts::Conflict;
 pub use demo::{DEMO_SEED, DemoStudy, prepare_demo};

@@ -6,13 +6,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::change::{change_sentences, compared_grades};
 use super::{DiscFindings, GradeOutcome, Models, ModelsInfo, PipelineError, Study, grade_discs};
 use crate::detection::LevelDoubt;
 use crate::dicom::{Series, SeriesWarning};
 use crate::model::{Views, WeightsInfo};
 use crate::records::{
-    DiscEntry, Narrative, REPORT_SCHEMA, Report, ReportWarning, Review, Seconds, Software, VertebraEntry, WeightsUsed,
-    rounded,
+    DiscEntry, Narrative, Prior, REPORT_SCHEMA, Report, ReportWarning, Review, Seconds, Software, VertebraEntry,
+    WeightsUsed, rounded,
 };
 use crate::spine::{Disc, DiscLevel, DiscPrediction, Vertebra, discs_between, signal_of_fluid};
 use crate::task::{CancelToken, Progress};
@@ -34,6 +35,8 @@ pub struct OpenSeries {
     pub views: Option<Views>,
     /// What the reader decided.
     pub review: Review,
+    /// The earlier examination that it is compared with.
+    pub prior: Option<Prior>,
     /// The networks that were used.
     pub models: ModelsInfo,
     /// How long the steps took; `None` where that is not told.
@@ -128,7 +131,18 @@ pub fn analyze_series(
     }
     let doubts = detection.doubts();
     let (vertebrae, review, models) = (detection.vertebrae, Review::default(), models.info());
-    Ok(OpenSeries { series, vertebrae, doubts, discs, outcomes, views, review, models, seconds: Some(seconds) })
+    Ok(OpenSeries {
+        series,
+        vertebrae,
+        doubts,
+        discs,
+        outcomes,
+        views,
+        review,
+        prior: None,
+        models,
+        seconds: Some(seconds),
+    })
 }
 
 impl OpenSeries {
@@ -195,6 +209,7 @@ impl OpenSeries {
             discs: discs.into_iter().map(entry).collect(),
             measurements: Vec::new(),
             narrative: Narrative::default(),
+            prior: None,
             sign_off: None,
             seconds: self.seconds.map(rounded_seconds),
         };
@@ -221,6 +236,10 @@ impl OpenSeries {
             if let Some(disc) = report.discs.iter_mut().find(|disc| disc.level == found.level) {
                 disc.conflicts = found.conflicts.into_iter().map(|conflict| conflict.text).collect();
             }
+        }
+        if let Some(prior) = &self.prior {
+            let changes = change_sentences(&compared_grades(&report, prior), prior.days_before);
+            report.prior = Some(Prior { changes, ..prior.clone() });
         }
         report
     }

@@ -14,19 +14,22 @@ const MAJORITY: f32 = 0.5;
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct StudySummary {
     discs: Vec<DiscFindings>,
+    /// Change since an earlier examination.
+    changes: Vec<String>,
 }
 
 impl StudySummary {
     /// Sums up a report.
     #[must_use]
     pub fn of_report(report: &Report) -> Self {
-        Self::of(DiscFindings::of_report(report))
+        let changes = report.prior.as_ref().map(|prior| prior.changes.clone()).unwrap_or_default();
+        Self { changes, ..Self::of(DiscFindings::of_report(report)) }
     }
 
     /// Sums up graded discs.
     #[must_use]
     pub fn of(discs: Vec<DiscFindings>) -> Self {
-        Self { discs }
+        Self { discs, changes: Vec::new() }
     }
 
     /// The graded discs from the thorax down.
@@ -49,6 +52,12 @@ impl StudySummary {
         let total = |disc: &DiscFindings| disc.abnormal().map(Finding::severity).sum::<f32>();
         abnormal.sort_by(|a, b| b.severity().total_cmp(&a.severity()).then(total(b).total_cmp(&total(a))));
         abnormal
+    }
+
+    /// What changed since an earlier examination, where there is one to compare with.
+    #[must_use]
+    pub fn changes(&self) -> &[String] {
+        &self.changes
     }
 
     /// Which discs have no abnormal grade.
@@ -114,7 +123,7 @@ impl StudySummary {
     /// The sentences that follow those about the discs, the same on screen, on the clipboard and in print.
     #[must_use]
     pub fn closing(&self) -> Vec<String> {
-        self.doubt_sentences().into_iter().chain(self.scope_sentence()).collect()
+        self.changes.iter().cloned().chain(self.doubt_sentences()).chain(self.scope_sentence()).collect()
     }
 
     /// All sentences: a line for each graded disc from the thorax down, then [`Self::closing`].

@@ -70,6 +70,7 @@ pub(crate) fn report() -> Report {
         outcomes: vec![GradeOutcome::Graded(prediction(DiscLevel::L4L5))],
         views: Some(Views::FiftyFour),
         review: Review::default(),
+        prior: None,
         models: models(),
         seconds: Some(Seconds { load: 0.123_456, detect: 1.0, grade: 2.0 }),
     }

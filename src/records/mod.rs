@@ -6,6 +6,7 @@ mod boxes;
 mod entry;
 mod error;
 mod measurement;
+mod prior;
 mod report;
 mod review;
 mod truth;
@@ -14,6 +15,7 @@ pub use boxes::{BOXES_SCHEMA, BoxesError, BoxesFile, MapEntry, PeakEntry, SeenSl
 pub use entry::{FailedScan, ReportEntry, read_reports};
 pub use error::RecordError;
 pub use measurement::{DiscMeasures, MeasurementEntry, slip_in_words};
+pub use prior::{Prior, PriorDisc, days_between};
 pub use report::{
     CohortPlace, CornersEntry, DiscEntry, EXPERIMENTAL_NOTE, GradeEntry, Narrative, OutlineEntry, REPORT_SCHEMA,
     Report, ReportWarning, Seconds, SignOff, Software, VertebraEntry, WeightsUsed,

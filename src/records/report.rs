@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use glam::{DVec2, DVec3};
 use serde::{Deserialize, Serialize};
 
-use super::{DiscMeasures, MeasurementEntry, rounded};
+use super::{DiscMeasures, MeasurementEntry, Prior, rounded};
 use crate::files::sha256;
 use crate::spine::{
     Corners, Disc, DiscLevel, DiscPrediction, Grading, MeasurementKind, PerGrading, Vertebra, VertebraLabel,
@@ -74,6 +74,9 @@ pub struct Report {
     /// What the reader wrote about the study as a whole.
     #[serde(default, skip_serializing_if = "Narrative::is_empty")]
     pub narrative: Narrative,
+    /// The earlier examination that it is compared with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prior: Option<Prior>,
     /// Who signed the report off, and when; `null` until a reader has.
     #[serde(default)]
     pub sign_off: Option<SignOff>,

@@ -13,7 +13,7 @@ use super::camera::Camera;
 use super::companion::CompanionAction;
 use super::keymap::KeysAction;
 use super::path::{PathEntry, PathPurpose};
-use super::state::{BesideChoice, ColorMap, Page, Pane, Selection, Tool, ViewLayout, WindowPreset};
+use super::state::{BesideChoice, ColorMap, Page, Pane, Selection, SidePanel, Tool, ViewLayout, WindowPreset};
 use crate::picture::EvidenceFill;
 use crate::records::Narrative;
 use crate::saliency::{EvidenceWay, SaliencyMethod};
@@ -357,6 +357,10 @@ pub enum ProgramAction {
     ToggleRightDrag,
     /// Selecting a grade zooms to its disc, or leaves the image as it is.
     ToggleDiscZoom,
+    /// Show or hide a panel beside the image.
+    TogglePanel(SidePanel),
+    /// Fill the screen, or be a window again.
+    ToggleFullScreen,
     /// Stop the running job.
     CancelJob,
     /// Take away the message at this place.

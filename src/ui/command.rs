@@ -11,7 +11,7 @@ use super::companion::CompanionAction;
 use super::keymap::{self, Keymap, KeysAction};
 use super::language::translated;
 use super::pace;
-use super::state::{Page, Pane, PathPurpose, Tool, ViewerState, WindowPreset};
+use super::state::{Page, Pane, PathPurpose, SidePanel, Tool, ViewerState, WindowPreset};
 use crate::spine::MeasurementKind;
 
 const fn key(key: Key) -> KeyboardShortcut {
@@ -161,6 +161,9 @@ commands! {
     ToggleContour "Evidence as contour or filled" [key(Key::G)] EvidenceAction::ToggleContour;
     ToggleBlind "Read blind: hide what was computed" [ctrl(Key::B)] EvidenceAction::ToggleBlind;
     Palette "Command palette" [ctrl(Key::P), ctrl_shift(Key::P)] ProgramAction::EditPalette(Some(String::new()));
+    ToggleSeries "Show or hide the list of series" [key(Key::F8)] ProgramAction::TogglePanel(SidePanel::Series);
+    ToggleFindings "Show or hide grades and findings" [key(Key::F9)] ProgramAction::TogglePanel(SidePanel::Findings);
+    FullScreen "Full screen" [key(Key::F11)] ProgramAction::ToggleFullScreen;
     ToggleTheme "Light or dark theme" [] ProgramAction::ToggleTheme;
     ToggleRightDrag "Right drag: zoom or window" [] ProgramAction::ToggleRightDrag;
     ToggleDiscZoom "Zoom to the disc that is selected, or not" [] ProgramAction::ToggleDiscZoom;

@@ -45,6 +45,20 @@ pub enum CommonSpace {
     Unknown,
 }
 
+/// What an examination is called that was made so many days before the one that is read.
+#[must_use]
+pub fn examination_name(days_before: Option<i64>) -> String {
+    let count = |days: i64| usize::try_from(days.unsigned_abs()).unwrap_or(usize::MAX);
+    match days_before {
+        Some(0) => tr!("Other examination of the same day").to_owned(),
+        Some(days) if days > 0 => {
+            tr!(days = count(days); one "Prior, {days} day before", other "Prior, {days} days before")
+        }
+        Some(days) => tr!(days = count(days); one "Later, by {days} day", other "Later, by {days} days"),
+        None => tr!("Other examination").to_owned(),
+    }
+}
+
 impl CommonSpace {
     /// What the reader must know about it; nothing where both are one examination.
     #[must_use]

@@ -77,7 +77,7 @@ fn can_grade(state: &ViewerState) -> bool {
 }
 
 /// Edges of the columns: the level's name, then each grading as wide as its heading needs.
-fn column_edges(area: Rect, gradings: &[Grading]) -> Vec<f32> {
+pub fn column_edges(area: Rect, gradings: &[Grading]) -> Vec<f32> {
     let share = |grading: &Grading| (10.0 + 5.0 * grading.spec().heading.chars().count() as f32).max(36.0);
     let shares: Vec<f32> = std::iter::once(LEVEL_SHARE).chain(gradings.iter().map(share)).collect();
     let scale = area.width() / shares.iter().sum::<f32>();
@@ -234,7 +234,7 @@ fn cell_of(state: &ViewerState, selection: Selection) -> Cell {
 }
 
 /// A class in the table: a sign for the two-class gradings, the reader's word for the others.
-fn short_name(grading: Grading, class: ClassIndex) -> &'static str {
+pub fn short_name(grading: Grading, class: ClassIndex) -> &'static str {
     match class {
         _ if !grading.is_presence() => criteria::class_name(grading, class),
         0 => "–",

@@ -29,6 +29,7 @@ mod palette;
 mod path;
 mod percentile_curve;
 mod plane_view;
+mod prior_panel;
 mod report_page;
 mod review_panel;
 mod series_panel;
@@ -42,7 +43,7 @@ use eframe::egui::{self, CentralPanel, Frame, Margin, Panel, ScrollArea};
 
 use action::Actions;
 use language::tr;
-use state::{Tool, ViewLayout, ViewerState};
+use state::{SidePanel, Tool, ViewLayout, ViewerState};
 
 /// Prepares a context for this window: its looks, and how events become frames.
 pub fn install(ctx: &egui::Context) {
@@ -84,33 +85,41 @@ fn drop_hint_ui(ui: &egui::Ui) {
 
 fn study_ui(ui: &mut egui::Ui, state: &ViewerState, actions: &mut Actions) {
     let frame = Frame::new().fill(theme::of(ui).panel).inner_margin(Margin::same(8));
-    Panel::left("series").default_size(190.0).size_range(140.0..=320.0).frame(frame).show(ui, |ui| {
-        ScrollArea::vertical().auto_shrink(false).show(ui, |ui| series_panel::series_panel_ui(ui, state, actions));
-    });
-    Panel::right("findings").default_size(404.0).size_range(360.0..=620.0).frame(frame).show(ui, |ui| {
-        if state.loaded().is_some() {
-            // The editor stands still whatever lines appear above it, so that a click meets what it was meant for.
-            Panel::bottom("sign_off").resizable(false).show(ui, |ui| review_panel::sign_off_ui(ui, state, actions));
-            Panel::bottom("verdict").resizable(false).show(ui, |ui| review_panel::verdict_ui(ui, state, actions));
-        }
-        ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
-            grade_table::grade_table_ui(ui, state, actions);
-            ui.add_space(4.0);
-            evidence_panel::evidence_panel_ui(ui, state, actions);
-            // What is being drawn stands above what is only read.
-            let draws = state.view.tool == Tool::Box;
-            if draws {
-                boxes_panel::boxes_panel_ui(ui, state, actions);
-            }
-            ui.add_space(6.0);
-            measurements_panel::measurements_panel_ui(ui, state, actions);
-            ui.scope(|ui| review_panel::findings_ui(ui, state, actions));
-            if !draws {
-                ui.add_space(8.0);
-                boxes_panel::boxes_panel_ui(ui, state, actions);
-            }
+    let width = ui.ctx().content_rect().width();
+    if SidePanel::Series.is_shown(&state.panels, width) {
+        Panel::left("series").default_size(190.0).size_range(140.0..=320.0).frame(frame).show(ui, |ui| {
+            ScrollArea::vertical().auto_shrink(false).show(ui, |ui| series_panel::series_panel_ui(ui, state, actions));
         });
-    });
+    }
+    if SidePanel::Findings.is_shown(&state.panels, width) {
+        // The table of grades needs the first; a wide screen has room for the second.
+        let findings_width = (width * 0.32).clamp(360.0, 460.0);
+        Panel::right("findings").default_size(findings_width).size_range(360.0..=620.0).frame(frame).show(ui, |ui| {
+            if state.loaded().is_some() {
+                // The editor stands still whatever lines appear above it, so that a click meets what it was meant for.
+                Panel::bottom("sign_off").resizable(false).show(ui, |ui| review_panel::sign_off_ui(ui, state, actions));
+                Panel::bottom("verdict").resizable(false).show(ui, |ui| review_panel::verdict_ui(ui, state, actions));
+            }
+            ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+                grade_table::grade_table_ui(ui, state, actions);
+                prior_panel::prior_panel_ui(ui, state, actions);
+                ui.add_space(4.0);
+                evidence_panel::evidence_panel_ui(ui, state, actions);
+                // What is being drawn stands above what is only read.
+                let draws = state.view.tool == Tool::Box;
+                if draws {
+                    boxes_panel::boxes_panel_ui(ui, state, actions);
+                }
+                ui.add_space(6.0);
+                measurements_panel::measurements_panel_ui(ui, state, actions);
+                ui.scope(|ui| review_panel::findings_ui(ui, state, actions));
+                if !draws {
+                    ui.add_space(8.0);
+                    boxes_panel::boxes_panel_ui(ui, state, actions);
+                }
+            });
+        });
+    }
     let image = Frame::new().fill(theme::IMAGE_BACKGROUND);
     let middle = ui.available_size();
     match state.view.layout {

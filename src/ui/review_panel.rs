@@ -44,10 +44,14 @@ pub fn findings_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
             }
         });
     }
+    let changes = summary.changes().iter().map(|sentence| (sentence.clone(), colors.text));
     let doubts = summary.doubt_sentences().into_iter().map(|sentence| (sentence, colors.warning));
     let rest = |sentence: Option<String>| sentence.map(|sentence| (sentence, colors.text_weak));
-    for (sentence, color) in
-        rest(summary.unremarkable_sentence()).into_iter().chain(doubts).chain(rest(summary.scope_sentence()))
+    for (sentence, color) in rest(summary.unremarkable_sentence())
+        .into_iter()
+        .chain(changes)
+        .chain(doubts)
+        .chain(rest(summary.scope_sentence()))
     {
         ui.add(Label::new(RichText::new(sentence).size(12.5).color(color)).wrap());
     }

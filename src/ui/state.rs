@@ -11,8 +11,8 @@ use crate::detection::LevelDoubt;
 use crate::dicom::Series;
 use crate::evaluation::iou_of_pairs;
 use crate::language::Language;
-use crate::pipeline::{CURVE_PERCENTILES, StudySummary};
-use crate::records::Review;
+use crate::pipeline::{CURVE_PERCENTILES, GradeChange, StudySummary};
+use crate::records::{Prior, Review, days_between};
 use crate::saliency::EvidenceWay;
 use crate::spine::{
     ClassIndex, Disc, DiscFrame, DiscLevel, DiscPrediction, Grading, Measurement, PerGrading, PixelBox, SliceBox,
@@ -31,7 +31,7 @@ use crate::render::SeriesHandle;
 
 pub use super::evidence_state::{BesideChoice, EvidenceChoice, EvidenceState, MapState};
 pub use super::path::{PathEntry, PathPurpose};
-pub use super::view::{AnnotationLevel, Approach, Cine, Pane, Tool, ViewLayout, ViewState, WindowPreset};
+pub use super::view::{AnnotationLevel, Approach, Cine, Pane, SidePanel, Tool, ViewLayout, ViewState, WindowPreset};
 pub use crate::picture::ColorMap;
 
 /// The study that is open: what its folder holds.
@@ -70,6 +70,10 @@ pub struct ReadingState {
     pub grades: BTreeMap<DiscLevel, Loadable<DiscPrediction>>,
     /// What the report says in words; follows grades and edits.
     pub summary: StudySummary,
+    /// The earlier examination that the report is compared with.
+    pub prior: Option<Prior>,
+    /// Grades of both examinations, disc by disc; follow grades and edits.
+    pub compared: Vec<GradeChange>,
     /// The disc and grading looked at.
     pub selection: Option<Selection>,
     /// Place of the selected box in [`Findings::boxes`].
@@ -144,6 +148,8 @@ pub struct ViewerState {
     pub right_drag_windows: bool,
     /// What becomes of the image when a grade is selected.
     pub approach: Approach,
+    /// Panels that the user showed or hid.
+    pub panels: BTreeMap<SidePanel, bool>,
     /// Whether the PDF names the patient.
     pub pdf_names_patient: bool,
     /// The page over the study.
@@ -352,6 +358,13 @@ impl ViewerState {
     pub fn window(&self) -> WindowLevel {
         let default = || self.loaded().map_or(WindowLevel { center: 0.5, width: 1.0 }, |series| series.default_window);
         self.view.window.or(self.reading.body_window).unwrap_or_else(default)
+    }
+
+    /// Days from the examination beside to the one that is read, as their headers say.
+    #[must_use]
+    pub fn companion_days_before(&self) -> Option<i64> {
+        let date = |series: &LoadedSeries| series.series.summary.texts.study_date.clone();
+        days_between(&date(self.companion.image.ready()?), &date(self.loaded()?))
     }
 
     /// The level that a measurement belongs to.

@@ -113,6 +113,9 @@ fn view_menu_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
         }
         ui.separator();
     }
+    for command in [UiCommand::ToggleSeries, UiCommand::ToggleFindings, UiCommand::FullScreen] {
+        item_ui(ui, command, true, actions);
+    }
     item_ui(ui, ToggleTheme, true, actions);
     item_ui(ui, UiCommand::ToggleRightDrag, true, actions);
     item_ui(ui, UiCommand::ToggleDiscZoom, true, actions);

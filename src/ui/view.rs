@@ -1,5 +1,7 @@
 //! How the image is looked at: slice, zoom, window, tool and layout.
 
+use std::collections::BTreeMap;
+
 use eframe::egui::Rect;
 use serde::{Deserialize, Serialize};
 
@@ -94,6 +96,27 @@ pub enum Approach {
     Zoom,
     /// It stays, unless the disc is out of sight.
     Stay,
+}
+
+/// A panel beside the image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SidePanel {
+    /// The list of series on the left.
+    Series,
+    /// Grades, findings and signature on the right.
+    Findings,
+}
+
+/// Windows narrower than this hide the list of series unless it was asked for, so that the image keeps most of them.
+const NARROW: f32 = 1000.0;
+
+impl SidePanel {
+    /// Whether it is shown in a window of a width in points, given what the user chose.
+    #[must_use]
+    pub fn is_shown(self, chosen: &BTreeMap<Self, bool>, width: f32) -> bool {
+        chosen.get(&self).copied().unwrap_or(self == Self::Findings || width >= NARROW)
+    }
 }
 
 /// Where the arrow keys go.

@@ -11,9 +11,11 @@ use crate::detection::Detection;
 use crate::dicom::anonymize_folder;
 use crate::export::{ExportError, report_pdf, write_reports};
 use crate::files::write_whole;
+use crate::model::Views;
 use crate::picture::write_png;
 use crate::pipeline::{self, DemoStudy, DeviceChoice, DeviceError, GradeOutcome, Models, PipelineError, Study};
 use crate::saliency::{SaliencyMap, SaliencyRequest};
+use crate::spine::Disc;
 use crate::volume::Volume;
 
 /// The worker of the program.
@@ -95,23 +97,8 @@ impl Inference {
             }
             Command::DetectDiscs { volume } => Ok(Event::DiscsDetected(self.detect(&volume, job)?)),
             Command::DetectBeside { volume } => Ok(Event::DetectedBeside(self.detect(&volume, job)?)),
-            Command::GradeDiscs { volume, discs, views } => {
-                self.announcing(job, Models::load_grader)?;
-                let grader = self.models.grader()?;
-                let mut told = Ok(());
-                let mut on_disc = |outcome: &GradeOutcome| {
-                    let event = match outcome {
-                        GradeOutcome::Graded(prediction) => Event::DiscGraded(Arc::new(prediction.clone())),
-                        GradeOutcome::NotGraded { level, reason } => {
-                            Event::DiscNotGraded { level: *level, reason: reason.clone() }
-                        }
-                    };
-                    told = job.emit(event);
-                };
-                pipeline::grade_discs(grader, &volume, &discs, views, cancel, &mut on_progress, &mut on_disc)?;
-                told.map_err(PipelineError::from)?;
-                Ok(Event::DiscsGradingFinished)
-            }
+            Command::GradeDiscs { volume, discs, views } => self.grade(&volume, &discs, views, job),
+            Command::GradeBeside { volume, discs } => self.grade(&volume, &discs, Views::FiftyFour, job),
             Command::ExplainGrade { volume, disc, grading, class, plan, is_beside: _ } => {
                 self.announcing(job, Models::load_grader)?;
                 let request = SaliencyRequest { grading, class, plan };
@@ -159,6 +146,31 @@ impl Inference {
         self.announcing(job, Models::load_detector)?;
         let detection = self.models.detector()?.detect(volume, job.cancel(), &mut |progress| job.progress(progress))?;
         Ok(Arc::new(detection))
+    }
+
+    fn grade(
+        &mut self,
+        volume: &Volume,
+        discs: &[Disc],
+        views: Views,
+        job: &JobContext<Event>,
+    ) -> Result<Event, ExportError> {
+        self.announcing(job, Models::load_grader)?;
+        let mut told = Ok(());
+        let mut on_disc = |outcome: &GradeOutcome| {
+            let event = match outcome {
+                GradeOutcome::Graded(prediction) => Event::DiscGraded(Arc::new(prediction.clone())),
+                GradeOutcome::NotGraded { level, reason } => {
+                    Event::DiscNotGraded { level: *level, reason: reason.clone() }
+                }
+            };
+            told = job.emit(event);
+        };
+        let mut on_progress = |progress| job.progress(progress);
+        let grader = self.models.grader()?;
+        pipeline::grade_discs(grader, volume, discs, views, job.cancel(), &mut on_progress, &mut on_disc)?;
+        told.map_err(PipelineError::from)?;
+        Ok(Event::DiscsGradingFinished)
     }
 
     /// Loads networks where they are not yet, and tells the screen which they are.
@@ -239,15 +251,16 @@ mod tests {
 
     #[test]
     fn another_series_ends_the_work_on_the_one_before_but_no_export() {
-        use JobKind::{Demo, Detect, DetectBeside, Explain, ExplainBeside, Export, Grade, Load, Scan};
+        use JobKind::{Demo, Detect, DetectBeside, Explain, ExplainBeside, Export, Grade, GradeBeside, Load, Scan};
         let ended = |newer| -> Vec<JobKind> {
-            let all = [Scan, Load, Detect, DetectBeside, Grade, Explain, ExplainBeside, Demo, Export];
+            let all = [Scan, Load, Detect, DetectBeside, Grade, GradeBeside, Explain, ExplainBeside, Demo, Export];
             all.into_iter().filter(|older| Inference::supersedes(newer, *older)).collect()
         };
-        assert_eq!(ended(Scan), [Scan, Load, Detect, DetectBeside, Grade, Explain, ExplainBeside, Demo]);
+        assert_eq!(ended(Scan), [Scan, Load, Detect, DetectBeside, Grade, GradeBeside, Explain, ExplainBeside, Demo]);
         assert_eq!(ended(Load), [Load, Detect, Grade, Explain, ExplainBeside]);
         assert_eq!(ended(Detect), [Detect, Grade, Explain, ExplainBeside]);
-        assert_eq!(ended(DetectBeside), [DetectBeside]);
+        assert_eq!(ended(DetectBeside), [DetectBeside, GradeBeside]);
+        assert_eq!(ended(GradeBeside), [GradeBeside]);
         assert_eq!(ended(Grade), [Grade]);
         assert_eq!(ended(Explain), [Explain, ExplainBeside]);
         assert_eq!(ended(ExplainBeside), [ExplainBeside]);

@@ -49,6 +49,13 @@ pub enum Command {
         /// How many views are averaged.
         views: Views,
     },
+    /// Grade the discs of another examination that is shown beside the one that is read.
+    GradeBeside {
+        /// Of which scan.
+        volume: Arc<Volume>,
+        /// Which discs.
+        discs: Vec<Disc>,
+    },
     /// Show where the evidence for one class of one grading is.
     ExplainGrade {
         /// In which scan.
@@ -123,6 +130,8 @@ pub enum JobKind {
     DetectBeside,
     /// Grades.
     Grade,
+    /// Grades a series beside.
+    GradeBeside,
     /// Explains.
     Explain,
     /// Explains for a second map beside the first.
@@ -138,12 +147,13 @@ impl JobKind {
     /// and another folder or series ends the work on the one before. Exports are always finished.
     #[must_use]
     pub fn supersedes(self, older: Self) -> bool {
-        use JobKind::{Demo, Detect, DetectBeside, Explain, ExplainBeside, Export, Grade, Load, Scan};
+        use JobKind::{Demo, Detect, DetectBeside, Explain, ExplainBeside, Export, Grade, GradeBeside, Load, Scan};
         match self {
             Scan | Demo => older != Export,
             Load => matches!(older, Load | Detect | Grade | Explain | ExplainBeside),
             Detect => matches!(older, Detect | Grade | Explain | ExplainBeside),
-            DetectBeside | Grade => older == self,
+            DetectBeside => matches!(older, DetectBeside | GradeBeside),
+            Grade | GradeBeside => older == self,
             Explain => matches!(older, Explain | ExplainBeside),
             ExplainBeside => older == ExplainBeside,
             Export => false,
@@ -161,6 +171,7 @@ impl Command {
             Self::DetectDiscs { .. } => JobKind::Detect,
             Self::DetectBeside { .. } => JobKind::DetectBeside,
             Self::GradeDiscs { .. } => JobKind::Grade,
+            Self::GradeBeside { .. } => JobKind::GradeBeside,
             Self::ExplainGrade { is_beside: false, .. } => JobKind::Explain,
             Self::ExplainGrade { is_beside: true, .. } => JobKind::ExplainBeside,
             Self::PrepareDemo { .. } => JobKind::Demo,
@@ -194,16 +205,16 @@ pub enum Event {
     DiscsDetected(Arc<Detection>),
     /// Answers [`Command::DetectBeside`].
     DetectedBeside(Arc<Detection>),
-    /// One disc of [`Command::GradeDiscs`] is done.
+    /// One disc of [`Command::GradeDiscs`] or [`Command::GradeBeside`] is done.
     DiscGraded(Arc<DiscPrediction>),
-    /// One disc of [`Command::GradeDiscs`] cannot be graded.
+    /// One disc of them cannot be graded.
     DiscNotGraded {
         /// Which.
         level: DiscLevel,
         /// Why, in words.
         reason: String,
     },
-    /// Answers [`Command::GradeDiscs`] when all discs are done.
+    /// Answers them when all discs are done.
     DiscsGradingFinished,
     /// A better map of [`Command::ExplainGrade`]; the first comes after one augmentation.
     SaliencyRefined(Arc<SaliencyMap>),

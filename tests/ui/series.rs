@@ -3,8 +3,9 @@
 use super::*;
 
 use spinenet_viewer::dicom::{SeriesHeader, write_series};
-use spinenet_viewer::ui::action::ViewAction;
-use spinenet_viewer::ui::state::ViewLayout;
+use spinenet_viewer::records::{ReportEntry, read_reports};
+use spinenet_viewer::ui::action::{FileAction, ReadAction, ViewAction};
+use spinenet_viewer::ui::state::{PathPurpose, ViewLayout};
 
 use super::companion::axial_stack;
 
@@ -14,6 +15,7 @@ fn examination(folder: &Path) {
         let mut header = SeriesHeader::synthetic_t2_sagittal("series");
         header.series_number = number;
         description.clone_into(&mut header.texts.series_description);
+        "20260301".clone_into(&mut header.texts.study_date);
         [header.texts.repetition_time_ms, header.texts.echo_time_ms] = times.map(Some);
         header
     };
@@ -102,4 +104,43 @@ fn another_series_is_graded_by_its_own_command_only() {
     window.run();
     wait_for(&mut window, "grades of T2", |viewer| is_read(viewer, "T2 TSE SAG"));
     wait_for(&mut window, "T1 beside", |viewer| stands_beside(viewer, "T1 TSE SAG"));
+}
+
+#[test]
+fn grades_of_a_prior_stand_beside_those_of_the_present_and_the_report_says_what_changed() {
+    let folder = scratch();
+    let (mut window, _) = graded_examination(folder.path());
+    let mut header = SeriesHeader::synthetic_t2_sagittal("prior");
+    "20250210".clone_into(&mut header.texts.study_date);
+    let prior = folder.path().join("prior");
+    write_series(&prior, &answers::volume(), &header).expect("written");
+    apply(&mut window, FileAction::Chosen(PathPurpose::AddStudy, prior));
+    wait_for(&mut window, "the prior's grades", |viewer| viewer.state.reading.prior.is_some());
+    window.get_by_label("L4-L5 Disc narrowing: 2 then, 4 now");
+    window.get_by_label("L3-L4 Pfirrmann grade: I then, I now");
+    let changed = "L4-L5, since the examination 384 days before: Pfirrmann I to V, narrowing 2 to 4, \
+                   upper endplate defect new, lower endplate defect new, upper marrow change new, \
+                   lower marrow change new, spondylolisthesis new, central canal stenosis new.";
+    window.get_by_label(changed);
+    // The pair stays when the prior is clicked, and a change of the reader counts at once.
+    let pair = window.state().state.companion.index;
+    let listed = window.state().state.study.series_list.len();
+    let title = window.state().state.study.series_list[listed - 1].title.clone();
+    window.get_all_by_label(&format!("Series {title}")).last().expect("listed").click();
+    window.run();
+    assert_eq!((window.state().state.companion.index, window.state().state.view.layout), (pair, ViewLayout::Companion));
+    let selection = Selection { level: DiscLevel::L4L5, grading: Grading::DiscNarrowing };
+    apply(&mut window, ReadAction::SetGrade { selection, class: Some(1) });
+    window.get_by_label("L4-L5 Disc narrowing: 2 then, 2 now");
+    let file = folder.path().join("report.json");
+    apply(&mut window, FileAction::Chosen(PathPurpose::SaveReport, file.clone()));
+    wait_for(&mut window, "the report", |_| file.exists());
+    let ReportEntry::Report(report) = read_reports(&file).expect("a report").remove(0) else { panic!("a report") };
+    let compared = report.prior.expect("compared");
+    assert_eq!((compared.days_before, compared.discs.len()), (Some(384), 6));
+    assert!(compared.changes[0].starts_with("L4-L5, since the examination 384 days before: Pfirrmann I to V, upper"));
+    assert_eq!(
+        compared.changes[1],
+        "Grades as in the examination 384 days before: T12-L1, L1-L2, L2-L3, L3-L4, L5-S1."
+    );
 }

@@ -43,7 +43,7 @@ fn grades_classes_reason_and_switches_are_in_sight_at_once() {
 fn a_reason_is_what_was_measured_and_a_class_is_one_click() {
     let folder = scratch();
     let mut window = explained(folder.path(), SIZE);
-    let reason = window.state().state.reading.summary.disc(DiscLevel::L4L5).expect("graded").reason(Grading::Pfirrmann);
+    let reason = window.state().state.reading.summary.abnormal()[0].reason(Grading::Pfirrmann);
     // The middles of the endplates lie ten rows and nine columns of 0.7 mm apart.
     assert!(reason.contains("height 9.4 mm") && reason.contains("signal 0."), "{reason}");
     window.get_by_label(&reason);
@@ -91,6 +91,36 @@ fn the_image_goes_to_the_disc_of_a_grade_and_stays_where_the_reader_has_it() {
     drop(window);
     let window = explained(folder.path(), SIZE);
     assert_eq!(camera(&window), None, "the habit is kept");
+}
+
+/// Share of the window's width that the image has.
+fn image_share(window: &Window) -> f32 {
+    window.state().state.view.viewport.expect("drawn").width() / window.ctx.content_rect().width()
+}
+
+#[test]
+fn the_image_keeps_most_of_a_narrow_window_and_all_of_it_without_the_panels() {
+    let folder = scratch();
+    let mut window = explained(folder.path(), vec2(960.0, 600.0));
+    assert!(image_share(&window) >= 0.6, "{}", image_share(&window));
+    assert!(window.query_by_label("Series T1 TSE sagittal").is_none());
+    window.key_press(Key::F8);
+    window.run();
+    window.get_by_label("Series T1 TSE sagittal");
+    window.key_press(Key::F8);
+    window.key_press(Key::F9);
+    window.run();
+    assert!(image_share(&window) > 0.97, "{}", image_share(&window));
+    assert!(window.query_by_label(WORST).is_none());
+    drop(window);
+    let worker = Handle::start("answers", Answers::default(), || ()).expect("a thread");
+    let mut window: Window = window_of(worker, folder.path(), vec2(960.0, 600.0), 1.0);
+    window.state_mut().open_folder(study());
+    wait_for(&mut window, "the grades", |viewer| viewer.state.is_graded());
+    assert!(window.query_by_label(WORST).is_none(), "the habit is kept");
+    window.key_press(Key::F9);
+    window.run();
+    window.get_by_label(WORST);
 }
 
 /// Whole windows to look at: `SPINENET_PICTURES=FOLDER cargo test --test ui -- --ignored windows_to_look_at`.

@@ -5,9 +5,10 @@ use glam::DVec2;
 
 use super::{Scene, name_on_image, text_on_image};
 use crate::ui::action::Probe;
+use crate::ui::companion::CommonSpace;
 use crate::ui::evidence_panel::method_name;
 use crate::ui::language::tr;
-use crate::ui::state::{AnnotationLevel, MapState, Tool};
+use crate::ui::state::{AnnotationLevel, MapState, Tool, ViewLayout};
 use crate::ui::{criteria, theme};
 use crate::volume::{PlaneOrientation, orientation_letters};
 
@@ -30,6 +31,7 @@ pub fn paint(ui: &Ui, scene: &Scene, probe: Option<Probe>) {
     }
     if level == AnnotationLevel::All {
         corner(&painter, scene, Align2::LEFT_TOP, &scene.series.patient_lines);
+        present(&painter, scene);
         corner(&painter, scene, Align2::RIGHT_TOP, &scene.series.study_lines);
         corner(&painter, scene, Align2::RIGHT_BOTTOM, &scene.series.series_lines);
     }
@@ -38,6 +40,17 @@ pub fn paint(ui: &Ui, scene: &Scene, probe: Option<Probe>) {
         let at = scene.transform.viewport.center_top() + vec2(0.0, 34.0);
         let text = tr!("Select a grade in the table, then drag a box around its finding.");
         text_on_image(&painter, at, Align2::CENTER_TOP, text, 13.0, theme::WARNING);
+    }
+}
+
+/// Beside another examination: that this is the one that is read.
+fn present(painter: &Painter, scene: &Scene) {
+    let state = scene.state;
+    let is_other = state.companion.image.ready().is_some() && state.companion.space != CommonSpace::Shared;
+    if state.view.layout == ViewLayout::Companion && is_other {
+        let below = vec2(0.0, scene.series.patient_lines.len() as f32 * LINE_HEIGHT);
+        let at = scene.transform.viewport.shrink(MARGIN).left_top() + below;
+        text_on_image(painter, at, Align2::LEFT_TOP, tr!("Present"), 15.0, theme::TEXT_STRONG);
     }
 }
 

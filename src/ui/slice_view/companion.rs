@@ -9,7 +9,7 @@ use super::{Scene, chrome, image, name_on_image, probe_at, text_on_image};
 use crate::ui::action::{Actions, ViewAction};
 use crate::ui::camera::{Camera, SliceTransform};
 use crate::ui::command::UiCommand;
-use crate::ui::companion::{CommonSpace, Companion, CompanionAction};
+use crate::ui::companion::{CommonSpace, Companion, CompanionAction, examination_name};
 use crate::ui::gesture::{Gesture, dragged_window, gestures, moved_camera};
 use crate::ui::language::tr;
 use crate::ui::state::{AnnotationLevel, LoadedSeries, Tool, ViewerState};
@@ -132,7 +132,13 @@ fn dashed(ends: [Pos2; 2]) -> Shape {
 fn texts_ui(ui: &Ui, scene: &Scene, pointer: Option<Pos2>) {
     let Companion { space, is_unlinked, .. } = &scene.state.companion;
     let probe = pointer.and_then(|pointer| probe_at(scene, pointer));
-    let next = chrome::texts_beside(ui, scene, probe);
+    let mut next = chrome::texts_beside(ui, scene, probe);
+    if *space != CommonSpace::Shared {
+        let painter = ui.painter_at(scene.transform.viewport);
+        let name = examination_name(scene.state.companion_days_before());
+        let place = text_on_image(&painter, next, Align2::LEFT_TOP, &name, 15.0, theme::TEXT_STRONG);
+        next.y = place.bottom() + 2.0;
+    }
     if let Some(words) = space.caption().filter(|_| !is_unlinked) {
         let painter = ui.painter_at(scene.transform.viewport);
         let is_matched = matches!(space, CommonSpace::BySpine(_));
