@@ -1,6 +1,7 @@
-//! How well grades, boxes and evidence agree with what is true: measures over files and synthetic studies, and their
-//! tables and charts.
+//! How well grades, boxes and evidence agree with what is true, and blind readings with what was computed: measures over
+//! files and synthetic studies, and their tables and charts.
 
+mod agreement;
 mod boxes;
 mod choice;
 mod evidence;
@@ -8,6 +9,7 @@ mod grades;
 mod scans;
 mod tables;
 
+pub use agreement::{AGREEMENT_SCHEMA, Agreement, COMPUTED, Comparison, GradingAgreement, Rating};
 pub use boxes::{
     BoxFiles, BoxMeasures, BoxMeasuresError, CurvePoint, FindingOverlap, GradingOverlap, PercentileChoice,
     PercentileFrom, measure_boxes,

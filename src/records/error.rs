@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-/// Why a report or a table of true grades cannot be read or written.
+/// Why a report, a blind reading or a table of true grades cannot be read or written.
 #[derive(Debug, Error)]
 pub enum RecordError {
     /// A report file is not what it should be.
@@ -24,6 +24,14 @@ pub enum RecordError {
         /// Which file.
         path: PathBuf,
     },
+    /// A blind reading is not what it should be.
+    #[error("not a blind reading ({reason}): {}", path.display())]
+    BlindReading {
+        /// What is wrong.
+        reason: String,
+        /// Which file.
+        path: PathBuf,
+    },
     /// A file cannot be read or written.
     #[error("{source}: {}", path.display())]
     File {
@@ -37,7 +45,7 @@ pub enum RecordError {
 
 impl RecordError {
     /// Adds the path to what the system says.
-    pub(super) fn file(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+    pub(crate) fn file(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |source| Self::File { source, path }
     }

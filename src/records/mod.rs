@@ -2,6 +2,7 @@
 //!
 //! They hold levels, grades, places and words; how these were computed is none of their business.
 
+mod blind_reading;
 mod boxes;
 mod entry;
 mod error;
@@ -11,6 +12,7 @@ mod report;
 mod review;
 mod truth;
 
+pub use blind_reading::{BLIND_READING_SCHEMA, BlindReading, FinishedReading, GradesByDisc};
 pub use boxes::{BOXES_SCHEMA, BoxesError, BoxesFile, MapEntry, PeakEntry, SeenSliceEntry};
 pub use entry::{FailedScan, ReportEntry, read_reports};
 pub use error::RecordError;

@@ -1,5 +1,7 @@
 //! Boxes drawn by readers or predicted from evidence.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::{DiscLevel, Grading};
@@ -27,6 +29,13 @@ impl PixelBox {
         Self { x, y, width: (a[0] - b[0]).abs(), height: (a[1] - b[1]).abs() }
     }
 
+    /// The box a share `t` (0 to 1) of the way from this one to `other`.
+    #[must_use]
+    pub fn mixed(&self, other: &Self, t: f64) -> Self {
+        let (one, other): ([f64; 4], [f64; 4]) = ((*self).into(), (*other).into());
+        Self::from(std::array::from_fn(|side| one[side] + (other[side] - one[side]) * t))
+    }
+
     /// Area in square pixels.
     #[must_use]
     pub fn area(&self) -> f64 {
@@ -52,6 +61,20 @@ impl From<PixelBox> for [f64; 4] {
     fn from(rect: PixelBox) -> Self {
         [rect.x, rect.y, rect.width, rect.height]
     }
+}
+
+/// Boxes by slice with those between neighbours that are at most `step` slices apart. A network that looks at every
+/// `step`-th slice of a thin stack has no box of its own between them, and a reader who boxes as often means those too.
+#[must_use]
+pub fn interpolated_boxes(boxes: &BTreeMap<usize, PixelBox>, step: usize) -> BTreeMap<usize, PixelBox> {
+    let mut whole = boxes.clone();
+    for ((from, first), (to, last)) in boxes.iter().zip(boxes.iter().skip(1)) {
+        if to - from <= step {
+            let share = |slice: usize| (slice - from) as f64 / (to - from) as f64;
+            whole.extend((from + 1..*to).map(|slice| (slice, first.mixed(last, share(slice)))));
+        }
+    }
+    whole
 }
 
 /// Who made a box.
@@ -106,6 +129,16 @@ words!(BoxRule, "box rule", [
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn boxes_between_neighbours_lie_between_them_and_gaps_stay() {
+        let boxed = |x: f64| PixelBox { x, y: 0.0, width: 2.0, height: 4.0 };
+        let boxes = BTreeMap::from([(0, boxed(0.0)), (4, boxed(8.0)), (12, boxed(8.0))]);
+        let whole = interpolated_boxes(&boxes, 4);
+        assert_eq!(whole.keys().copied().collect::<Vec<_>>(), [0, 1, 2, 3, 4, 12]);
+        assert_eq!(whole[&3], boxed(6.0));
+        assert_eq!(interpolated_boxes(&boxes, 1), boxes);
+    }
 
     #[test]
     fn corners_in_any_order_span_the_same_box() {

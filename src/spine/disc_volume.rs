@@ -206,6 +206,12 @@ impl DiscFrame {
         (slice - self.mid_slice as f64) / self.slice_step as f64 + MID_SLICE
     }
 
+    /// Scan slices from one patch slice to the next; more than one where the scan's are thin.
+    #[must_use]
+    pub fn slice_step(&self) -> usize {
+        self.slice_step.unsigned_abs()
+    }
+
     /// The scan slice under a patch slice, where the scan has one that can be normalized.
     #[must_use]
     pub fn scan_slice(&self, patch_slice: usize) -> Option<usize> {

@@ -12,7 +12,7 @@ mod signal;
 mod vertebra;
 
 pub use alignment::SpineAlignment;
-pub use boxes::{BoxRule, BoxSource, PixelBox, SliceBox};
+pub use boxes::{BoxRule, BoxSource, PixelBox, SliceBox, interpolated_boxes};
 pub use brightness::vertebral_window;
 pub use disc_volume::{
     DiscFrame, DiscFrameError, DiscVolume, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, PATCH_VOXELS, PatchAugmentation,
