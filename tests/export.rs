@@ -278,6 +278,33 @@ fn the_pdf_repeats_and_names_the_patient_only_on_request() {
     assert!(named.contains("Phantom Lumbar") && named.contains("ID PHANTOM"), "{named}");
 }
 
+#[test]
+fn the_text_of_the_pdf_follows_a_template() {
+    let folder = study();
+    let at = |name: &str| folder.join(name).to_str().expect("a UTF-8 path").to_owned();
+    let [template, pdf] = [at("template.txt"), at("templated.pdf")];
+    let text = "Department of Spines\n# Conclusion\n{impression}\n# Discs\n{levels}\n{closing}\n{signature}\n";
+    fs::write(&template, text).expect("written");
+    let [report, images, bad] = [at("report.json"), at("study/dicom"), at("bad.txt")];
+    let export = ["export", &report, "--study", &images, "--pdf", &pdf, "--template", &template];
+    succeed(&export);
+    fs::write(folder.join("bad.txt"), "{levels}\n{grades}\n").expect("written");
+    let mut wrong = export;
+    wrong[7] = &bad;
+    let refused = spinenet(&wrong);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success(), "{said}");
+    assert!(said.contains("line 2 of the report template: there is no place {grades}"), "{said}");
+    if needs::program("pdftotext", "poppler-utils").is_none() {
+        return;
+    }
+    let output = Command::new("pdftotext").args([&pdf, "-"]).output().expect("it starts");
+    let words = String::from_utf8_lossy(&output.stdout).into_owned();
+    let place = |part: &str| words.find(part).unwrap_or_else(|| panic!("{part} is missing in\n{words}"));
+    assert!(place("Department of Spines") < place("Conclusion") && place("Conclusion") < place("Discs"));
+    assert!(place("größer als 5 mm") > place("Discs") && !words.contains("Technique"), "{words}");
+}
+
 /// A comment in letters that the bundled font lacks is printed in a font of the system.
 #[test]
 fn the_pdf_prints_letters_of_other_scripts() {

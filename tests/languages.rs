@@ -330,7 +330,10 @@ fn names_from_below() -> impl Iterator<Item = Row> {
 /// The rows that every table has.
 fn every_row() -> BTreeSet<Row> {
     let commands = UiCommand::ALL.iter().map(|command| Row::plain(command.english()));
-    let mut rows: BTreeSet<Row> = commands.chain(names_from_below()).collect();
+    let words = UiCommand::ALL.iter().map(|command| command.english_words()).filter(|words| !words.is_empty());
+    let groups = UiCommand::GROUPS.iter().map(|(group, _)| *group);
+    let mut rows: BTreeSet<Row> =
+        commands.chain(names_from_below()).chain(words.chain(groups).map(Row::plain)).collect();
     for file in sources(&["ui", "app"]) {
         rows.extend(texts_in(&code(&fs::read_to_string(file).expect("readable source"))));
     }

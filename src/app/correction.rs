@@ -32,7 +32,8 @@ pub fn with_vertebrae(findings: &Findings, vertebrae: Vec<Vertebra>) -> Findings
     };
     let moved = |slice_box: &SliceBox| Some(SliceBox { level: new_level(slice_box.level)?, ..slice_box.clone() });
     let boxes = findings.boxes.iter().filter_map(moved).collect();
-    Findings { vertebrae, vertebrae_corrected: true, boxes, review: findings.review.renamed(new_level) }
+    let readings = findings.readings.iter().map(|reading| reading.renamed(new_level)).collect();
+    Findings { vertebrae, vertebrae_corrected: true, boxes, review: findings.review.renamed(new_level), readings }
 }
 
 /// Whether two discs lie between the same outlines, whatever they are called: then their grades are the same.

@@ -57,13 +57,20 @@ impl PathDialog {
 fn ask(wanted: PathPurpose) -> Option<PathBuf> {
     let dialog = rfd::FileDialog::new().set_title(wanted.title());
     match wanted {
-        PathPurpose::OpenStudy | PathPurpose::AddStudy | PathPurpose::SaveCopy | PathPurpose::SaveFigures => {
-            dialog.pick_folder()
-        }
+        PathPurpose::OpenStudy
+        | PathPurpose::AddStudy
+        | PathPurpose::SaveCopy
+        | PathPurpose::SaveFigures
+        | PathPurpose::SaveAgreement => dialog.pick_folder(),
         PathPurpose::OpenFile => dialog
             .add_filter(tr!("ZIP files, NIfTI and MetaImage volumes"), &["zip", "nii", "gz", "mha", "mhd"])
             .add_filter(tr!("All files"), &["*"])
             .pick_file(),
+        PathPurpose::SaveBoxes => dialog
+            .set_file_name("boxes.json")
+            .add_filter(tr!("Boxes (JSON; COCO where the name ends in .coco.json)"), &["json"])
+            .save_file(),
+        PathPurpose::LoadBoxes => dialog.add_filter(tr!("Boxes (JSON, COCO)"), &["json"]).pick_file(),
         PathPurpose::SaveReport => dialog
             .set_file_name("report.json")
             .add_filter(tr!("JSON"), &["json"])

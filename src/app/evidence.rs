@@ -13,7 +13,7 @@ use crate::records::Report;
 use crate::saliency::{
     CONVERGED, EvidenceWay, SaliencyLayer, SaliencyMap, SaliencyMethod, SaliencyPlan, SaliencyTarget,
 };
-use crate::spine::{ClassIndex, DiscLevel, Grading};
+use crate::spine::{ClassIndex, DiscLevel, Grading, SliceBox, interpolated_boxes};
 use crate::task::Progress;
 use crate::ui::action::EvidenceAction;
 use crate::ui::language::tr;
@@ -89,7 +89,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             }
             EvidenceAction::Toggle => evidence.shown = !evidence.shown,
             EvidenceAction::Hold(held) => evidence.held_back = held,
-            EvidenceAction::ToggleBlind => evidence.blind = !evidence.blind,
+            EvidenceAction::ToggleBlind => self.toggle_blind(),
         }
     }
 
@@ -142,6 +142,10 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     /// Asks for the map of the selection, unless it is there already.
     pub(super) fn request_evidence(&mut self) {
         self.clear_evidence();
+        // What nobody may see need not be computed.
+        if self.state.evidence.blind {
+            return;
+        }
         let Some((selection, class)) = self.explained() else { return };
         let evidence = &mut self.state.evidence;
         let Selection { level, grading } = selection;
@@ -167,7 +171,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             self.worker.cancel(job);
         }
         self.state.evidence.beside = MapState::default();
-        if self.state.view.layout != ViewLayout::Compare {
+        if self.state.view.layout != ViewLayout::Compare || self.state.evidence.blind {
             return;
         }
         let Some((selection, class)) = self.explained() else { return };
@@ -193,7 +197,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     pub(super) fn follow_layout(&mut self) {
         let (evidence, layout) = (&self.state.evidence, self.state.view.layout);
         let is_there = !matches!(evidence.beside.request, Loadable::Idle);
-        if is_there != (layout == ViewLayout::Compare) {
+        if is_there != (layout == ViewLayout::Compare && !evidence.blind) {
             self.request_beside();
         }
     }
@@ -319,7 +323,8 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             let Some(map) = &shown.map else { continue };
             shown.threshold = map.threshold(percentile);
             shown.peak = map.threshold(PEAK_PERCENTILE);
-            shown.predicted_boxes = map.image_boxes(&series.volume, percentile, box_rule);
+            let boxes = map.image_boxes(&series.volume, percentile, box_rule);
+            shown.predicted_boxes = with_those_between(&boxes, map.frame.slice_step());
         }
     }
 
@@ -369,4 +374,12 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         };
         self.submit(Command::DrawFigures { order: Arc::new(order), folder });
     }
+}
+
+/// Predicted boxes with those on the slices of a thin stack that the network does not look at.
+fn with_those_between(boxes: &[SliceBox], step: usize) -> Vec<SliceBox> {
+    let Some(first) = boxes.first() else { return Vec::new() };
+    let by_slice = boxes.iter().map(|one| (one.slice, one.rect)).collect();
+    let whole = interpolated_boxes(&by_slice, step).into_iter();
+    whole.map(|(slice, rect)| SliceBox { slice, rect, ..first.clone() }).collect()
 }

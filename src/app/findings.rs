@@ -3,7 +3,7 @@
 use super::correction::{is_same_disc, relabelled};
 use super::{Command, Event, Viewer};
 use crate::dicom::Series;
-use crate::records::{BoxesFile, ReviewFile, VertebraEntry};
+use crate::records::{BlindReading, GradesByDisc, ReviewFile, VertebraEntry};
 use crate::spine::{BoxSource, DiscLevel, Grading, PixelBox, SliceBox, Vertebra, discs_between, vertebral_window};
 use crate::ui::action::BoxAction;
 use crate::ui::language::{tr, translated};
@@ -165,7 +165,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     }
 
     /// Takes on findings: saves what changed, and lets discs, grades and evidence follow changed bodies.
-    fn adopt(&mut self, findings: Findings) {
+    pub(super) fn adopt(&mut self, findings: Findings) {
         let before = std::mem::replace(&mut self.state.reading.findings, findings);
         let now = &self.state.reading.findings;
         self.state.reading.undo_label = self.reading.history.undo_label();
@@ -179,6 +179,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         if boxes_changed {
             self.save_boxes();
         }
+        self.save_readings(&before.readings);
         if vertebrae_changed || before.review != self.state.reading.findings.review {
             self.save_review();
         }
@@ -189,14 +190,24 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     }
 
     fn save_boxes(&mut self) {
-        let Some(series) = self.state.loaded() else { return };
-        let saved = self.store_is_open().and_then(|()| {
-            let boxes = self.state.reading.findings.boxes.clone();
-            let file = BoxesFile::new(&self.state.reader, &series.series.summary.series_instance_uid, boxes);
-            self.store.save_boxes(file.on_voxels(&series.series.voxel_sha256))
-        });
-        if let Err(message) = saved {
+        let Some(file) = self.boxes_file() else { return };
+        if let Err(message) = self.store_is_open().and_then(|()| self.store.save_boxes(file)) {
             self.tell_error(message.to_owned());
+        }
+    }
+
+    /// Saves the blind readings that changed; one that was taken back is kept without grades.
+    fn save_readings(&mut self, before: &[BlindReading]) {
+        let now = &self.state.reading.findings.readings;
+        let is_there = |reading: &BlindReading| now.iter().any(|other| other.reader == reading.reader);
+        let gone = before.iter().filter(|reading| !is_there(reading)).cloned();
+        let emptied = gone.map(|reading| BlindReading { grades: GradesByDisc::new(), ..reading });
+        let changed: Vec<BlindReading> =
+            now.iter().filter(|reading| !before.contains(reading)).cloned().chain(emptied).collect();
+        for reading in changed {
+            if let Err(message) = self.store_is_open().and_then(|()| self.store.save_reading(reading)) {
+                self.tell_error(message.to_owned());
+            }
         }
     }
 
@@ -255,9 +266,12 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     }
 }
 
-/// A signature stands for what was signed: any change but the signing itself takes it away.
+/// A signature stands for what was signed: any change but the signing itself takes it away. Blind readings are not part of
+/// it.
 fn unsigned_if_changed(before: &Findings, mut findings: Findings) -> Findings {
-    if before.review.sign_off.is_some() && findings.review.sign_off == before.review.sign_off && *before != findings {
+    let signed = |findings: &Findings| (findings.vertebrae.clone(), findings.boxes.clone(), findings.review.clone());
+    let is_same = before.review.sign_off.is_none() || signed(before) == signed(&findings);
+    if findings.review.sign_off == before.review.sign_off && !is_same {
         findings.review.sign_off = None;
     }
     findings

@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 
 use eframe::egui;
 
-use super::{Command, Event, Viewer, navigation};
+use super::{Command, DemoOptions, Event, Viewer, navigation};
 use crate::language::Language;
 use crate::ui::action::ProgramAction;
 use crate::ui::keymap::{Keymap, KeysAction};
 use crate::ui::language::{self, tr};
-use crate::ui::state::{Approach, BannerKind, SidePanel};
+use crate::ui::state::{Approach, BannerKind, Page, SidePanel};
 use crate::ui::theme;
-use crate::worker::Work;
+use crate::worker::{Loadable, Work};
 
 impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     /// Applies language, theme, keys and scale of the last run, once at the start.
@@ -59,6 +59,13 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     pub(super) fn apply_program(&mut self, ctx: &egui::Context, action: ProgramAction) {
         match action {
             ProgramAction::Copy(text) => ctx.copy_text(text),
+            ProgramAction::CopyReport => match self.report_text() {
+                Some(text) => {
+                    ctx.copy_text(text);
+                    self.tell(BannerKind::Done, tr!("The report is on the clipboard.").to_owned());
+                }
+                None => self.tell_error(tr!("There is nothing to report yet: no disc was found.").to_owned()),
+            },
             ProgramAction::EditPalette(text) => self.state.palette = text,
             ProgramAction::ToggleTheme => self.toggle_theme(ctx),
             ProgramAction::SetLanguage(code) => self.set_language(code),
@@ -75,12 +82,44 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
                     self.state.banners.remove(index);
                 }
             }
+            ProgramAction::Tour(step) => self.show_tour(step),
             ProgramAction::NamePatient(is_named) => self.name_patient(is_named),
-            ProgramAction::TogglePage(page) => {
-                self.state.page = Some(page).filter(|page| self.state.page != Some(*page));
-                self.state.awaiting_keys = None;
-            }
+            ProgramAction::TogglePage(page) => self.toggle_page(page),
             ProgramAction::Quit => ctx.send_viewport_cmd(egui::ViewportCommand::Close),
+        }
+    }
+
+    /// Opens a page, or closes it where it is open.
+    fn toggle_page(&mut self, page: Page) {
+        self.state.awaiting_keys = None;
+        if self.state.page == Some(page) {
+            self.state.page = None;
+            return;
+        }
+        match page {
+            Page::Report if self.state.evidence.blind => self.tell_report_is_hidden(),
+            Page::Agreement => self.show_agreement(),
+            Page::Help | Page::Report | Page::About => self.state.page = Some(page),
+        }
+    }
+
+    /// A step of the guided first minute, on the demo where nothing is open; it comes by itself but once.
+    pub(super) fn show_tour(&mut self, step: Option<usize>) {
+        self.state.tour = step;
+        if step.is_some() && matches!(self.state.study.folder, Loadable::Idle) {
+            self.open_demo(DemoOptions::default());
+            self.state.tour = step;
+        }
+        if !self.settings.tour_was_shown {
+            self.settings.tour_was_shown = true;
+            self.store.save_settings(self.settings.clone());
+        }
+    }
+
+    /// Begins the guided first minute, unless it was shown before.
+    pub(super) fn offer_tour(&mut self) {
+        if !self.settings.tour_was_shown {
+            self.show_tour(Some(0));
         }
     }
 
@@ -94,6 +133,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         self.settings.reader.clone_from(&reader);
         self.state.reader = reader;
         self.store.save_settings(self.settings.clone());
+        self.go_on_reading_blind();
     }
 
     fn name_patient(&mut self, is_named: bool) {
@@ -141,6 +181,18 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         self.state.languages = Language::shipped();
         self.state.languages.retain(|shipped| found.tables.iter().all(|own| own.code() != shipped.code()));
         self.state.languages.extend(found.tables.into_iter().map(|table| Language::of(table.keep())));
+    }
+
+    /// Finds the user's own template of reports, once at the start; one that cannot be used is told of.
+    pub(super) fn find_template(&mut self) {
+        match self.store.load_template() {
+            None => {}
+            Some(Ok(template)) => self.template = template,
+            Some(Err(error)) => self.startup_warnings.push(tr!(
+                "Your report template cannot be used, so reports are as the program has them. {reason}",
+                reason = error
+            )),
+        }
     }
 
     fn toggle_right_drag(&mut self) {

@@ -4,6 +4,8 @@
 //! [`crate::ui`], then apply the actions that they collected. Nothing here waits for anything.
 
 mod archive;
+mod blind;
+mod box_files;
 mod companion;
 mod copy;
 mod correction;
@@ -14,6 +16,7 @@ mod findings;
 mod habits;
 mod history;
 mod languages;
+mod listing;
 mod navigation;
 mod pictures;
 mod planes;

@@ -77,7 +77,7 @@ pub fn apply(state: &mut ViewerState, ctx: &egui::Context, action: ViewAction) {
         ViewAction::FocusPane(pane) => view.pane = pane,
         ViewAction::NextPane => {
             view.pane = if view.pane == Pane::Image { Pane::Table } else { Pane::Image };
-            // Tab also moves the focus of controls; here it means the pane.
+            // A control that has the keyboard would keep the arrow keys.
             if let Some(id) = ctx.memory(egui::Memory::focused) {
                 ctx.memory_mut(|memory| memory.surrender_focus(id));
             }

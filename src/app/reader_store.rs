@@ -10,9 +10,10 @@ use thiserror::Error;
 
 use super::languages::FoundLanguages;
 use super::settings::Settings;
+use crate::export::{ReportTemplate, TEMPLATE_FILE, TemplateError};
 use crate::files::{make_private_folder, remove_unfinished};
 use crate::pacs::{CONNECTIONS_FILE, Connection, Connections, PacsError};
-use crate::records::{BoxesError, BoxesFile, ReviewError, ReviewFile};
+use crate::records::{BlindReading, BoxesError, BoxesFile, RecordError, ReviewError, ReviewFile};
 use crate::spine::SliceBox;
 use crate::ui::language::tr;
 
@@ -22,6 +23,8 @@ const WAITING: usize = 32;
 const UNFINISHED_AGE: Duration = Duration::from_mins(10);
 /// Name of the folder of tables of languages.
 const LANGUAGES: &str = "languages";
+/// Name of the folder of blind readings.
+const READINGS: &str = "readings";
 /// Name of the file of settings.
 const SETTINGS: &str = "settings.json";
 
@@ -34,6 +37,9 @@ pub enum StoreError {
     /// The review.
     #[error(transparent)]
     Review(#[from] ReviewError),
+    /// A blind reading.
+    #[error(transparent)]
+    Reading(#[from] RecordError),
     /// The connections to archives.
     #[error(transparent)]
     Connections(#[from] PacsError),
@@ -46,6 +52,7 @@ pub enum StoreError {
 enum Save {
     Boxes(PathBuf, BoxesFile),
     Review(PathBuf, ReviewFile),
+    Reading(PathBuf, BlindReading),
     Settings(PathBuf, Settings),
     Connections(PathBuf, Connections),
 }
@@ -57,6 +64,8 @@ pub struct SavedWork {
     pub boxes: Vec<SliceBox>,
     /// Review; `None` if there is no file.
     pub review: Option<ReviewFile>,
+    /// Blind readings, one a reader.
+    pub readings: Vec<BlindReading>,
     /// There is work on other images of the series and none on these: slices came or went, or the series holds several
     /// stacks.
     pub is_on_other_images: bool,
@@ -80,7 +89,7 @@ impl ReaderStore {
     pub fn start(folder: Option<PathBuf>, wake: impl Fn() + Send + 'static) -> std::io::Result<Self> {
         let (saves, waiting) = bounded::<Save>(WAITING);
         let (failed, errors) = bounded(WAITING);
-        let folders = folder.iter().flat_map(|folder| [folder.clone(), folder.join("boxes"), folder.join("reviews")]);
+        let folders = folder.iter().flat_map(|folder| ["", "boxes", "reviews", READINGS].map(|name| folder.join(name)));
         let folders: Vec<PathBuf> = folders.collect();
         let thread = std::thread::Builder::new().name("reader store".into()).spawn(move || {
             for folder in folders {
@@ -108,8 +117,29 @@ impl ReaderStore {
         let review = existing("reviews").map(|path| ReviewFile::read(&path)).transpose()?;
         let boxes = boxes.filter(|file| file.voxel_sha256.as_deref() == Some(voxel_sha256));
         let review = review.filter(|file| file.voxel_sha256 == voxel_sha256);
-        let is_on_other_images = boxes.is_none() && review.is_none() && self.has_work_on(series_instance_uid);
-        Ok(SavedWork { boxes: boxes.map_or_else(Vec::new, |file| file.boxes), review, is_on_other_images })
+        let readings = self.readings_of(series_instance_uid, voxel_sha256)?;
+        let is_unknown = boxes.is_none() && review.is_none() && readings.is_empty();
+        let is_on_other_images = is_unknown && self.has_work_on(series_instance_uid);
+        let boxes = boxes.map_or_else(Vec::new, |file| file.boxes);
+        Ok(SavedWork { boxes, review, readings, is_on_other_images })
+    }
+
+    /// The blind readings of a series with these voxels.
+    fn readings_of(&self, series_instance_uid: &str, voxel_sha256: &str) -> Result<Vec<BlindReading>, StoreError> {
+        let Some((folder, start)) = self.readings_folder().zip(file_stem_of(series_instance_uid, voxel_sha256)) else {
+            return Ok(Vec::new());
+        };
+        let files = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+        let is_of_series = |name: &str| name.strip_prefix(&*start).is_some_and(|rest| rest.starts_with('-'));
+        let files = files.filter(|file| file.file_name().to_str().is_some_and(is_of_series));
+        let readings: Result<Vec<_>, _> = files.map(|file| BlindReading::read(&file.path())).collect();
+        Ok(readings?.into_iter().filter(|reading| reading.voxel_sha256 == voxel_sha256).collect())
+    }
+
+    /// Where blind readings are kept; `None` if nothing is.
+    #[must_use]
+    pub fn readings_folder(&self) -> Option<PathBuf> {
+        self.folder.as_ref().map(|folder| folder.join(READINGS))
     }
 
     /// Whether there is work on a series, whatever its images.
@@ -121,6 +151,12 @@ impl ReaderStore {
         let folders = self.folder.iter().flat_map(|folder| [folder.join("boxes"), folder.join("reviews")]);
         let mut files = folders.filter_map(|folder| std::fs::read_dir(folder).ok()).flatten().filter_map(Result::ok);
         files.any(|file| file.file_name().to_str().is_some_and(is_of_series))
+    }
+
+    /// Where the work is kept; `None` if nothing is.
+    #[must_use]
+    pub fn folder(&self) -> Option<&Path> {
+        self.folder.as_deref()
     }
 
     /// Queues the boxes of a series to be saved.
@@ -141,10 +177,27 @@ impl ReaderStore {
         self.queue(path.map(|path| Save::Review(path, file)))
     }
 
+    /// Queues a blind reading to be saved.
+    ///
+    /// # Errors
+    /// A message for the user if the disk has not answered for many changes.
+    pub fn save_reading(&self, reading: BlindReading) -> Result<(), &'static str> {
+        let stem = file_stem_of(&reading.series_instance_uid, &reading.voxel_sha256);
+        let path = self.readings_folder().zip(stem);
+        let path = path.map(|(folder, stem)| folder.join(format!("{stem}-{}.json", reading.reader_key())));
+        self.queue(path.map(|path| Save::Reading(path, reading)))
+    }
+
     /// The settings of this user; those of a new user where there are none that can be read.
     #[must_use]
     pub fn load_settings(&self) -> Settings {
         self.folder.as_ref().map(|folder| Settings::read(&folder.join(SETTINGS))).unwrap_or_default()
+    }
+
+    /// What reports of this user say and in which order; `None` where it is as the program has it.
+    pub(super) fn load_template(&self) -> Option<Result<ReportTemplate, TemplateError>> {
+        let file = self.folder.as_ref()?.join(TEMPLATE_FILE);
+        file.exists().then(|| ReportTemplate::read(&file))
     }
 
     /// The tables of languages that this user has; none without a folder.
@@ -197,10 +250,15 @@ impl ReaderStore {
     }
 
     fn path_of(&self, kind: &str, series_instance_uid: &str, voxel_sha256: &str) -> Option<PathBuf> {
-        let series = file_name_of(series_instance_uid)?;
-        let voxels = voxel_sha256.get(..16).unwrap_or(voxel_sha256);
-        self.folder.as_ref().map(|folder| folder.join(kind).join(format!("{series}-{voxels}.json")))
+        let stem = file_stem_of(series_instance_uid, voxel_sha256)?;
+        self.folder.as_ref().map(|folder| folder.join(kind).join(format!("{stem}.json")))
     }
+}
+
+/// Name of the files on a series with these voxels, without its ending.
+fn file_stem_of(series_instance_uid: &str, voxel_sha256: &str) -> Option<String> {
+    let voxels = voxel_sha256.get(..16).unwrap_or(voxel_sha256);
+    Some(format!("{}-{voxels}", file_name_of(series_instance_uid)?))
 }
 
 /// A UID as part of a file's name. It comes from a file: only what may stand in a UID goes into the name.
@@ -231,6 +289,10 @@ fn save(work: &Save) -> Result<(), StoreError> {
         Save::Review(path, file) => {
             make_folder_of(path).map_err(ReviewError::Write)?;
             Ok(file.save(path)?)
+        }
+        Save::Reading(path, reading) => {
+            make_folder_of(path).map_err(RecordError::file(path))?;
+            Ok(reading.save(path)?)
         }
         Save::Connections(path, connections) => Ok(connections.save(path)?),
         Save::Settings(path, settings) => {

@@ -70,6 +70,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
 
     pub(super) fn models_loaded(&mut self, models: &ModelsInfo) {
         self.state.device.clone_from(&models.device);
+        self.state.weights.clone_from(&models.weights);
         if !models.gradings.is_empty() {
             self.state.gradings.clone_from(&models.gradings);
         }
@@ -88,6 +89,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         self.state.study.preview = None;
         self.state.view.slice = series.volume.slices() / 2;
         let is_corrected = self.load_work(&series.series);
+        self.go_on_reading_blind();
         self.state.reading.image_texture = self.upload_series(&series.volume, self.state.view.slice);
         if is_corrected {
             self.state.reading.detection = Loadable::Ready(Arc::new(()));
@@ -121,7 +123,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             );
         }
         let findings = &mut self.state.reading.findings;
-        findings.boxes = saved.boxes;
+        (findings.boxes, findings.readings) = (saved.boxes, saved.readings);
         let Some(file) = saved.review else { return false };
         let corrected = file.corrected_vertebrae();
         findings.review = file.review;
@@ -206,7 +208,8 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             JobKind::Grade => state.reading.grades.values_mut().fold(false, |any, grades| any | grades.abandon(job)),
             JobKind::Explain => state.evidence.main.request.abandon(job),
             JobKind::ExplainBeside => state.evidence.beside.request.abandon(job),
-            JobKind::DetectBeside | JobKind::GradeBeside | JobKind::Export => false,
+            JobKind::Agree => state.agreement.measured.abandon(job),
+            JobKind::DetectBeside | JobKind::GradeBeside | JobKind::Export | JobKind::Import => false,
         };
     }
 
@@ -244,7 +247,12 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
                 state.evidence.beside.request.fail(job, error);
                 tr!("The evidence could not be computed. {reason}", reason = reason)
             }
+            JobKind::Agree => {
+                state.agreement.measured.fail(job, error);
+                tr!("The agreement could not be measured. {reason}", reason = reason)
+            }
             JobKind::Export => tr!("Nothing, or not everything, was saved. {reason}", reason = reason),
+            JobKind::Import => tr!("The boxes could not be loaded. {reason}", reason = reason),
             // That the series beside lies elsewhere is told by its view.
             JobKind::DetectBeside => return,
             JobKind::GradeBeside => tr!("The other examination could not be graded. {reason}", reason = reason),

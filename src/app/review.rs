@@ -17,7 +17,11 @@ use crate::worker::{Loadable, Work};
 
 impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     /// The reader's class of a grading; the computed class, or `None`, takes an earlier change back.
+    /// In a blind reading it is the reader's blind class.
     pub(super) fn set_grade(&mut self, selection: Selection, class: Option<ClassIndex>) {
+        if self.state.evidence.blind {
+            return self.set_blind_grade(selection, class);
+        }
         let Some(grade) = self.state.grade(selection) else { return };
         let class = class.filter(|class| *class != grade.computed && *class < selection.grading.classes());
         let mut findings = self.state.reading.findings.clone();
@@ -28,9 +32,15 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     /// Makes the selected grade so many steps worse.
     pub(super) fn step_grade(&mut self, steps: isize) {
         let Some(selection) = self.state.reading.selection else { return };
-        // A step from a grade that the reader does not see would tell it.
-        let Some(grade) = self.state.grade(selection).filter(|_| !self.state.evidence.blind) else { return };
-        let class = grade.class().saturating_add_signed(steps).min(selection.grading.classes() - 1);
+        // A step from a grade that the reader does not see would tell it: a blind one starts at the first class.
+        let class = if self.state.evidence.blind {
+            let own = self.state.own_reading();
+            own.and_then(|reading| reading.class_of(selection.level, selection.grading))
+        } else {
+            let Some(grade) = self.state.grade(selection) else { return };
+            Some(grade.class())
+        };
+        let class = class.map_or(0, |class| class.saturating_add_signed(steps)).min(selection.grading.classes() - 1);
         self.set_grade(selection, Some(class));
     }
 
@@ -50,6 +60,10 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     pub(super) fn sign_off(&mut self) {
         if self.state.loaded().is_none() {
             return;
+        }
+        if self.state.evidence.blind {
+            let text = tr!("You read blind: finish first, so that you see what you sign.");
+            return self.tell(BannerKind::Warning, text.to_owned());
         }
         let reader = self.state.reader.trim().to_owned();
         if reader.is_empty() {
@@ -138,6 +152,9 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
 
     /// Asks for the file of the report.
     pub(super) fn ask_for_report_file(&mut self) {
+        if self.state.evidence.blind {
+            return self.tell_report_is_hidden();
+        }
         if self.state.reading.discs.is_empty() {
             self.tell(BannerKind::Warning, tr!("There is nothing to report yet: no disc was found.").to_owned());
         } else {
@@ -149,7 +166,8 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     pub(super) fn save_report(&mut self, file: PathBuf) {
         self.state.path_entry = None;
         let file = if file.extension().is_none() { file.with_extension("json") } else { file };
-        let options = PdfOptions { with_identity: self.state.pdf_names_patient };
+        let beside = file.clone();
+        let options = PdfOptions { with_identity: self.state.pdf_names_patient, template: self.template.clone() };
         let command = if file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("pdf")) {
             self.open_study().map(|study| Command::ExportPdf { study: Box::new(study), options, file })
         } else {
@@ -157,7 +175,14 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         };
         if let Some(command) = command {
             self.submit(command);
+            self.save_boxes_beside(&beside);
         }
+    }
+
+    /// The text of the report, as the template has it; the same sentences as in the PDF.
+    pub(super) fn report_text(&self) -> Option<String> {
+        let study = self.open_study()?.join().ok()?;
+        Some(self.template.text(&study))
     }
 
     /// What is on screen as a report.

@@ -15,6 +15,7 @@ const MOST_RECENT: usize = 12;
 /// Habits and recent studies.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a habit of its own")]
 pub struct Settings {
     /// Who reads, as signed.
     pub reader: String,
@@ -24,12 +25,16 @@ pub struct Settings {
     pub language: String,
     /// The PDF names the patient.
     pub pdf_names_patient: bool,
+    /// What was computed is hidden until the reader asks for it.
+    pub reads_blind: bool,
     /// A drag with the right button sets the window instead of zooming.
     pub right_drag_windows: bool,
     /// What becomes of the image when a grade is selected.
     pub approach: Approach,
     /// Panels that the user showed or hid.
     pub panels: BTreeMap<SidePanel, bool>,
+    /// The guided first minute was shown.
+    pub tour_was_shown: bool,
     /// Keys that the user changed: names of commands with keys such as `Ctrl+Shift+Z`.
     pub keys: BTreeMap<String, Vec<String>>,
     /// Size of everything relative to the system's; 0 is that of the system.

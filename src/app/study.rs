@@ -41,6 +41,7 @@ pub(super) struct OpenedStudy {
 
 /// What belongs to the series that is read and is not on the screen; closing the series drops it.
 #[derive(Default)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a state of its own")]
 pub(super) struct OpenedSeries {
     /// The series that is shown or on its way: its place in the scan.
     pub(super) index: Option<usize>,
@@ -50,6 +51,10 @@ pub(super) struct OpenedSeries {
     pub(super) grade_book: GradeBook,
     /// The saved work on the series could not be read, so nothing is written over it.
     pub(super) saved_work_is_unread: bool,
+    /// Computed grades were on the screen before the reader began to read blind.
+    pub(super) computed_was_seen: bool,
+    /// The reader was told which blind grades are missing.
+    pub(super) was_told_of_missing: bool,
     /// Finished maps, so that a second look needs no second computation.
     pub(super) finished_maps: Vec<(MapWanted, Arc<SaliencyMap>)>,
     /// What the maps under way were asked for.
@@ -274,6 +279,8 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             }
             Event::DetectedBeside(detection) => self.companion_detected(job, &detection),
             Event::Exported(files) => self.exported(job, &files),
+            Event::BoxesRead(file) => self.boxes_read(job, &file),
+            Event::AgreementMeasured(agreement) => self.agreement_measured(job, agreement),
             Event::Anonymized(outcome) => self.anonymized(job, &outcome),
             Event::DiscGraded(disc) => self.disc_graded(job, &disc),
             Event::DiscNotGraded { level, reason } => self.disc_not_graded(job, level, reason),

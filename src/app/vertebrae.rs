@@ -7,6 +7,7 @@ use super::{Command, Event, Viewer};
 use crate::spine::{Corners, Vertebra, VertebraLabel, VertebraOutline};
 use crate::ui::action::VertebraAction;
 use crate::ui::language::tr;
+use crate::ui::state::BannerKind;
 use crate::volume::VolumeGeometry;
 use crate::worker::{Loadable, Work};
 
@@ -18,9 +19,22 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     pub(super) fn apply_vertebra(&mut self, action: VertebraAction) {
         match action {
             VertebraAction::RelabelDisc { from, to } => self.relabel_disc(from, to),
+            VertebraAction::Renumber(levels) => self.renumber(levels),
             VertebraAction::Reshape { label, corners } => self.reshape_vertebra(label, corners),
             VertebraAction::Delete(label) => self.delete_vertebra(label),
             VertebraAction::Add(point) => self.add_vertebra(point),
+        }
+    }
+
+    /// The selected disc is really so many levels lower.
+    fn renumber(&mut self, levels: isize) {
+        let Some(from) = self.state.reading.selection.map(|selection| selection.level) else {
+            return self.tell(BannerKind::Warning, tr!("Select a disc first: click its name on the image.").to_owned());
+        };
+        let all = self.state.reading.findings.levels();
+        let at = all.iter().position(|level| *level == from).and_then(|at| at.checked_add_signed(levels));
+        if let Some(to) = at.and_then(|at| all.get(at)).copied() {
+            self.relabel_disc(from, to);
         }
     }
 

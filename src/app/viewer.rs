@@ -1,6 +1,7 @@
 //! The viewer: the state on screen, the worker behind it, and the actions that change it.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use eframe::egui;
 
 use super::companion::CompanionJobs;
 use super::dialog::{DialogOutcome, PathDialog};
+use super::listing::ListingHandle;
 use super::pictures::AwaitedPicture;
 use super::reader_store::ReaderStore;
 use super::settings::Settings;
@@ -15,13 +17,14 @@ use super::study::{OpenedSeries, OpenedStudy};
 use super::thumbnails::{ThumbnailEvent, ThumbnailHandle, ThumbnailRequest, Thumbnails};
 use super::{Command, Event, navigation};
 use crate::dicom::SeriesSummary;
+use crate::export::ReportTemplate;
 use crate::pipeline::ModelsInfo;
 use crate::render::{EvidenceHandle, SeriesHandle, SeriesUpload, SliceRenderer};
 use crate::saliency::SaliencyMap;
 use crate::ui::action::{Actions, FileAction, UiAction, ViewAction};
 use crate::ui::archive::ArchiveAction;
 use crate::ui::language::tr;
-use crate::ui::state::{Banner, BannerKind, PathEntry, PathPurpose, ViewerState};
+use crate::ui::state::{Banner, BannerKind, EvidenceState, PathPurpose, ViewerState};
 use crate::ui::viewer_ui;
 use crate::volume::Volume;
 use crate::worker::{Handle, JobId, JobKind, NetworkHandle, Work};
@@ -56,7 +59,11 @@ pub struct Viewer<W: Work<Command = Command, Event = Event>> {
     pub(super) awaited_picture: Option<AwaitedPicture>,
     /// Warnings of the start, for the first frame.
     pub(super) startup_warnings: Vec<String>,
+    /// What reports say and in which order: the user's own, or that of the program.
+    pub(super) template: ReportTemplate,
     dialog: Option<PathDialog>,
+    /// Lists folders while a path is typed, with the folder asked for last.
+    pub(super) listing: Option<(ListingHandle, PathBuf)>,
     /// Makes the small pictures; `None` where the system gave no thread for it.
     thumbnails: Option<ThumbnailHandle>,
     pub(super) wake: Arc<dyn Fn() + Send + Sync>,
@@ -82,6 +89,8 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             approach: settings.approach,
             panels: settings.panels.clone(),
             pdf_names_patient: settings.pdf_names_patient,
+            data_folder: store.folder().map(Path::to_owned),
+            evidence: EvidenceState { blind: settings.reads_blind, ..EvidenceState::default() },
             ..ViewerState::default()
         };
         let mut viewer = Self {
@@ -101,7 +110,9 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             network_job: None,
             awaited_picture: None,
             startup_warnings: Vec::new(),
+            template: ReportTemplate::default(),
             dialog: None,
+            listing: None,
             thumbnails: {
                 let wake = Arc::clone(&wake);
                 Handle::start("thumbnails", Thumbnails, move || wake()).ok()
@@ -109,6 +120,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             wake,
         };
         viewer.find_languages();
+        viewer.find_template();
         viewer
     }
 
@@ -129,6 +141,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             self.dialog = None;
             self.dialog_closed(ctx, wanted, outcome);
         }
+        self.follow_path_field();
         self.keep_scale(ctx);
         self.take_thumbnails(ctx);
         self.take_network();
@@ -172,6 +185,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             UiAction::Measure(action) => self.apply_measure(action),
             UiAction::Box(action) => self.apply_box(action),
             UiAction::Evidence(action) => self.apply_evidence(action),
+            UiAction::Blind(action) => self.apply_blind(action),
             UiAction::Companion(action) => self.companion(action),
             UiAction::Archive(action) => self.archive(action),
             UiAction::Keys(action) => self.change_keys(ctx, action),
@@ -294,7 +308,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         match outcome {
             DialogOutcome::Chosen(path) => self.apply(ctx, FileAction::Chosen(wanted, path)),
             DialogOutcome::Nothing { is_missing: true } => {
-                self.state.path_entry = Some(PathEntry { purpose: wanted, text: String::new() });
+                self.open_path_field(wanted);
             }
             DialogOutcome::Nothing { is_missing: false } => {}
         }

@@ -245,6 +245,7 @@ impl Window {
             viewer.reopen(folder, told);
         } else if let Some(demo) = options.demo {
             viewer.open_demo(demo);
+            viewer.offer_tour();
         } else if let Some(folder) = options.open {
             viewer.open_folder(folder);
         } else if let Some(folder) = viewer.interrupted_study() {

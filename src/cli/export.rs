@@ -13,8 +13,8 @@ use super::arguments::ModelArguments;
 use super::console::{Console, RESEARCH_USE_ONLY};
 use super::explain::WayArguments;
 use crate::export::{
-    CocoImage, EvidenceOptions, ExportError, OutputFormat, PdfOptions, ReportedStudy, coco_text, explain_abnormal,
-    read_boxes, report_pdf, signature_time, spider_csv, write_dicom, write_reports, write_volumes,
+    CocoImage, EvidenceOptions, ExportError, OutputFormat, PdfOptions, ReportTemplate, ReportedStudy, coco_text,
+    explain_abnormal, read_boxes, report_pdf, signature_time, spider_csv, write_dicom, write_reports, write_volumes,
 };
 use crate::files::write_whole;
 use crate::pipeline::Models;
@@ -54,6 +54,9 @@ pub struct ExportArguments {
     /// Name the patient in the PDF; left out otherwise. DICOM objects always belong to the patient of the study.
     #[arg(long)]
     identity: bool,
+    /// What the text of the PDF says and in which order; without it as the program has it.
+    #[arg(long, value_name = "FILE")]
+    template: Option<PathBuf>,
     /// Boxes to add to the DICOM report, the pictures and the COCO file (spinenet-boxes/1 or COCO).
     #[arg(long, value_name = "FILE", num_args = 1..)]
     boxes: Vec<PathBuf>,
@@ -162,7 +165,8 @@ fn with_images(arguments: &ExportArguments, report: Report, console: Console) ->
     }
     let mut written = Vec::new();
     if let Some(file) = &arguments.pdf {
-        let bytes = report_pdf(&study, PdfOptions { with_identity: arguments.identity })?;
+        let template = arguments.template.as_deref().map(ReportTemplate::read).transpose()?.unwrap_or_default();
+        let bytes = report_pdf(&study, &PdfOptions { with_identity: arguments.identity, template })?;
         save(file, &bytes, &mut written)?;
     }
     if let Some(file) = &arguments.coco {

@@ -9,6 +9,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use crate::files::write_private;
 use crate::records::{BoxesError, BoxesFile, MapEntry, rounded};
 use crate::spine::{BoxSource, DiscLevel, Grading, PixelBox, SliceBox};
 
@@ -70,6 +71,19 @@ pub fn coco_text(file: &BoxesFile, size: CocoImage) -> String {
         coco["spinenet_maps"] = json!(file.maps);
     }
     serde_json::to_string_pretty(&coco).expect("plain values") + "\n"
+}
+
+/// Writes boxes for their owner alone: as COCO where the name of the file ends in `.coco.json`, else as `spinenet-boxes/1`.
+///
+/// # Errors
+/// If a box cannot be or the file cannot be written.
+pub fn write_boxes(boxes: &BoxesFile, size: CocoImage, file: &Path) -> Result<(), BoxesError> {
+    let name = file.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    if !name.ends_with(".coco.json") {
+        return boxes.save(file);
+    }
+    boxes.validate()?;
+    write_private(file, coco_text(boxes, size).as_bytes()).map_err(BoxesError::Write)
 }
 
 /// Reads and validates a file of boxes, `spinenet-boxes/1` or COCO as this program writes it.

@@ -15,16 +15,18 @@ mod nifti;
 mod overview;
 mod parquet;
 mod pdf;
+mod report_text;
 mod reports;
 mod spider;
 mod study;
 mod table;
+mod template;
 #[cfg(test)]
 mod tests;
 
 #[cfg(test)]
 pub(crate) use coco::parse_boxes;
-pub use coco::{CocoImage, coco_text, read_boxes};
+pub use coco::{CocoImage, coco_text, read_boxes, write_boxes};
 pub use dicom::write_dicom;
 pub use error::ExportError;
 pub use evidence::{EvidenceOptions, abnormal_grades, explain_abnormal};
@@ -37,3 +39,4 @@ pub use pdf::{PdfOptions, report_pdf};
 pub use reports::{OutputFormat, write_reports};
 pub use spider::spider_csv;
 pub use study::{OpenStudy, ReportedStudy, signature_time};
+pub use template::{ReportTemplate, TEMPLATE_FILE, TemplateError};

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::rounded;
-use crate::files::write_whole;
+use crate::files::write_private;
 use crate::spine::{BoxRule, BoxSource, DiscLevel, Grading, PixelBox, SliceBox};
 
 /// Name and version of the schema of boxes files.
@@ -153,7 +153,7 @@ impl BoxesFile {
         self.boxes.iter().enumerate().find_map(bad).map_or(Ok(()), Err)
     }
 
-    /// Writes the file so that a crash leaves either the old or the new one: temporary file, fsync, rename, fsync of the
+    /// Writes the file, for its owner alone, so that a crash leaves either the old or the new one: temporary file, fsync, rename, fsync of the
     /// folder. Coordinates are rounded to a thousandth of a pixel.
     ///
     /// # Errors
@@ -162,7 +162,7 @@ impl BoxesFile {
         self.validate()?;
         let mut text = serde_json::to_string_pretty(&self.with_rounded_sides())?;
         text.push('\n');
-        write_whole(path, text.as_bytes()).map_err(BoxesError::Write)
+        write_private(path, text.as_bytes()).map_err(BoxesError::Write)
     }
 
     fn with_rounded_sides(&self) -> Self {
@@ -211,6 +211,11 @@ mod tests {
         file.save(&path).expect("saved again");
         assert_eq!(BoxesFile::read(&path).expect("valid"), file);
         assert_eq!(fs::read_dir(folder.path()).expect("readable").count(), 1, "no temporary file is left");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            assert_eq!(fs::metadata(&path).expect("there").permissions().mode() & 0o777, 0o600);
+        }
         let text = fs::read_to_string(&path).expect("readable");
         assert!(text.contains("\"schema\": \"spinenet-boxes/1\""));
         assert!(text.contains("\"level\": \"L4-L5\"") && text.contains("\"grading\": \"upper_marrow_change\""));

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use eframe::egui::{Pos2, Rect, Vec2};
 use glam::DVec2;
 
+use super::agreement_page::BlindAction;
 use super::archive::ArchiveAction;
 use super::camera::Camera;
 use super::companion::CompanionAction;
@@ -84,6 +85,8 @@ panels! {
     Box(BoxAction);
     /// Evidence maps.
     Evidence(EvidenceAction);
+    /// Blind readings and how they agree.
+    Blind(BlindAction);
     /// The series beside the one that is read.
     Companion(CompanionAction);
     /// The archive pages.
@@ -254,6 +257,8 @@ pub enum VertebraAction {
         /// Right level.
         to: DiscLevel,
     },
+    /// The selected disc is so many levels lower; the others follow.
+    Renumber(isize),
     /// Move a vertebral body or one of its corners on the slice shown.
     Reshape {
         /// Which.
@@ -347,6 +352,8 @@ pub enum EvidenceAction {
 pub enum ProgramAction {
     /// Put a text on the clipboard.
     Copy(String),
+    /// Put the text of the report on the clipboard.
+    CopyReport,
     /// Change the text of the command palette; `None` closes it.
     EditPalette(Option<String>),
     /// Light colors around the image instead of dark ones, or back.
@@ -367,6 +374,8 @@ pub enum ProgramAction {
     DismissBanner(usize),
     /// Show or hide a page.
     TogglePage(Page),
+    /// Show a step of the guided first minute, or end it.
+    Tour(Option<usize>),
     /// Whether the PDF names the patient.
     NamePatient(bool),
     /// End the program.

@@ -19,6 +19,14 @@ pub fn boxes_panel_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
         if ui.add(Button::selectable(drawing, tr!("Draw"))).on_hover_text(hint).clicked() {
             actions.push(ViewAction::ChooseTool(if drawing { Tool::Window } else { Tool::Box }));
         }
+        for (command, name, is_possible) in [
+            (UiCommand::SaveBoxes, tr!("Save…"), !state.reading.findings.boxes.is_empty()),
+            (UiCommand::LoadBoxes, tr!("Load…"), true),
+        ] {
+            if ui.add_enabled(is_possible, Button::new(name).small()).on_hover_text(command.hint(ui.ctx())).clicked() {
+                actions.push(command.action());
+            }
+        }
         if state.reading.selected_box.is_some() && ui.small_button(tr!("Delete")).clicked() {
             actions.push(ReadAction::DeleteSelected);
         }

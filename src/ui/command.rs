@@ -4,10 +4,12 @@ use eframe::egui::{self, Key, KeyboardShortcut, Modifiers};
 
 use super::action::{
     Actions, BoxAction, EvidenceAction, FileAction, MeasureAction, ProgramAction, ReadAction, Turn, UiAction,
-    ViewAction,
+    VertebraAction, ViewAction,
 };
+use super::agreement_page::BlindAction;
 use super::archive::{ArchiveAction, ArchivePage};
 use super::companion::CompanionAction;
+use super::grade_table;
 use super::keymap::{self, Keymap, KeysAction};
 use super::language::translated;
 use super::pace;
@@ -34,24 +36,34 @@ const fn ctrl_shift(key: Key) -> KeyboardShortcut {
     KeyboardShortcut::new(Modifiers::COMMAND.plus(Modifiers::SHIFT), key)
 }
 
-/// Makes the enum and its tables from one list: name, label, keys (the first is shown in menus), action.
+/// Makes the enum and its tables from one list of groups: name, label, what else a reader would call it, keys (the first
+/// is shown in menus), action.
 macro_rules! commands {
-    ($($name:ident $label:literal [$($key:expr),*] $action:expr;)*) => {
+    ($($group:literal { $($name:ident $label:literal ($words:literal) [$($key:expr),*] $action:expr;)* })*) => {
         /// Something the user can ask for by menu, palette or key.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
         #[allow(missing_docs, reason = "the labels are the documentation")]
         pub enum UiCommand {
-            $(#[doc = $label] $name,)*
+            $($(#[doc = $label] $name,)*)*
         }
 
         impl UiCommand {
             /// All commands, in the order of the help page.
-            pub const ALL: &[Self] = &[$(Self::$name),*];
+            pub const ALL: &[Self] = &[$($(Self::$name),*),*];
+
+            /// The groups of the help page with their commands; names are English keys of the tables.
+            pub const GROUPS: &[(&'static str, &'static [Self])] = &[$(($group, &[$(Self::$name),*])),*];
 
             /// Its English label, which is the key in the tables of other languages.
             #[must_use]
             pub fn english(self) -> &'static str {
-                match self { $(Self::$name => $label,)* }
+                match self { $($(Self::$name => $label,)*)* }
+            }
+
+            /// Words beside its label by which the palette finds it, in English, a key of the tables too; often empty.
+            #[must_use]
+            pub fn english_words(self) -> &'static str {
+                match self { $($(Self::$name => $words,)*)* }
             }
 
             /// What menus, palette and help page call it, in the language of the window.
@@ -63,111 +75,143 @@ macro_rules! commands {
             /// What files call it.
             #[must_use]
             pub fn name(self) -> &'static str {
-                match self { $(Self::$name => stringify!($name),)* }
+                match self { $($(Self::$name => stringify!($name),)*)* }
             }
 
             /// Keys that the program gives it; the first is the one that menus show. The user may have others:
             /// [`Keymap::keys`].
             #[must_use]
             pub fn shortcuts(self) -> &'static [KeyboardShortcut] {
-                match self { $(Self::$name => const { &[$($key),*] },)* }
+                match self { $($(Self::$name => const { &[$($key),*] },)*)* }
             }
 
             /// The action that the command stands for.
             #[must_use]
             pub fn action(self) -> UiAction {
-                match self { $(Self::$name => $action.into(),)* }
+                match self { $($(Self::$name => $action.into(),)*)* }
             }
         }
     };
 }
 
 commands! {
-    OpenFolder "Open folder…" [ctrl(Key::O)] FileAction::Ask(PathPurpose::OpenStudy);
-    OpenFile "Open file…" [] FileAction::Ask(PathPurpose::OpenFile);
-    AddStudy "Add prior or other study…" [] FileAction::Ask(PathPurpose::AddStudy);
-    OpenArchive "Open from archive…" [ctrl_shift(Key::O)] ArchiveAction::Show(ArchivePage::Studies);
-    OpenDemo "Open demo" [] FileAction::OpenDemo;
-    CloseStudy "Close study" [ctrl(Key::W)] FileAction::Close;
-    EditReport "Report…" [ctrl(Key::R)] ProgramAction::TogglePage(Page::Report);
-    SaveReport "Save report…" [ctrl(Key::S)] FileAction::Ask(PathPurpose::SaveReport);
-    SaveFigures "Save figures of the selection…" [ctrl_shift(Key::E)] FileAction::Ask(PathPurpose::SaveFigures);
-    SendResults "Send results to archive…" [] ArchiveAction::Show(ArchivePage::Send);
-    CopyImage "Copy image" [ctrl_shift(Key::C)] FileAction::CopyImage;
-    SaveImage "Save image…" [ctrl_shift(Key::S)] FileAction::Ask(PathPurpose::SaveImage);
-    SaveCopy "Save copy without identity…" [] FileAction::Ask(PathPurpose::SaveCopy);
-    ClearRecent "Clear recent studies" [] FileAction::ClearRecent;
-    Quit "Quit" [ctrl(Key::Q)] ProgramAction::Quit;
-    Undo "Undo" [ctrl(Key::Z)] ReadAction::Undo;
-    Redo "Redo" [ctrl_shift(Key::Z), ctrl(Key::Y)] ReadAction::Redo;
-    CopyBoxOn "Copy box to the next slice" [shift(Key::B)] BoxAction::Copy(1);
-    CopyBoxBack "Copy box to the previous slice" [] BoxAction::Copy(-1);
-    NextUnboxed "Next disc without a box" [key(Key::J)] BoxAction::FindUnboxed(1);
-    PreviousUnboxed "Previous disc without a box" [shift(Key::J)] BoxAction::FindUnboxed(-1);
-    DeleteSelected "Delete selected" [key(Key::Delete), key(Key::Backspace)] ReadAction::DeleteSelected;
-    PreviousSlice "Previous slice" [key(Key::ArrowUp)] ViewAction::StepSlices(-1);
-    NextSlice "Next slice" [key(Key::ArrowDown)] ViewAction::StepSlices(1);
-    TenSlicesBack "Ten slices back" [shift(Key::ArrowUp), key(Key::PageUp)] ViewAction::StepSlices(-10);
-    TenSlicesOn "Ten slices on" [shift(Key::ArrowDown), key(Key::PageDown)] ViewAction::StepSlices(10);
-    FirstSlice "First slice" [key(Key::Home)] ViewAction::ShowSlice(0);
-    LastSlice "Last slice" [key(Key::End)] ViewAction::ShowSlice(usize::MAX);
-    PreviousSeries "Previous series" [key(Key::ArrowLeft)] FileAction::StepSeries(-1);
-    NextSeries "Next series" [key(Key::ArrowRight)] FileAction::StepSeries(1);
-    Cine "Run through the slices" [key(Key::C)] ViewAction::ToggleCine;
-    NextPane "Arrow keys: image or table" [key(Key::Tab)] ViewAction::NextPane;
-    DiscUp "Disc above" [alt(Key::ArrowUp)] ReadAction::MoveSelection { discs: -1, gradings: 0 };
-    DiscDown "Disc below" [alt(Key::ArrowDown)] ReadAction::MoveSelection { discs: 1, gradings: 0 };
-    GradingLeft "Grading to the left" [alt(Key::ArrowLeft)] ReadAction::MoveSelection { discs: 0, gradings: -1 };
-    GradingRight "Grading to the right" [alt(Key::ArrowRight)] ReadAction::MoveSelection { discs: 0, gradings: 1 };
-    GradeWorse "Grade one worse" [key(Key::Plus), key(Key::Equals)] ReadAction::StepGrade(1);
-    GradeMilder "Grade one milder" [key(Key::Minus)] ReadAction::StepGrade(-1);
-    GradeAsComputed "Back to the computed grade" [alt(Key::Backspace)] ReadAction::ResetGrade;
-    SignOff "Sign off" [ctrl(Key::Enter)] ReadAction::SignOff;
-    WindowTool "Window tool" [key(Key::W)] ViewAction::ChooseTool(Tool::Window);
-    PanTool "Pan tool" [key(Key::T)] ViewAction::ChooseTool(Tool::Pan);
-    ZoomTool "Zoom tool" [key(Key::Z)] ViewAction::ChooseTool(Tool::Zoom);
-    ScrollTool "Scroll tool" [key(Key::S)] ViewAction::ChooseTool(Tool::Scroll);
-    CrosshairTool "Crosshair tool" [key(Key::X)] ViewAction::ChooseTool(Tool::Crosshair);
-    BoxTool "Box tool" [key(Key::B)] ViewAction::ChooseTool(Tool::Box);
-    VertebraTool "Vertebra tool" [key(Key::V)] ViewAction::ChooseTool(Tool::Vertebra);
-    LengthTool "Measure length" [key(Key::D)] ViewAction::ChooseTool(Tool::Measure(MeasurementKind::Length));
-    AngleTool "Measure angle" [key(Key::A)] ViewAction::ChooseTool(Tool::Measure(MeasurementKind::Angle));
-    CobbTool "Measure Cobb angle" [key(Key::K)] ViewAction::ChooseTool(Tool::Measure(MeasurementKind::Cobb));
-    SlipTool "Measure slip" [key(Key::M)] ViewAction::ChooseTool(Tool::Measure(MeasurementKind::Slip));
-    DiscHeightTool "Measure disc height" [] ViewAction::ChooseTool(Tool::Measure(MeasurementKind::DiscHeight));
-    CanalWidthTool "Measure canal width" [] ViewAction::ChooseTool(Tool::Measure(MeasurementKind::CanalWidth));
-    MeasureDiscHeight "Measure height of the selected disc" [shift(Key::D)] MeasureAction::OfDisc(MeasurementKind::DiscHeight);
-    MeasureSlip "Measure slip of the selected disc" [shift(Key::M)] MeasureAction::OfDisc(MeasurementKind::Slip);
-    FitView "Fit to window" [key(Key::F)] ViewAction::Fit;
-    ActualSize "One to one" [shift(Key::F)] ViewAction::ActualSize;
-    Escape "Close what is open, put the tool away" [key(Key::Escape)] ViewAction::Escape;
-    ResetView "Reset view" [key(Key::Num0)] ViewAction::Reset;
-    WindowHeader "Window as recorded" [key(Key::Num1)] ViewAction::ApplyPreset(WindowPreset::Header);
-    WindowSeries "Window from the series" [key(Key::Num2)] ViewAction::ApplyPreset(WindowPreset::Series);
-    WindowSlice "Window from this slice" [key(Key::Num3)] ViewAction::ApplyPreset(WindowPreset::Slice);
-    WindowVertebrae "Window with vertebrae mid-gray" [key(Key::Num4)] ViewAction::ApplyPreset(WindowPreset::Vertebrae);
-    WindowWide "Wide window" [key(Key::Num5)] ViewAction::ApplyPreset(WindowPreset::Wide);
-    Invert "Invert gray values" [key(Key::N)] ViewAction::ToggleInverted;
-    Smooth "Smooth pixels" [key(Key::P)] ViewAction::ToggleSmooth;
-    RotateRight "Rotate right" [key(Key::R)] ViewAction::Turn(Turn::Right);
-    RotateLeft "Rotate left" [shift(Key::R)] ViewAction::Turn(Turn::Left);
-    FlipHorizontally "Flip left to right" [] ViewAction::Turn(Turn::FlipHorizontally);
-    FlipVertically "Flip top to bottom" [] ViewAction::Turn(Turn::FlipVertically);
-    NextLayout "Next layout: slice, planes, disc, compare, series" [key(Key::L)] ViewAction::NextLayout;
-    GradeBeside "Grade the series beside instead" [] FileAction::GradeInstead(None);
-    LinkCompanion "Link or unlink the series beside" [shift(Key::L)] CompanionAction::ToggleLink;
-    CycleAnnotations "Cycle annotations" [key(Key::Space), key(Key::I)] ViewAction::CycleAnnotations;
-    ToggleEvidence "Show evidence" [key(Key::E)] EvidenceAction::Toggle;
-    ToggleContour "Evidence as contour or filled" [key(Key::G)] EvidenceAction::ToggleContour;
-    ToggleBlind "Read blind: hide what was computed" [ctrl(Key::B)] EvidenceAction::ToggleBlind;
-    Palette "Command palette" [ctrl(Key::P), ctrl_shift(Key::P)] ProgramAction::EditPalette(Some(String::new()));
-    ToggleSeries "Show or hide the list of series" [key(Key::F8)] ProgramAction::TogglePanel(SidePanel::Series);
-    ToggleFindings "Show or hide grades and findings" [key(Key::F9)] ProgramAction::TogglePanel(SidePanel::Findings);
-    FullScreen "Full screen" [key(Key::F11)] ProgramAction::ToggleFullScreen;
-    ToggleTheme "Light or dark theme" [] ProgramAction::ToggleTheme;
-    ToggleRightDrag "Right drag: zoom or window" [] ProgramAction::ToggleRightDrag;
-    ToggleDiscZoom "Zoom to the disc that is selected, or not" [] ProgramAction::ToggleDiscZoom;
-    Help "Keys and mouse" [key(Key::F1)] ProgramAction::TogglePage(Page::Help);
+    "Studies and files" {
+        OpenFolder "Open folder…" ("study load import") [ctrl(Key::O)] FileAction::Ask(PathPurpose::OpenStudy);
+        OpenFile "Open file…" ("nifti metaimage zip load import") [] FileAction::Ask(PathPurpose::OpenFile);
+        AddStudy "Add prior or other study…" ("previous earlier compare follow-up") [] FileAction::Ask(PathPurpose::AddStudy);
+        OpenArchive "Open from archive…" ("pacs dicomweb query retrieve") [ctrl_shift(Key::O)] ArchiveAction::Show(ArchivePage::Studies);
+        OpenDemo "Open demo" ("example phantom synthetic") [] FileAction::OpenDemo;
+        CloseStudy "Close study" ("") [ctrl(Key::W)] FileAction::Close;
+        ClearRecent "Clear recent studies" ("history forget") [] FileAction::ClearRecent;
+        Quit "Quit" ("") [ctrl(Key::Q)] ProgramAction::Quit;
+    }
+    "Results" {
+        EditReport "Report…" ("impression indication comparison text") [ctrl(Key::R)] ProgramAction::TogglePage(Page::Report);
+        SaveReport "Save report…" ("pdf csv json export") [ctrl(Key::S)] FileAction::Ask(PathPurpose::SaveReport);
+        SaveFigures "Save figures of the selection…" ("publication export") [ctrl_shift(Key::E)] FileAction::Ask(PathPurpose::SaveFigures);
+        SaveBoxes "Save boxes…" ("export coco annotations") [] FileAction::Ask(PathPurpose::SaveBoxes);
+        LoadBoxes "Load boxes…" ("import coco annotations") [] FileAction::Ask(PathPurpose::LoadBoxes);
+        SendResults "Send results to archive…" ("pacs store dicom export") [] ArchiveAction::Show(ArchivePage::Send);
+        CopyImage "Copy image" ("screenshot clipboard") [ctrl_shift(Key::C)] FileAction::CopyImage;
+        SaveImage "Save image…" ("screenshot picture png export") [ctrl_shift(Key::S)] FileAction::Ask(PathPurpose::SaveImage);
+        SaveCopy "Save copy without identity…" ("anonymize deidentify export") [] FileAction::Ask(PathPurpose::SaveCopy);
+    }
+    "Changes" {
+        Undo "Undo" ("") [ctrl(Key::Z)] ReadAction::Undo;
+        Redo "Redo" ("") [ctrl_shift(Key::Z), ctrl(Key::Y)] ReadAction::Redo;
+        DeleteSelected "Delete selected" ("remove") [key(Key::Delete), key(Key::Backspace)] ReadAction::DeleteSelected;
+    }
+    "Boxes" {
+        CopyBoxOn "Copy box to the next slice" ("propagate") [shift(Key::B)] BoxAction::Copy(1);
+        CopyBoxBack "Copy box to the previous slice" ("") [] BoxAction::Copy(-1);
+        NextUnboxed "Next disc without a box" ("annotate") [key(Key::J)] BoxAction::FindUnboxed(1);
+        PreviousUnboxed "Previous disc without a box" ("") [shift(Key::J)] BoxAction::FindUnboxed(-1);
+    }
+    "Slices and series" {
+        PreviousSlice "Previous slice" ("") [key(Key::ArrowUp)] ViewAction::StepSlices(-1);
+        NextSlice "Next slice" ("") [key(Key::ArrowDown)] ViewAction::StepSlices(1);
+        TenSlicesBack "Ten slices back" ("") [shift(Key::ArrowUp), key(Key::PageUp)] ViewAction::StepSlices(-10);
+        TenSlicesOn "Ten slices on" ("") [shift(Key::ArrowDown), key(Key::PageDown)] ViewAction::StepSlices(10);
+        FirstSlice "First slice" ("") [key(Key::Home)] ViewAction::ShowSlice(0);
+        LastSlice "Last slice" ("") [key(Key::End)] ViewAction::ShowSlice(usize::MAX);
+        PreviousSeries "Previous series" ("") [key(Key::ArrowLeft)] FileAction::StepSeries(-1);
+        NextSeries "Next series" ("") [key(Key::ArrowRight)] FileAction::StepSeries(1);
+        Cine "Run through the slices" ("play movie") [key(Key::C)] ViewAction::ToggleCine;
+    }
+    "Table of grades" {
+        NextPane "Arrow keys: image or table" ("focus keyboard") [key(Key::F6)] ViewAction::NextPane;
+        DiscUp "Disc above" ("") [alt(Key::ArrowUp)] ReadAction::MoveSelection { discs: -1, gradings: 0 };
+        DiscDown "Disc below" ("") [alt(Key::ArrowDown)] ReadAction::MoveSelection { discs: 1, gradings: 0 };
+        GradingLeft "Grading to the left" ("") [alt(Key::ArrowLeft)] ReadAction::MoveSelection { discs: 0, gradings: -1 };
+        GradingRight "Grading to the right" ("") [alt(Key::ArrowRight)] ReadAction::MoveSelection { discs: 0, gradings: 1 };
+        GradeWorse "Grade one worse" ("") [key(Key::Plus), key(Key::Equals)] ReadAction::StepGrade(1);
+        GradeMilder "Grade one milder" ("") [key(Key::Minus)] ReadAction::StepGrade(-1);
+        GradeAsComputed "Back to the computed grade" ("reset revert") [alt(Key::Backspace)] ReadAction::ResetGrade;
+        SignOff "Sign off" ("signature approve finalize") [ctrl(Key::Enter)] ReadAction::SignOff;
+        LevelUp "The selected disc is one level higher" ("rename relabel number label level correct") [] VertebraAction::Renumber(-1);
+        LevelDown "The selected disc is one level lower" ("rename relabel number label level correct") [] VertebraAction::Renumber(1);
+    }
+    "Tools" {
+        WindowTool "Window tool" ("level brightness contrast") [key(Key::W)] ViewAction::ChooseTool(Tool::Window);
+        PanTool "Pan tool" ("") [key(Key::T)] ViewAction::ChooseTool(Tool::Pan);
+        ZoomTool "Zoom tool" ("") [key(Key::Z)] ViewAction::ChooseTool(Tool::Zoom);
+        ScrollTool "Scroll tool" ("") [key(Key::S)] ViewAction::ChooseTool(Tool::Scroll);
+        CrosshairTool "Crosshair tool" ("") [key(Key::X)] ViewAction::ChooseTool(Tool::Crosshair);
+        BoxTool "Box tool" ("") [key(Key::B)] ViewAction::ChooseTool(Tool::Box);
+        VertebraTool "Vertebra tool" ("outline corner body move") [key(Key::V)] ViewAction::ChooseTool(Tool::Vertebra);
+        LengthTool "Measure length" ("distance ruler") [key(Key::D)] ViewAction::ChooseTool(Tool::Measure(MeasurementKind::Length));
+        AngleTool "Measure angle" ("") [key(Key::A)] ViewAction::ChooseTool(Tool::Measure(MeasurementKind::Angle));
+        CobbTool "Measure Cobb angle" ("lordosis scoliosis") [key(Key::K)] ViewAction::ChooseTool(Tool::Measure(MeasurementKind::Cobb));
+        SlipTool "Measure slip" ("listhesis") [key(Key::M)] ViewAction::ChooseTool(Tool::Measure(MeasurementKind::Slip));
+        DiscHeightTool "Measure disc height" ("") [] ViewAction::ChooseTool(Tool::Measure(MeasurementKind::DiscHeight));
+        CanalWidthTool "Measure canal width" ("stenosis") [] ViewAction::ChooseTool(Tool::Measure(MeasurementKind::CanalWidth));
+        MeasureDiscHeight "Measure height of the selected disc" ("") [shift(Key::D)] MeasureAction::OfDisc(MeasurementKind::DiscHeight);
+        MeasureSlip "Measure slip of the selected disc" ("listhesis") [shift(Key::M)] MeasureAction::OfDisc(MeasurementKind::Slip);
+    }
+    "View" {
+        FitView "Fit to window" ("zoom") [key(Key::F)] ViewAction::Fit;
+        ActualSize "One to one" ("zoom 100 %") [shift(Key::F)] ViewAction::ActualSize;
+        Escape "Close what is open, put the tool away" ("") [key(Key::Escape)] ViewAction::Escape;
+        ResetView "Reset view" ("") [key(Key::Num0)] ViewAction::Reset;
+        WindowHeader "Window as recorded" ("level preset") [key(Key::Num1)] ViewAction::ApplyPreset(WindowPreset::Header);
+        WindowSeries "Window from the series" ("level preset") [key(Key::Num2)] ViewAction::ApplyPreset(WindowPreset::Series);
+        WindowSlice "Window from this slice" ("level preset") [key(Key::Num3)] ViewAction::ApplyPreset(WindowPreset::Slice);
+        WindowVertebrae "Window with vertebrae mid-gray" ("level preset") [key(Key::Num4)] ViewAction::ApplyPreset(WindowPreset::Vertebrae);
+        WindowWide "Wide window" ("level preset") [key(Key::Num5)] ViewAction::ApplyPreset(WindowPreset::Wide);
+        Invert "Invert gray values" ("negative") [key(Key::N)] ViewAction::ToggleInverted;
+        Smooth "Smooth pixels" ("") [key(Key::P)] ViewAction::ToggleSmooth;
+        RotateRight "Rotate right" ("") [key(Key::R)] ViewAction::Turn(Turn::Right);
+        RotateLeft "Rotate left" ("") [shift(Key::R)] ViewAction::Turn(Turn::Left);
+        FlipHorizontally "Flip left to right" ("") [] ViewAction::Turn(Turn::FlipHorizontally);
+        FlipVertically "Flip top to bottom" ("") [] ViewAction::Turn(Turn::FlipVertically);
+        NextLayout "Next layout: slice, planes, disc, compare, series" ("axial coronal planes grid hanging") [key(Key::L)] ViewAction::NextLayout;
+        GradeBeside "Grade the series beside instead" ("other series") [] FileAction::GradeInstead(None);
+        LinkCompanion "Link or unlink the series beside" ("prior synchronize scroll") [shift(Key::L)] CompanionAction::ToggleLink;
+        ToggleSeries "Show or hide the list of series" ("panel") [key(Key::F8)] ProgramAction::TogglePanel(SidePanel::Series);
+        ToggleFindings "Show or hide grades and findings" ("panel") [key(Key::F9)] ProgramAction::TogglePanel(SidePanel::Findings);
+        FullScreen "Full screen" ("") [key(Key::F11)] ProgramAction::ToggleFullScreen;
+        ToggleDiscZoom "Zoom to the disc that is selected, or not" ("") [] ProgramAction::ToggleDiscZoom;
+        CycleAnnotations "Cycle annotations" ("overlay text labels") [key(Key::Space), key(Key::I)] ViewAction::CycleAnnotations;
+    }
+    "Evidence" {
+        ToggleEvidence "Show evidence" ("heat map saliency overlay why") [key(Key::E)] EvidenceAction::Toggle;
+        ToggleContour "Evidence as contour or filled" ("heat map outline") [key(Key::G)] EvidenceAction::ToggleContour;
+    }
+    "Blind reading" {
+        ToggleBlind "Read blind: hide what was computed" ("reader study hide") [ctrl(Key::B)] EvidenceAction::ToggleBlind;
+        FinishBlind "Finish blind reading: show what was computed" ("reader study end") [] BlindAction::Finish;
+        NextMissing "Next grade that is missing in the blind reading" ("") [key(Key::U)] BlindAction::NextMissing;
+        ShowAgreement "Agreement of blind readings…" ("kappa confusion reader study") [] ProgramAction::TogglePage(Page::Agreement);
+        SaveAgreement "Save agreement of blind readings…" ("kappa confusion export csv") [] FileAction::Ask(PathPurpose::SaveAgreement);
+    }
+    "Program" {
+        Palette "Command palette" ("search find") [ctrl(Key::P), ctrl_shift(Key::P)] ProgramAction::EditPalette(Some(String::new()));
+        ToggleTheme "Light or dark theme" ("dark light appearance") [] ProgramAction::ToggleTheme;
+        ToggleRightDrag "Right drag: zoom or window" ("") [] ProgramAction::ToggleRightDrag;
+        Help "Keys and mouse" ("shortcuts keyboard") [key(Key::F1)] ProgramAction::TogglePage(Page::Help);
+        Tour "Guided first minute" ("tutorial introduction start learn") [] ProgramAction::Tour(Some(0));
+        About "About this program" ("version weights hash licence device") [] ProgramAction::TogglePage(Page::About);
+    }
 }
 
 impl UiCommand {
@@ -186,6 +230,13 @@ impl UiCommand {
         if keys.is_empty() { self.label().to_owned() } else { format!("{} ({keys})", self.label()) }
     }
 
+    /// Whether every typed word lies in its label, or in what else a reader would call it; upper and lower case alike.
+    #[must_use]
+    pub fn is_called(self, typed: &str) -> bool {
+        let names = [self.label(), translated(self.english_words())].join(" ").to_lowercase();
+        typed.to_lowercase().split_whitespace().all(|word| names.contains(word))
+    }
+
     /// What a key means while the table has the arrow keys.
     fn in_table(self) -> Self {
         match self {
@@ -197,6 +248,9 @@ impl UiCommand {
         }
     }
 }
+
+/// In a blind reading, while the table has the keys, digits are grades.
+const DIGITS: [Key; 6] = [Key::Num0, Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5];
 
 /// Takes the shortcuts out of this frame's input; none while a text field has the keyboard.
 pub fn take_shortcuts(ctx: &egui::Context, state: &ViewerState, actions: &mut Actions) {
@@ -217,14 +271,14 @@ pub fn take_shortcuts(ctx: &egui::Context, state: &ViewerState, actions: &mut Ac
     if is_typing {
         return;
     }
-    // A control that has the keyboard (Shift+Tab enters them) takes the keys that controls are worked with.
-    let has_focus = ctx.memory(egui::Memory::focused).is_some();
+    // A control that has the keyboard takes the keys that controls are worked with; the table of grades has none of its own.
+    let has_focus = ctx.memory(egui::Memory::focused).is_some_and(|id| id != grade_table::id());
     let has_menu = egui::Popup::is_any_open(ctx);
     let is_for_controls = |shortcut: &KeyboardShortcut| {
         if has_menu && shortcut.logical_key == Key::Escape {
             return true;
         }
-        let keys = [Key::Tab, Key::Space, Key::ArrowUp, Key::ArrowDown, Key::ArrowLeft, Key::ArrowRight];
+        let keys = [Key::Space, Key::ArrowUp, Key::ArrowDown, Key::ArrowLeft, Key::ArrowRight];
         has_focus && shortcut.modifiers.is_none() && keys.contains(&shortcut.logical_key)
     };
     let keymap = Keymap::of(ctx);
@@ -240,6 +294,12 @@ pub fn take_shortcuts(ctx: &egui::Context, state: &ViewerState, actions: &mut Ac
     });
     let table = state.view.pane == Pane::Table;
     ctx.input_mut(|input| {
+        if table && state.evidence.blind {
+            for (grade, digit) in (0..).zip(DIGITS) {
+                let times = input.count_and_consume_key(Modifiers::NONE, digit);
+                actions.extend((0..times).map(|_| BlindAction::Grade(grade)));
+            }
+        }
         for (shortcut, command) in shortcuts {
             for _ in 0..input.count_and_consume_key(shortcut.modifiers, shortcut.logical_key) {
                 actions.push(if table { command.in_table().action() } else { command.action() });
@@ -251,6 +311,17 @@ pub fn take_shortcuts(ctx: &egui::Context, state: &ViewerState, actions: &mut Ac
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_command_is_found_by_what_a_reader_would_type() {
+        let found =
+            |typed: &str| UiCommand::ALL.iter().copied().filter(|command| command.is_called(typed)).collect::<Vec<_>>();
+        assert!(found("rename").contains(&UiCommand::LevelUp) && found("LEVEL").contains(&UiCommand::LevelDown));
+        assert!(found("prior").contains(&UiCommand::AddStudy) && found("anonymize") == [UiCommand::SaveCopy]);
+        assert_eq!(found("ang cobb"), [UiCommand::CobbTool], "in any order");
+        assert_eq!(found("").len(), UiCommand::ALL.len());
+        assert!(found("xyzzy").is_empty());
+    }
 
     #[test]
     fn no_two_commands_share_a_key_or_a_name() {

@@ -1,7 +1,8 @@
 //! The table of grades: a row for each disc, a column for each grading.
 
 use eframe::egui::{
-    self, Align2, CursorIcon, Pos2, Rect, Response, RichText, Role, Sense, Shape, Stroke, StrokeKind, Ui, WidgetInfo,
+    self, Align2, CursorIcon, EventFilter, Id, Pos2, Rect, Response, RichText, Role, Sense, Shape, Stroke, StrokeKind,
+    Ui, WidgetInfo,
 };
 use eframe::egui::{pos2, vec2};
 
@@ -27,8 +28,10 @@ enum Cell {
     Absent,
     /// Computed, and perhaps changed by the reader.
     Grade(ShownGrade),
-    /// Computed, but the reader reads blind.
+    /// The reader reads blind and has not graded it yet.
     Hidden,
+    /// The reader's blind grade, while what was computed is hidden.
+    Blind(ClassIndex),
     /// Grading failed.
     Failed(String),
 }
@@ -43,7 +46,7 @@ pub fn grade_table_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
             }
         } else {
             let text = if state.evidence.blind {
-                tr!("computed grades are hidden")
+                tr!("computed grades are hidden; give yours by digits")
             } else {
                 tr!("click: evidence, right click: change")
             };
@@ -53,6 +56,7 @@ pub fn grade_table_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
     let levels = state.reading.findings.levels();
     let size = vec2(ui.available_width(), HEADER_HEIGHT + ROW_HEIGHT * levels.len() as f32);
     let (area, _) = ui.allocate_exact_size(size, Sense::hover());
+    keyboard_ui(ui, state, area, actions);
     let gradings = state.columns();
     let columns = column_edges(area, gradings);
     header_ui(ui, state, area.top(), &columns);
@@ -65,6 +69,31 @@ pub fn grade_table_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
         }
     }
     footnote_ui(ui, state);
+}
+
+/// Where the keyboard finds the table.
+#[must_use]
+pub fn id() -> Id {
+    Id::unique("grades")
+}
+
+/// The whole table is one stop of Tab: with it come the arrow keys, which move over the grades.
+fn keyboard_ui(ui: &Ui, state: &ViewerState, area: Rect, actions: &mut Actions) {
+    let response = ui.interact(area, id(), Sense::focusable_noninteractive());
+    response.widget_info(|| WidgetInfo::labeled(Role::Grid, true, tr!("Table of grades")));
+    if !response.has_focus() {
+        return;
+    }
+    let arrows = EventFilter { horizontal_arrows: true, vertical_arrows: true, ..EventFilter::default() };
+    ui.memory_mut(|memory| memory.set_focus_lock_filter(id(), arrows));
+    let line = Stroke::new(1.5, theme::of(ui).accent);
+    ui.painter().rect_stroke(area.expand(2.0), 3.0, line, StrokeKind::Outside);
+    if state.view.pane != Pane::Table {
+        actions.push(ViewAction::FocusPane(Pane::Table));
+    }
+    if state.reading.selection.is_none() && !state.reading.discs.is_empty() {
+        actions.push(ReadAction::MoveSelection { discs: 0, gradings: 0 });
+    }
 }
 
 /// Whether there is something to grade and nobody is at it: the series was not chosen, or a job was cancelled or failed.
@@ -169,7 +198,7 @@ fn scale_ui(ui: &mut Ui, state: &ViewerState, grading: Grading, grades: Option<(
 fn level_ui(ui: &Ui, state: &ViewerState, level: DiscLevel, rect: Rect, actions: &mut Actions) {
     let colors = theme::of(ui);
     let found = state.disc(level).is_some();
-    let response = ui.interact(rect, ui.scope_id().with(("grade row", level)), Sense::click());
+    let response = ui.interact(rect, ui.scope_id().with(("grade row", level)), Sense::CLICK);
     response.widget_info(|| WidgetInfo::labeled(Role::Button, found, tr!("Show {level}", level = level)));
     let selected = state.reading.selection.is_some_and(|selection| selection.level == level);
     let color = if selected || response.hovered() && found {
@@ -192,8 +221,9 @@ fn level_ui(ui: &Ui, state: &ViewerState, level: DiscLevel, rect: Rect, actions:
         None => response,
     };
     let response = if unfamiliar { response.on_hover_text(unfamiliar_text()) } else { response };
+    // A comment may be that of another reader.
     let comment = state.reading.findings.review.comment_of(level);
-    let response = if comment.is_empty() {
+    let response = if comment.is_empty() || state.evidence.blind {
         response
     } else {
         ui.painter().circle_filled(rect.right_top() + vec2(-4.0, 7.0), 3.0, colors.accent);
@@ -217,10 +247,23 @@ fn conflict_of(state: &ViewerState, Selection { level, grading }: Selection) -> 
     found.conflicts.iter().find(|conflict| conflict.grading == grading).map(|conflict| conflict.text.as_str())
 }
 
+/// While reading blind: the reader's own grade and nothing else.
+fn blind_cell_of(state: &ViewerState, selection: Selection) -> Cell {
+    let searched = state.reading.detection.ready().is_some();
+    match state.own_reading().and_then(|reading| reading.class_of(selection.level, selection.grading)) {
+        Some(class) => Cell::Blind(class),
+        None if state.disc(selection.level).is_some() => Cell::Hidden,
+        None if searched => Cell::Absent,
+        None => Cell::Waiting,
+    }
+}
+
 fn cell_of(state: &ViewerState, selection: Selection) -> Cell {
+    if state.evidence.blind {
+        return blind_cell_of(state, selection);
+    }
     match state.reading.grades.get(&selection.level) {
         Some(Loadable::Ready(_)) => match state.grade(selection) {
-            Some(grade) if state.evidence.blind && grade.edited.is_none() => Cell::Hidden,
             Some(grade) => Cell::Grade(grade),
             None => Cell::Waiting,
         },
@@ -245,7 +288,7 @@ pub fn short_name(grading: Grading, class: ClassIndex) -> &'static str {
 fn cell_ui(ui: &Ui, state: &ViewerState, selection: Selection, rect: Rect, actions: &mut Actions) {
     let Selection { level, grading } = selection;
     let cell = cell_of(state, selection);
-    let response = ui.interact(rect, ui.scope_id().with(("grade", level, grading)), Sense::click());
+    let response = ui.interact(rect, ui.scope_id().with(("grade", level, grading)), Sense::CLICK);
     let (painter, colors) = (ui.painter(), theme::of(ui));
     match &cell {
         Cell::Waiting | Cell::Absent => {
@@ -258,6 +301,13 @@ fn cell_ui(ui: &Ui, state: &ViewerState, selection: Selection, rect: Rect, actio
             painter.rect_filled(rect, 3.0, colors.raised);
             painter.text(rect.center(), Align2::CENTER_CENTER, "?", theme::image_font(12.0), colors.text_weak);
         }
+        Cell::Blind(class) => {
+            let severity = grading.severity(*class);
+            painter.rect_filled(rect, 3.0, colors.severity_fill(severity));
+            let text = colors.severity_text(severity);
+            let font = theme::image_font(14.5);
+            painter.text(rect.center(), Align2::CENTER_CENTER, short_name(grading, *class), font, text);
+        }
         Cell::Failed(_) => {
             painter.rect_filled(rect, 3.0, colors.error_fill);
             painter.text(rect.center(), Align2::CENTER_CENTER, "!", theme::image_font(14.0), colors.error);
@@ -265,7 +315,8 @@ fn cell_ui(ui: &Ui, state: &ViewerState, selection: Selection, rect: Rect, actio
         Cell::Grade(grade) => {
             let uncertain = state.experimental.contains(grading) || state.is_unfamiliar(level);
             let dimmed = uncertain && grade.edited.is_none();
-            grade_ui(painter, colors, rect, grading, grade, dimmed);
+            let read = state.finished_blind_class(selection);
+            grade_ui(painter, colors, rect, grading, (grade, read), dimmed);
             if conflict_of(state, selection).is_some() {
                 let at = rect.left_top() + vec2(8.0, 9.0);
                 painter.circle_filled(at, 7.0, colors.warning_fill);
@@ -286,9 +337,10 @@ fn cell_ui(ui: &Ui, state: &ViewerState, selection: Selection, rect: Rect, actio
         painter.rect_stroke(rect, 3.0, Stroke::new(width, colors.accent), StrokeKind::Inside);
     }
     let ready = matches!(cell, Cell::Grade { .. });
-    response.widget_info(|| WidgetInfo::selected(Role::Button, ready, selected, cell_label(selection, &cell)));
+    let label = cell_label(state, selection, &cell);
+    response.widget_info(|| WidgetInfo::selected(Role::Button, ready, selected, label.clone()));
     let response = cell_tooltip(response, state, selection, &cell);
-    if matches!(cell, Cell::Hidden) && response.clicked() {
+    if matches!(cell, Cell::Hidden | Cell::Blind(_)) && response.clicked() {
         actions.push(ReadAction::Select(selection));
         actions.push(ViewAction::FocusPane(Pane::Table));
     }
@@ -301,7 +353,15 @@ fn cell_ui(ui: &Ui, state: &ViewerState, selection: Selection, rect: Rect, actio
     }
 }
 
-fn grade_ui(painter: &egui::Painter, colors: &Palette, rect: Rect, grading: Grading, grade: &ShownGrade, dimmed: bool) {
+/// A grade, and beside it the reader's blind class where that reading is finished.
+fn grade_ui(
+    painter: &egui::Painter,
+    colors: &Palette,
+    rect: Rect,
+    grading: Grading,
+    (grade, read): (&ShownGrade, Option<ClassIndex>),
+    dimmed: bool,
+) {
     let severity = grading.severity(grade.class());
     let (mut fill, mut text) = (colors.severity_fill(severity), colors.severity_text(severity));
     if dimmed {
@@ -313,7 +373,12 @@ fn grade_ui(painter: &egui::Painter, colors: &Palette, rect: Rect, grading: Grad
     let small = theme::image_font(10.0);
     if grade.edited.is_none() {
         let percent = format!("{:.0}%", grade.probability * 100.0);
-        painter.text(at(6.5), Align2::CENTER_CENTER, percent, small, text);
+        let below = match read {
+            None => percent,
+            Some(read) if read == grade.computed => format!("= {percent}"),
+            Some(read) => format!("≠ {}", short_name(grading, read)),
+        };
+        painter.text(at(6.5), Align2::CENTER_CENTER, below, small, text);
         return;
     }
     // The computed value stays in sight; a corner marks the reader's hand.
@@ -325,18 +390,30 @@ fn grade_ui(painter: &egui::Painter, colors: &Palette, rect: Rect, grading: Grad
 }
 
 /// The cell in words, for screen readers and tests.
-fn cell_label(Selection { level, grading }: Selection, cell: &Cell) -> String {
+fn cell_label(state: &ViewerState, selection: Selection, cell: &Cell) -> String {
+    let Selection { level, grading } = selection;
     let value = match cell {
         Cell::Waiting => tr!("waiting").to_owned(),
         Cell::Absent => tr!("not in the scan").to_owned(),
         Cell::Hidden => tr!("hidden").to_owned(),
+        Cell::Blind(class) => tr!("{class}, read blind", class = criteria::class_name(grading, *class)),
         Cell::Failed(_) => tr!("failed").to_owned(),
         Cell::Grade(ShownGrade { computed, edited: Some(edited), .. }) => {
             let [edited, computed] = [*edited, *computed].map(|class| criteria::class_name(grading, class));
             tr!("{class} by the reader, computed {computed}", class = edited, computed = computed)
         }
         Cell::Grade(grade) => {
-            format!("{}, {:.0} %", criteria::class_name(grading, grade.computed), grade.probability * 100.0)
+            let computed = criteria::class_name(grading, grade.computed);
+            let percent = format!("{:.0}", grade.probability * 100.0);
+            match state.finished_blind_class(selection).map(|class| criteria::class_name(grading, class)) {
+                None => format!("{computed}, {percent} %"),
+                Some(read) => tr!(
+                    "{computed}, {percent} %, read blind {class}",
+                    computed = computed,
+                    percent = percent,
+                    class = read
+                ),
+            }
         }
     };
     format!("{level} {}: {value}", criteria::name(grading))
@@ -345,7 +422,7 @@ fn cell_label(Selection { level, grading }: Selection, cell: &Cell) -> String {
 fn cell_tooltip(response: Response, state: &ViewerState, selection: Selection, cell: &Cell) -> Response {
     match cell {
         Cell::Waiting => response,
-        Cell::Hidden => response.on_hover_text(tr!("Hidden while reading blind; a click selects it, to draw boxes.")),
+        Cell::Hidden | Cell::Blind(_) => response.on_hover_ui(|ui| scale_ui(ui, state, selection.grading, None)),
         Cell::Absent => response.on_hover_text(tr!("This disc was not found in the scan.")),
         Cell::Failed(reason) => response.on_hover_text(tr!("Grading failed: {reason}", reason = reason)),
         Cell::Grade(grade) => response.on_hover_ui(|ui| {
@@ -353,6 +430,10 @@ fn cell_tooltip(response: Response, state: &ViewerState, selection: Selection, c
             if let Some(conflict) = conflict_of(state, selection) {
                 let text = tr!("Grade and measurement disagree: {conflict}.", conflict = conflict);
                 ui.label(RichText::new(text).color(theme::of(ui).warning));
+            }
+            if let Some(class) = state.finished_blind_class(selection) {
+                let class = criteria::class_name(selection.grading, class);
+                ui.label(tr!("Your blind grade: {class}", class = class));
             }
             let grades = state.grades_of(selection.level).map(|grades| (grades, *grade));
             scale_ui(ui, state, selection.grading, grades);
@@ -363,6 +444,9 @@ fn cell_tooltip(response: Response, state: &ViewerState, selection: Selection, c
 fn footnote_ui(ui: &mut Ui, state: &ViewerState) {
     if state.reading.discs.iter().any(|disc| state.is_unfamiliar(disc.level)) {
         ui.label(RichText::new(format!("? {}", unfamiliar_text())).small().color(theme::of(ui).warning));
+    }
+    if !state.evidence.blind && state.own_reading().is_some_and(|reading| reading.finished.is_some()) {
+        ui.label(RichText::new(tr!("= and ≠: your blind grade")).small().color(theme::of(ui).text_weak));
     }
     if !state.experimental.is_empty() {
         ui.label(RichText::new(EXPERIMENTAL_NOTE).small().color(theme::of(ui).warning));
@@ -391,7 +475,7 @@ mod tests {
         let grades = DiscPrediction { level, probabilities: grades, spread, is_familiar: true };
         state.reading.grades.insert(DiscLevel::L4L5, Loadable::Ready(Arc::new(grades)));
         let cell = cell_of(&state, selection);
-        assert_eq!(cell_label(selection, &cell), "L4-L5 Pfirrmann grade: II, 60 %");
+        assert_eq!(cell_label(&state, selection, &cell), "L4-L5 Pfirrmann grade: II, 60 %");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use eframe::egui::{Align2, Button, Grid, RichText, Role, ScrollArea, Ui, WidgetI
 use super::action::{Actions, ProgramAction};
 use super::command::UiCommand;
 use super::keymap::{Keymap, KeysAction};
-use super::language::tr;
+use super::language::{tr, translated};
 use super::state::{Page, ViewerState};
 use super::theme;
 
@@ -67,7 +67,7 @@ fn gestures_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
     });
 }
 
-/// All commands with their keys, three to a row.
+/// All commands with their keys by group, three to a row.
 fn keys_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
     let keymap = Keymap::of(ui.ctx());
     ui.horizontal(|ui| {
@@ -77,12 +77,16 @@ fn keys_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
         }
     });
     Grid::new("keys").num_columns(6).spacing(vec2(16.0, 2.0)).show(ui, |ui| {
-        for row in UiCommand::ALL.chunks(3) {
-            for command in row {
-                key_ui(ui, *command, state.awaiting_keys == Some(*command), &keymap, actions);
-                ui.label(command.label());
-            }
+        for (group, commands) in UiCommand::GROUPS {
+            ui.label(RichText::new(translated(group)).strong().color(theme::of(ui).text_strong));
             ui.end_row();
+            for row in commands.chunks(3) {
+                for command in row {
+                    key_ui(ui, *command, state.awaiting_keys == Some(*command), &keymap, actions);
+                    ui.label(command.label());
+                }
+                ui.end_row();
+            }
         }
     });
 }

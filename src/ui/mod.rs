@@ -4,6 +4,7 @@
 //! for. Nothing here changes the state or talks to the worker; the app applies the actions after the frame.
 
 pub mod action;
+pub mod agreement_page;
 pub mod archive;
 pub mod camera;
 pub mod command;
@@ -11,10 +12,12 @@ pub mod companion;
 pub mod evidence_state;
 pub mod keymap;
 pub mod language;
+pub mod path;
 pub mod state;
 pub mod theme;
 pub mod view;
 
+mod about;
 mod banner;
 mod boxes_panel;
 mod criteria;
@@ -26,7 +29,6 @@ mod help;
 mod measurements_panel;
 mod pace;
 mod palette;
-mod path;
 mod percentile_curve;
 mod plane_view;
 mod prior_panel;
@@ -36,6 +38,7 @@ mod series_panel;
 mod slice_view;
 mod status_bar;
 mod top_bar;
+mod tour;
 mod welcome;
 mod why_panel;
 
@@ -63,8 +66,11 @@ pub fn viewer_ui(ui: &mut egui::Ui, state: &ViewerState, actions: &mut Actions) 
     }
     help::help_ui(ui, state, actions);
     report_page::report_page_ui(ui, state, actions);
+    agreement_page::agreement_page_ui(ui, state, actions);
+    about::about_ui(ui, state, actions);
+    tour::tour_ui(ui, state, actions);
     palette::palette_ui(ui, state, actions);
-    welcome::path_entry_ui(ui, state, actions);
+    path::path_entry_ui(ui, state, actions);
     archive::archive_ui(ui, state, actions);
     banner::banners_ui(ui, state, actions);
     drop_hint_ui(ui);

@@ -31,8 +31,9 @@ pub fn report_page_ui(ui: &Ui, state: &ViewerState, actions: &mut Actions) {
             if save.on_hover_text(UiCommand::SaveReport.hint(ui.ctx())).clicked() {
                 actions.push(UiCommand::SaveReport.action());
             }
-            if ui.button(tr!("Copy findings")).on_hover_text(tr!("Copy these sentences")).clicked() {
-                actions.push(ProgramAction::Copy(state.reading.summary.to_string()));
+            let hint = tr!("The whole text, as it stands in the PDF");
+            if ui.button(tr!("Copy report")).on_hover_text(hint).clicked() {
+                actions.push(ProgramAction::CopyReport);
             }
         });
     });

@@ -7,7 +7,7 @@ use super::command::UiCommand;
 use super::language::tr;
 use super::state::{Selection, ShownGrade, ViewerState};
 use super::{criteria, theme, why_panel};
-use crate::spine::DiscLevel;
+use crate::spine::{ClassIndex, DiscLevel};
 
 /// The study in words: the worst disc first, then what must not be relied on, and what was assessed. A click shows the
 /// disc.
@@ -17,12 +17,7 @@ pub fn findings_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
         return;
     }
     if state.evidence.blind {
-        let text = tr!(
-            "Reading blind: what was computed is hidden ({keys}).",
-            keys = UiCommand::ToggleBlind.keys_text(ui.ctx())
-        );
-        ui.label(RichText::new(text).color(colors.warning));
-        return;
+        return blind_ui(ui, state);
     }
     ui.horizontal(|ui| {
         ui.label(RichText::new(tr!("Findings")).strong());
@@ -57,6 +52,31 @@ pub fn findings_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
     }
 }
 
+/// What a blind reading is, and how its grades are given.
+fn blind_ui(ui: &mut Ui, state: &ViewerState) {
+    let colors = theme::of(ui);
+    let text =
+        tr!("Reading blind: what was computed is hidden ({keys}).", keys = UiCommand::ToggleBlind.keys_text(ui.ctx()));
+    ui.label(RichText::new(text).color(colors.warning));
+    let keys = UiCommand::NextMissing.keys_text(ui.ctx());
+    let text = tr!(
+        "Select a grade in the table and give yours: by its digit (absent 0, present 1), after which the next follows, or by \
+         the buttons below. {keys} goes to the next that is missing. Finish shows what was computed beside them.",
+        keys = keys
+    );
+    ui.add(Label::new(RichText::new(text).size(12.5).color(colors.text_weak)).wrap());
+    let own = state.reader.trim();
+    let others = state.reading.findings.readings.iter().filter(|reading| reading.reader != own && reading.count() > 0);
+    let others = others.count();
+    if others > 0 {
+        ui.label(tr!(
+            count = others;
+            one "{count} other reader has read this series; you see how once you have finished.",
+            other "{count} other readers have read this series; you see how once you have finished."
+        ));
+    }
+}
+
 /// Height of the editor, whatever it shows.
 const EDITOR_HEIGHT: f32 = 198.0;
 /// Height of the comment in it; longer ones scroll.
@@ -70,7 +90,10 @@ pub fn verdict_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
         ui.add_space(4.0);
         if let Some(selection) = state.reading.selection {
             grade_ui(ui, state, selection, actions);
-            ui.with_layout(Layout::bottom_up(Align::Min), |ui| comment_ui(ui, state, selection.level, actions));
+            // A comment may be that of another reader.
+            if !state.evidence.blind {
+                ui.with_layout(Layout::bottom_up(Align::Min), |ui| comment_ui(ui, state, selection.level, actions));
+            }
         } else {
             let text = tr!("Select a grade to see why it is what it is, to change it or to comment on its disc.");
             ui.add(Label::new(RichText::new(text).color(theme::of(ui).text_weak)).wrap());
@@ -82,8 +105,13 @@ pub fn verdict_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
 fn grade_ui(ui: &mut Ui, state: &ViewerState, selection: Selection, actions: &mut Actions) {
     let Selection { level, grading } = selection;
     let grade = state.grade(selection).filter(|_| !state.evidence.blind);
+    let blind = state.own_reading().filter(|_| state.evidence.blind);
+    let blind = blind.and_then(|reading| reading.class_of(level, grading));
     ui.horizontal(|ui| {
         ui.label(RichText::new(format!("{level}  {}", criteria::name(grading))).strong());
+        if blind.is_some() && ui.small_button(tr!("Take back")).clicked() {
+            actions.push(ReadAction::ResetGrade);
+        }
         let Some(grade) = grade else { return };
         let computed = criteria::class_name(grading, grade.computed);
         let percent = format!("{:.0}", grade.probability * 100.0);
@@ -96,10 +124,30 @@ fn grade_ui(ui: &mut Ui, state: &ViewerState, selection: Selection, actions: &mu
             actions.push(ReadAction::ResetGrade);
         }
     });
-    let Some(grade) = grade else { return };
+    let Some(grade) = grade else {
+        if state.evidence.blind && state.disc(level).is_some() {
+            blind_classes_ui(ui, selection, blind, actions);
+        }
+        return;
+    };
     why_panel::classes_ui(ui, state, selection, grade, actions);
     why_panel::reason_ui(ui, state, selection);
     why_panel::switches_ui(ui, state, selection, actions);
+}
+
+/// The classes of a grading as buttons, with the reader's blind one, and nothing that was computed.
+fn blind_classes_ui(ui: &mut Ui, selection: Selection, chosen: Option<ClassIndex>, actions: &mut Actions) {
+    let grading = selection.grading;
+    ui.horizontal(|ui| {
+        for class in 0..grading.classes() {
+            let name = criteria::class_name(grading, class);
+            let button = Button::selectable(chosen == Some(class), name).min_size(vec2(34.0, 22.0));
+            let hint = criteria::criterion(grading, class);
+            if ui.add(button).on_hover_text(format!("{name}: {hint}")).clicked() {
+                actions.push(ReadAction::SetGrade { selection, class: Some(class) });
+            }
+        }
+    });
 }
 
 fn comment_ui(ui: &mut Ui, state: &ViewerState, level: DiscLevel, actions: &mut Actions) {
@@ -134,8 +182,43 @@ pub fn grade_menu_ui(ui: &mut Ui, selection: Selection, grade: ShownGrade, actio
     }
 }
 
+/// Who reads.
+fn reader_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
+    let mut reader = state.reader.clone();
+    let label = ui.label(tr!("Reader"));
+    let field = ui.add(TextEdit::singleline(&mut reader).desired_width(110.0).hint_text(tr!("name or initials")));
+    if field.labelled_by(label.id).changed() {
+        actions.push(ReadAction::SetReader(reader));
+    }
+}
+
+/// Who reads blind, how far the reading is, and its end.
+fn blind_reader_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
+    ui.horizontal(|ui| {
+        reader_ui(ui, state, actions);
+        let (given, total) = state.blind_progress();
+        ui.label(tr!("{given} of {total}", given = given, total = total));
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            if state.own_reading().is_some_and(|reading| reading.finished.is_some()) {
+                if ui.button(tr!("Show computed grades")).on_hover_text(UiCommand::ToggleBlind.hint(ui.ctx())).clicked()
+                {
+                    actions.push(UiCommand::ToggleBlind.action());
+                }
+            } else {
+                let button = ui.add_enabled(given > 0, Button::new(tr!("Finish")));
+                if button.on_hover_text(UiCommand::FinishBlind.label()).clicked() {
+                    actions.push(UiCommand::FinishBlind.action());
+                }
+            }
+        });
+    });
+}
+
 /// Name, signature and the way to the report.
 pub fn sign_off_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
+    if state.evidence.blind {
+        return blind_reader_ui(ui, state, actions);
+    }
     let colors = theme::of(ui);
     ui.horizontal(|ui| {
         if let Some(sign_off) = &state.reading.findings.review.sign_off {
@@ -150,13 +233,7 @@ pub fn sign_off_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
                 actions.push(ReadAction::WithdrawSignOff);
             }
         } else {
-            let mut reader = state.reader.clone();
-            let label = ui.label(tr!("Reader"));
-            let field =
-                ui.add(TextEdit::singleline(&mut reader).desired_width(110.0).hint_text(tr!("name or initials")));
-            if field.labelled_by(label.id).changed() {
-                actions.push(ReadAction::SetReader(reader));
-            }
+            reader_ui(ui, state, actions);
             let button = ui.add_enabled(state.is_graded(), Button::new(UiCommand::SignOff.label()));
             let button = button.on_disabled_hover_text(tr!("Possible when all discs are graded"));
             if button.on_hover_text(UiCommand::SignOff.hint(ui.ctx())).clicked() {

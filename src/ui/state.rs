@@ -11,12 +11,13 @@ use crate::detection::LevelDoubt;
 use crate::dicom::Series;
 use crate::evaluation::iou_of_pairs;
 use crate::language::Language;
+use crate::measuring::Agreement;
 use crate::pipeline::{CURVE_PERCENTILES, GradeChange, StudySummary};
-use crate::records::{Prior, Review, days_between};
+use crate::records::{BlindReading, Prior, Review, WeightsUsed, days_between};
 use crate::saliency::EvidenceWay;
 use crate::spine::{
     ClassIndex, Disc, DiscFrame, DiscLevel, DiscPrediction, Grading, Measurement, PerGrading, PixelBox, SliceBox,
-    Vertebra,
+    Vertebra, interpolated_boxes,
 };
 use crate::task::Progress;
 use crate::volume::{Section, Volume, WindowLevel};
@@ -30,7 +31,7 @@ use super::companion::Companion;
 use crate::render::SeriesHandle;
 
 pub use super::evidence_state::{BesideChoice, EvidenceChoice, EvidenceState, MapState};
-pub use super::path::{PathEntry, PathPurpose};
+pub use super::path::{Listing, PathEntry, PathPurpose};
 pub use super::view::{AnnotationLevel, Approach, Cine, Pane, SidePanel, Tool, ViewLayout, ViewState, WindowPreset};
 pub use crate::picture::ColorMap;
 
@@ -105,6 +106,10 @@ pub enum Page {
     Help,
     /// What only the reader can write, and the way to the file.
     Report,
+    /// How blind readings agree with what was computed and with each other.
+    Agreement,
+    /// Version, weights and device.
+    About,
 }
 
 /// Everything on the screen.
@@ -132,10 +137,18 @@ pub struct ViewerState {
     pub job: Option<JobStatus>,
     /// Messages to the user, oldest first.
     pub banners: Vec<Banner>,
+    /// Weights that were loaded, in the order of the chain.
+    pub weights: Vec<WeightsUsed>,
+    /// Where the reader's work is kept.
+    pub data_folder: Option<PathBuf>,
+    /// The step of the guided first minute that is shown.
+    pub tour: Option<usize>,
     /// Where the networks run.
     pub device: String,
     /// The path field, shown where the system has no file dialog.
     pub path_entry: Option<PathEntry>,
+    /// What lies in the folder of that path.
+    pub listing: Listing,
     /// Studies opened before, newest first.
     pub recent: Vec<PathBuf>,
     /// What is typed into the command palette; `None` while it is closed.
@@ -154,8 +167,21 @@ pub struct ViewerState {
     pub pdf_names_patient: bool,
     /// The page over the study.
     pub page: Option<Page>,
+    /// How blind readings agree; measured when its page is opened.
+    pub agreement: AgreementState,
     /// The command whose new keys are waited for.
     pub awaiting_keys: Option<UiCommand>,
+}
+
+/// The page of agreement.
+#[derive(Default)]
+pub struct AgreementState {
+    /// The measures.
+    pub measured: Loadable<Agreement>,
+    /// Place of the comparison shown in [`Agreement::comparisons`].
+    pub comparison: usize,
+    /// The grading whose counts are shown; `None` is the first.
+    pub grading: Option<Grading>,
 }
 
 /// A plane across the series, on the screen.
@@ -243,6 +269,8 @@ pub struct Findings {
     pub boxes: Vec<SliceBox>,
     /// Grades, comments, measurements and signature of the reader.
     pub review: Review,
+    /// Blind readings, one a reader; only that of the present reader is shown before it is finished.
+    pub readings: Vec<BlindReading>,
 }
 
 impl Findings {
@@ -328,6 +356,43 @@ impl ViewerState {
         let probability = grades.probability(grading, computed)?;
         let edited = self.reading.findings.review.class_of(level, grading).filter(|class| *class != computed);
         Some(ShownGrade { computed, probability, edited })
+    }
+
+    /// The present reader's blind reading of this series.
+    #[must_use]
+    pub fn own_reading(&self) -> Option<&BlindReading> {
+        let reader = self.reader.trim();
+        self.reading.findings.readings.iter().find(|reading| reading.reader == reader)
+    }
+
+    /// The present reader's blind class, once the reading is finished.
+    #[must_use]
+    pub fn finished_blind_class(&self, Selection { level, grading }: Selection) -> Option<ClassIndex> {
+        self.own_reading().filter(|reading| reading.finished.is_some())?.class_of(level, grading)
+    }
+
+    /// Blind grades given, and how many there are to give.
+    #[must_use]
+    pub fn blind_progress(&self) -> (usize, usize) {
+        let class = |level, grading| self.own_reading()?.class_of(level, grading);
+        let levels = || self.reading.discs.iter().map(|disc| disc.level);
+        let given = |level| self.columns().iter().filter(|grading| class(level, **grading).is_some()).count();
+        (levels().map(given).sum(), levels().count() * self.columns().len())
+    }
+
+    /// The next blind grade that is missing behind `from`, disc by disc and round to the start.
+    #[must_use]
+    pub fn next_missing(&self, from: Option<Selection>) -> Option<Selection> {
+        let row = |disc: &Disc| {
+            let level = disc.level;
+            self.columns().iter().map(move |grading| Selection { level, grading: *grading })
+        };
+        let mut cells: Vec<Selection> = self.reading.discs.iter().flat_map(row).collect();
+        let behind = from.and_then(|from| cells.iter().position(|cell| *cell == from)).map_or(0, |at| at + 1);
+        let behind = behind.min(cells.len());
+        cells.rotate_left(behind);
+        let is_missing = |cell: &Selection| self.own_reading()?.class_of(cell.level, cell.grading);
+        cells.into_iter().find(|cell| is_missing(cell).is_none())
     }
 
     /// Why the names of the levels may be wrong; none once the reader corrected them.
@@ -423,15 +488,22 @@ impl ViewerState {
         if self.evidence.blind {
             return None;
         }
-        let mut slices: BTreeMap<usize, (Option<PixelBox>, Option<PixelBox>)> = BTreeMap::new();
-        for (_, drawn) in self.selected_boxes().filter(|(_, drawn)| wanted(drawn.slice)) {
-            slices.entry(drawn.slice).or_default().0 = Some(drawn.rect);
-        }
-        if slices.is_empty() {
+        // The network looks at some slices of a thin stack only; those between them are meant too.
+        let step = self.evidence.main.map.as_ref().map_or(1, |map| map.frame.slice_step());
+        let by_slice = |boxes: &mut dyn Iterator<Item = &SliceBox>| {
+            let boxes: BTreeMap<usize, PixelBox> = boxes.map(|one| (one.slice, one.rect)).collect();
+            interpolated_boxes(&boxes, step).into_iter().filter(|(slice, _)| wanted(*slice)).collect::<Vec<_>>()
+        };
+        let drawn = by_slice(&mut self.selected_boxes().map(|(_, drawn)| drawn));
+        if drawn.is_empty() {
             return None;
         }
-        for predicted in predicted.iter().filter(|predicted| wanted(predicted.slice)) {
-            slices.entry(predicted.slice).or_default().1 = Some(predicted.rect);
+        let mut slices: BTreeMap<usize, (Option<PixelBox>, Option<PixelBox>)> = BTreeMap::new();
+        for (slice, rect) in drawn {
+            slices.entry(slice).or_default().0 = Some(rect);
+        }
+        for (slice, rect) in by_slice(&mut predicted.iter()) {
+            slices.entry(slice).or_default().1 = Some(rect);
         }
         iou_of_pairs(&slices.into_values().collect::<Vec<_>>())
     }

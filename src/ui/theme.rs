@@ -242,6 +242,8 @@ fn visuals(palette: &Palette, base: Visuals) -> Visuals {
         state.corner_radius = CornerRadius::same(4);
         state.expansion = 0.0;
     }
+    // Pressed, or with the keyboard: where the keyboard is must be seen.
+    widgets.active.bg_stroke = Stroke::new(1.5, palette.accent);
     visuals
 }
 

@@ -58,6 +58,8 @@ fn menus_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
         item_ui(ui, UiCommand::EditReport, !state.reading.discs.is_empty(), actions);
         item_ui(ui, UiCommand::SaveReport, !state.reading.discs.is_empty(), actions);
         item_ui(ui, UiCommand::SaveFigures, state.evidence.main.map.is_some(), actions);
+        item_ui(ui, UiCommand::SaveBoxes, !state.reading.findings.boxes.is_empty(), actions);
+        item_ui(ui, UiCommand::LoadBoxes, state.loaded().is_some(), actions);
         item_ui(ui, UiCommand::SendResults, !state.reading.discs.is_empty(), actions);
         item_ui(ui, UiCommand::SaveImage, state.loaded().is_some(), actions);
         item_ui(ui, UiCommand::CopyImage, state.loaded().is_some(), actions);
@@ -70,6 +72,9 @@ fn menus_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
     ui.menu_button(tr!("Help"), |ui| {
         item_ui(ui, UiCommand::Palette, true, actions);
         item_ui(ui, UiCommand::Help, true, actions);
+        item_ui(ui, UiCommand::Tour, true, actions);
+        ui.separator();
+        item_ui(ui, UiCommand::About, true, actions);
     });
 }
 
@@ -94,19 +99,24 @@ fn edit_menu_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
     }
     item_ui(ui, UiCommand::GradeAsComputed, grade.is_some_and(|grade| grade.edited.is_some()), actions);
     item_ui(ui, UiCommand::SignOff, state.is_graded(), actions);
+    ui.separator();
+    item_ui(ui, UiCommand::ToggleBlind, state.loaded().is_some(), actions);
+    item_ui(ui, UiCommand::NextMissing, state.evidence.blind && !state.reading.discs.is_empty(), actions);
+    item_ui(ui, UiCommand::FinishBlind, state.evidence.blind && state.blind_progress().0 > 0, actions);
+    item_ui(ui, UiCommand::ShowAgreement, true, actions);
 }
 
 fn view_menu_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
     use UiCommand::{
         ActualSize, Cine, CycleAnnotations, FitView, FlipHorizontally, FlipVertically, GradeBeside, Invert,
-        LinkCompanion, NextLayout, ResetView, RotateLeft, RotateRight, Smooth, ToggleBlind, ToggleContour,
-        ToggleEvidence, ToggleTheme,
+        LinkCompanion, NextLayout, ResetView, RotateLeft, RotateRight, Smooth, ToggleContour, ToggleEvidence,
+        ToggleTheme,
     };
     let image_shown = state.loaded().is_some();
     for group in [
         &[FitView, ActualSize, ResetView][..],
         &[Invert, Smooth, RotateRight, RotateLeft, FlipHorizontally, FlipVertically],
-        &[Cine, NextLayout, LinkCompanion, GradeBeside, CycleAnnotations, ToggleEvidence, ToggleContour, ToggleBlind],
+        &[Cine, NextLayout, LinkCompanion, GradeBeside, CycleAnnotations, ToggleEvidence, ToggleContour],
     ] {
         for command in group {
             item_ui(ui, *command, image_shown, actions);

@@ -1,11 +1,11 @@
 //! First page: how to open a study.
 
-use eframe::egui::{self, Align, Button, Layout, RichText, ScrollArea, TextEdit, Ui, Window, vec2};
+use eframe::egui::{Align, Button, Layout, RichText, ScrollArea, Ui, vec2};
 
 use super::action::{Actions, FileAction};
 use super::command::UiCommand;
 use super::language::tr;
-use super::state::{PathEntry, PathPurpose, ViewerState};
+use super::state::{PathPurpose, ViewerState};
 use super::theme;
 
 /// Name of the program, the same in every language.
@@ -63,37 +63,5 @@ fn recent_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
         ui.small_button(tr!("Clear this list")).on_hover_text(tr!("The list is kept in a file that only you can read"));
     if clear.clicked() {
         actions.push(FileAction::ClearRecent);
-    }
-}
-
-/// Where the system has no file dialog: a field for the path.
-pub fn path_entry_ui(ui: &Ui, state: &ViewerState, actions: &mut Actions) {
-    let Some(PathEntry { purpose, text: shown }) = &state.path_entry else { return };
-    let button = match purpose {
-        PathPurpose::OpenStudy | PathPurpose::OpenFile => tr!("Open"),
-        PathPurpose::AddStudy => tr!("Add"),
-        _ => tr!("Save"),
-    };
-    let mut open = true;
-    let window = Window::new(purpose.title()).open(&mut open).collapsible(false).resizable(false);
-    window.anchor(egui::Align2::CENTER_CENTER, vec2(0.0, 0.0)).show(ui.ctx(), |ui| {
-        ui.label(tr!("No file dialog was found on this system. Type or paste the path:"));
-        let mut text = shown.clone();
-        let field = ui.add(TextEdit::singleline(&mut text).desired_width(460.0).hint_text(purpose.example()));
-        let entered = field.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
-        // Typing is meant for the field, not for shortcuts.
-        if ui.memory(|memory| memory.focused().is_none()) {
-            field.request_focus();
-        }
-        if text != *shown {
-            actions.push(FileAction::EditPath(Some(PathEntry { purpose: *purpose, text: text.clone() })));
-        }
-        let path = text.trim();
-        if (ui.add_enabled(!path.is_empty(), Button::new(button)).clicked() || entered) && !path.is_empty() {
-            actions.push(FileAction::Chosen(*purpose, path.into()));
-        }
-    });
-    if !open || ui.input(|input| input.key_pressed(egui::Key::Escape)) {
-        actions.push(FileAction::EditPath(None));
     }
 }

@@ -9,8 +9,9 @@ use super::job::JobError;
 use super::message::{Command, Event, JobKind};
 use crate::detection::Detection;
 use crate::dicom::anonymize_folder;
-use crate::export::{ExportError, report_pdf, write_reports};
+use crate::export::{ExportError, read_boxes, report_pdf, write_boxes, write_reports};
 use crate::files::write_whole;
+use crate::measuring::Agreement;
 use crate::model::Views;
 use crate::picture::write_png;
 use crate::pipeline::{self, DemoStudy, DeviceChoice, DeviceError, GradeOutcome, Models, PipelineError, Study};
@@ -121,6 +122,11 @@ impl Inference {
                 write_reports(&file, &[report.as_ref().clone().into()])?;
                 Ok(Event::Exported(vec![file]))
             }
+            Command::ExportBoxes { boxes, size, file } => {
+                write_boxes(&boxes, size, &file)?;
+                Ok(Event::Exported(vec![file]))
+            }
+            Command::ReadBoxes { file } => Ok(Event::BoxesRead(Arc::new(read_boxes(&file)?))),
             Command::DrawFigures { order, folder } => {
                 self.announcing(job, Models::load_grader)?;
                 Ok(Event::Exported(order.write(&mut self.models, &folder, cancel, &mut on_progress)?))
@@ -129,13 +135,20 @@ impl Inference {
                 write_png(&picture, &file)?;
                 Ok(Event::Exported(vec![file]))
             }
+            Command::MeasureAgreement { folder, open, reader } => {
+                Ok(Event::AgreementMeasured(Arc::new(Agreement::gather(&folder, &open, &reader))))
+            }
+            Command::ExportAgreement { agreement, folder } => {
+                let written = agreement.write(&folder);
+                Ok(Event::Exported(written.map_err(|source| ExportError::File { source, path: folder.clone() })?))
+            }
             Command::Anonymize { folder, out } => {
                 let secret = format!("{:032x}", rand::random::<u128>());
                 let done = anonymize_folder(&folder, &out, &secret, cancel, &mut on_progress)?;
                 Ok(Event::Anonymized(Arc::new(done)))
             }
             Command::ExportPdf { study, options, file } => {
-                let bytes = report_pdf(&study.join()?, options)?;
+                let bytes = report_pdf(&study.join()?, &options)?;
                 write_whole(&file, &bytes).map_err(|source| ExportError::File { source, path: file.clone() })?;
                 Ok(Event::Exported(vec![file]))
             }

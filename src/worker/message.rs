@@ -9,10 +9,11 @@ use super::Notice;
 use super::job::JobError;
 use crate::detection::Detection;
 use crate::dicom::{AnonymizedFolder, FolderScan, Series, SeriesSummary};
-use crate::export::{FigureOrder, OpenStudy, PdfOptions};
+use crate::export::{CocoImage, FigureOrder, OpenStudy, PdfOptions};
+use crate::measuring::Agreement;
 use crate::model::Views;
 use crate::pipeline::{DemoStudy, ModelsInfo};
-use crate::records::Report;
+use crate::records::{BlindReading, BoxesFile, Report};
 use crate::saliency::{SaliencyMap, SaliencyPlan};
 use crate::spine::{ClassIndex, Disc, DiscLevel, DiscPrediction, Grading};
 use crate::task::Progress;
@@ -85,6 +86,20 @@ pub enum Command {
         /// To which file.
         file: PathBuf,
     },
+    /// Write boxes, as COCO where the name of the file ends in `.coco.json`.
+    ExportBoxes {
+        /// What.
+        boxes: Box<BoxesFile>,
+        /// Size of the images that they lie on.
+        size: CocoImage,
+        /// To which file.
+        file: PathBuf,
+    },
+    /// Read boxes.
+    ReadBoxes {
+        /// From which file.
+        file: PathBuf,
+    },
     /// Draw the figures of a grade and write them.
     DrawFigures {
         /// What.
@@ -107,6 +122,22 @@ pub enum Command {
         picture: Arc<RgbImage>,
         /// To which file.
         file: PathBuf,
+    },
+    /// Measure how blind readings agree.
+    MeasureAgreement {
+        /// Where readings are kept.
+        folder: PathBuf,
+        /// Readings of the open series, newer than their files.
+        open: Vec<BlindReading>,
+        /// Who asks: others' readings take part where this reader finished.
+        reader: String,
+    },
+    /// Write an agreement.
+    ExportAgreement {
+        /// What.
+        agreement: Arc<Agreement>,
+        /// Into which folder, made where needed.
+        folder: PathBuf,
     },
     /// Copy a study without identity.
     Anonymize {
@@ -138,6 +169,10 @@ pub enum JobKind {
     ExplainBeside,
     /// Prepares a demo.
     Demo,
+    /// Measures agreement.
+    Agree,
+    /// Reads a file into the open series.
+    Import,
     /// Writes files.
     Export,
 }
@@ -147,16 +182,18 @@ impl JobKind {
     /// and another folder or series ends the work on the one before. Exports are always finished.
     #[must_use]
     pub fn supersedes(self, older: Self) -> bool {
-        use JobKind::{Demo, Detect, DetectBeside, Explain, ExplainBeside, Export, Grade, GradeBeside, Load, Scan};
+        use JobKind::{
+            Agree, Demo, Detect, DetectBeside, Explain, ExplainBeside, Export, Grade, GradeBeside, Import, Load, Scan,
+        };
         match self {
-            Scan | Demo => older != Export,
-            Load => matches!(older, Load | Detect | Grade | Explain | ExplainBeside),
+            Scan | Demo => !matches!(older, Export | Agree),
+            Load => matches!(older, Load | Detect | Grade | Explain | ExplainBeside | Import),
             Detect => matches!(older, Detect | Grade | Explain | ExplainBeside),
             DetectBeside => matches!(older, DetectBeside | GradeBeside),
-            Grade | GradeBeside => older == self,
+            Grade | GradeBeside | Agree => older == self,
             Explain => matches!(older, Explain | ExplainBeside),
             ExplainBeside => older == ExplainBeside,
-            Export => false,
+            Export | Import => false,
         }
     }
 }
@@ -175,10 +212,14 @@ impl Command {
             Self::ExplainGrade { is_beside: false, .. } => JobKind::Explain,
             Self::ExplainGrade { is_beside: true, .. } => JobKind::ExplainBeside,
             Self::PrepareDemo { .. } => JobKind::Demo,
+            Self::MeasureAgreement { .. } => JobKind::Agree,
+            Self::ReadBoxes { .. } => JobKind::Import,
             Self::ExportReport { .. }
+            | Self::ExportBoxes { .. }
             | Self::ExportPdf { .. }
             | Self::SavePicture { .. }
             | Self::Anonymize { .. }
+            | Self::ExportAgreement { .. }
             | Self::DrawFigures { .. } => JobKind::Export,
         }
     }
@@ -222,6 +263,10 @@ pub enum Event {
     SaliencyFinished(Arc<SaliencyMap>),
     /// Answers [`Command::PrepareDemo`].
     DemoPrepared(Arc<DemoStudy>),
+    /// Answers [`Command::ReadBoxes`].
+    BoxesRead(Arc<BoxesFile>),
+    /// Answers [`Command::MeasureAgreement`].
+    AgreementMeasured(Arc<Agreement>),
     /// Answers [`Command::Anonymize`].
     Anonymized(Arc<AnonymizedFolder>),
     /// Answers the exports: the files written.

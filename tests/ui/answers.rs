@@ -19,6 +19,8 @@ use spinenet_viewer::worker::{Command, Event, JobContext, JobError, Work};
 
 /// Slices of the made-up scan.
 pub const SLICES: usize = 11;
+/// Slices of the made-up scan of thin ones, 1 mm each.
+pub const THIN_SLICES: usize = 41;
 const ROWS: usize = 320;
 const COLUMNS: usize = 256;
 
@@ -40,6 +42,7 @@ impl Work for Answers {
         false
     }
 
+    #[allow(clippy::too_many_lines, reason = "one short arm for each command")]
     fn run(&mut self, command: Command, job: &JobContext<Event>) -> Result<Event, JobError> {
         match command {
             Command::ScanFolder { folder } if folder.ends_with("empty") => {
@@ -47,8 +50,13 @@ impl Work for Answers {
             }
             Command::ScanFolder { folder } if folder.ends_with("broken") => Err(JobError::failed("the disk is gone")),
             Command::ScanFolder { folder } if folder.ends_with("large") => {
-                let large = SeriesSummary { slices: 30, rows: 1024, columns: 1024, geometry: geometry_of(30), ..t2() };
+                let large =
+                    SeriesSummary { slices: 30, rows: 1024, columns: 1024, geometry: geometry_of(30, 4.0), ..t2() };
                 Ok(Event::FolderScanned(Arc::new(scan(&[large]))))
+            }
+            Command::ScanFolder { folder } if folder.ends_with("thin") => {
+                let thin = SeriesSummary { slices: THIN_SLICES, geometry: geometry_of(THIN_SLICES, 1.0), ..t2() };
+                Ok(Event::FolderScanned(Arc::new(scan(&[thin]))))
             }
             Command::ScanFolder { folder } if folder.is_dir() => {
                 let scan = scan_folder(&folder, job.cancel(), &mut |_| ()).map_err(JobError::failed)?;
@@ -61,14 +69,16 @@ impl Work for Answers {
             }
             Command::LoadSeries { series } => {
                 let summary = series.as_ref().clone();
-                let volume = if summary.rows == ROWS { volume() } else { large_volume() };
+                let volume = if summary.rows == ROWS { volume(summary.slices) } else { large_volume() };
                 Ok(Event::SeriesLoaded(Arc::new(Series::new(summary, volume, None, vec![]))))
             }
-            Command::DetectDiscs { .. } => {
-                Ok(Event::DiscsDetected(Arc::new(Detection { vertebrae: spine(), shifted: [0.0; 2] })))
+            Command::DetectDiscs { volume } => {
+                let vertebrae = spine(volume.slices());
+                Ok(Event::DiscsDetected(Arc::new(Detection { vertebrae, shifted: [0.0; 2] })))
             }
-            Command::DetectBeside { .. } => {
-                Ok(Event::DetectedBeside(Arc::new(Detection { vertebrae: spine(), shifted: [0.0; 2] })))
+            Command::DetectBeside { volume } => {
+                let vertebrae = spine(volume.slices());
+                Ok(Event::DetectedBeside(Arc::new(Detection { vertebrae, shifted: [0.0; 2] })))
             }
             Command::GradeBeside { discs, .. } => {
                 for disc in discs {
@@ -128,6 +138,21 @@ impl Work for Answers {
                 spinenet_viewer::picture::write_png(&picture, &file).map_err(JobError::failed)?;
                 Ok(Event::Exported(vec![file]))
             }
+            Command::ExportBoxes { boxes, size, file } => {
+                spinenet_viewer::export::write_boxes(&boxes, size, &file).map_err(JobError::failed)?;
+                Ok(Event::Exported(vec![file]))
+            }
+            Command::ReadBoxes { file } => {
+                let boxes = spinenet_viewer::export::read_boxes(&file).map_err(JobError::failed)?;
+                Ok(Event::BoxesRead(Arc::new(boxes)))
+            }
+            Command::MeasureAgreement { folder, open, reader } => {
+                let agreement = spinenet_viewer::measuring::Agreement::gather(&folder, &open, &reader);
+                Ok(Event::AgreementMeasured(Arc::new(agreement)))
+            }
+            Command::ExportAgreement { agreement, folder } => {
+                agreement.write(&folder).map(Event::Exported).map_err(JobError::failed)
+            }
             _ => Err(JobError::failed("not asked for in these tests")),
         }
     }
@@ -183,39 +208,40 @@ fn summary(description: &str, weighting: Weighting, choice: Choice) -> SeriesSum
 }
 
 fn geometry() -> VolumeGeometry {
-    geometry_of(SLICES)
+    geometry_of(SLICES, 4.0)
 }
 
 /// Thirty slices of 1024 × 1024 pixels.
 fn large_volume() -> Volume {
     let voxels = (0..30 * 1024 * 1024).map(|index: usize| (index % 1021) as f32).collect();
-    Volume::new(1024, 1024, voxels, geometry_of(30)).expect("matching size")
+    Volume::new(1024, 1024, voxels, geometry_of(30, 4.0)).expect("matching size")
 }
 
-fn geometry_of(slices: usize) -> VolumeGeometry {
-    let origins = (0..slices).map(|slice| DVec3::new(slice as f64 * 4.0 - 20.0, -80.0, 100.0)).collect();
+fn geometry_of(slices: usize, spacing_mm: f64) -> VolumeGeometry {
+    let origins = (0..slices).map(|slice| DVec3::new(slice as f64 * spacing_mm - 20.0, -80.0, 100.0)).collect();
     VolumeGeometry::new(origins, DVec3::Y, -DVec3::Z, 0.7, 0.7).expect("valid geometry")
 }
 
-/// Seven bodies T12 to S1 on a gentle curve, on slices 2 to 8.
-fn spine() -> Vec<Vertebra> {
+/// Seven bodies T12 to S1 on a gentle curve, on the middle slices: 2 to 8 of eleven.
+fn spine(slices: usize) -> Vec<Vertebra> {
     use VertebraLabel::{L1, L2, L3, L4, L5, S1, T12};
     let body = |(index, label): (usize, VertebraLabel)| {
         let y = 12.0 + 43.0 * index as f64;
         let x = 105.0 + 3.0 * (index as f64 - 3.0).powi(2);
         let at = |dx: f64, dy: f64| DVec2::new(x + dx, y + dy);
         let corners = Corners { sa: at(0.0, 0.0), sp: at(46.0, 0.0), ip: at(46.0, 33.0), ia: at(0.0, 33.0) };
-        let outlines = (2..=8).map(|slice| VertebraOutline { slice, corners }).collect();
+        let outlines = (slices / 5..=slices * 4 / 5).map(|slice| VertebraOutline { slice, corners }).collect();
         Vertebra { label, confidence: if label == T12 { 0.4 } else { 0.9 }, outlines }
     };
     [T12, L1, L2, L3, L4, L5, S1].into_iter().enumerate().map(body).collect()
 }
 
 /// Gray bodies on a dark ground, brighter from slice to slice.
-pub fn volume() -> Volume {
-    let spine = spine();
-    let mut voxels = Vec::with_capacity(SLICES * ROWS * COLUMNS);
-    for slice in 0..SLICES {
+pub fn volume(slices: usize) -> Volume {
+    let spine = spine(slices);
+    let geometry = if slices == SLICES { geometry() } else { geometry_of(slices, 1.0) };
+    let mut voxels = Vec::with_capacity(slices * ROWS * COLUMNS);
+    for slice in 0..slices {
         for row in 0..ROWS {
             for column in 0..COLUMNS {
                 let point = DVec2::new(column as f64, row as f64);
@@ -224,7 +250,7 @@ pub fn volume() -> Volume {
             }
         }
     }
-    Volume::new(ROWS, COLUMNS, voxels, geometry()).expect("matching size")
+    Volume::new(ROWS, COLUMNS, voxels, geometry).expect("matching size")
 }
 
 /// L4-L5 is the bad disc.
@@ -265,5 +291,5 @@ pub fn study() -> PathBuf {
 
 /// The disc that the answers find at a level.
 pub fn disc(level: DiscLevel) -> Disc {
-    spinenet_viewer::spine::discs_between(&spine()).into_iter().find(|disc| disc.level == level).expect("all six")
+    spinenet_viewer::spine::discs_between(&spine(SLICES)).into_iter().find(|disc| disc.level == level).expect("all six")
 }

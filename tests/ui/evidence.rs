@@ -152,6 +152,7 @@ fn overlap_is_shown_by_percentile_and_for_each_rule_of_boxes() {
 fn reading_blind_shows_nothing_computed_and_goes_from_disc_to_disc() {
     let folder = scratch();
     let mut window = explained_window(folder.path());
+    apply(&mut window, ReadAction::SetReader("AB".to_owned()));
     window.key_press_modifiers(Modifiers::COMMAND, Key::B);
     window.run();
     window.get_by_label("L4-L5 Pfirrmann grade: hidden");
@@ -162,6 +163,10 @@ fn reading_blind_shows_nothing_computed_and_goes_from_disc_to_disc() {
     window.key_press(Key::Minus);
     window.run();
     assert_eq!(window.state().state.reading.findings.review, spinenet_viewer::records::Review::default());
+    window.get_by_label("L4-L5 Pfirrmann grade: I, read blind");
+    // A reading that is under way stays blind; this one is taken back.
+    window.key_press_modifiers(Modifiers::COMMAND, Key::Z);
+    window.run();
     // A box, the same on the next slice, then the next disc that has none.
     window.key_press(Key::B);
     window.run();

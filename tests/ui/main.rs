@@ -4,12 +4,17 @@
 
 mod answers;
 mod archive;
+mod blind;
+mod boxes;
 mod companion;
 mod evidence;
 mod frame_time;
 mod hands;
+mod help;
+mod keyboard;
 #[path = "../needs/mod.rs"]
 mod needs;
+mod opening;
 #[path = "../pacs/orthanc.rs"]
 #[allow(dead_code, reason = "shared with the tests of archives")]
 mod orthanc;

@@ -2,7 +2,7 @@
 
 use super::*;
 use spinenet_viewer::records::{Report, ReportEntry, ReviewFile, read_reports};
-use spinenet_viewer::ui::action::{FileAction, ReadAction};
+use spinenet_viewer::ui::action::{FileAction, ProgramAction, ReadAction};
 use spinenet_viewer::ui::state::PathPurpose;
 
 const WORST: &str = "L4-L5 Pfirrmann grade: V, 85 %";
@@ -53,9 +53,9 @@ fn keys_move_over_the_table_and_change_grades() {
     window.key_press(Key::Plus);
     window.run();
     window.get_by_label("L4-L5 Disc narrowing: 4, 85 %");
-    // Tab gives the arrows back to the image.
+    // F6 gives the arrows back to the image.
     let slice = window.state().state.view.slice;
-    window.key_press(Key::Tab);
+    window.key_press(Key::F6);
     window.run();
     window.key_press(Key::ArrowDown);
     window.run();
@@ -188,4 +188,44 @@ fn what_only_a_reader_can_write_stands_in_the_report() {
     drop(window);
     assert_eq!(saved_review(folder.path()).review.narrative.impression, "Bone");
     assert!(graded_window(folder.path()).state().state.pdf_names_patient, "kept as a habit");
+}
+
+fn copied(window: &mut Window) -> String {
+    let context = window.ctx.clone();
+    window.state_mut().apply(&context, ProgramAction::CopyReport);
+    window.step();
+    let commands = &window.output().platform_output.commands;
+    let text = |command: &egui::OutputCommand| match command {
+        egui::OutputCommand::CopyText(text) => Some(text.clone()),
+        _ => None,
+    };
+    commands.iter().find_map(text).expect("copied")
+}
+
+#[test]
+fn the_copied_report_says_what_the_screen_says_in_the_order_of_the_template() {
+    let folder = scratch();
+    let mut window = graded_window(folder.path());
+    let sentences = window.state().state.reading.summary.sentences();
+    let text = copied(&mut window);
+    for sentence in sentences {
+        assert!(text.contains(&sentence), "{sentence} is missing in\n{text}");
+    }
+    assert!(text.starts_with("TECHNIQUE\n") && text.contains("\nIMPRESSION (BY THE PROGRAM)\n"), "{text}");
+    assert!(text.trim_end().ends_with("Not signed off\nno grade changed by a reader"), "{text}");
+    window.run();
+    window.get_by_label("The report is on the clipboard.");
+    drop(window);
+
+    let file = folder.path().join("report-template.txt");
+    std::fs::write(&file, "Spine clinic\n# Result\n{closing}\n{signature}\n").expect("written");
+    let mut window = graded_window(folder.path());
+    let text = copied(&mut window);
+    assert!(text.starts_with("Spine clinic\n\nRESULT\n") && !text.contains("TECHNIQUE"), "{text}");
+    drop(window);
+
+    std::fs::write(&file, "{closing}\n{sinature}\n").expect("written");
+    let mut window = super::window(folder.path());
+    window.run();
+    window.get_by_label_contains("there is no place {sinature}");
 }

@@ -19,7 +19,7 @@ fn examination(folder: &Path) {
         [header.texts.repetition_time_ms, header.texts.echo_time_ms] = times.map(Some);
         header
     };
-    let volume = answers::volume();
+    let volume = answers::volume(answers::SLICES);
     for (name, volume, header) in [
         ("t2", &volume, header(1, "T2 TSE SAG", [3500.0, 100.0])),
         ("t1", &volume, header(2, "T1 TSE SAG", [550.0, 10.0])),
@@ -66,7 +66,7 @@ fn other_series_are_shown_without_losing_or_repeating_the_grades() {
         window.get_by_label("L4-L5 Pfirrmann grade: V, 85 %");
     }
     // The keys of series walk over what is not read; the read series itself stays where it is.
-    window.key_press(Key::Tab);
+    window.key_press(Key::F6);
     window.key_press(Key::ArrowLeft);
     window.run();
     wait_for(&mut window, "the series before", |viewer| stands_beside(viewer, "T1 TSE SAG"));
@@ -113,7 +113,7 @@ fn grades_of_a_prior_stand_beside_those_of_the_present_and_the_report_says_what_
     let mut header = SeriesHeader::synthetic_t2_sagittal("prior");
     "20250210".clone_into(&mut header.texts.study_date);
     let prior = folder.path().join("prior");
-    write_series(&prior, &answers::volume(), &header).expect("written");
+    write_series(&prior, &answers::volume(answers::SLICES), &header).expect("written");
     apply(&mut window, FileAction::Chosen(PathPurpose::AddStudy, prior));
     wait_for(&mut window, "the prior's grades", |viewer| viewer.state.reading.prior.is_some());
     window.get_by_label("L4-L5 Disc narrowing: 2 then, 4 now");

@@ -6,11 +6,13 @@ use super::page::{CAUTION, MARGIN, QUIET, READER, Sheet, Style, TEXT, WIDTH};
 use super::table;
 use image::RgbImage;
 
-use crate::dicom::{Weighting, readable_name};
+use crate::dicom::readable_name;
+use crate::export::report_text::parts;
 use crate::export::study::ReportedStudy;
+use crate::export::template::{Line, Place, ReportTemplate, Section};
 use crate::picture::{DISCLAIMER, DiscNote, key_image, key_slice};
 use crate::pipeline::{DiscFindings, StudySummary};
-use crate::records::{MeasurementEntry, Narrative, Report};
+use crate::records::MeasurementEntry;
 
 /// Room for the key image.
 const IMAGE: (f32, f32) = (210.0, 320.0);
@@ -20,13 +22,15 @@ const BODY_TOP: f32 = 138.0;
 pub(super) struct Composition {
     pub flow: Flow,
     table: (usize, f32),
+    /// Where a hand may sign.
+    hand: Option<(usize, f32)>,
     image: (RgbImage, (f32, f32)),
     /// The slice that it shows.
     slice: usize,
 }
 
 /// Lays the report out.
-pub(super) fn compose(study: &ReportedStudy) -> Composition {
+pub(super) fn compose(study: &ReportedStudy, template: &ReportTemplate) -> Composition {
     let summary = StudySummary::of_report(&study.report);
     let notes: Vec<DiscNote> = summary.abnormal().into_iter().map(DiscFindings::note).collect();
     let volume = &study.series.volume;
@@ -38,19 +42,19 @@ pub(super) fn compose(study: &ReportedStudy) -> Composition {
     let scale = (IMAGE.0 / image.width() as f32).min(IMAGE.1 / image.height() as f32);
     let size = (image.width() as f32 * scale, image.height() as f32 * scale);
     let mut flow = Flow::new(BODY_TOP + 4.0, (MARGIN + IMAGE.0 + 20.0, BODY_TOP + size.1 + 12.0));
-    narrative(&mut flow, study);
-    findings(&mut flow, &study.report, &summary);
-    impression(&mut flow, &study.report, &summary);
-    signature(&mut flow, &study.report);
+    let mut hand = None;
+    for part in template.sections() {
+        hand = section(&mut flow, part, study, &summary).or(hand);
+    }
     flow.space(8.0);
     let table = flow.block(table::height(&study.report));
     about(&mut flow, study);
-    Composition { flow, table, image: (image, size), slice }
+    Composition { flow, table, hand, image: (image, size), slice }
 }
 
 impl Composition {
     /// Draws a page, counted from 0.
-    pub fn draw(&self, sheet: &mut Sheet, study: &ReportedStudy, page: usize, options: PdfOptions) {
+    pub fn draw(&self, sheet: &mut Sheet, study: &ReportedStudy, page: usize, options: &PdfOptions) {
         if page == 0 {
             header(sheet);
             study_lines(sheet, study, options);
@@ -67,55 +71,10 @@ impl Composition {
         if self.table.0 == page {
             table::draw(sheet, &study.report, self.table.1);
         }
-    }
-}
-
-/// Why, against what and how the patient was examined.
-fn narrative(flow: &mut Flow, study: &ReportedStudy) {
-    let Narrative { indication, comparison, .. } = &study.report.narrative;
-    for (title, text) in [("Indication", indication), ("Comparison", comparison)] {
-        if !text.trim().is_empty() {
-            flow.section(title);
-            flow.paragraph(Style::new(9.5, READER), 0.0, text.trim());
+        if let Some((_, top)) = self.hand.filter(|(of, _)| *of == page) {
+            hand(sheet, top);
         }
     }
-    flow.section("Technique");
-    flow.paragraph(Style::new(9.0, TEXT), 0.0, &technique(study));
-}
-
-/// How the images were made and graded, as far as the headers say.
-fn technique(study: &ReportedStudy) -> String {
-    let (report, summary) = (&study.report, &study.series.summary);
-    let texts = &summary.texts;
-    let weighting = match summary.weighting {
-        Weighting::Unknown | Weighting::Other => "MR".to_owned(),
-        known => known.name().to_owned(),
-    };
-    let mut scan = vec![format!("Sagittal {weighting} images")];
-    scan.extend(texts.field_strength_tesla.map(|tesla| format!("{tesla:.1} T")));
-    scan.extend(texts.repetition_time_ms.map(|time| format!("TR {time:.0} ms")));
-    scan.extend(texts.echo_time_ms.map(|time| format!("TE {time:.0} ms")));
-    let mut stack = vec![match summary.slices {
-        1 => "1 slice".to_owned(),
-        slices => format!("{slices} slices"),
-    }];
-    stack.extend(texts.slice_thickness_mm.map(|mm| format!("{mm:.1} mm thick")));
-    stack.extend(report.slice_spacing_mm.map(|mm| format!("{mm:.1} mm apart")));
-    let [row, column] = report.pixel_spacing_mm;
-    stack.push(format!("pixels of {row:.2} × {column:.2} mm"));
-    let views = match report.views {
-        None => "not graded".to_owned(),
-        Some(1) => "graded from 1 view a disc".to_owned(),
-        Some(views) => format!("graded from {views} views a disc"),
-    };
-    let software = &report.software;
-    format!(
-        "{}; {}. Discs {views} by {} {}; height and slip from the corners of the bodies on the middle slice of each disc.",
-        scan.join(", "),
-        stack.join(", "),
-        software.name,
-        software.version
-    )
 }
 
 fn header(sheet: &mut Sheet) {
@@ -129,7 +88,7 @@ fn header(sheet: &mut Sheet) {
 }
 
 /// Whose study, and which series of it.
-fn study_lines(sheet: &mut Sheet, study: &ReportedStudy, options: PdfOptions) {
+fn study_lines(sheet: &mut Sheet, study: &ReportedStudy, options: &PdfOptions) {
     let (texts, report, summary) = (&study.series.summary.texts, &study.report, &study.series.summary);
     let given = |value: &str| if value.is_empty() { "not given".to_owned() } else { value.to_owned() };
     let mut left: Vec<(&str, String)> = Vec::new();
@@ -171,73 +130,60 @@ fn day(date: &str) -> Option<String> {
     is_date.then(|| format!("{}-{}-{}", &date[..4], &date[4..6], &date[6..]))
 }
 
-/// What was found, disc by disc, and what must not be relied on.
-fn findings(flow: &mut Flow, report: &Report, summary: &StudySummary) {
-    flow.section("Findings");
-    for disc in &report.discs {
-        let sentence = summary.disc(disc.level).map(DiscFindings::sentence);
-        let words = sentence.unwrap_or_else(|| format!("{}: found, not graded.", disc.level));
-        flow.paragraph(Style::new(9.5, TEXT), 0.0, &words);
-        if let Some(comment) = &disc.comment {
-            flow.paragraph(Style::new(9.0, READER), 8.0, &format!("Reader: {comment}"));
-        }
-        flow.space(2.0);
-    }
-    if report.discs.is_empty() {
-        flow.paragraph(Style::new(9.5, TEXT), 0.0, "No disc from T12-L1 to L5-S1 was found.");
-    }
-    for sentence in summary.closing() {
-        flow.paragraph(Style::new(9.0, TEXT), 0.0, &sentence);
-        flow.space(1.5);
-    }
-    if !report.measurements.is_empty() {
-        let words: Vec<String> = report
-            .measurements
-            .iter()
-            .map(|measured| format!("{} (slice {})", measured.in_words(), measured.slice + 1))
-            .collect();
-        let words = format!("Measured by the reader: {}.", words.join("; "));
-        flow.paragraph(Style::new(9.0, READER), 0.0, &words);
-    }
-}
+/// Room for a name, a signature and a date by hand.
+const HAND: f32 = 46.0;
 
-/// The reader's conclusion, or the program's, which says so.
-fn impression(flow: &mut Flow, report: &Report, summary: &StudySummary) {
-    let read = report.narrative.impression.trim();
-    if read.is_empty() {
-        flow.section("Impression (by the program)");
-        for sentence in summary.impression() {
-            flow.paragraph(Style::new(9.5, TEXT), 0.0, &sentence);
-        }
-    } else {
-        flow.section("Impression");
-        flow.paragraph(Style::new(9.5, READER), 0.0, read);
-    }
-}
-
-/// Who signed, or that nobody has.
-fn signature(flow: &mut Flow, report: &Report) {
-    let edits: usize = report
-        .discs
-        .iter()
-        .filter_map(|disc| disc.gradings.as_ref())
-        .map(|gradings| gradings.iter().filter(|(_, entry)| entry.edited.is_some()).count())
-        .sum();
-    let edited = match edits {
-        0 => "no grade changed by a reader".to_owned(),
-        1 => "1 grade changed by the reader".to_owned(),
-        several => format!("{several} grades changed by the reader"),
-    };
+/// Who signed, or that nobody has, with lines for a hand.
+fn signature(flow: &mut Flow, study: &ReportedStudy, summary: &StudySummary) -> Option<(usize, f32)> {
     flow.space(8.0);
-    match &report.sign_off {
-        Some(sign_off) => {
-            let at = sign_off.signed_at.replace('T', " ").replace('Z', " UTC");
-            let words = format!("Signed off by {} on {at}", sign_off.reader);
-            flow.paragraph(Style::new(10.0, READER).bold(), 0.0, &words);
-        }
-        None => flow.paragraph(Style::new(10.0, TEXT).bold(), 0.0, "Not signed off"),
+    let sign_off = &study.report.sign_off;
+    for (index, part) in parts(Place::Signature, study, summary).iter().enumerate() {
+        let ink = if sign_off.is_some() { READER } else { TEXT };
+        let style = if index == 0 { Style::new(10.0, ink).bold() } else { Style::new(8.5, QUIET) };
+        flow.paragraph(style, 0.0, &part.text);
     }
-    flow.paragraph(Style::new(8.5, QUIET), 0.0, &edited);
+    sign_off.is_none().then(|| flow.block(HAND))
+}
+
+/// Lines for a name, a signature and a date.
+fn hand(sheet: &mut Sheet, top: f32) {
+    let quiet = Style::new(7.0, QUIET);
+    let room = WIDTH - 2.0 * MARGIN;
+    for (name, from, width) in [("Name", 0.0, 0.36), ("Signature", 0.4, 0.36), ("Date", 0.8, 0.2)] {
+        let x = MARGIN + from * room;
+        sheet.plate((x, top + 26.0), (width * room, 0.6), QUIET, 1.0);
+        sheet.text(x, top + 35.0, quiet, name);
+    }
+}
+
+/// A section of the template with what is filled in; left out where there is nothing to say.
+fn section(flow: &mut Flow, section: &Section, study: &ReportedStudy, summary: &StudySummary) -> Option<(usize, f32)> {
+    let mut hand = None;
+    let mut is_begun = section.title.is_empty();
+    let mut begin = |flow: &mut Flow| {
+        if !std::mem::replace(&mut is_begun, true) {
+            flow.section(&section.title_of(study));
+        }
+    };
+    for line in &section.lines {
+        match line {
+            Line::Text(text) => {
+                begin(flow);
+                flow.paragraph(Style::new(9.5, TEXT), 0.0, text);
+            }
+            Line::Place(Place::Signature) => hand = signature(flow, study, summary),
+            Line::Place(place) => {
+                for part in parts(*place, study, summary) {
+                    begin(flow);
+                    let ink = if part.is_readers { READER } else { TEXT };
+                    let size = if part.is_aside { 9.0 } else { 9.5 };
+                    flow.paragraph(Style::new(size, ink), if part.is_aside { 8.0 } else { 0.0 }, &part.text);
+                    flow.space(2.0);
+                }
+            }
+        }
+    }
+    hand
 }
 
 /// What to know about the scan; weights, device and images: what is needed to get the same numbers again.

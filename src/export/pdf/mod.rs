@@ -10,16 +10,18 @@ use krilla::Document;
 use krilla::metadata::Metadata;
 use krilla::page::PageSettings;
 
-use super::{ExportError, ReportedStudy, abnormal_grades};
+use super::{ExportError, ReportTemplate, ReportedStudy, abnormal_grades};
 use crate::picture::DISCLAIMER;
 use crate::pipeline::Evidence;
 use page::{CAUTION, Fonts, HEIGHT, MARGIN, QUIET, Sheet, Style, WIDTH};
 
 /// What the PDF says.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PdfOptions {
     /// Name, ID, birth date and sex of the patient, study date and institution stand in the header.
     pub with_identity: bool,
+    /// What the text says and in which order.
+    pub template: ReportTemplate,
 }
 
 /// Makes the report: study, technique, key image, findings, impression, signature, grades and settings, then the evidence
@@ -27,7 +29,7 @@ pub struct PdfOptions {
 ///
 /// # Errors
 /// If the document cannot be put together.
-pub fn report_pdf(study: &ReportedStudy, options: PdfOptions) -> Result<Vec<u8>, ExportError> {
+pub fn report_pdf(study: &ReportedStudy, options: &PdfOptions) -> Result<Vec<u8>, ExportError> {
     let mut fonts = Fonts::bundled().ok_or_else(|| ExportError::Pdf("the font cannot be read".to_owned()))?;
     let mut document = Document::new();
     document.set_metadata(
@@ -37,7 +39,7 @@ pub fn report_pdf(study: &ReportedStudy, options: PdfOptions) -> Result<Vec<u8>,
             .language("en".to_owned())
             .creator(format!("{} {}", env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))),
     );
-    let composition = front::compose(study);
+    let composition = front::compose(study, &options.template);
     let counting = counting_evidence(study);
     let tiles: Vec<_> = counting.chunks(evidence::PER_PAGE).collect();
     let texts = composition.flow.pages().len();
