@@ -2,12 +2,14 @@
 
 mod needs;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
 use spinenet_viewer::export::{read_boxes, write_reports};
+use spinenet_viewer::language::Language;
 use spinenet_viewer::records::{BoxesFile, Report, ReportEntry, Review, SignOff, read_reports};
 use spinenet_viewer::spine::{BoxSource, DiscLevel, Grading, Measurement, MeasurementKind, PixelBox, SliceBox};
 
@@ -258,7 +260,7 @@ fn the_pdf_repeats_and_names_the_patient_only_on_request() {
     let graded = spinenet_viewer::records::read_reports(&folder.join("report.json")).expect("a report").remove(0);
     let ReportEntry::Report(graded) = graded else { panic!("graded") };
     for measured in &graded.measurements {
-        let number = measured.in_words().split_whitespace().nth(1).expect("a number").to_owned();
+        let number = measured.in_words(Language::ENGLISH).split_whitespace().nth(1).expect("a number").to_owned();
         assert!(anonymous.contains(&number), "{number} is missing in\n{anonymous}");
     }
     let lines: Vec<&str> = anonymous.lines().collect();
@@ -306,6 +308,160 @@ fn the_text_of_the_pdf_follows_a_template() {
 }
 
 /// A comment in letters that the bundled font lacks is printed in a font of the system.
+/// What a report says in each language, and the words that it shares with the English one because both languages have them.
+const SAID: [(&str, &[&str], &[&str]); 3] = [
+    (
+        "de",
+        &[
+            "MRT der Lendenwirbelsäule",
+            "Nur für Forschungszwecke. Kein Medizinprodukt.",
+            "Schichtabstände von 3,90 bis 4,40 mm",
+            "Vom Befunder gemessen: Länge",
+            "Sonst wurde in den Bildern nichts beurteilt.",
+            "Signiert von A. Muster am 2026-11-24 18:30:00 UTC",
+            "1 Grad durch den Befunder geändert",
+            "Seite 1 von",
+        ],
+        &["grade", "grades", "patient"],
+    ),
+    (
+        "es",
+        &[
+            "RM de columna lumbar",
+            "Solo para investigación. No es un producto sanitario.",
+            "los cortes distan de 3,90 a 4,40 mm",
+            "Medido por el lector: Longitud",
+            "No se evaluó nada más en las imágenes.",
+            "Firmado por A. Muster el 2026-11-24 18:30:00 UTC",
+            "1 grado cambiado por el lector",
+        ],
+        &["canal", "central", "experimental", "lumbar"],
+    ),
+    (
+        "fr",
+        &[
+            "IRM du rachis lombaire",
+            "Réservé à la recherche. N’est pas un dispositif médical.",
+            "les coupes sont espacées de 3,90 à 4,40 mm",
+            "Mesuré par le lecteur : Longueur",
+            "Rien d’autre n’a été évalué sur les images.",
+            "Signé par A. Muster le 2026-11-24 18:30:00 UTC",
+            "1 grade modifié par le lecteur",
+        ],
+        &[
+            "angle",
+            "canal",
+            "classes",
+            "grade",
+            "grades",
+            "image",
+            "images",
+            "page",
+            "patient",
+            "percentile",
+            "pixels",
+            "possible",
+            "technique",
+        ],
+    ),
+];
+
+/// Names, which are the same in every language: of people, weights, methods, series and scanners.
+const NAMES: [&str; 17] = [
+    "backpropagation",
+    "contrastive",
+    "cpu",
+    "detector",
+    "excitation",
+    "grading",
+    "muster",
+    "pfirrmann",
+    "phantom",
+    "sag",
+    "sha",
+    "spinenet",
+    "tse",
+    "utc",
+    "vertebra",
+    "viewer",
+    "meyerding",
+];
+
+#[test]
+fn reports_are_written_in_the_chosen_language() {
+    let folder = study();
+    let at = |name: &str| folder.join(name).to_str().expect("a UTF-8 path").to_owned();
+    let mut read = report(&folder.join("report.json"));
+    let level = read.discs.last().expect("discs").level;
+    assert!(read.set_comment(level, ""));
+    read.sign_off = Some(SignOff { reader: "A. Muster".into(), signed_at: "2026-11-24T18:30:00Z".into() });
+    read.warn("uneven_slice_spacing", "slices are 3.90 to 4.40 mm apart".to_owned());
+    write_reports(&folder.join("read.json"), &[read.into()]).expect("written");
+    let words = |language: &str| {
+        let pdf = at(&format!("read-{language}.pdf"));
+        let (report, study) = (at("read.json"), at("study/dicom"));
+        succeed(&[
+            "export",
+            &report,
+            "--study",
+            &study,
+            "--pdf",
+            &pdf,
+            "--language",
+            language,
+            "--evidence",
+            "1",
+            "--augmentations",
+            "1",
+        ]);
+        let output = Command::new("pdftotext").args([&pdf, "-"]).output().expect("it starts");
+        String::from_utf8_lossy(&output.stdout).split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    if needs::program("pdftotext", "poppler-utils").is_none() {
+        return;
+    }
+    let vocabulary = |text: &str| -> BTreeSet<String> {
+        let words = text.split(|letter: char| !letter.is_alphanumeric());
+        let words = words.filter(|word| word.chars().count() > 2 && word.chars().all(char::is_alphabetic));
+        words.map(str::to_lowercase).collect()
+    };
+    let english = vocabulary(&words("en"));
+    for (language, said, words_of_both) in SAID {
+        let text = words(language);
+        for sentence in said {
+            assert!(text.contains(sentence), "{sentence} is missing in\n{text}");
+        }
+        let shared = &vocabulary(&text) & &english;
+        let left: Vec<&String> = shared
+            .iter()
+            .filter(|word| !NAMES.contains(&word.as_str()) && !words_of_both.contains(&word.as_str()))
+            .collect();
+        assert!(left.is_empty(), "English in the report in {language}: {left:?}\n{text}");
+    }
+    let objects = at("read-objects");
+    succeed(&["export", &at("read.json"), "--study", &at("study/dicom"), "--dicom", &objects, "--language", "de"]);
+    let file = Path::new(&objects).join("report-sr.dcm");
+    if let Some(mut dsrdump) = needs::program("dsrdump", "dcmtk") {
+        let said = dsrdump
+            .args(["--print-all-codes", "--print-long-values", "--convert-to-utf8", path(&file)])
+            .output()
+            .expect("it starts");
+        let said = String::from_utf8_lossy(&said.stdout).into_owned();
+        assert!(
+            said.contains("(de,RFC5646") && said.contains("Sonst wurde in den Bildern nichts beurteilt."),
+            "{said}"
+        );
+    }
+    if let Some(mut dciodvfy) = needs::program("dciodvfy", "dicom3tools") {
+        let output = dciodvfy.args(["-new", path(&file)]).output().expect("it starts");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!said.lines().any(|line| line.starts_with("Error")), "{said}");
+    }
+    let unknown = spinenet(&["export", &at("read.json"), "--csv", &at("x.csv"), "--language", "tlh"]);
+    assert_eq!(unknown.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&unknown.stderr).contains("choose en, de, es, fr"));
+}
+
 #[test]
 fn the_pdf_prints_letters_of_other_scripts() {
     let (Some(mut fonts), Some(())) = (needs::program("pdffonts", "poppler-utils"), needs::font("ko")) else { return };

@@ -15,7 +15,10 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
 use spinenet_viewer::app::{ReaderStore, Viewer};
 use spinenet_viewer::language::{Language, Table};
-use spinenet_viewer::picture::Face;
+use spinenet_viewer::picture::{DISCLAIMER, Face};
+use spinenet_viewer::pipeline::method_in_words;
+use spinenet_viewer::records::EXPERIMENTAL_NOTE;
+use spinenet_viewer::saliency::SaliencyMethod;
 use spinenet_viewer::spine::{Grading, MeasurementKind};
 use spinenet_viewer::ui::action::ProgramAction;
 use spinenet_viewer::ui::command::UiCommand;
@@ -142,7 +145,7 @@ fn sources(folders: &[&str]) -> Vec<PathBuf> {
             let path = entry.expect("src is readable").path();
             if path.is_dir() {
                 waiting.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
+            } else if path.extension().is_some_and(|extension| extension == "rs") && !path.ends_with("tests.rs") {
                 files.push(path);
             }
         }
@@ -150,6 +153,23 @@ fn sources(folders: &[&str]) -> Vec<PathBuf> {
     files.sort();
     files
 }
+
+/// Folders with texts for readers of images; the others speak to those who run and train the program.
+const SPEAKING: [&str; 13] = [
+    "app",
+    "cli",
+    "detection",
+    "dicom",
+    "export",
+    "pacs",
+    "picture",
+    "pipeline",
+    "records",
+    "saliency",
+    "spine",
+    "ui",
+    "worker",
+];
 
 /// The code of a file without its tests and without lines that are comments.
 fn code(text: &str) -> String {
@@ -247,9 +267,13 @@ fn rows_of(table: &toml::Table) -> BTreeSet<Row> {
 }
 
 /// A table as its file is written, its rows in order.
-fn file_of(head: &str, name: &str, rows: &BTreeSet<Row>, value: impl Fn(&Row) -> toml::Value) -> String {
-    let quoted = |text: &str| toml::Value::String(text.to_owned()).to_string();
-    let mut file = format!("{head}name = {}\n\n[texts]\n", quoted(name));
+fn file_of(
+    head: &str,
+    [name, decimal_mark]: [&str; 2],
+    rows: &BTreeSet<Row>,
+    value: impl Fn(&Row) -> toml::Value,
+) -> String {
+    let mut file = format!("{head}name = {}\ndecimal_mark = {}\n\n[texts]\n", quoted(name), quoted(decimal_mark));
     let mut context = &None;
     for row in rows {
         if row.context != *context {
@@ -257,9 +281,25 @@ fn file_of(head: &str, name: &str, rows: &BTreeSet<Row>, value: impl Fn(&Row) ->
             let name = quoted(context.as_deref().expect("contexts come last"));
             let _ = writeln!(file, "\n[contexts.{name}]");
         }
-        let _ = writeln!(file, "{} = {}", quoted(&row.english), value(row));
+        let value = match value(row) {
+            toml::Value::Table(forms) => {
+                let form = |(category, form): (&String, &toml::Value)| format!("{category} = {}", quoted(text(form)));
+                format!("{{ {} }}", forms.iter().map(form).collect::<Vec<_>>().join(", "))
+            }
+            value => quoted(text(&value)),
+        };
+        let _ = writeln!(file, "{} = {value}", quoted(&row.english));
     }
     file
+}
+
+fn text(value: &toml::Value) -> &str {
+    value.as_str().expect("a text")
+}
+
+/// A text as keys and values are written, in one line.
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n"))
 }
 
 fn table_file(code: &str) -> PathBuf {
@@ -276,21 +316,22 @@ fn is_update() -> bool {
     std::env::var_os("SPINENET_UPDATE_TEXTS").is_some()
 }
 
-/// The texts of all `tr!` and `say!` in some code.
+/// The texts of all `tr!`, `say!` and `message!` in some code.
 fn texts_in(code: &str) -> Vec<Row> {
     let is_call = |at: usize| !code[..at].ends_with(|letter: char| letter.is_alphanumeric() || letter == '_');
-    let calls = ["tr!(", "say!("].into_iter().flat_map(|call| code.match_indices(call));
-    let calls = calls.filter(|(at, _)| is_call(*at)).filter_map(|(at, call)| {
+    let calls = ["tr!(", "say!(", "message!("].into_iter().flat_map(|call| code.match_indices(call));
+    let row = |(at, call): (usize, &str)| {
         let inside = code[at + call.len()..].trim_start();
-        // `say!` has the language first; `tr!` is made of it.
-        let inside = if call == "say!(" { inside.split_once(',')?.1 } else { inside };
-        Some(inside.trim_start()).filter(|inside| !inside.starts_with('$'))
-    });
-    let text = |inside: &str| {
-        text_of_call(inside)
-            .unwrap_or_else(|| panic!("`tr!` takes literals: {}", inside.lines().next().unwrap_or_default()))
+        // `say!` has the language first; the others are made of it.
+        let inside = if call == "say!(" { inside.split_once(',')?.1.trim_start() } else { inside };
+        if inside.starts_with('$') {
+            return None;
+        }
+        let row = text_of_call(inside)
+            .unwrap_or_else(|| panic!("`{call}` takes literals: {}", inside.lines().next().unwrap_or_default()));
+        Some(if call == "message!(" { Row { context: Some("message".to_owned()), ..row } } else { row })
     };
-    calls.map(text).collect()
+    calls.filter(|(at, _)| is_call(*at)).filter_map(row).collect()
 }
 
 /// The text of a call: `"text"`, `in "context", "text"`, `count = number; one "text", other "text"`.
@@ -314,7 +355,7 @@ fn names_from_below() -> impl Iterator<Item = Row> {
         let (names, criteria): (Vec<_>, Vec<_>) = spec.classes.iter().copied().unzip();
         // Numbers, Roman ones too, are the same in every language.
         let names = names.into_iter().filter(|name| name.contains(char::is_lowercase));
-        let texts = [spec.name, spec.group, spec.heading, spec.about, spec.source];
+        let texts = [spec.name, spec.group, spec.heading, spec.title, spec.in_sentence, spec.about, spec.source];
         texts.into_iter().filter(|text| !text.is_empty()).chain(names).chain(criteria)
     };
     let points = |kind: MeasurementKind| (0..8).map(move |placed| kind.next_point(placed));
@@ -323,6 +364,9 @@ fn names_from_below() -> impl Iterator<Item = Row> {
         .flat_map(of_grading)
         .chain(MeasurementKind::ALL.into_iter().flat_map(points))
         .chain(ColorMap::ALL.map(ColorMap::name))
+        .chain(SaliencyMethod::ALL.map(method_in_words))
+        .chain([DISCLAIMER, EXPERIMENTAL_NOTE])
+        .chain(include_str!("../assets/report-template.txt").lines().filter_map(|line| line.strip_prefix("# ")))
         .map(Row::plain)
         .chain(MeasurementKind::ALL.map(|kind| Row::in_context("measurement", kind.name())))
 }
@@ -334,8 +378,11 @@ fn every_row() -> BTreeSet<Row> {
     let groups = UiCommand::GROUPS.iter().map(|(group, _)| *group);
     let mut rows: BTreeSet<Row> =
         commands.chain(names_from_below()).chain(words.chain(groups).map(Row::plain)).collect();
-    for file in sources(&["ui", "app"]) {
-        rows.extend(texts_in(&code(&fs::read_to_string(file).expect("readable source"))));
+    for file in sources(&SPEAKING) {
+        let code = code(&fs::read_to_string(file).expect("readable source"));
+        rows.extend(texts_in(&code));
+        let steps = code.match_indices("step: \"").filter_map(|(at, _)| literal(&code[at + "step: ".len()..]));
+        rows.extend(steps.map(|(step, _)| Row::in_context("step", &step)));
     }
     assert!(rows.iter().all(|row| !row.english.is_empty()), "an empty text is no text");
     rows
@@ -355,7 +402,7 @@ fn differences(rows: &BTreeSet<Row>, table: &toml::Table) -> (Vec<String>, Vec<S
 #[test]
 fn the_english_table_holds_every_text() {
     let rows = every_row();
-    let table = file_of(HEAD, Language::ENGLISH.name(), &rows, Row::english_value);
+    let table = file_of(HEAD, [Language::ENGLISH.name(), "."], &rows, Row::english_value);
     if is_update() {
         fs::write(table_file("en"), &table).expect("written");
     }
@@ -385,15 +432,17 @@ fn the_other_tables_translate_every_text_and_lose_no_value() {
                 let kept = row.value_in(&held).filter(|value| is_same_kind(row, value)).cloned();
                 kept.unwrap_or_else(|| row.empty_value())
             };
-            fs::write(table_file(code), file_of(HEAD_OF_OTHERS, language.name(), &rows, value)).expect("written");
+            let decimal_mark = held.get("decimal_mark").and_then(toml::Value::as_str).unwrap_or(".");
+            let file = file_of(HEAD_OF_OTHERS, [language.name(), decimal_mark], &rows, value);
+            fs::write(table_file(code), file).expect("written");
         }
-        let (text, held) = read_table(code);
+        let (file, held) = read_table(code);
         let (missing, superfluous) = differences(&rows, &held);
         assert!(
             missing.is_empty() && superfluous.is_empty(),
             "missing in {code}.toml: {missing:#?}\nno longer shown: {superfluous:#?}\nSPINENET_UPDATE_TEXTS=1 helps"
         );
-        let table = Table::parse(code, &text).expect("a table");
+        let table = Table::parse(code, &file).expect("a table");
         assert!(table.refused().is_empty(), "places lost in {code}.toml: {:#?}", table.refused());
         // A million and more may have a form of their own; nothing here is counted so far.
         let categories: BTreeSet<&str> = (0..=1000).map(|count| table.category(count)).collect();
@@ -401,9 +450,9 @@ fn the_other_tables_translate_every_text_and_lose_no_value() {
             let value = row.value_in(&held).expect("found above");
             let made: Vec<(&str, &str)> = match value {
                 toml::Value::Table(forms) => {
-                    forms.iter().map(|(category, form)| (category.as_str(), form.as_str().expect("a text"))).collect()
+                    forms.iter().map(|(category, form)| (category.as_str(), text(form))).collect()
                 }
-                text => vec![("", text.as_str().expect("a text"))],
+                value => vec![("", text(value))],
             };
             assert!(made.iter().all(|(_, form)| !form.trim().is_empty()), "not translated in {code}.toml: {row:?}");
             if row.one.is_some() {
@@ -411,7 +460,8 @@ fn the_other_tables_translate_every_text_and_lose_no_value() {
                 assert_eq!(has, categories, "plural forms in {code}.toml: {row:?}");
             }
             for (_, form) in &made {
-                let lacking: Vec<char> = form.chars().filter(|letter| !face.has(*letter)).collect();
+                let lacking: Vec<char> =
+                    form.chars().filter(|letter| !letter.is_control() && !face.has(*letter)).collect();
                 assert!(lacking.is_empty(), "letters that the face lacks in {code}.toml: {lacking:?} of {form:?}");
             }
         }
@@ -478,5 +528,6 @@ fn literals_are_found_as_the_compiler_reads_them() {
     let code = "tr!(in \"window\", \"Level\"); say!(self.language, count = a.len(); one \"{count} cut\", other \"{count} cuts\")";
     let plural = Row { one: Some("{count} cut".to_owned()), ..Row::plain("{count} cuts") };
     assert_eq!(texts_in(code), [Row::in_context("window", "Level"), plural]);
+    assert_eq!(texts_in("message!(\"{gap} mm\", gap = 1)"), [Row::in_context("message", "{gap} mm")]);
     assert_eq!(without_places("{a:.1} × {b} px"), " ×  px");
 }

@@ -7,7 +7,7 @@ use crate::export::OpenStudy;
 use crate::pacs::{FetchedStudy, StudyEntry};
 use crate::pipeline::Evidence;
 use crate::ui::archive::{ArchiveAction, ArchiveMessage, ArchivePage};
-use crate::ui::language::tr;
+use crate::ui::language::{in_force, tr};
 use crate::worker::{JobError, JobEvent, JobId, Network, NetworkCommand, NetworkEvent, NetworkHandle, Work};
 
 impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
@@ -126,7 +126,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         let evidence: Vec<Evidence> = self.shown_evidence(&report).into_iter().collect();
         let mut boxes = self.state.reading.findings.boxes.clone();
         boxes.extend(evidence.iter().flat_map(Evidence::predicted_boxes));
-        Some(OpenStudy { report, series, boxes, evidence })
+        Some(OpenStudy { report, series, boxes, evidence, language: in_force() })
     }
 
     /// Starts a job; the thread for it is made with the first one.

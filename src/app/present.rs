@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::dicom::{FolderScan, HeaderTexts, Series, SeriesSummary, readable_name};
-use crate::ui::language::tr;
+use crate::ui::language::{in_force, tr};
 use crate::ui::state::{LoadedSeries, SeriesEntry};
 use crate::volume::{PlaneOrientation, WindowLevel};
 
@@ -17,7 +17,7 @@ pub fn series_list(series: &[SeriesSummary], shown: Option<usize>) -> Vec<Series
     let entry = |(index, series): (usize, &SeriesSummary)| SeriesEntry {
         title: title(series),
         detail: detail(series),
-        reason: capitalized(&series.choice.reason),
+        reason: capitalized(&in_force().message(&series.choice.reason)),
         shown: shown == Some(index),
         study: study(series, several_patients),
         begins_study: several_studies && begins_study(index),
@@ -28,7 +28,8 @@ pub fn series_list(series: &[SeriesSummary], shown: Option<usize>) -> Vec<Series
 /// Oddities of a folder in plain words; refused files by name only, since the rest of the path may identify a patient.
 pub fn folder_warnings(scan: &FolderScan) -> Vec<String> {
     const NAMED: usize = 5;
-    let mut lines: Vec<String> = scan.warnings.iter().map(|warning| capitalized(&warning.message)).collect();
+    let mut lines: Vec<String> =
+        scan.warnings.iter().map(|warning| capitalized(&in_force().message(&warning.message))).collect();
     let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     lines.extend(scan.refused.iter().take(NAMED).map(|file| format!("{}: {}", name(&file.path), file.reason)));
     if scan.refused.len() > NAMED {
@@ -53,7 +54,7 @@ pub fn loaded_series(series: Arc<Series>) -> LoadedSeries {
             texts.institution.clone(),
         ]),
         series_lines: series_lines(summary),
-        warnings: summary.warnings.iter().map(|warning| capitalized(&warning.message)).collect(),
+        warnings: summary.warnings.iter().map(|warning| capitalized(&in_force().message(&warning.message))).collect(),
         volume: Arc::clone(&series.volume),
         series,
     }

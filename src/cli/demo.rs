@@ -11,6 +11,7 @@ use super::console::{Console, RESEARCH_USE_ONLY};
 use super::grade::print_report;
 use super::{Outcome, ViewerRequest};
 use crate::export::{write_evidence, write_overview, write_reports};
+use crate::language::Language;
 use crate::model::Views;
 use crate::pipeline::{AnalysisOptions, DEMO_SEED, Explanation, Models, analyze_folder, most_abnormal, prepare_demo};
 use crate::saliency::{SaliencyTarget, WayChoice};
@@ -61,7 +62,7 @@ pub fn run_headless(arguments: &DemoArguments, console: Console) -> anyhow::Resu
     let report = analysis.report();
     write_reports(&out.join("report.json"), &[report.clone().into()])?;
     let overview = out.join("overview.png");
-    write_overview(&analysis, &overview)?;
+    write_overview(&analysis, Language::ENGLISH, &overview)?;
 
     let worst = most_abnormal(&analysis.findings()).context("no disc was graded")?;
     let disc = analysis.disc(worst.level)?;
@@ -74,7 +75,7 @@ pub fn run_headless(arguments: &DemoArguments, console: Console) -> anyhow::Resu
     let evidence = evidence.first().context("one map was asked for")?;
     let files = write_evidence(evidence, &out)?;
     drop(line);
-    print_report(&report, Path::new("Synthetic study"), console);
+    print_report(&report, Path::new("Synthetic study"), Language::ENGLISH, console);
     let class = worst.grading.class_name(worst.class);
     console.say(&format!(
         "Evidence shown for {} {}: {class} ({:.2}), {} boxes",

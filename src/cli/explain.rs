@@ -9,6 +9,7 @@ use super::Outcome;
 use super::arguments::ModelArguments;
 use super::console::{Console, RESEARCH_USE_ONLY};
 use crate::export::write_evidence;
+use crate::language::Language;
 use crate::model::Views;
 use crate::model::grader::GRADING_WEIGHTS;
 use crate::pipeline::{AnalysisOptions, Evidence, Explanation, Models, OpenSeries, analyze_folder};
@@ -204,7 +205,7 @@ fn describe(evidence: &Evidence, console: Console) {
     let class = map.grading.class_name(map.class);
     let probability = evidence.probability.map_or_else(String::new, |probability| format!(" ({probability:.2})"));
     console.say(&format!("{} {}: {class}{probability}, {} views", map.level, map.grading.name(), map.augmentations));
-    let figure = evidence.figure();
+    let figure = evidence.figure(Language::ENGLISH);
     console.say(&format!("  {}. {}.", figure.making(), figure.boxing()));
     let boxes = evidence.predicted_boxes();
     for found in &boxes {

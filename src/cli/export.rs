@@ -17,6 +17,7 @@ use crate::export::{
     explain_abnormal, read_boxes, report_pdf, signature_time, spider_csv, write_dicom, write_reports, write_volumes,
 };
 use crate::files::write_whole;
+use crate::language::Language;
 use crate::pipeline::Models;
 use crate::records::{BoxesFile, Report, ReportEntry, read_reports};
 use crate::task::{CancelToken, Progress};
@@ -69,6 +70,9 @@ pub struct ExportArguments {
     /// Seed of the random changes.
     #[arg(long, default_value_t = 0)]
     seed: u64,
+    /// Language of PDF, structured report and overview picture: en, de, es or fr.
+    #[arg(long, value_name = "CODE", default_value = "en")]
+    language: Language,
     #[command(flatten)]
     way: WayArguments,
     #[command(flatten)]
@@ -143,6 +147,7 @@ fn with_images(arguments: &ExportArguments, report: Report, console: Console) ->
     let line = console.progress("");
     let mut show = |progress: Progress| line.show(progress);
     let mut study = ReportedStudy::open(report, folder, &cancel, &mut show)?;
+    study.language = arguments.language;
     for file in &arguments.boxes {
         let boxes = read_boxes(file).with_context(|| file.display().to_string())?;
         if boxes.series_instance_uid != study.report.series_instance_uid {

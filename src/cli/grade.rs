@@ -13,6 +13,7 @@ use super::console::{Console, ProgressLine, RESEARCH_USE_ONLY, complain};
 use super::grade_archive;
 use super::grade_table::{aligned, cohort_table, grade_table};
 use crate::export::{OutputFormat, write_reports};
+use crate::language::Language;
 use crate::model::Views;
 use crate::picture::{disc_sheet, study_overview};
 use crate::pipeline::{
@@ -88,6 +89,9 @@ pub(super) struct ScanArguments {
     /// Write the folders into the report; paths may name patients.
     #[arg(long)]
     include_paths: bool,
+    /// Language of the sentences that are printed, and of structured report and picture that are sent: en, de, es or fr.
+    #[arg(long, value_name = "CODE", default_value = "en")]
+    pub(super) language: Language,
     /// Leave running times out, so that the same scan gives the same bytes.
     #[arg(long)]
     no_times: bool,
@@ -191,6 +195,11 @@ impl<'a> Work<'a> {
         Ok(Self { scans, models, options, pictures: None, console })
     }
 
+    /// What the study is put into words in.
+    pub(super) fn language(&self) -> Language {
+        self.scans.language
+    }
+
     /// Works one study through; a failure is told and becomes an entry, too. `is_printed` prints the grades.
     fn analyze(&mut self, input: usize, folder: &Path, name: &str, is_printed: bool) -> ReportEntry {
         match self.report(folder, folder, name, is_printed) {
@@ -220,7 +229,7 @@ impl<'a> Work<'a> {
             report = report.without_times();
         }
         if is_printed {
-            print_report(&report, shown, self.console);
+            print_report(&report, shown, self.scans.language, self.console);
         }
         report.folder = self.scans.include_paths.then(|| shown.display().to_string());
         Ok((report, analysis))
@@ -238,7 +247,7 @@ impl<'a> Work<'a> {
 /// name the folder, which may name a patient.
 fn draw(analysis: &OpenSeries, input: usize, folder: &Path) -> anyhow::Result<()> {
     let (volume, vertebrae) = (&analysis.series.volume, &analysis.vertebrae);
-    let overview = study_overview(volume, vertebrae, &[], "Labelled vertebrae");
+    let overview = study_overview(volume, vertebrae, &[], "Labelled vertebrae", Language::ENGLISH);
     let discs = disc_sheet(volume, &analysis.discs, "Disc volumes, anterior left; numbers are slices of the scan");
     for (name, picture) in [("overview", overview), ("discs", discs)] {
         let file = folder.join(format!("{input:03}_{name}.png"));
@@ -272,13 +281,13 @@ impl AnalysisObserver for Observer {
 }
 
 /// Prints what a report says.
-pub(super) fn print_report(report: &Report, folder: &Path, console: Console) {
+pub(super) fn print_report(report: &Report, folder: &Path, language: Language, console: Console) {
     console.say(&format!("{}", folder.display()));
     for warning in &report.warnings {
-        console.say(&format!("  warning: {}", warning.message));
+        console.say(&format!("  warning: {}", language.message(&warning.message)));
     }
-    let lines = if report.views.is_some() { grade_table(report) } else { disc_table(report) };
-    for line in lines.iter().chain(&StudySummary::of_report(report).sentences()) {
+    let lines = if report.views.is_some() { grade_table(report, language) } else { disc_table(report) };
+    for line in lines.iter().chain(&StudySummary::of_report(report).sentences(language)) {
         console.say(&format!("  {line}"));
     }
     // Whose grades these are, without a name.

@@ -10,6 +10,7 @@ use super::grade::{GradeArguments, Work, chain, finish};
 use super::pacs::connection;
 use crate::export::{ReportedStudy, write_dicom};
 use crate::files::remove_abandoned_studies;
+use crate::language::Language;
 use crate::pacs::{Connection, IMAGES, fetch_study, send_files};
 use crate::pipeline::OpenSeries;
 use crate::records::Report;
@@ -49,7 +50,7 @@ fn grade(
     };
     let (report, analysis) = work.report(study.folder(), uid, name, true).map_err(|error| chain(&error))?;
     if is_sent {
-        let sent = send(connection, &report, analysis, name, console)
+        let sent = send(connection, &report, analysis, work.language(), name, console)
             .map_err(|error| format!("graded, but the results could not be stored: {error}"))?;
         console.say(&format!("  {sent} objects stored in {}", connection.name));
     }
@@ -61,10 +62,11 @@ fn send(
     connection: &Connection,
     report: &Report,
     analysis: OpenSeries,
+    language: Language,
     name: &str,
     console: Console,
 ) -> anyhow::Result<usize> {
-    let study = ReportedStudy::join(report.clone(), analysis.series)?;
+    let study = ReportedStudy { language, ..ReportedStudy::join(report.clone(), analysis.series)? };
     let folder = tempfile::tempdir()?;
     let files = write_dicom(&study, Utc::now(), folder.path())?;
     let line = console.progress(name);

@@ -3,25 +3,26 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use crate::language::{Language, say};
 use crate::pipeline::CohortTally;
 use crate::records::{DiscEntry, EXPERIMENTAL_NOTE, GradeEntry, Report};
 use crate::spine::{Grading, GradingSpec};
 
 /// Lines of the table: a head, one line a disc with grade and probability of each grading, and a note on gradings that
 /// must not be relied on (marked *).
-pub fn grade_table(report: &Report) -> Vec<String> {
+pub fn grade_table(report: &Report, language: Language) -> Vec<String> {
     let is_experimental = |grading: Grading| report.experimental_gradings.contains(&grading);
     let gradings = report.gradings();
-    let mut rows = vec![vec!["Disc".to_owned()]];
+    let mut rows = vec![vec![say!(language, "Disc").to_owned()]];
     for grading in &gradings {
         let mark = if is_experimental(*grading) { "*" } else { "" };
         let GradingSpec { group, heading, .. } = grading.spec();
-        rows[0].push(format!("{group} {heading}{mark}").trim_start().to_owned());
+        rows[0].push(format!("{} {}{mark}", language.text(group), language.text(heading)).trim_start().to_owned());
     }
     rows.extend(report.discs.iter().map(|disc| row(disc, &gradings)));
     let mut lines = aligned(&rows);
     if !report.experimental_gradings.is_empty() {
-        lines.push(EXPERIMENTAL_NOTE.to_owned());
+        lines.push(language.text(EXPERIMENTAL_NOTE).to_owned());
     }
     lines
 }

@@ -12,6 +12,7 @@ use super::Outcome;
 use super::console::{Console, ProgressLine};
 use super::training_log::draw_logs;
 use crate::files::write_whole;
+use crate::language::Language;
 use crate::model::weights::WeightsFolder;
 use crate::picture::study_overview;
 use crate::pipeline::DeviceChoice;
@@ -235,8 +236,10 @@ fn draw_failures(data: &Path, failures: &[detector::MissedDiscs], out: &Path) ->
     for case in load_cases(data)? {
         let Some(missed) = failures.iter().find(|missed| missed.scan == case.name) else { continue };
         let found = missed.detection.as_ref().map(|detection| detection.vertebrae.as_slice()).unwrap_or_default();
-        let labelled = study_overview(&case.volume, &case.vertebrae, &[], &format!("{}, labelled", case.name));
-        let detected = study_overview(&case.volume, found, &[], missed.error.as_deref().unwrap_or("detected"));
+        let labelled =
+            study_overview(&case.volume, &case.vertebrae, &[], &format!("{}, labelled", case.name), Language::ENGLISH);
+        let title = missed.error.as_deref().unwrap_or("detected");
+        let detected = study_overview(&case.volume, found, &[], title, Language::ENGLISH);
         let mut both = RgbImage::new(labelled.width() + detected.width(), labelled.height().max(detected.height()));
         image::imageops::replace(&mut both, &labelled, 0, 0);
         image::imageops::replace(&mut both, &detected, i64::from(labelled.width()), 0);

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::vocabulary::{Concept, concepts, last_word};
+use crate::language::message;
 
 /// Contrast of a series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -112,12 +113,12 @@ impl SignalPart {
     pub fn obstacle(self) -> Option<&'static str> {
         match self {
             Self::Magnitude | Self::InPhase | Self::Water => None,
-            Self::OpposedPhase => Some("fat and water are in opposed phase"),
-            Self::Fat => Some("it shows fat only"),
-            Self::Phase => Some("it shows the phase of the signal, not its magnitude"),
-            Self::Real => Some("it shows the real part of the signal, not its magnitude"),
-            Self::Imaginary => Some("it shows the imaginary part of the signal, not its magnitude"),
-            Self::Map => Some("a map computed from other images"),
+            Self::OpposedPhase => Some(message!("fat and water are in opposed phase")),
+            Self::Fat => Some(message!("it shows fat only")),
+            Self::Phase => Some(message!("it shows the phase of the signal, not its magnitude")),
+            Self::Real => Some(message!("it shows the real part of the signal, not its magnitude")),
+            Self::Imaginary => Some(message!("it shows the imaginary part of the signal, not its magnitude")),
+            Self::Map => Some(message!("a map computed from other images")),
         }
     }
 }

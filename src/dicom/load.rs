@@ -16,6 +16,7 @@ use super::series::{SeriesSummary, StackTraits};
 use super::warning::{SeriesWarning, WarningCode};
 use super::write::uid_of;
 use crate::files::sha256;
+use crate::language::message;
 use crate::task::{CancelToken, Progress};
 use crate::volume::{Volume, WindowLevel};
 
@@ -59,7 +60,7 @@ impl Series {
         digest.update(format!("{:?}", volume.geometry()));
         volume.voxels().iter().for_each(|value| digest.update(value.to_le_bytes()));
         let name = format!("volume {:x}", digest.finalize());
-        let message = "read from a research file, which does not tell its contrast; taken to be T2-weighted";
+        let message = message!("read from a research file, which does not tell its contrast; taken to be T2-weighted");
         let warnings = vec![SeriesWarning::new(WarningCode::ContrastNotKnown, message)];
         let geometry = volume.geometry().clone();
         let summary = SeriesSummary {

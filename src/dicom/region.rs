@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::vocabulary::{Concept, concepts};
+use crate::language::message;
 
 /// What the header says of the region.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -16,10 +17,32 @@ pub(super) enum Region {
     /// Nothing, or no more than "spine".
     #[default]
     Unknown,
-    /// Another part, by a weak sign; in words.
-    PerhapsElsewhere(&'static str),
-    /// Another part; in words.
-    Elsewhere(&'static str),
+    /// Another part, by a weak sign.
+    PerhapsElsewhere(Part),
+    /// Another part.
+    Elsewhere(Part),
+}
+
+/// A part of the body that is not the lumbar spine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    Cervical,
+    Thoracic,
+    CervicalAndThoracic,
+    Sacrum,
+    Other,
+}
+
+impl Part {
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::Cervical => message!("the cervical spine"),
+            Self::Thoracic => message!("the thoracic spine"),
+            Self::CervicalAndThoracic => message!("the cervical and thoracic spine"),
+            Self::Sacrum => message!("the sacrum"),
+            Self::Other => message!("another part of the body"),
+        }
+    }
 }
 
 /// The texts that may name a region.
@@ -57,7 +80,7 @@ impl Region {
     fn doubted_by(self, letter: Self) -> Self {
         match (self, letter) {
             (Self::Lumbar, Self::PerhapsElsewhere(_)) => letter,
-            (Self::Elsewhere(CERVICAL | THORACIC), Self::Lumbar | Self::LumbarAndMore) => Self::Unknown,
+            (Self::Elsewhere(Part::Cervical | Part::Thoracic), Self::Lumbar | Self::LumbarAndMore) => Self::Unknown,
             // Of a knee, L is the left one.
             _ => self,
         }
@@ -83,9 +106,6 @@ impl Region {
     }
 }
 
-const CERVICAL: &str = "the cervical spine";
-const THORACIC: &str = "the thoracic spine";
-
 /// The region that whole words name.
 fn named(concepts: &BTreeSet<Concept>) -> Option<Region> {
     let has = |concept| concepts.contains(&concept);
@@ -97,11 +117,11 @@ fn named(concepts: &BTreeSet<Concept>) -> Option<Region> {
     match (lumbar, cervical || thoracic || elsewhere || has(Concept::LumbarAndThoracic)) {
         (true, true) => Some(Region::LumbarAndMore),
         (true, false) => Some(Region::Lumbar),
-        (false, _) if cervical && thoracic => Some(Region::Elsewhere("the cervical and thoracic spine")),
-        (false, _) if cervical => Some(Region::Elsewhere(CERVICAL)),
-        (false, _) if thoracic => Some(Region::Elsewhere(THORACIC)),
-        (false, true) => Some(Region::Elsewhere("another part of the body")),
-        (false, false) => has(Concept::Sacrum).then_some(Region::Elsewhere("the sacrum")),
+        (false, _) if cervical && thoracic => Some(Region::Elsewhere(Part::CervicalAndThoracic)),
+        (false, _) if cervical => Some(Region::Elsewhere(Part::Cervical)),
+        (false, _) if thoracic => Some(Region::Elsewhere(Part::Thoracic)),
+        (false, true) => Some(Region::Elsewhere(Part::Other)),
+        (false, false) => has(Concept::Sacrum).then_some(Region::Elsewhere(Part::Sacrum)),
     }
 }
 
@@ -112,8 +132,8 @@ fn letters(concepts: &BTreeSet<Concept>) -> Option<Region> {
         (true, true, true) => Some(Region::WholeSpine),
         (true, false, false) => Some(Region::Lumbar),
         (true, ..) => Some(Region::LumbarAndMore),
-        (false, _, true) => Some(Region::PerhapsElsewhere(CERVICAL)),
-        (false, true, false) => Some(Region::PerhapsElsewhere(THORACIC)),
+        (false, _, true) => Some(Region::PerhapsElsewhere(Part::Cervical)),
+        (false, true, false) => Some(Region::PerhapsElsewhere(Part::Thoracic)),
         (false, false, false) => None,
     }
 }

@@ -17,6 +17,7 @@ use super::select::choose_t2_sagittal;
 use super::series::{Image, SeriesSummary, group};
 use super::warning::{SeriesWarning, WarningCode};
 use crate::files::BorrowedFolder;
+use crate::language::message;
 use crate::task::{CancelToken, Progress};
 
 /// Deepest folder below the given one that is searched.
@@ -149,15 +150,20 @@ pub fn scan_folder_listing(
     on_progress(Progress { step: "Reading files", done: files.paths.len(), total: files.paths.len() });
     scan.series = sorted_into_series(&images);
     if !scan.refused.is_empty() {
-        let message = format!("{} DICOM files could not be used", scan.refused.len());
+        let message = message!("{count} DICOM files could not be used", count = scan.refused.len());
         scan.warnings.push(SeriesWarning::new(WarningCode::RefusedFiles, message));
     }
     if packed > 0 {
-        let message = format!("{packed} ZIP files in the folder were not searched; open each of them by itself");
+        let message =
+            message!("{count} ZIP files in the folder were not searched; open each of them by itself", count = packed);
         scan.warnings.push(SeriesWarning::new(WarningCode::PackedFiles, message));
     }
     if files.is_cut_short {
-        let message = format!("only {MAX_FILES} files, {MAX_DEPTH} folders deep, are searched; there are more");
+        let message = message!(
+            "only {files} files, {folders} folders deep, are searched; there are more",
+            files = MAX_FILES,
+            folders = MAX_DEPTH
+        );
         scan.warnings.push(SeriesWarning::new(WarningCode::FolderNotSearchedFully, message));
     }
     let warnings: Arc<[SeriesWarning]> = scan.warnings.clone().into();

@@ -9,6 +9,7 @@ use super::contrast::{Contrast, Weighting};
 use super::region::Region;
 use super::series::SeriesSummary;
 use super::warning::{SeriesWarning, WarningCode};
+use crate::language::message;
 use crate::volume::PlaneOrientation;
 
 /// Series of one frame of reference whose middles are further apart than this show different parts of the body, mm.
@@ -42,18 +43,20 @@ pub(super) fn choose_t2_sagittal(series: &mut [SeriesSummary], patients: usize) 
     let choice = |(index, one): (usize, &SeriesSummary)| {
         let place = order.iter().position(|other| *other == index);
         let reason = match (obstacle(one).or_else(|| barred(one, patients)), best) {
-            (Some(obstacle), _) => format!("not chosen: {obstacle}"),
+            (Some(obstacle), _) => message!("not chosen: {obstacle}", obstacle = obstacle),
             (None, Some(best)) if best == index => chosen(one, second.map(|second| name(&series[second], one))),
             (None, Some(best)) => match lost_by(&ranks[index], &ranks[best]) {
-                Some(why) => format!("not chosen: T2 sagittal too, but {why} ({})", name(&series[best], one)),
-                None => {
-                    format!(
-                        "not chosen: T2 sagittal too, and as good as {}, which comes first",
-                        name(&series[best], one)
-                    )
-                }
+                Some(why) => message!(
+                    "not chosen: T2 sagittal too, but {why} ({other})",
+                    why = why,
+                    other = name(&series[best], one)
+                ),
+                None => message!(
+                    "not chosen: T2 sagittal too, and as good as {other}, which comes first",
+                    other = name(&series[best], one)
+                ),
             },
-            (None, None) => "not chosen".to_owned(),
+            (None, None) => message!("not chosen").to_owned(),
         };
         Choice { is_chosen: best == Some(index), place, reason }
     };
@@ -62,66 +65,89 @@ pub(super) fn choose_t2_sagittal(series: &mut [SeriesSummary], patients: usize) 
         one.choice = choice;
     }
     if let (Some(best), Some(second)) = (best, second) {
-        let why = lost_by(&ranks[second], &ranks[best]).unwrap_or("behind it in the list");
+        let why = lost_by(&ranks[second], &ranks[best]).unwrap_or(message!("behind it in the list"));
         let other = name(&series[second], &series[best]);
-        let message = format!("{other} is T2 sagittal too, but {why}; please check that this is the one you mean");
+        let message = message!(
+            "{other} is T2 sagittal too, but {why}; please check that this is the one you mean",
+            other = other,
+            why = why
+        );
         series[best].warnings.push(SeriesWarning::new(WarningCode::CloseChoice, message));
     }
     if let Some(best) = best.filter(|best| series[*best].weighting == Weighting::Unknown) {
-        let message = "the header does not tell the contrast; it is taken to be T2-weighted";
+        let message = message!("the header does not tell the contrast; it is taken to be T2-weighted");
         series[best].warnings.push(SeriesWarning::new(WarningCode::ContrastNotKnown, message));
     }
 }
 
 /// Why a series was chosen, and which other one is nearly as good.
 fn chosen(series: &SeriesSummary, close: Option<String>) -> String {
-    let of_region = match series.traits.region {
-        Region::Lumbar => " of the lumbar spine",
-        Region::LumbarAndMore => " of the lumbar spine and more",
-        Region::WholeSpine => " of the whole spine",
-        Region::Unknown | Region::PerhapsElsewhere(_) | Region::Elsewhere(_) => "",
+    let contrast = if series.weighting == Weighting::Unknown {
+        message!("sagittal, taken to be T2")
+    } else {
+        message!("T2 sagittal")
     };
-    let contrast = if series.weighting == Weighting::Unknown { "sagittal, taken to be T2" } else { "T2 sagittal" };
-    let close = close.map_or_else(String::new, |other| format!("; {other} is nearly as good"));
-    format!("chosen: {contrast}{of_region}, {} slices{close}", series.slices)
+    let slices = series.slices;
+    let chosen = match series.traits.region {
+        Region::Lumbar => {
+            message!("chosen: {contrast} of the lumbar spine, {slices} slices", contrast = contrast, slices = slices)
+        }
+        Region::LumbarAndMore => message!(
+            "chosen: {contrast} of the lumbar spine and more, {slices} slices",
+            contrast = contrast,
+            slices = slices
+        ),
+        Region::WholeSpine => {
+            message!("chosen: {contrast} of the whole spine, {slices} slices", contrast = contrast, slices = slices)
+        }
+        Region::Unknown | Region::PerhapsElsewhere(_) | Region::Elsewhere(_) => {
+            message!("chosen: {contrast}, {slices} slices", contrast = contrast, slices = slices)
+        }
+    };
+    match close {
+        Some(other) => message!("{chosen}; {other} is nearly as good", chosen = chosen, other = other),
+        None => chosen,
+    }
 }
 
 /// Why a series cannot be the one to grade, whatever its images show.
 fn obstacle(series: &SeriesSummary) -> Option<String> {
     if series.modality != "MR" {
-        return Some(format!("modality {}, not MR", series.modality));
+        return Some(message!("modality {modality}, not MR", modality = series.modality));
     }
     let contrast = series.traits.contrast;
     if contrast.is_some_and(|contrast| contrast.is_localizer) {
-        return Some("a localizer".to_owned());
+        return Some(message!("a localizer").to_owned());
     }
     match series.plane {
-        None => return Some("its plane is unknown".to_owned()),
-        Some(PlaneOrientation::Axial) => return Some("axial".to_owned()),
-        Some(PlaneOrientation::Coronal) => return Some("coronal".to_owned()),
+        None => return Some(message!("its plane is unknown").to_owned()),
+        Some(PlaneOrientation::Axial) => return Some(message!("axial").to_owned()),
+        Some(PlaneOrientation::Coronal) => return Some(message!("coronal").to_owned()),
         Some(PlaneOrientation::Sagittal) => {}
     }
     if series.has_assumed_geometry() {
-        return Some("positions or pixel spacing are missing".to_owned());
+        return Some(message!("positions or pixel spacing are missing").to_owned());
     }
     if !matches!(series.weighting, Weighting::T2 | Weighting::Unknown) {
-        return Some(format!("sagittal, but {}", series.weighting.name()));
+        return Some(message!("sagittal, but {reason}", reason = series.weighting.name()));
     }
-    contrast.and_then(|contrast| contrast.part.obstacle()).map(|reason| format!("sagittal, but {reason}"))
+    contrast
+        .and_then(|contrast| contrast.part.obstacle())
+        .map(|reason| message!("sagittal, but {reason}", reason = reason))
 }
 
 /// Why a T2 sagittal series is not chosen by its header alone.
 fn barred(series: &SeriesSummary, patients: usize) -> Option<String> {
     if patients > 1 {
-        return Some(format!("the folder holds images of {patients} patients"));
+        return Some(message!("the folder holds images of {count} patients", count = patients));
     }
-    elsewhere(series).map(|part| format!("T2 sagittal, but {part}"))
+    elsewhere(series).map(|reason| message!("T2 sagittal, but {reason}", reason = reason))
 }
 
 /// What the header names instead of the lumbar spine.
 fn elsewhere(series: &SeriesSummary) -> Option<String> {
     match series.traits.region {
-        Region::Elsewhere(part) => Some(format!("of {part} by its header")),
+        Region::Elsewhere(part) => Some(message!("of {part} by its header", part = part.in_words())),
         _ => None,
     }
 }
@@ -156,18 +182,18 @@ fn rank(series: &SeriesSummary, above_lowest_mm: f64) -> Rank {
     let from_usual_echo = (USUAL_ECHO_MS.start() - echo).max(echo - USUAL_ECHO_MS.end()).max(0.0);
     let is_higher = f64::from(above_lowest_mm > OTHER_PART_MM);
     [
-        (f64::from(series.weighting == Weighting::Unknown), "of a contrast that its header does not tell"),
-        (series.traits.region.penalty(), "not said to show the lumbar spine, or not it alone"),
-        (is_higher * above_lowest_mm.round(), "of a part higher in the body"),
-        (is(|contrast| contrast.is_derived), "derived, where another is original"),
-        (is(|contrast| contrast.is_fat_suppressed), "fat-suppressed, where another is not"),
-        (f64::from(series.slices < 5), "with fewer than five slices"),
-        (-study_date, "of an older study"),
-        (is(|contrast| contrast.is_for_a_map), "one of several echoes for a map"),
-        (from_usual_echo, "with a less usual echo time"),
-        (f64::from(series.is_three_dimensional), "3-D, where another is 2-D"),
-        (-(series.slices as f64), "with fewer slices than another"),
-        (series.geometry.row_spacing_mm(), "with larger pixels than another"),
+        (f64::from(series.weighting == Weighting::Unknown), message!("of a contrast that its header does not tell")),
+        (series.traits.region.penalty(), message!("not said to show the lumbar spine, or not it alone")),
+        (is_higher * above_lowest_mm.round(), message!("of a part higher in the body")),
+        (is(|contrast| contrast.is_derived), message!("derived, where another is original")),
+        (is(|contrast| contrast.is_fat_suppressed), message!("fat-suppressed, where another is not")),
+        (f64::from(series.slices < 5), message!("with fewer than five slices")),
+        (-study_date, message!("of an older study")),
+        (is(|contrast| contrast.is_for_a_map), message!("one of several echoes for a map")),
+        (from_usual_echo, message!("with a less usual echo time")),
+        (f64::from(series.is_three_dimensional), message!("3-D, where another is 2-D")),
+        (-(series.slices as f64), message!("with fewer slices than another")),
+        (series.geometry.row_spacing_mm(), message!("with larger pixels than another")),
     ]
 }
 
@@ -185,10 +211,10 @@ fn lost_by(one: &Rank, best: &Rank) -> Option<&'static str> {
 /// How a series is called in the reason of another one, `beside`.
 fn name(series: &SeriesSummary, beside: &SeriesSummary) -> String {
     if series.series_instance_uid == beside.series_instance_uid {
-        return "another stack of the same series".to_owned();
+        return message!("another stack of the same series").to_owned();
     }
     match series.series_number {
-        Some(number) => format!("series {number}"),
-        None => "another series".to_owned(),
+        Some(number) => message!("series {number}", number = number),
+        None => message!("another series").to_owned(),
     }
 }

@@ -15,6 +15,7 @@ use super::region::{Region, RegionTexts};
 use super::select::Choice;
 use super::stack::Stack;
 use super::warning::{SeriesWarning, WarningCode};
+use crate::language::message;
 use crate::volume::{PlaneOrientation, VolumeGeometry, WindowLevel};
 
 /// Where the pixels of one slice are.
@@ -180,7 +181,11 @@ pub(super) fn group(images: &[Image]) -> Vec<SeriesSummary> {
         for (number, stack) in stacks.into_iter().enumerate() {
             let mut summary = summarize(&Stack::sort(stack), whole);
             if count > 1 {
-                let message = format!("the series mixes {count} stacks of slices; this is number {}", number + 1);
+                let message = message!(
+                    "the series mixes {count} stacks of slices; this is number {number}",
+                    count = count,
+                    number = number + 1
+                );
                 summary.warnings.push(SeriesWarning::new(WarningCode::MixedSeriesSplit, message));
             }
             summaries.push(summary);
@@ -220,7 +225,7 @@ fn modality(header: &ImageHeader, warnings: &mut Vec<SeriesWarning>) -> String {
     if CT_SOP_CLASSES.contains(&header.sop_class_uid.as_str()) {
         return "CT".to_owned();
     }
-    let message = "the header names no modality; MR is assumed";
+    let message = message!("the header names no modality; MR is assumed");
     warnings.push(SeriesWarning::new(WarningCode::AssumedModality, message));
     "MR".to_owned()
 }
@@ -256,7 +261,7 @@ fn summarize(stack: &Stack, whole: WholeSeries) -> SeriesSummary {
     let mut warnings = stack.warnings.clone();
     let modality = modality(first, &mut warnings);
     if stack.frames.iter().any(|frame| frame.image.header.is_lossy) {
-        let message = "the pixels went through lossy compression";
+        let message = message!("the pixels went through lossy compression");
         warnings.push(SeriesWarning::new(WarningCode::LossyCompression, message));
     }
     let instances: Vec<_> = stack

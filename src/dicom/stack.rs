@@ -5,6 +5,7 @@ use glam::DVec3;
 use super::partition::SAME_POSITION_MM;
 use super::series::ImageFrame;
 use super::warning::{SeriesWarning, WarningCode};
+use crate::language::message;
 use crate::volume::VolumeGeometry;
 
 /// Sizes of pixels that scans of patients have, mm.
@@ -28,7 +29,7 @@ impl<'a> Stack<'a> {
         let mut warnings = Vec::new();
         let orientation = frames[0].header().orientation.and_then(|axes| orthonormal(axes, &mut warnings));
         if orientation.is_none() {
-            let message = "the header has no usable image orientation; the plane is unknown";
+            let message = message!("the header has no usable image orientation; the plane is unknown");
             warnings.push(SeriesWarning::new(WarningCode::MissingOrientation, message));
         }
         let (column, row) = orientation.unwrap_or((DVec3::X, DVec3::Y));
@@ -43,24 +44,28 @@ impl<'a> Stack<'a> {
             check_gaps(&origins, normal, &mut warnings);
             origins
         } else {
-            let message = "the header has no image position; slices stand 1 mm apart in the order of their numbers";
+            let message =
+                message!("the header has no image position; slices stand 1 mm apart in the order of their numbers");
             warnings.push(SeriesWarning::new(WarningCode::MissingPosition, message));
             (0..frames.len()).map(|slice| normal * slice as f64).collect()
         };
         let spacing = frames[0].header().pixel_spacing.unwrap_or_else(|| {
-            let message = "the header has no pixel spacing; 1 mm is assumed";
+            let message = message!("the header has no pixel spacing; 1 mm is assumed");
             warnings.push(SeriesWarning::new(WarningCode::MissingPixelSpacing, message));
             [1.0, 1.0]
         });
         if spacing.iter().any(|spacing| !PLAUSIBLE_SPACING_MM.contains(spacing)) {
-            let message = format!(
-                "pixels of {:.3} x {:.3} mm are no size of a spine image; distances and boxes may be wrong",
-                spacing[0], spacing[1]
+            let [row, column] = spacing.map(|mm| format!("{mm:.3}"));
+            let message = message!(
+                "pixels of {row} x {column} mm are no size of a spine image; distances and boxes may be wrong",
+                row = row,
+                column = column
             );
             warnings.push(SeriesWarning::new(WarningCode::ImplausiblePixelSpacing, message));
         }
         if (spacing[0] - spacing[1]).abs() > 1e-3 * spacing[0] {
-            let message = format!("pixels are {:.4} mm high and {:.4} mm wide", spacing[0], spacing[1]);
+            let [row, column] = spacing.map(|mm| format!("{mm:.4}"));
+            let message = message!("pixels are {row} mm high and {column} mm wide", row = row, column = column);
             warnings.push(SeriesWarning::new(WarningCode::AnisotropicPixels, message));
         }
         let thickness = frames[0].image.header.texts.slice_thickness_mm;
@@ -80,7 +85,7 @@ fn orthonormal((column, row): (DVec3, DVec3), warnings: &mut Vec<SeriesWarning>)
         return None;
     }
     if skew > 1e-4 || stretch > 1e-4 {
-        let message = "image orientation was not two orthogonal unit vectors; it was corrected";
+        let message = message!("image orientation was not two orthogonal unit vectors; it was corrected");
         warnings.push(SeriesWarning::new(WarningCode::OrientationCorrected, message));
     } else {
         return Some((column, row));
@@ -95,7 +100,11 @@ fn drop_duplicates(placed: &mut Vec<(ImageFrame, DVec3)>, normal: DVec3, warning
     placed.dedup_by(|next, kept| (next.1 - kept.1).dot(normal) < SAME_POSITION_MM);
     let dropped = before - placed.len();
     if dropped > 0 {
-        let message = format!("{dropped} of {before} images lie where another one lies and are left out");
+        let message = message!(
+            "{dropped} of {total} images lie where another one lies and are left out",
+            dropped = dropped,
+            total = before
+        );
         warnings.push(SeriesWarning::new(WarningCode::DuplicatePositions, message));
     }
 }
@@ -115,12 +124,20 @@ fn check_gaps(origins: &[DVec3], normal: DVec3, warnings: &mut Vec<SeriesWarning
         .sum();
     let (smallest, largest) = (sorted[0], sorted[sorted.len() - 1]);
     if missing > 0 {
-        let message =
-            format!("{missing} slices seem to be missing: gaps of up to {largest:.2} mm, usually {usual:.2} mm");
+        let message = message!(
+            "{missing} slices seem to be missing: gaps of up to {largest} mm, usually {usual} mm",
+            missing = missing,
+            largest = format!("{largest:.2}"),
+            usual = format!("{usual:.2}")
+        );
         warnings.push(SeriesWarning::new(WarningCode::MissingSlices, message));
     }
     if largest - smallest > tolerance {
-        let message = format!("slices are {smallest:.2} to {largest:.2} mm apart");
+        let message = message!(
+            "slices are {smallest} to {largest} mm apart",
+            smallest = format!("{smallest:.2}"),
+            largest = format!("{largest:.2}")
+        );
         warnings.push(SeriesWarning::new(WarningCode::UnevenSliceSpacing, message));
     }
     let sideways = origins
@@ -129,7 +146,10 @@ fn check_gaps(origins: &[DVec3], normal: DVec3, warnings: &mut Vec<SeriesWarning
         .map(DVec3::length)
         .fold(0.0, f64::max);
     if sideways > 0.1 * usual {
-        let message = format!("the stack is sheared: slices shift by up to {sideways:.2} mm against their neighbors");
+        let message = message!(
+            "the stack is sheared: slices shift by up to {shift} mm against their neighbors",
+            shift = format!("{sideways:.2}")
+        );
         warnings.push(SeriesWarning::new(WarningCode::ShearedStack, message));
     }
 }

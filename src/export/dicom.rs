@@ -12,7 +12,8 @@ use crate::dicom::objects::{
     SegmentationTexts, SignedGrade, parametric_map, presentation_states, secondary_capture, segmentation,
     structured_report,
 };
-use crate::picture::{DiscNote, study_overview};
+use crate::language::{Language, say};
+use crate::picture::{DISCLAIMER, DiscNote, study_overview};
 use crate::pipeline::{DiscFindings, Evidence, StudySummary};
 use crate::records::{DiscEntry, MeasurementEntry, Report, SignOff};
 use crate::saliency::SaliencyMap;
@@ -65,7 +66,9 @@ pub fn write_dicom(study: &ReportedStudy, created: DateTime<Utc>, folder: &Path)
             files.push(state.write(folder, &name)?);
         }
     }
-    let picture = study_overview(volume, &study.vertebrae, &notes(&study.report), "Lumbar spine");
+    let language = study.language;
+    let title = say!(language, "Lumbar spine");
+    let picture = study_overview(volume, &study.vertebrae, &notes(&study.report, language), title, language);
     let size = (picture.height(), picture.width());
     let capture = secondary_capture(&context, picture.as_raw(), size, "spinenet overview, research use only")?;
     files.push(capture.write(folder, "overview-sc.dcm")?);
@@ -138,7 +141,7 @@ fn explained(evidence: &Evidence) -> String {
 /// A text that differs wherever the results do.
 fn fingerprint(study: &ReportedStudy) -> String {
     let maps: Vec<String> = study.evidence.iter().map(made_in_words).collect();
-    serde_json::to_string(&(&study.report, &study.boxes, maps)).unwrap_or_default()
+    serde_json::to_string(&(&study.report, &study.boxes, maps, study.language.code())).unwrap_or_default()
 }
 
 /// How a map was made, short enough for a header.
@@ -159,16 +162,17 @@ fn measurement_report(study: &ReportedStudy) -> Result<MeasurementReport, Export
         let keys: Vec<&str> = report.experimental_gradings.iter().map(|grading| grading.key()).collect();
         parameters.push(format!("experimental: {}", keys.join(", ")));
     }
-    parameters.push("Research use only. Not a medical device.".to_owned());
+    parameters.push(DISCLAIMER.to_owned());
     let observer = |sign_off: &SignOff| {
         let signed_at = signature_time(sign_off)?.format("%Y%m%d%H%M%S%z").to_string();
         Ok::<Observer, ExportError>(Observer { name: sign_off.reader.clone(), signed_at })
     };
     Ok(MeasurementReport {
         discs: report.discs.iter().map(|disc| graded_disc(disc, &study.discs)).collect(),
-        sentences: StudySummary::of_report(report).sentences(),
+        sentences: StudySummary::of_report(report).sentences(study.language),
+        language: study.language,
         boxes: study.boxes.clone(),
-        measurements: report.measurements.iter().map(measured).collect(),
+        measurements: report.measurements.iter().map(|entry| measured(entry, study.language)).collect(),
         algorithm: names(|used| &used.name),
         version: names(|used| &used.version),
         parameters,
@@ -176,13 +180,13 @@ fn measurement_report(study: &ReportedStudy) -> Result<MeasurementReport, Export
     })
 }
 
-fn measured(entry: &MeasurementEntry) -> MeasuredImage {
+fn measured(entry: &MeasurementEntry, language: Language) -> MeasuredImage {
     MeasuredImage {
         kind: entry.kind,
         slice: entry.slice,
         points: entry.points_image.clone(),
         value: entry.value,
-        words: entry.in_words(),
+        words: entry.in_words(language),
     }
 }
 
@@ -208,6 +212,6 @@ fn graded_disc(disc: &DiscEntry, found: &[Disc]) -> GradedDisc {
 }
 
 /// The notes of the overview picture, with the grades that count.
-fn notes(report: &Report) -> Vec<DiscNote> {
-    DiscFindings::of_report(report).iter().map(DiscFindings::note).collect()
+fn notes(report: &Report, language: Language) -> Vec<DiscNote> {
+    DiscFindings::of_report(report).iter().map(|disc| disc.note(language)).collect()
 }

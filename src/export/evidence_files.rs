@@ -9,6 +9,7 @@ use super::ExportError;
 use super::coco::{CocoImage, coco_text};
 use super::nifti::{write_map, write_standard_error};
 use crate::files::write_whole;
+use crate::language::Language;
 use crate::picture::{OverlayStyle, figure_sheet, overlay, write_png};
 use crate::pipeline::Evidence;
 use crate::records::{Software, WeightsUsed, rounded};
@@ -109,7 +110,7 @@ pub fn write_evidence(evidence: &Evidence, folder: &Path) -> Result<Vec<PathBuf>
         .expect("plain values");
     write_whole(&description, (text + "\n").as_bytes()).map_err(ExportError::file(&description))?;
 
-    let figure = evidence.figure();
+    let figure = evidence.figure(Language::ENGLISH);
     let mut files = vec![volume, boxes, by_percentile, coco, description];
     files.extend(errors);
     for slice in scan_slices(evidence) {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::ExportError;
 use crate::evaluation::rank_correlation;
+use crate::language::Language;
 use crate::model::GradingNetwork;
 use crate::picture::{
     ColorMap, Curve, Drawing, EvidenceFigure, LineChart, methods_sheet, steps_sheet, thresholds_sheet,
@@ -93,7 +94,7 @@ impl FigureRequest<'_> {
         let first = first.min(CURVE_PERCENTILES.len() - THRESHOLDS);
         let thresholds: Vec<EvidenceFigure> = CURVE_PERCENTILES[first..][..THRESHOLDS]
             .iter()
-            .map(|percentile| self.evidence.figure_at(*percentile))
+            .map(|percentile| self.evidence.figure_at(*percentile, Language::ENGLISH))
             .collect();
         let mut figures = vec![
             NamedFigure { name: "methods", drawing: methods_sheet(volume, &maps, "", self.notes()) },
@@ -144,6 +145,7 @@ impl FigureRequest<'_> {
     /// A map without boxes.
     fn figure<'a>(&self, map: &'a SaliencyMap) -> EvidenceFigure<'a> {
         EvidenceFigure {
+            language: Language::ENGLISH,
             values: &map.values,
             frame: &map.frame,
             level: map.level,
@@ -151,7 +153,7 @@ impl FigureRequest<'_> {
             class: map.class,
             probability: self.evidence.probability,
             method: method_in_words(map.method).to_owned(),
-            reading: reading_in_words(map),
+            reading: reading_in_words(map, Language::ENGLISH),
             augmentations: map.augmentations,
             percentile: self.evidence.percentile,
             threshold: map.threshold(self.evidence.percentile),
@@ -162,7 +164,7 @@ impl FigureRequest<'_> {
     }
 
     fn title(&self) -> String {
-        let figure = self.evidence.figure();
+        let figure = self.evidence.figure(Language::ENGLISH);
         format!("{}   {}", figure.level, figure.finding())
     }
 

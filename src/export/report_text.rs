@@ -3,7 +3,8 @@
 use super::ReportedStudy;
 use super::template::Place;
 use crate::dicom::Weighting;
-use crate::pipeline::{DiscFindings, StudySummary};
+use crate::language::{Language, say};
+use crate::pipeline::StudySummary;
 use crate::records::Report;
 use crate::spine::PerGrading;
 
@@ -34,64 +35,74 @@ pub(super) fn parts(place: Place, study: &ReportedStudy, summary: &StudySummary)
         Place::Indication => Part::of_reader(&report.narrative.indication).into_iter().collect(),
         Place::Comparison => Part::of_reader(&report.narrative.comparison).into_iter().collect(),
         Place::Technique => vec![Part::of_program(technique(study))],
-        Place::Levels => levels(report, summary),
-        Place::Closing => summary.closing().into_iter().map(Part::of_program).collect(),
-        Place::Measurements => measurements(report).into_iter().collect(),
+        Place::Levels => levels(report, summary, study.language),
+        Place::Closing => summary.closing(study.language).into_iter().map(Part::of_program).collect(),
+        Place::Measurements => measurements(report, study.language).into_iter().collect(),
         Place::Impression => match Part::of_reader(&report.narrative.impression) {
             Some(read) => vec![read],
-            None => summary.impression().into_iter().map(Part::of_program).collect(),
+            None => summary.impression(study.language).into_iter().map(Part::of_program).collect(),
         },
-        Place::Signature => signature(report),
+        Place::Signature => signature(report, study.language),
     }
 }
 
 /// How the images were made and graded, as far as the headers say.
 fn technique(study: &ReportedStudy) -> String {
-    let (report, summary) = (&study.report, &study.series.summary);
+    let (report, summary, language) = (&study.report, &study.series.summary, study.language);
     let texts = &summary.texts;
     let weighting = match summary.weighting {
         Weighting::Unknown | Weighting::Other => "MR".to_owned(),
         known => known.name().to_owned(),
     };
-    let mut scan = vec![format!("Sagittal {weighting} images")];
-    scan.extend(texts.field_strength_tesla.map(|tesla| format!("{tesla:.1} T")));
+    let mut scan = vec![say!(language, "Sagittal {weighting} images", weighting = weighting)];
+    scan.extend(texts.field_strength_tesla.map(|tesla| format!("{} T", language.decimal(tesla, 1))));
     scan.extend(texts.repetition_time_ms.map(|time| format!("TR {time:.0} ms")));
     scan.extend(texts.echo_time_ms.map(|time| format!("TE {time:.0} ms")));
-    let mut stack = vec![match summary.slices {
-        1 => "1 slice".to_owned(),
-        slices => format!("{slices} slices"),
-    }];
-    stack.extend(texts.slice_thickness_mm.map(|mm| format!("{mm:.1} mm thick")));
-    stack.extend(report.slice_spacing_mm.map(|mm| format!("{mm:.1} mm apart")));
-    let [row, column] = report.pixel_spacing_mm;
-    stack.push(format!("pixels of {row:.2} × {column:.2} mm"));
-    let views = match report.views {
-        None => "not graded".to_owned(),
-        Some(1) => "graded from 1 view a disc".to_owned(),
-        Some(views) => format!("graded from {views} views a disc"),
+    let mut stack = vec![slices_in_words(summary.slices, language)];
+    stack.extend(texts.slice_thickness_mm.map(|mm| say!(language, "{mm} mm thick", mm = language.decimal(mm, 1))));
+    stack.extend(spacing_in_words(report, language));
+    stack.push(pixels_in_words(report, language));
+    let software = format!("{} {}", report.software.name, report.software.version);
+    let graded = match report.views {
+        None => say!(language, "Discs not graded, found by {software}", software = software),
+        Some(views) => say!(
+            language,
+            count = views;
+            one "Discs graded from {count} view each by {software}",
+            other "Discs graded from {count} views each by {software}",
+            software = software
+        ),
     };
-    let software = &report.software;
-    format!(
-        "{}; {}. Discs {views} by {} {}; height and slip from the corners of the bodies on the middle slice of each disc.",
-        scan.join(", "),
-        stack.join(", "),
-        software.name,
-        software.version
-    )
+    let measured = say!(language, "height and slip from the corners of the bodies on the middle slice of each disc");
+    format!("{}; {}. {graded}; {measured}.", scan.join(", "), stack.join(", "))
+}
+
+pub(super) fn slices_in_words(slices: usize, language: Language) -> String {
+    say!(language, count = slices; one "{count} slice", other "{count} slices")
+}
+
+/// How far the slices are apart; `None` for a single one.
+pub(super) fn spacing_in_words(report: &Report, language: Language) -> Option<String> {
+    report.slice_spacing_mm.map(|mm| say!(language, "{mm} mm apart", mm = language.decimal(mm, 1)))
+}
+
+pub(super) fn pixels_in_words(report: &Report, language: Language) -> String {
+    let [row, column] = report.pixel_spacing_mm.map(|mm| language.decimal(mm, 2));
+    say!(language, "pixels of {row} × {column} mm", row = row, column = column)
 }
 
 /// A sentence for each disc, and below it what the reader wrote about it.
-fn levels(report: &Report, summary: &StudySummary) -> Vec<Part> {
+fn levels(report: &Report, summary: &StudySummary, language: Language) -> Vec<Part> {
     if report.discs.is_empty() {
-        return vec![Part::of_program("No disc from T12-L1 to L5-S1 was found.".to_owned())];
+        return vec![Part::of_program(say!(language, "No disc from T12-L1 to L5-S1 was found.").to_owned())];
     }
     let mut parts = Vec::new();
     for disc in &report.discs {
-        let sentence = summary.disc(disc.level).map(DiscFindings::sentence);
-        let sentence = sentence.unwrap_or_else(|| format!("{}: found, not graded.", disc.level));
+        let sentence = summary.disc(disc.level).map(|found| found.sentence(language));
+        let sentence = sentence.unwrap_or_else(|| say!(language, "{level}: found, not graded.", level = disc.level));
         parts.push(Part::of_program(sentence));
         parts.extend(disc.comment.iter().map(|comment| Part {
-            text: format!("Reader: {comment}"),
+            text: say!(language, "Reader: {comment}", comment = comment),
             is_readers: true,
             is_aside: true,
         }));
@@ -99,34 +110,40 @@ fn levels(report: &Report, summary: &StudySummary) -> Vec<Part> {
     parts
 }
 
-fn measurements(report: &Report) -> Option<Part> {
+fn measurements(report: &Report, language: Language) -> Option<Part> {
     let words: Vec<String> = report
         .measurements
         .iter()
-        .map(|measured| format!("{} (slice {})", measured.in_words(), measured.slice + 1))
+        .map(|measured| {
+            let value = measured.in_words(language);
+            say!(language, "{measurement} (slice {slice})", measurement = value, slice = measured.slice + 1)
+        })
         .collect();
     (!words.is_empty()).then(|| Part {
-        text: format!("Measured by the reader: {}.", words.join("; ")),
+        text: say!(language, "Measured by the reader: {measurements}.", measurements = words.join("; ")),
         is_readers: true,
         is_aside: false,
     })
 }
 
 /// Who signed, or that nobody has, and how many grades are a reader's.
-fn signature(report: &Report) -> Vec<Part> {
+fn signature(report: &Report, language: Language) -> Vec<Part> {
     let gradings = report.discs.iter().filter_map(|disc| disc.gradings.as_ref());
     let edits = gradings.flat_map(PerGrading::iter).filter(|(_, entry)| entry.edited.is_some()).count();
     let edited = match edits {
-        0 => "no grade changed by a reader".to_owned(),
-        1 => "1 grade changed by the reader".to_owned(),
-        several => format!("{several} grades changed by the reader"),
+        0 => say!(language, "no grade changed by a reader").to_owned(),
+        several => say!(
+            language,
+            count = several;
+            one "{count} grade changed by the reader", other "{count} grades changed by the reader"
+        ),
     };
     let signed = match &report.sign_off {
         Some(sign_off) => {
             let at = sign_off.signed_at.replace('T', " ").replace('Z', " UTC");
-            format!("Signed off by {} on {at}", sign_off.reader)
+            say!(language, "Signed off by {reader} on {at}", reader = sign_off.reader, at = at)
         }
-        None => "Not signed off".to_owned(),
+        None => say!(language, "Not signed off").to_owned(),
     };
     [signed, edited].map(Part::of_program).into()
 }

@@ -8,6 +8,7 @@ use glam::DVec2;
 
 use super::ExportError;
 use crate::dicom::Series;
+use crate::language::Language;
 use crate::pipeline::{Evidence, Study};
 use crate::records::{CornersEntry, Report, SignOff, VertebraEntry};
 use crate::spine::{Corners, Disc, SliceBox, Vertebra, VertebraOutline, discs_between};
@@ -28,6 +29,8 @@ pub struct ReportedStudy {
     pub boxes: Vec<SliceBox>,
     /// Evidence maps.
     pub evidence: Vec<Evidence>,
+    /// What it is put into words in where it leaves; codes and keys are in English always.
+    pub language: Language,
 }
 
 impl ReportedStudy {
@@ -67,7 +70,15 @@ impl ReportedStudy {
         }
         let vertebrae: Vec<Vertebra> = report.vertebrae.iter().map(vertebra).collect();
         let discs = discs_between(&vertebrae);
-        Ok(Self { report, series, vertebrae, discs, boxes: Vec::new(), evidence: Vec::new() })
+        Ok(Self {
+            report,
+            series,
+            vertebrae,
+            discs,
+            boxes: Vec::new(),
+            evidence: Vec::new(),
+            language: Language::ENGLISH,
+        })
     }
 }
 
@@ -82,6 +93,8 @@ pub struct OpenStudy {
     pub boxes: Vec<SliceBox>,
     /// Evidence maps.
     pub evidence: Vec<Evidence>,
+    /// What the reader reads in.
+    pub language: Language,
 }
 
 impl OpenStudy {
@@ -90,8 +103,8 @@ impl OpenStudy {
     /// # Errors
     /// As [`ReportedStudy::join`].
     pub fn join(self) -> Result<ReportedStudy, ExportError> {
-        let Self { report, series, boxes, evidence } = self;
-        Ok(ReportedStudy { boxes, evidence, ..ReportedStudy::join(report, series)? })
+        let Self { report, series, boxes, evidence, language } = self;
+        Ok(ReportedStudy { boxes, evidence, language, ..ReportedStudy::join(report, series)? })
     }
 }
 

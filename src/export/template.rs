@@ -8,6 +8,7 @@ use thiserror::Error;
 use super::ReportedStudy;
 use super::report_text::parts;
 use crate::files::read_text;
+use crate::language::say;
 use crate::pipeline::StudySummary;
 use crate::words::words;
 
@@ -170,11 +171,13 @@ impl ReportTemplate {
 impl Section {
     /// The heading; that of an impression which nobody wrote says so.
     pub fn title_of(&self, study: &ReportedStudy) -> String {
+        // Headings of the program's own template have rows in the tables; a user's own stay as they are.
+        let title = study.language.text(&self.title);
         let is_impression = self.lines.contains(&Line::Place(Place::Impression));
         if is_impression && study.report.narrative.impression.trim().is_empty() {
-            format!("{} (by the program)", self.title)
+            say!(study.language, "{title} (by the program)", title = title)
         } else {
-            self.title.clone()
+            title.to_owned()
         }
     }
 }

@@ -4,6 +4,7 @@ use glam::DVec3;
 
 use super::nifti::write_patch;
 use super::{OutputFormat, write_reports};
+use crate::language::Language;
 use crate::pipeline::DiscFindings;
 use crate::pipeline::tests::{report, scan};
 use crate::records::{FailedScan, GradeEntry, Report, ReportEntry, Seconds, SignOff, read_reports};
@@ -171,7 +172,7 @@ fn only_the_gradings_of_the_weights_are_reported() {
         head.contains("pfirrmann_p5,disc_herniation,disc_herniation_edited,disc_herniation_p0,disc_herniation_p1,")
     );
     assert_eq!(
-        DiscFindings::of_report(&report)[0].sentence(),
+        DiscFindings::of_report(&report)[0].sentence(Language::ENGLISH),
         "L4-L5: Pfirrmann II (60 %), disc herniation; height 5.0 mm, slip 0 %."
     );
     assert!(!report.set_edited(DiscLevel::L4L5, Grading::DiscBulging, Some(1)), "there is nothing to edit");

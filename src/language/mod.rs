@@ -82,7 +82,27 @@ impl Language {
     /// An English text in this language, where it means something else than elsewhere.
     #[must_use]
     pub fn text_in<'a>(self, context: &str, english: &'a str) -> &'a str {
-        self.0.and_then(|table| table.text_in(context, english)).unwrap_or(english)
+        self.translation_in(context, english).unwrap_or(english)
+    }
+
+    /// What the table has for an English text in a context, places unfilled; `None` where it stays English.
+    #[must_use]
+    pub fn translation_in(self, context: &str, english: &str) -> Option<&'static str> {
+        self.0?.text_in(context, english)
+    }
+
+    /// A number with so many digits after the decimal mark of this language.
+    #[must_use]
+    pub fn decimal(self, number: f64, digits: usize) -> String {
+        let number = format!("{number:.digits$}");
+        self.0.map_or_else(|| number.clone(), |table| number.replace('.', table.decimal_mark()))
+    }
+
+    /// A message of a file in this language: files hold English. It is found by the text that `message!` made it from, and
+    /// stays English where the table has none that it fits.
+    #[must_use]
+    pub fn message(self, english: &str) -> String {
+        self.0.and_then(|table| table.message(english)).unwrap_or_else(|| english.to_owned())
     }
 
     /// What the table has for a count of things; `other` is the English text for several. `None` where it stays English.
@@ -133,6 +153,14 @@ macro_rules! say {
     ($language:expr, in $context:literal, $english:literal) => {
         $language.text_in($context, $english)
     };
+    ($language:expr, in $context:literal, $english:literal, $($place:ident = $value:expr),+ $(,)?) => {
+        match ($(&$value,)+) {
+            ($($place,)+) => match $language.translation_in($context, $english) {
+                None => format!($english, $($place = $place),+),
+                Some(text) => $crate::language::filled(text, &[$((stringify!($place), &$place)),+]),
+            },
+        }
+    };
     ($language:expr, $count:ident = $number:expr; one $one:literal, other $other:literal $(, $place:ident = $value:expr)* $(,)?) => {
         match ($number, $(&$value,)*) {
             ($count, $($place,)*) => match $language.plural($count, $other) {
@@ -158,6 +186,14 @@ macro_rules! say {
     };
 }
 pub(crate) use say;
+
+/// A message for files, in English; [`Language::message`] translates it where it is shown.
+macro_rules! message {
+    ($($text:tt)+) => {
+        $crate::language::say!($crate::language::Language::ENGLISH, in "message", $($text)+)
+    };
+}
+pub(crate) use message;
 
 #[cfg(test)]
 mod tests {
@@ -193,6 +229,31 @@ mod tests {
         assert_eq!(views(1), "widoki: 1", "one form may serve for all");
         assert_eq!([say!(polish, "Slip"), say!(polish, in "measurement", "Slip")], ["Zsunięcie", "Przesunięcie"]);
         assert_eq!(say!(polish, in "window", "Level"), "Level", "what the table lacks stays English");
+    }
+
+    #[test]
+    fn messages_of_files_are_found_by_what_they_were_made_from() {
+        let table = r#"
+            name = "Deutsch"
+            decimal_mark = ","
+            [texts]
+            "{a}" = "{a}"
+            [contexts.message]
+            "slices are {least} to {most} mm apart" = "Schichtabstände von {least} bis {most} mm"
+            "slices are {spacing}" = "Schichten {spacing}"
+            "the header names no modality" = "der Header nennt keine Modalität"
+            "not chosen: {obstacle}" = "nicht gewählt: {obstacle}"
+        "#;
+        let german = Language::of(Table::parse("de", table).expect("a table").keep());
+        let message = message!("slices are {least} to {most} mm apart", least = "3.90", most = "4.40");
+        assert_eq!(message, "slices are 3.90 to 4.40 mm apart");
+        assert_eq!(german.message(&message), "Schichtabstände von 3,90 bis 4,40 mm");
+        assert_eq!(german.message("the header names no modality"), "der Header nennt keine Modalität");
+        assert_eq!(german.message("of an older version"), "of an older version");
+        let within = german.message("not chosen: the header names no modality");
+        assert_eq!(within, "nicht gewählt: der Header nennt keine Modalität");
+        assert_eq!(german.decimal(-7.25, 1), "-7,2");
+        assert_eq!(Language::ENGLISH.message(&message), message);
     }
 
     #[test]

@@ -29,6 +29,19 @@ pub(super) fn places(text: &str) -> BTreeSet<&str> {
     .collect()
 }
 
+/// What stands at the places of `pattern` in a text that was made from it, each up to the next letters of the pattern;
+/// `None` if the text was made from another one.
+pub(super) fn values_of<'a>(pattern: &'a str, text: &'a str) -> Option<Vec<(&'a str, &'a str)>> {
+    let Some((before, place, after)) = next_place(pattern) else { return (pattern == text).then(Vec::new) };
+    let text = text.strip_prefix(before)?;
+    let next = next_place(after).map_or(after, |(next, ..)| next);
+    let end = if next.is_empty() { text.len() } else { text.find(next)? };
+    let (value, rest) = text.split_at(end);
+    let mut values = vec![(place, value)];
+    values.extend(values_of(after, rest)?);
+    Some(values)
+}
+
 /// The text before the first place, the place's name, and the text after it.
 fn next_place(text: &str) -> Option<(&str, &str, &str)> {
     let (before, inside) = text.split_once('{')?;
@@ -44,6 +57,10 @@ mod tests {
     fn values_are_not_taken_for_places() {
         assert_eq!(filled("{a} and {b}{c}", &[("a", &"{b}"), ("b", &2)]), "{b} and 2{c}");
         assert_eq!(filled("an open { stays", &[]), "an open { stays");
+        let pattern = "{count} slices of {whole} mm";
+        assert_eq!(values_of(pattern, "3 slices of 4 mm"), Some(vec![("count", "3"), ("whole", "4")]));
+        assert_eq!(values_of(pattern, "3 slices of 4 mm each"), None);
+        assert_eq!(values_of("no place", "no place"), Some(vec![]));
         assert_eq!(places("{b} of {a} and {b}"), BTreeSet::from(["a", "b"]));
     }
 }

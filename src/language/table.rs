@@ -10,7 +10,7 @@ use serde::Deserialize;
 use thiserror::Error;
 use unic_langid::LanguageIdentifier;
 
-use super::places::places;
+use super::places::{filled, places, values_of};
 
 /// Why a table cannot be used.
 #[derive(Debug, Error)]
@@ -27,6 +27,7 @@ pub enum LanguageError {
 pub struct Table {
     code: String,
     name: String,
+    decimal_mark: String,
     plural_rules: Option<PluralRules>,
     texts: HashMap<String, Translation>,
     contexts: HashMap<String, HashMap<String, Translation>>,
@@ -37,10 +38,16 @@ pub struct Table {
 #[derive(Deserialize)]
 struct TableFile {
     name: String,
+    #[serde(default = "point")]
+    decimal_mark: String,
     #[serde(default)]
     texts: BTreeMap<String, Translation>,
     #[serde(default)]
     contexts: BTreeMap<String, BTreeMap<String, Translation>>,
+}
+
+fn point() -> String {
+    ".".to_owned()
 }
 
 #[derive(Debug, Deserialize)]
@@ -101,7 +108,7 @@ impl Table {
     /// # Errors
     /// If the text is no such table.
     pub fn parse(code: &str, text: &str) -> Result<Self, LanguageError> {
-        let TableFile { name, texts, contexts } = toml::from_str(text)?;
+        let TableFile { name, decimal_mark, texts, contexts } = toml::from_str(text)?;
         let mut refused = Vec::new();
         let mut kept = |texts: BTreeMap<String, Translation>| -> HashMap<String, Translation> {
             let made = texts.into_iter().filter(|(_, made)| made.is_made());
@@ -112,7 +119,15 @@ impl Table {
         };
         let texts = kept(texts);
         let contexts = contexts.into_iter().map(|(context, texts)| (context, kept(texts))).collect();
-        Ok(Self { code: code.to_owned(), name, plural_rules: plural_rules(code), texts, contexts, refused })
+        Ok(Self {
+            code: code.to_owned(),
+            name,
+            decimal_mark,
+            plural_rules: plural_rules(code),
+            texts,
+            contexts,
+            refused,
+        })
     }
 
     /// Keeps the table until the program ends, so that its texts can be lent to every frame. For tables read at the start.
@@ -139,12 +154,36 @@ impl Table {
         &self.refused
     }
 
+    pub(super) fn decimal_mark(&self) -> &str {
+        &self.decimal_mark
+    }
+
     pub(super) fn text(&self, english: &str) -> Option<&str> {
         self.texts.get(english)?.text()
     }
 
     pub(super) fn text_in(&self, context: &str, english: &str) -> Option<&str> {
         self.contexts.get(context)?.get(english)?.text()
+    }
+
+    /// The translation of a text that was made from one of the messages, and of those within it; of several that fit, from
+    /// that with the most letters of its own.
+    pub(super) fn message(&self, english: &str) -> Option<String> {
+        let fitting = self.contexts.get("message")?.iter().filter_map(|(pattern, translation)| {
+            let values = values_of(pattern, english)?;
+            let in_values: usize = values.iter().map(|(_, value)| value.len()).sum();
+            Some((in_values, values, translation.text()?))
+        });
+        let (_, values, text) = fitting.min_by_key(|(in_values, ..)| *in_values)?;
+        let shown = |value: &str| match value.parse::<f64>() {
+            Ok(_) => value.replace('.', &self.decimal_mark),
+            // A message of nothing but a place would hold itself without end.
+            Err(_) if value.len() < english.len() => self.message(value).unwrap_or_else(|| value.to_owned()),
+            Err(_) => value.to_owned(),
+        };
+        let values: Vec<(&str, String)> = values.into_iter().map(|(place, value)| (place, shown(value))).collect();
+        let shown: Vec<(&str, &dyn fmt::Display)> = values.iter().map(|(place, value)| (*place, value as _)).collect();
+        Some(filled(text, &shown))
     }
 
     /// The form for a count; `other` for those that the table does not tell apart.

@@ -1,6 +1,7 @@
 //! What pictures say about one evidence map.
 
 use super::{ColorMap, EvidenceFill, EvidenceLook};
+use crate::language::{Language, say};
 use crate::spine::{
     BoxRule, BoxSource, ClassIndex, DiscFrame, DiscLevel, Grading, PATCH_COLUMNS, PATCH_ROWS, SliceBox,
 };
@@ -17,6 +18,8 @@ const OPACITY: f32 = 0.75;
 /// An evidence map with everything its pictures show and say.
 #[derive(Debug, Clone)]
 pub struct EvidenceFigure<'a> {
+    /// What its texts are in.
+    pub language: Language,
     /// Evidence of the disc volume, `[9, 112, 224]`, not negative.
     pub values: &'a [f32],
     /// Where the disc volume lies in the scan.
@@ -51,30 +54,48 @@ impl EvidenceFigure<'_> {
     /// The finding in words: "Central canal stenosis: present (93 %)".
     #[must_use]
     pub fn finding(&self) -> String {
-        let class = self.grading.class_name(self.class);
+        let grading = self.language.text(self.grading.name());
+        let class = self.language.text(self.grading.class_name(self.class));
         let chance = self.probability.map(|p| format!(" ({:.0} %)", p * 100.0)).unwrap_or_default();
-        format!("{}: {class}{chance}", self.grading.name())
+        format!("{grading}: {class}{chance}")
     }
 
     /// How the map was made: "Contrastive excitation at Conv1, mean of 150 augmented inputs".
     #[must_use]
     pub fn making(&self) -> String {
-        let Self { method, reading, .. } = self;
+        let Self { language, method, reading, .. } = self;
         match self.augmentations {
-            0 | 1 => format!("{method} {reading}, one input"),
-            several => format!("{method} {reading}, mean of {several} augmented inputs"),
+            0 | 1 => say!(language, "{method} {reading}, one input", method = method, reading = reading),
+            several => say!(
+                language,
+                "{method} {reading}, mean of {count} augmented inputs",
+                method = method,
+                reading = reading,
+                count = several
+            ),
         }
     }
 
     /// What the boxes enclose: "Boxes enclose all evidence above its 97th percentile in the disc volume".
     #[must_use]
     pub fn boxing(&self) -> String {
+        let language = self.language;
         let enclosed = match self.box_rule {
-            BoxRule::All => "all evidence",
-            BoxRule::LargestOfSlice => "the largest region of each slice with evidence",
-            BoxRule::LargestOfVolume => "the largest region of the disc volume with evidence",
+            BoxRule::All => say!(language, "all evidence"),
+            BoxRule::LargestOfSlice => say!(language, "the largest region of each slice with evidence"),
+            BoxRule::LargestOfVolume => say!(language, "the largest region of the disc volume with evidence"),
         };
-        format!("Boxes enclose {enclosed} above its {} percentile in the disc volume", ordinal(self.percentile))
+        let percentile = if language == Language::ENGLISH {
+            ordinal(self.percentile)
+        } else {
+            language.decimal(self.percentile, usize::from(self.percentile.fract() != 0.0))
+        };
+        say!(
+            language,
+            "Boxes enclose {enclosed} above its {percentile} percentile in the disc volume",
+            enclosed = enclosed,
+            percentile = percentile
+        )
     }
 
     /// Evidence shown in the strongest color: nearly the greatest on the slices that the scan has, 1 where there is none.

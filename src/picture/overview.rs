@@ -7,6 +7,7 @@ use super::canvas::{Align, Canvas, Ink, TextStyle};
 use super::figure::DISCLAIMER;
 use super::overlay::{orientation, whole_slice};
 use super::{SliceLook, SliceScene};
+use crate::language::{Language, say};
 use crate::spine::{DiscLevel, Measurement, Vertebra, VertebraLabel, discs_between, vertebral_window};
 use crate::volume::{Volume, WindowLevel};
 
@@ -31,9 +32,15 @@ pub struct DiscNote {
 }
 
 /// Draws the middle slice with the outlines and labels of `vertebrae`, and `notes` beside their discs.
-/// `title` stands above it.
+/// `title` stands above it; it and the notes are in `language` already.
 #[must_use]
-pub fn study_overview(volume: &Volume, vertebrae: &[Vertebra], notes: &[DiscNote], title: &str) -> RgbImage {
+pub fn study_overview(
+    volume: &Volume,
+    vertebrae: &[Vertebra],
+    notes: &[DiscNote],
+    title: &str,
+    language: Language,
+) -> RgbImage {
     let slice = middle_slice(volume, vertebrae);
     let (view, size) = whole_slice(volume, IMAGE_HEIGHT);
     let notes_width = if notes.is_empty() { 0.0 } else { NOTES_WIDTH };
@@ -60,9 +67,10 @@ pub fn study_overview(volume: &Volume, vertebrae: &[Vertebra], notes: &[DiscNote
     canvas.text(DVec2::new(20.0, 48.0), large, &large.shortened(title, width - 40.0));
     let below = TITLE_HEIGHT + size.y + 35.0;
     let quiet = TextStyle::new(18.0, Ink::QUIET);
-    let name = format!("Slice {} of {}", slice + 1, volume.slices());
+    let name = say!(language, "Slice {slice} of {count}", slice = slice + 1, count = volume.slices());
     canvas.text(DVec2::new(20.0, below), quiet, &name);
-    canvas.text(DVec2::new(width - 20.0, below), quiet.bold().aligned(Align::Right), DISCLAIMER);
+    let disclaimer = quiet.bold().aligned(Align::Right);
+    canvas.text(DVec2::new(width - 20.0, below), disclaimer, language.text(DISCLAIMER));
     canvas.finish()
 }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use glam::{DVec2, DVec3};
 
 use super::*;
+use crate::language::Language;
 use crate::spine::{
     BoxRule, BoxSource, Corners, Disc, DiscFrame, DiscLevel, Grading, PATCH_COLUMNS, PATCH_ROWS, PATCH_VOXELS,
     PixelBox, SliceBox, Vertebra, VertebraLabel, VertebraOutline,
@@ -51,6 +52,7 @@ fn values() -> Vec<f32> {
 
 fn figure<'a>(values: &'a [f32], frame: &'a DiscFrame, boxes: Vec<SliceBox>) -> EvidenceFigure<'a> {
     EvidenceFigure {
+        language: Language::ENGLISH,
         values,
         frame,
         level: DiscLevel::L4L5,
@@ -158,8 +160,8 @@ fn the_overview_labels_bodies_and_discs() {
         severity,
     };
     let notes = [note(DiscLevel::L4L5, 0.2), note(DiscLevel::L5S1, 0.9)];
-    let with_notes = study_overview(&volume, &vertebrae, &notes, "Lumbar spine");
-    let without = study_overview(&volume, &[], &[], "Lumbar spine");
+    let with_notes = study_overview(&volume, &vertebrae, &notes, "Lumbar spine", Language::ENGLISH);
+    let without = study_overview(&volume, &[], &[], "Lumbar spine", Language::ENGLISH);
     assert!(with_notes.width() > without.width());
     assert!(colorful(&with_notes) > 1000, "outlines and dots have color");
     keep(&with_notes, "overview.png");
@@ -201,7 +203,7 @@ fn real_scans_make_sheets() {
             severity: disc.disc.level.index() as f32 / 5.0,
         };
         let notes: Vec<DiscNote> = case.discs.iter().map(note).collect();
-        let overview = study_overview(&case.volume, &case.vertebrae, &notes, "T2 sagittal");
+        let overview = study_overview(&case.volume, &case.vertebrae, &notes, "T2 sagittal", Language::ENGLISH);
         keep(&overview, &format!("{name}-overview.png"));
     }
 }

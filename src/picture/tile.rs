@@ -9,6 +9,7 @@ use super::overlay::draw_box;
 use super::shade::patch_plane;
 use super::sheet::{Tile, scan_view};
 use super::{SliceLook, SliceScene};
+use crate::language::say;
 use crate::spine::{BoxSource, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES};
 use crate::volume::{Volume, WindowLevel};
 
@@ -121,7 +122,7 @@ pub fn evidence_tile(volume: &Volume, figure: &EvidenceFigure, width: u32, heigh
             draw_box(&mut canvas, &found.rect, source, |image| view.screen(image), (DVec2::ZERO, size));
         }
     }
-    let name = format!("Slice {} of {}", slice + 1, volume.slices());
+    let name = say!(figure.language, "Slice {slice} of {count}", slice = slice + 1, count = volume.slices());
     let style = TextStyle::new(size.y * 0.055, Ink::WHITE).halo().aligned(Align::Left);
     canvas.text(DVec2::new(size.y * 0.04, size.y * 0.95), style, &name);
     Some(canvas.finish())

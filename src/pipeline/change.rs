@@ -1,6 +1,7 @@
 //! What changed since an earlier examination, level by level. Window, clipboard, PDF, structured report and JSON say the
 //! same.
 
+use crate::language::{Language, say};
 use crate::records::{Prior, Report};
 use crate::spine::{ClassIndex, DiscLevel, Grading, PerGrading};
 
@@ -25,14 +26,14 @@ impl GradeChange {
     }
 
     /// "Pfirrmann III to IV", "spondylolisthesis new", "disc bulging no longer seen".
-    fn in_words(self) -> String {
-        let name = self.grading.spec().in_sentence;
+    fn in_words(self, language: Language) -> String {
+        let name = language.text(self.grading.spec().in_sentence);
         match (self.grading.is_presence(), self.now > self.before) {
-            (true, true) => format!("{name} new"),
-            (true, false) => format!("{name} no longer seen"),
+            (true, true) => say!(language, "{finding} new", finding = name),
+            (true, false) => say!(language, "{finding} no longer seen", finding = name),
             (false, _) => {
-                let [before, now] = [self.before, self.now].map(|class| self.grading.class_name(class));
-                format!("{name} {before} to {now}")
+                let [before, now] = [self.before, self.now].map(|class| language.text(self.grading.class_name(class)));
+                say!(language, "{grading} {before} to {now}", grading = name, before = before, now = now)
             }
         }
     }
@@ -59,25 +60,39 @@ pub fn compared_grades(report: &Report, prior: &Prior) -> Vec<GradeChange> {
 /// The change by level in sentences: "L4-L5, since the examination 384 days before: Pfirrmann III to IV." and one for all
 /// levels without a change.
 #[must_use]
-pub fn change_sentences(compared: &[GradeChange], days_before: Option<i64>) -> Vec<String> {
+pub fn change_sentences(compared: &[GradeChange], days_before: Option<i64>, language: Language) -> Vec<String> {
     let since = match days_before {
-        Some(1) => "the examination of the day before".to_owned(),
-        Some(days) if days > 0 => format!("the examination {days} days before"),
-        Some(_) | None => "the other examination".to_owned(),
+        Some(days) if days > 0 => say!(
+            language,
+            days = days as usize;
+            one "the examination {days} day before", other "the examination {days} days before"
+        ),
+        Some(_) | None => say!(language, "the other examination").to_owned(),
     };
     let mut sentences = Vec::new();
     let mut unchanged = Vec::new();
     for level in compared.chunk_by(|a, b| a.level == b.level) {
         let changes: Vec<String> =
-            level.iter().filter(|grade| grade.is_change()).map(|grade| grade.in_words()).collect();
+            level.iter().filter(|grade| grade.is_change()).map(|grade| grade.in_words(language)).collect();
         if changes.is_empty() {
             unchanged.push(level[0].level.to_string());
         } else {
-            sentences.push(format!("{}, since {since}: {}.", level[0].level, changes.join(", ")));
+            sentences.push(say!(
+                language,
+                "{level}, since {examination}: {changes}.",
+                level = level[0].level,
+                examination = since,
+                changes = changes.join(", ")
+            ));
         }
     }
     if !unchanged.is_empty() {
-        sentences.push(format!("Grades as in {since}: {}.", unchanged.join(", ")));
+        sentences.push(say!(
+            language,
+            "Grades as in {examination}: {levels}.",
+            examination = since,
+            levels = unchanged.join(", ")
+        ));
     }
     sentences
 }
@@ -91,7 +106,9 @@ mod tests {
     fn changes_are_told_by_level_and_experimental_grades_are_not_compared() {
         let mut now = report();
         let prior = Prior::of_report(&now, Some(384));
-        let sentences = |now: &Report, prior: &Prior| change_sentences(&compared_grades(now, prior), prior.days_before);
+        let sentences = |now: &Report, prior: &Prior| {
+            change_sentences(&compared_grades(now, prior), prior.days_before, Language::ENGLISH)
+        };
         assert_eq!(sentences(&now, &prior), ["Grades as in the examination 384 days before: L4-L5."]);
         let level = DiscLevel::L4L5;
         assert!(now.set_edited(level, Grading::Pfirrmann, Some(4)));

@@ -1,6 +1,7 @@
 //! Where a grade and what was measured at the same disc disagree. The rules stand here and nowhere else.
 
 use super::{DiscFindings, Finding};
+use crate::language::{Language, say};
 use crate::records::slip_in_words;
 use crate::spine::{DiscLevel, Grading, MeasuredValue, meyerding_grade};
 
@@ -15,22 +16,59 @@ const MODERATE_LOSS: usize = 2;
 const CANAL_MM: [f64; 2] = [10.0, 13.0];
 
 /// A grade that disagrees with a measurement.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Conflict {
-    /// Grading.
-    pub grading: Grading,
+    /// The grade.
+    pub finding: Finding,
+    measured: Contradiction,
+}
+
+/// What was measured instead.
+#[derive(Debug, Clone, PartialEq)]
+enum Contradiction {
+    /// Percent.
+    Slip(f64),
+    /// Height of the disc and of those beside it, mm.
+    Height(f64, Vec<(DiscLevel, f64)>),
+    /// Width of the canal, mm.
+    Canal(f64),
+}
+
+impl Conflict {
     /// Both in words: "spondylolisthesis present (62 %), measured slip 0 %".
-    pub text: String,
+    #[must_use]
+    pub fn text(&self, language: Language) -> String {
+        let Finding { grading, class, .. } = self.finding;
+        say!(
+            language,
+            "{grading} {grade} ({surety}), measured {measured}",
+            grading = language.text(grading.spec().in_sentence),
+            grade = language.text(grading.class_name(class)),
+            surety = self.finding.surety(language),
+            measured = self.measured.in_words(language)
+        )
+    }
+}
+
+impl Contradiction {
+    fn in_words(&self, language: Language) -> String {
+        let mm = |value| MeasuredValue::Millimeters(value).in_words(language);
+        match self {
+            Self::Slip(percent) => slip_in_words(*percent, language),
+            Self::Height(height, beside) => {
+                let height = say!(language, "height {value}", value = mm(*height));
+                format!("{height} ({})", heights_in_words(beside, language))
+            }
+            Self::Canal(width) => say!(language, "canal {value}", value = mm(*width)),
+        }
+    }
 }
 
 /// The disagreements of a disc.
 pub(super) fn conflicts(disc: &DiscFindings) -> Vec<Conflict> {
-    let found = |grading, rule: &dyn Fn(&Finding) -> Option<String>| {
+    let found = |grading, rule: &dyn Fn(&Finding) -> Option<Contradiction>| {
         let finding = disc.of(grading)?;
-        let measured = rule(finding)?;
-        let grade = grading.class_name(finding.class);
-        let text = format!("{} {grade} ({}), measured {measured}", grading.spec().in_sentence, finding.surety());
-        Some(Conflict { grading, text })
+        Some(Conflict { finding: *finding, measured: rule(finding)? })
     };
     let rules = [
         found(Grading::Spondylolisthesis, &|finding| slip(finding, disc.measured.slip_percent?)),
@@ -40,32 +78,32 @@ pub(super) fn conflicts(disc: &DiscFindings) -> Vec<Conflict> {
     rules.into_iter().flatten().collect()
 }
 
-fn slip(finding: &Finding, percent: f64) -> Option<String> {
+fn slip(finding: &Finding, percent: f64) -> Option<Contradiction> {
     let disagrees =
         if finding.is_abnormal() { meyerding_grade(percent).is_none() } else { percent.abs() >= CLEAR_SLIP_PERCENT };
-    disagrees.then(|| slip_in_words(percent))
+    disagrees.then_some(Contradiction::Slip(percent))
 }
 
-fn narrowing(finding: &Finding, height: f64, neighbors: &[(DiscLevel, f64)]) -> Option<String> {
+fn narrowing(finding: &Finding, height: f64, neighbors: &[(DiscLevel, f64)]) -> Option<Contradiction> {
     if neighbors.is_empty() {
         return None;
     }
     let is_lowest = neighbors.iter().all(|(_, other)| height < LOST_HEIGHT * other);
     let is_highest = neighbors.iter().all(|(_, other)| height >= *other);
     let disagrees = !finding.is_abnormal() && is_lowest || finding.class >= MODERATE_LOSS && is_highest;
-    disagrees.then(|| format!("height {} ({})", MeasuredValue::Millimeters(height), heights_in_words(neighbors)))
+    disagrees.then(|| Contradiction::Height(height, neighbors.to_vec()))
 }
 
 /// "L3-L4 9.0 mm, L5-S1 8.5 mm".
-pub(super) fn heights_in_words(heights: &[(DiscLevel, f64)]) -> String {
-    let words = heights.iter().map(|(level, height)| format!("{level} {}", MeasuredValue::Millimeters(*height)));
-    words.collect::<Vec<_>>().join(", ")
+pub(super) fn heights_in_words(heights: &[(DiscLevel, f64)], language: Language) -> String {
+    let height = |mm: f64| MeasuredValue::Millimeters(mm).in_words(language);
+    heights.iter().map(|(level, mm)| format!("{level} {}", height(*mm))).collect::<Vec<_>>().join(", ")
 }
 
-fn stenosis(finding: &Finding, width_mm: f64) -> Option<String> {
+fn stenosis(finding: &Finding, width_mm: f64) -> Option<Contradiction> {
     let [narrow, wide] = CANAL_MM;
     let disagrees = if finding.is_abnormal() { width_mm >= wide } else { width_mm < narrow };
-    disagrees.then(|| format!("canal {}", MeasuredValue::Millimeters(width_mm)))
+    disagrees.then_some(Contradiction::Canal(width_mm))
 }
 
 #[cfg(test)]
@@ -78,7 +116,7 @@ mod tests {
         let mut found = disc(DiscLevel::L4L5, &[(grading, class, 0.62)]);
         found.measured = DiscMeasures { height_mm: Some(height), ..measured };
         found.beside_mm = vec![(DiscLevel::L3L4, above), (DiscLevel::L5S1, below)];
-        conflicts(&found).into_iter().map(|conflict| conflict.text).collect()
+        conflicts(&found).into_iter().map(|conflict| conflict.text(Language::ENGLISH)).collect()
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use glam::DVec2;
 
 use super::{method_in_words, reading_in_words};
+use crate::language::Language;
 use crate::picture::{ColorMap, EvidenceFigure};
 use crate::records::{BoxesFile, MapEntry, PeakEntry, SeenSliceEntry, WeightsUsed, rounded};
 use crate::saliency::SaliencyMap;
@@ -60,25 +61,26 @@ impl Evidence {
 
     /// What pictures show of the map: its values, the predicted boxes, and a reader's of the same disc and grading.
     #[must_use]
-    pub fn figure(&self) -> EvidenceFigure<'_> {
-        self.figure_at(self.percentile)
+    pub fn figure(&self, language: Language) -> EvidenceFigure<'_> {
+        self.figure_at(self.percentile, language)
     }
 
     /// As [`Self::figure`], cut at another percentile.
     #[must_use]
-    pub fn figure_at(&self, percentile: f64) -> EvidenceFigure<'_> {
+    pub fn figure_at(&self, percentile: f64, language: Language) -> EvidenceFigure<'_> {
         let map = &self.map;
         let same = |found: &&SliceBox| found.level == map.level && found.grading == map.grading;
         let readers = self.reader_boxes.iter().filter(same).cloned();
         EvidenceFigure {
+            language,
             values: &map.values,
             frame: &map.frame,
             level: map.level,
             grading: map.grading,
             class: map.class,
             probability: self.probability,
-            method: method_in_words(map.method).to_owned(),
-            reading: reading_in_words(map),
+            method: language.text(method_in_words(map.method)).to_owned(),
+            reading: reading_in_words(map, language),
             augmentations: map.augmentations,
             percentile,
             threshold: map.threshold(percentile),

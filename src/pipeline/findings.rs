@@ -1,6 +1,7 @@
 //! Grades in words, and which of them matter most.
 
 use super::conflicts::{Conflict, conflicts};
+use crate::language::{Language, say};
 use crate::picture::DiscNote;
 use crate::records::{DiscEntry, DiscMeasures, Report};
 use crate::saliency::{SaliencyMap, SaliencyMethod};
@@ -43,26 +44,32 @@ impl Finding {
     }
 
     /// How sure it is: "62 %", or whose it is.
-    pub(super) fn surety(&self) -> String {
-        if self.is_read { "by the reader".to_owned() } else { format!("{:.0} %", self.probability * 100.0) }
+    pub(super) fn surety(&self, language: Language) -> String {
+        if self.is_read {
+            say!(language, "by the reader").to_owned()
+        } else {
+            format!("{:.0} %", self.probability * 100.0)
+        }
     }
 
     /// "Pfirrmann III", "upper endplate defect".
-    pub(super) fn name(&self) -> String {
-        let name = self.grading.spec().in_sentence;
+    pub(super) fn name(&self, language: Language) -> String {
+        let name = language.text(self.grading.spec().in_sentence);
         if self.grading.is_presence() {
             name.to_owned()
         } else {
-            format!("{name} {}", self.grading.class_name(self.class))
+            format!("{name} {}", language.text(self.grading.class_name(self.class)))
         }
     }
 
     /// The name; where it is not sure "Pfirrmann II (42 %)", and of what is abnormal "possible disc herniation (63 %)".
-    fn words(&self, name: &str) -> String {
+    fn words(&self, name: &str, language: Language) -> String {
         match (self.probability >= SURE, self.is_abnormal()) {
             (true, _) => name.to_owned(),
-            (false, true) => format!("possible {name} ({})", self.surety()),
-            (false, false) => format!("{name} ({})", self.surety()),
+            (false, true) => {
+                say!(language, "possible {finding} ({surety})", finding = name, surety = self.surety(language))
+            }
+            (false, false) => format!("{name} ({})", self.surety(language)),
         }
     }
 }
@@ -136,46 +143,48 @@ impl DiscFindings {
     /// The disc in one sentence: "L4-L5: Pfirrmann IV, narrowing 3, possible upper endplate defect (63 %); height 7.2 mm,
     /// slip 1 %." What was not graded or measured is not mentioned.
     #[must_use]
-    pub fn sentence(&self) -> String {
-        let measures = Some(self.measured.in_words()).filter(|words| !words.is_empty());
-        let parts: Vec<String> = std::iter::once(self.grades()).chain(measures).collect();
+    pub fn sentence(&self, language: Language) -> String {
+        let measures = Some(self.measured.in_words(language)).filter(|words| !words.is_empty());
+        let parts: Vec<String> = std::iter::once(self.grades(language)).chain(measures).collect();
         format!("{}: {}.", self.level, parts.join("; "))
     }
 
     /// The same without what was measured.
     #[must_use]
-    pub fn grades_sentence(&self) -> String {
-        format!("{}: {}.", self.level, self.grades())
+    pub fn grades_sentence(&self, language: Language) -> String {
+        format!("{}: {}.", self.level, self.grades(language))
     }
 
-    fn grades(&self) -> String {
-        let mut grades: Vec<String> = self.headline().into_iter().chain(self.beside_pfirrmann()).collect();
+    fn grades(&self, language: Language) -> String {
+        let beside = self.beside_pfirrmann(language);
+        let mut grades: Vec<String> = self.headline(language).into_iter().chain(beside).collect();
         if grades.is_empty() {
-            grades.push("no abnormal grade".to_owned());
+            grades.push(say!(language, "no abnormal grade").to_owned());
         }
         grades.join(", ")
     }
 
     /// The note beside the disc of an overview picture.
     #[must_use]
-    pub fn note(&self) -> DiscNote {
+    pub fn note(&self, language: Language) -> DiscNote {
         DiscNote {
             level: self.level,
-            headline: self.headline().unwrap_or_default(),
-            detail: self.beside_pfirrmann().join(", "),
+            headline: self.headline(language).unwrap_or_default(),
+            detail: self.beside_pfirrmann(language).join(", "),
             severity: self.findings.iter().map(Finding::weight).fold(0.0, f32::max),
         }
     }
 
     /// Pfirrmann's grade, normal or not.
-    fn headline(&self) -> Option<String> {
+    fn headline(&self, language: Language) -> Option<String> {
         let found = self.findings.iter().find(|finding| finding.grading == Grading::Pfirrmann);
-        found.and_then(|finding| in_words(&[finding]).pop())
+        found.and_then(|finding| in_words(&[finding], language).pop())
     }
 
     /// What else is abnormal.
-    fn beside_pfirrmann(&self) -> Vec<String> {
-        in_words(&self.abnormal().filter(|finding| finding.grading != Grading::Pfirrmann).collect::<Vec<_>>())
+    fn beside_pfirrmann(&self, language: Language) -> Vec<String> {
+        let found: Vec<_> = self.abnormal().filter(|finding| finding.grading != Grading::Pfirrmann).collect();
+        in_words(&found, language)
     }
 }
 
@@ -218,27 +227,30 @@ pub fn method_in_words(method: SaliencyMethod) -> &'static str {
 
 /// Where a map was read off and how far it was smoothed: "at Conv3, smoothed by 2 mm".
 #[must_use]
-pub fn reading_in_words(map: &SaliencyMap) -> String {
-    let smoothed =
-        if map.smoothing_mm > 0.0 { format!(", smoothed by {} mm", map.smoothing_mm) } else { String::new() };
-    format!("at {}{smoothed}", map.layer.name())
+pub fn reading_in_words(map: &SaliencyMap, language: Language) -> String {
+    let layer = map.layer.name();
+    if map.smoothing_mm > 0.0 {
+        say!(language, "at {layer}, smoothed by {smoothing} mm", layer = layer, smoothing = map.smoothing_mm)
+    } else {
+        say!(language, "at {layer}", layer = layer)
+    }
 }
 
 /// Findings of a disc in words; what is found above and below the disc alike is said once.
-fn in_words(found: &[&Finding]) -> Vec<String> {
+fn in_words(found: &[&Finding], language: Language) -> Vec<String> {
     let has = |grading| found.iter().any(|finding| finding.grading == grading);
     let both_sides = [
-        (Grading::UpperEndplateDefect, Grading::LowerEndplateDefect, "defects of both endplates"),
-        (Grading::UpperMarrowChange, Grading::LowerMarrowChange, "marrow changes on both sides"),
+        (Grading::UpperEndplateDefect, Grading::LowerEndplateDefect, say!(language, "defects of both endplates")),
+        (Grading::UpperMarrowChange, Grading::LowerMarrowChange, say!(language, "marrow changes on both sides")),
     ];
     let words = found.iter().filter_map(|finding| {
         let pair = both_sides.iter().find(|(upper, lower, _)| [*upper, *lower].contains(&finding.grading));
         let Some((upper, lower, both)) = pair.filter(|(upper, lower, _)| has(*upper) && has(*lower)) else {
-            return Some(finding.words(&finding.name()));
+            return Some(finding.words(&finding.name(language), language));
         };
         let sides = || found.iter().filter(|side| [*upper, *lower].contains(&side.grading));
         let less_probable = sides().min_by(|a, b| a.probability.total_cmp(&b.probability))?;
-        (finding.grading == *upper).then(|| less_probable.words(both))
+        (finding.grading == *upper).then(|| less_probable.words(both, language))
     });
     words.collect()
 }
@@ -302,9 +314,45 @@ pub(super) mod tests {
         };
         let computed = found(None);
         assert_eq!((computed.findings.len(), computed.experimental.len()), (1, 1));
-        assert_eq!(computed.sentence(), "L4-L5: disc herniation.");
+        assert_eq!(computed.sentence(Language::ENGLISH), "L4-L5: disc herniation.");
         let read = found(Some(0));
         assert!(read.experimental.is_empty() && read.findings[0].is_read && !read.findings[0].is_abnormal());
+    }
+
+    #[test]
+    fn a_disc_is_put_into_words_in_every_language() {
+        let classes = [
+            (Grading::Pfirrmann, 3, 0.9),
+            (Grading::DiscNarrowing, 2, 0.9),
+            (Grading::UpperEndplateDefect, 1, 0.6),
+            (Grading::LowerEndplateDefect, 1, 0.9),
+            (Grading::CentralCanalStenosis, 1, 0.8),
+            (Grading::DiscHerniation, 1, 0.63),
+        ];
+        let mut found = disc(DiscLevel::L4L5, &classes);
+        found.measured = DiscMeasures {
+            height_mm: Some(7.24),
+            slip_percent: Some(12.4),
+            canal_mm: Some(9.0),
+            ..DiscMeasures::default()
+        };
+        let said = Language::shipped().into_iter().map(|language| found.sentence(language)).collect::<Vec<_>>();
+        assert_eq!(
+            said,
+            [
+                "L4-L5: Pfirrmann IV, narrowing 3, possible defects of both endplates (60 %), central canal stenosis, \
+                 possible disc herniation (63 %); height 7.2 mm, slip 12 % forward, Meyerding I, canal 9.0 mm.",
+                "L4-L5: Pfirrmann IV, Höhenminderung 3, V. a. Endplattendefekte beidseits der Bandscheibe (60 %), \
+                 zentrale Spinalkanalstenose, V. a. Bandscheibenvorfall (63 %); Höhe 7,2 mm, Versatz 12 % nach ventral, \
+                 Meyerding I, Kanal 9,0 mm.",
+                "L4-L5: Pfirrmann IV, pinzamiento 3, posible defecto de ambos platillos (60 %), estenosis del canal \
+                 central, posible hernia discal (63 %); altura 7,2 mm, deslizamiento 12 % anterior, Meyerding I, canal \
+                 9,0 mm.",
+                "L4-L5: Pfirrmann IV, pincement 3, possible anomalie des deux plateaux (60 %), sténose canalaire \
+                 centrale, possible hernie discale (63 %); hauteur 7,2 mm, glissement 12 % antérieur, Meyerding I, \
+                 canal 9,0 mm.",
+            ]
+        );
     }
 
     #[test]
@@ -312,12 +360,21 @@ pub(super) mod tests {
         let [pfirrmann, herniation] = [Grading::Pfirrmann, Grading::DiscHerniation];
         let mut found = disc(DiscLevel::L4L5, &[(pfirrmann, 3, 0.9), (herniation, 1, 0.63)]);
         found.measured = DiscMeasures { height_mm: Some(7.24), slip_percent: Some(0.4), ..DiscMeasures::default() };
-        assert_eq!(found.sentence(), "L4-L5: Pfirrmann IV, possible disc herniation (63 %); height 7.2 mm, slip 0 %.");
+        assert_eq!(
+            found.sentence(Language::ENGLISH),
+            "L4-L5: Pfirrmann IV, possible disc herniation (63 %); height 7.2 mm, slip 0 %."
+        );
         // Nothing is claimed of gradings that the weights do not have.
-        assert_eq!(disc(DiscLevel::L4L5, &[(pfirrmann, 1, 0.42)]).sentence(), "L4-L5: Pfirrmann II (42 %).");
-        assert_eq!(disc(DiscLevel::L4L5, &[(herniation, 0, 0.9)]).sentence(), "L4-L5: no abnormal grade.");
+        assert_eq!(
+            disc(DiscLevel::L4L5, &[(pfirrmann, 1, 0.42)]).sentence(Language::ENGLISH),
+            "L4-L5: Pfirrmann II (42 %)."
+        );
+        assert_eq!(
+            disc(DiscLevel::L4L5, &[(herniation, 0, 0.9)]).sentence(Language::ENGLISH),
+            "L4-L5: no abnormal grade."
+        );
         let [upper, lower] = [Grading::UpperEndplateDefect, Grading::LowerEndplateDefect];
-        let said = |classes: &[(Grading, ClassIndex, f32)]| disc(DiscLevel::L4L5, classes).sentence();
+        let said = |classes: &[(Grading, ClassIndex, f32)]| disc(DiscLevel::L4L5, classes).sentence(Language::ENGLISH);
         let marrow = (Grading::LowerMarrowChange, 1, 0.9);
         assert_eq!(
             said(&[(pfirrmann, 2, 0.9), (upper, 1, 0.9), (lower, 0, 0.9), marrow]),

@@ -10,6 +10,7 @@ use super::change::{change_sentences, compared_grades};
 use super::{DiscFindings, GradeOutcome, Models, ModelsInfo, PipelineError, Study, grade_discs};
 use crate::detection::LevelDoubt;
 use crate::dicom::{Series, SeriesWarning};
+use crate::language::Language;
 use crate::model::{Views, WeightsInfo};
 use crate::records::{
     DiscEntry, Narrative, Prior, REPORT_SCHEMA, Report, ReportWarning, Review, Seconds, Software, VertebraEntry,
@@ -234,11 +235,11 @@ impl OpenSeries {
         self.review.note_in(&mut report);
         for found in DiscFindings::of_report(&report) {
             if let Some(disc) = report.discs.iter_mut().find(|disc| disc.level == found.level) {
-                disc.conflicts = found.conflicts.into_iter().map(|conflict| conflict.text).collect();
+                disc.conflicts = found.conflicts.into_iter().map(|conflict| conflict.text(Language::ENGLISH)).collect();
             }
         }
         if let Some(prior) = &self.prior {
-            let changes = change_sentences(&compared_grades(&report, prior), prior.days_before);
+            let changes = change_sentences(&compared_grades(&report, prior), prior.days_before, Language::ENGLISH);
             report.prior = Some(Prior { changes, ..prior.clone() });
         }
         report

@@ -2,6 +2,7 @@
 
 use super::DiscFindings;
 use super::conflicts::heights_in_words;
+use crate::language::{Language, say};
 use crate::records::slip_in_words;
 use crate::spine::{Grading, MeasuredValue};
 
@@ -9,22 +10,25 @@ impl DiscFindings {
     /// What was measured of this disc that bears on a grading: "Measured: height 7.2 mm (L3-L4 9.0 mm, L5-S1 8.5 mm), signal
     /// 0.2 of the fluid." Where nothing that was measured bears on it, the sentence says so.
     #[must_use]
-    pub fn reason(&self, grading: Grading) -> String {
+    pub fn reason(&self, grading: Grading, language: Language) -> String {
         let measured = &self.measured;
         let beside = &self.beside_mm;
         let height = || {
-            let height = MeasuredValue::Millimeters(measured.height_mm?);
-            let beside = if beside.is_empty() { String::new() } else { format!(" ({})", heights_in_words(beside)) };
-            Some(format!("height {height}{beside}"))
+            let height = MeasuredValue::Millimeters(measured.height_mm?).in_words(language);
+            let height = say!(language, "height {value}", value = height);
+            Some(if beside.is_empty() { height } else { format!("{height} ({})", heights_in_words(beside, language)) })
         };
-        let signal = || Some(format!("signal {:.2} of the fluid in the canal", measured.signal_of_fluid?));
+        let signal = || {
+            let share = language.decimal(measured.signal_of_fluid?, 2);
+            Some(say!(language, "signal {share} of the fluid in the canal", share = share))
+        };
         let parts = match grading {
             Grading::Pfirrmann => [height(), signal()],
             Grading::DiscNarrowing => [height(), None],
-            Grading::Spondylolisthesis => [measured.slip_percent.map(slip_in_words), None],
+            Grading::Spondylolisthesis => [measured.slip_percent.map(|percent| slip_in_words(percent, language)), None],
             Grading::CentralCanalStenosis => {
-                let canal = measured.canal_mm.map(MeasuredValue::Millimeters);
-                [canal.map(|canal| format!("canal {canal}")), None]
+                let width = |mm| MeasuredValue::Millimeters(mm).in_words(language);
+                [measured.canal_mm.map(|mm| say!(language, "canal {value}", value = width(mm))), None]
             }
             Grading::UpperEndplateDefect
             | Grading::LowerEndplateDefect
@@ -35,11 +39,12 @@ impl DiscFindings {
         };
         let parts: Vec<String> = parts.into_iter().flatten().collect();
         match grading {
-            _ if !parts.is_empty() => format!("Measured: {}.", parts.join(", ")),
+            _ if !parts.is_empty() => say!(language, "Measured: {measures}.", measures = parts.join(", ")),
             Grading::CentralCanalStenosis => {
-                "The canal is not measured yet: measure its width, or judge by image and map.".to_owned()
+                say!(language, "The canal is not measured yet: measure its width, or judge by image and map.")
+                    .to_owned()
             }
-            _ => "Nothing measured bears on this grade: judge by image and map.".to_owned(),
+            _ => say!(language, "Nothing measured bears on this grade: judge by image and map.").to_owned(),
         }
     }
 }
@@ -47,6 +52,7 @@ impl DiscFindings {
 #[cfg(test)]
 mod tests {
     use super::super::findings::tests::disc;
+    use crate::language::Language;
     use crate::phantom::{PhantomPatient, PhantomSettings};
     use crate::records::DiscMeasures;
     use crate::spine::{DiscLevel, Grading, signal_of_fluid};
@@ -54,7 +60,10 @@ mod tests {
     #[test]
     fn a_reason_names_what_was_measured_and_nothing_else() {
         let mut found = disc(DiscLevel::L4L5, &[(Grading::Pfirrmann, 4, 0.9)]);
-        assert_eq!(found.reason(Grading::Pfirrmann), "Nothing measured bears on this grade: judge by image and map.");
+        assert_eq!(
+            found.reason(Grading::Pfirrmann, Language::ENGLISH),
+            "Nothing measured bears on this grade: judge by image and map."
+        );
         found.measured = DiscMeasures {
             height_mm: Some(7.24),
             slip_percent: Some(12.0),
@@ -68,12 +77,12 @@ mod tests {
             (Grading::DiscNarrowing, format!("Measured: {height}.")),
             (Grading::Spondylolisthesis, "Measured: slip 12 % forward, Meyerding I.".to_owned()),
         ] {
-            assert_eq!(found.reason(grading), words);
+            assert_eq!(found.reason(grading, Language::ENGLISH), words);
         }
-        assert!(found.reason(Grading::CentralCanalStenosis).contains("not measured"));
+        assert!(found.reason(Grading::CentralCanalStenosis, Language::ENGLISH).contains("not measured"));
         found.measured.canal_mm = Some(9.0);
-        assert_eq!(found.reason(Grading::CentralCanalStenosis), "Measured: canal 9.0 mm.");
-        assert!(found.reason(Grading::UpperEndplateDefect).starts_with("Nothing measured"));
+        assert_eq!(found.reason(Grading::CentralCanalStenosis, Language::ENGLISH), "Measured: canal 9.0 mm.");
+        assert!(found.reason(Grading::UpperEndplateDefect, Language::ENGLISH).starts_with("Nothing measured"));
     }
 
     /// Mean over a few synthetic patients: a disc is the darker the worse its grade.

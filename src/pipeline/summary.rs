@@ -1,8 +1,9 @@
 //! A study in words.
 
-use std::fmt;
-
+use super::change::{GradeChange, change_sentences, compared_grades};
+use super::conflicts::Conflict;
 use super::{DiscFindings, Finding};
+use crate::language::{Language, say};
 use crate::records::Report;
 use crate::spine::{DiscLevel, Grading};
 
@@ -14,22 +15,27 @@ const MAJORITY: f32 = 0.5;
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct StudySummary {
     discs: Vec<DiscFindings>,
-    /// Change since an earlier examination.
-    changes: Vec<String>,
+    /// The grades of an earlier examination beside the present ones, and the days between, as far as they are known.
+    compared: Vec<GradeChange>,
+    days_before: Option<i64>,
 }
 
 impl StudySummary {
     /// Sums up a report.
     #[must_use]
     pub fn of_report(report: &Report) -> Self {
-        let changes = report.prior.as_ref().map(|prior| prior.changes.clone()).unwrap_or_default();
-        Self { changes, ..Self::of(DiscFindings::of_report(report)) }
+        let prior = report.prior.as_ref();
+        Self {
+            compared: prior.map(|prior| compared_grades(report, prior)).unwrap_or_default(),
+            days_before: prior.and_then(|prior| prior.days_before),
+            ..Self::of(DiscFindings::of_report(report))
+        }
     }
 
     /// Sums up graded discs.
     #[must_use]
     pub fn of(discs: Vec<DiscFindings>) -> Self {
-        Self { discs, changes: Vec::new() }
+        Self { discs, ..Self::default() }
     }
 
     /// The graded discs from the thorax down.
@@ -56,86 +62,90 @@ impl StudySummary {
 
     /// What changed since an earlier examination, where there is one to compare with.
     #[must_use]
-    pub fn changes(&self) -> &[String] {
-        &self.changes
+    pub fn changes(&self, language: Language) -> Vec<String> {
+        change_sentences(&self.compared, self.days_before, language)
     }
 
     /// Which discs have no abnormal grade.
     #[must_use]
-    pub fn unremarkable_sentence(&self) -> Option<String> {
+    pub fn unremarkable_sentence(&self, language: Language) -> Option<String> {
         let without = self.discs.iter().filter(|disc| disc.abnormal().next().is_none());
         let names: Vec<String> = without.map(|disc| disc.level.to_string()).collect();
-        (!names.is_empty()).then(|| format!("No abnormal grade: {}.", names.join(", ")))
+        (!names.is_empty()).then(|| say!(language, "No abnormal grade: {levels}.", levels = names.join(", ")))
     }
 
     /// What a reader must look at because the program does not know: grades that disagree with a measurement, flags of
     /// experimental gradings, and normal grades that are hardly more probable than others.
     #[must_use]
-    pub fn doubt_sentences(&self) -> Vec<String> {
-        let sentence =
-            |head: &str, named: Vec<String>| (!named.is_empty()).then(|| format!("{head}: {}.", named.join("; ")));
+    pub fn doubt_sentences(&self, language: Language) -> Vec<String> {
+        let joined = |named: Vec<String>| Some(named.join("; ")).filter(|named| !named.is_empty());
         let conflict = |disc: &DiscFindings| {
             let level = disc.level;
-            disc.conflicts.iter().map(move |conflict| format!("{level} {}", conflict.text)).collect::<Vec<_>>()
+            let text = |conflict: &Conflict| format!("{level} {}", conflict.text(language));
+            disc.conflicts.iter().map(text).collect::<Vec<_>>()
         };
-        let named = |finding: &Finding| format!("{} {} ({})", finding.level, finding.name(), finding.surety());
+        let named =
+            |finding: &Finding| format!("{} {} ({})", finding.level, finding.name(language), finding.surety(language));
         let flagged = self.discs.iter().flat_map(|disc| &disc.experimental).filter(|finding| finding.is_abnormal());
         let uncertain = self.discs.iter().flat_map(|disc| &disc.findings);
         let uncertain = uncertain.filter(|finding| !finding.is_abnormal() && finding.probability < MAJORITY);
         let sentences = [
-            sentence("Grade and measurement disagree", self.discs.iter().flat_map(conflict).collect()),
-            sentence("Experimental, not relied on", flagged.map(named).collect()),
-            sentence("Low probability", uncertain.map(named).collect()),
+            joined(self.discs.iter().flat_map(conflict).collect())
+                .map(|conflict| say!(language, "Grade and measurement disagree: {conflict}.", conflict = conflict)),
+            joined(flagged.map(named).collect())
+                .map(|findings| say!(language, "Experimental, not relied on: {findings}.", findings = findings)),
+            joined(uncertain.map(named).collect())
+                .map(|findings| say!(language, "Low probability: {findings}.", findings = findings)),
         ];
         sentences.into_iter().flatten().collect()
     }
 
     /// What was assessed; everything else in the images was not.
     #[must_use]
-    pub fn scope_sentence(&self) -> Option<String> {
+    pub fn scope_sentence(&self, language: Language) -> Option<String> {
         let is_assessed = |grading: &Grading| {
             self.discs.iter().flat_map(|disc| &disc.findings).any(|finding| finding.grading == *grading)
         };
         let mut names: Vec<&str> = Vec::new();
         for grading in Grading::ALL.into_iter().filter(is_assessed) {
             let name = match grading {
-                Grading::UpperEndplateDefect | Grading::LowerEndplateDefect => "endplate defects",
-                Grading::UpperMarrowChange | Grading::LowerMarrowChange => "marrow changes",
-                other => other.spec().in_sentence,
+                Grading::UpperEndplateDefect | Grading::LowerEndplateDefect => say!(language, "endplate defects"),
+                Grading::UpperMarrowChange | Grading::LowerMarrowChange => say!(language, "marrow changes"),
+                other => language.text(other.spec().in_sentence),
             };
             if names.last() != Some(&name) {
                 names.push(name);
             }
         }
+        if names.is_empty() {
+            return None;
+        }
+        let gradings = names.join(", ");
+        let assessed =
+            say!(language, "Assessed: {gradings}. Nothing else in the images was assessed.", gradings = gradings);
         let has_canal = self.discs.iter().any(|disc| disc.measured.canal_mm.is_some());
-        let canal = if has_canal { "" } else { " The width of the canal was not measured." };
-        (!names.is_empty())
-            .then(|| format!("Assessed: {}. Nothing else in the images was assessed.{canal}", names.join(", ")))
+        let canal = (!has_canal).then(|| say!(language, "The width of the canal was not measured.").to_owned());
+        Some([assessed].into_iter().chain(canal).collect::<Vec<_>>().join(" "))
     }
 
     /// The conclusion in short: abnormal discs, the worst first, without measurements, and which have no abnormal grade.
     #[must_use]
-    pub fn impression(&self) -> Vec<String> {
-        let abnormal = self.abnormal().into_iter().map(DiscFindings::grades_sentence);
-        abnormal.chain(self.unremarkable_sentence()).collect()
+    pub fn impression(&self, language: Language) -> Vec<String> {
+        let abnormal = self.abnormal().into_iter().map(|disc| disc.grades_sentence(language));
+        abnormal.chain(self.unremarkable_sentence(language)).collect()
     }
 
     /// The sentences that follow those about the discs, the same on screen, on the clipboard and in print.
     #[must_use]
-    pub fn closing(&self) -> Vec<String> {
-        self.changes.iter().cloned().chain(self.doubt_sentences()).chain(self.scope_sentence()).collect()
+    pub fn closing(&self, language: Language) -> Vec<String> {
+        let changes = self.changes(language).into_iter();
+        changes.chain(self.doubt_sentences(language)).chain(self.scope_sentence(language)).collect()
     }
 
     /// All sentences: a line for each graded disc from the thorax down, then [`Self::closing`].
     #[must_use]
-    pub fn sentences(&self) -> Vec<String> {
-        self.discs.iter().map(DiscFindings::sentence).chain(self.closing()).collect()
-    }
-}
-
-impl fmt::Display for StudySummary {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.sentences().join("\n"))
+    pub fn sentences(&self, language: Language) -> Vec<String> {
+        self.discs.iter().map(|disc| disc.sentence(language)).chain(self.closing(language)).collect()
     }
 }
 
@@ -144,6 +154,10 @@ mod tests {
     use super::super::findings::tests::disc;
     use super::*;
     use crate::records::DiscMeasures;
+
+    fn text(summary: &StudySummary) -> String {
+        summary.sentences(Language::ENGLISH).join("\n")
+    }
 
     const SCOPE: &str = "Nothing else in the images was assessed. The width of the canal was not measured.";
 
@@ -158,17 +172,17 @@ mod tests {
         let levels: Vec<DiscLevel> = summary.abnormal().iter().map(|disc| disc.level).collect();
         assert_eq!(levels, [DiscLevel::L5S1, DiscLevel::L4L5]);
         assert_eq!(
-            summary.impression(),
+            summary.impression(Language::ENGLISH),
             ["L5-S1: Pfirrmann IV, narrowing 3.", "L4-L5: Pfirrmann III.", "No abnormal grade: L3-L4."]
         );
         assert_eq!(
-            summary.to_string(),
+            text(&summary),
             format!(
                 "L3-L4: Pfirrmann II.\nL4-L5: Pfirrmann III.\nL5-S1: Pfirrmann IV, narrowing 3.\n\
                  Assessed: Pfirrmann, narrowing. {SCOPE}"
             )
         );
-        assert_eq!(StudySummary::default().to_string(), "", "nothing is known yet");
+        assert_eq!(text(&StudySummary::default()), "", "nothing is known yet");
     }
 
     #[test]
@@ -179,7 +193,7 @@ mod tests {
         ];
         let mut flag = disc(DiscLevel::L4L5, &[(Grading::CentralCanalStenosis, 1, 0.63)]);
         discs[1].experimental.append(&mut flag.findings);
-        let text = StudySummary::of(discs).to_string();
+        let text = text(&StudySummary::of(discs));
         assert_eq!(
             text,
             format!(
@@ -195,7 +209,7 @@ mod tests {
     fn a_canal_that_was_measured_is_not_called_unmeasured() {
         let mut found = disc(DiscLevel::L4L5, &[(Grading::Pfirrmann, 1, 0.9)]);
         found.measured = DiscMeasures { canal_mm: Some(11.0), ..DiscMeasures::default() };
-        let text = StudySummary::of(vec![found]).to_string();
+        let text = text(&StudySummary::of(vec![found]));
         assert!(text.starts_with("L4-L5: Pfirrmann II; canal 11.0 mm.") && text.ends_with("was assessed."), "{text}");
     }
 }

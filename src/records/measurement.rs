@@ -4,6 +4,7 @@ use glam::DVec2;
 use serde::{Deserialize, Serialize};
 
 use super::rounded;
+use crate::language::{Language, say};
 use crate::spine::{Disc, DiscLevel, MeasuredValue, Measurement, MeasurementKind, meyerding_grade};
 
 /// What was measured of a disc; `None` (`null` in files) where it cannot be.
@@ -40,22 +41,24 @@ impl DiscMeasures {
 
     /// "height 7.2 mm, slip 12 % forward, canal 11.0 mm"; what was not measured is left out.
     #[must_use]
-    pub fn in_words(&self) -> String {
-        let height = self.height_mm.map(|height| format!("height {}", MeasuredValue::Millimeters(height)));
-        let slip = self.slip_percent.map(slip_in_words);
-        let canal = self.canal_mm.map(|canal| format!("canal {}", MeasuredValue::Millimeters(canal)));
+    pub fn in_words(&self, language: Language) -> String {
+        let mm = |value| MeasuredValue::Millimeters(value).in_words(language);
+        let height = self.height_mm.map(|height| say!(language, "height {value}", value = mm(height)));
+        let slip = self.slip_percent.map(|percent| slip_in_words(percent, language));
+        let canal = self.canal_mm.map(|canal| say!(language, "canal {value}", value = mm(canal)));
         [height, slip, canal].into_iter().flatten().collect::<Vec<_>>().join(", ")
     }
 }
 
 /// "slip 0 %", "slip 12 % forward, Meyerding I".
 #[must_use]
-pub fn slip_in_words(percent: f64) -> String {
-    match meyerding_grade(percent) {
+pub fn slip_in_words(percent: f64, language: Language) -> String {
+    let value = match meyerding_grade(percent) {
         // Whichever way, it is within the error of the corners.
-        None => format!("slip {:.0} %", percent.abs()),
-        Some(_) => format!("slip {}", MeasuredValue::SlipPercent(percent)),
-    }
+        None => format!("{:.0} %", percent.abs()),
+        Some(_) => MeasuredValue::SlipPercent(percent).in_words(language),
+    };
+    say!(language, "slip {value}", value = value)
 }
 
 /// A measurement with its value, so that nobody has to compute it again.
@@ -104,9 +107,10 @@ impl MeasurementEntry {
 
     /// What, where and how much, as on screen: "Disc height L4-L5 7.2 mm".
     #[must_use]
-    pub fn in_words(&self) -> String {
+    pub fn in_words(&self, language: Language) -> String {
         let level = self.level.map(|level| format!(" {level}")).unwrap_or_default();
-        format!("{}{level} {}", self.kind.name(), self.value())
+        let name = language.text_in("measurement", self.kind.name());
+        format!("{name}{level} {}", self.value().in_words(language))
     }
 
     /// The value with its unit.
@@ -127,10 +131,10 @@ mod tests {
     #[test]
     fn measures_are_words_for_what_was_measured() {
         let measures = DiscMeasures { height_mm: Some(7.24), slip_percent: Some(-0.4), ..DiscMeasures::default() };
-        assert_eq!(measures.in_words(), "height 7.2 mm, slip 0 %");
+        assert_eq!(measures.in_words(Language::ENGLISH), "height 7.2 mm, slip 0 %");
         let measures = DiscMeasures { slip_percent: Some(12.0), canal_mm: Some(9.0), ..DiscMeasures::default() };
-        assert_eq!(measures.in_words(), "slip 12 % forward, Meyerding I, canal 9.0 mm");
-        assert_eq!(DiscMeasures::default().in_words(), "");
+        assert_eq!(measures.in_words(Language::ENGLISH), "slip 12 % forward, Meyerding I, canal 9.0 mm");
+        assert_eq!(DiscMeasures::default().in_words(Language::ENGLISH), "");
     }
 
     #[test]
@@ -138,10 +142,13 @@ mod tests {
         let points = vec![DVec2::new(0.0, 0.0), DVec2::new(3.0, 4.0)];
         let length = Measurement { kind: MeasurementKind::Length, slice: 2, points };
         let entry = MeasurementEntry::new(&length, None, DVec2::splat(0.5)).expect("a value");
-        assert_eq!((entry.value, entry.unit.as_str(), entry.in_words().as_str()), (2.5, "mm", "Length 2.5 mm"));
+        assert_eq!(
+            (entry.value, entry.unit.as_str(), entry.in_words(Language::ENGLISH).as_str()),
+            (2.5, "mm", "Length 2.5 mm")
+        );
         assert_eq!(entry.measurement(), length);
         let at_a_disc = MeasurementEntry { level: Some(DiscLevel::L4L5), ..entry };
-        assert_eq!(at_a_disc.in_words(), "Length L4-L5 2.5 mm");
+        assert_eq!(at_a_disc.in_words(Language::ENGLISH), "Length L4-L5 2.5 mm");
         let half = Measurement { points: vec![DVec2::ZERO], ..length };
         assert_eq!(MeasurementEntry::new(&half, None, DVec2::ONE), None);
     }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{DiscMeasures, MeasurementEntry, Prior, rounded};
 use crate::files::sha256;
+use crate::language::{Language, say};
 use crate::spine::{
     Corners, Disc, DiscLevel, DiscPrediction, Grading, MeasurementKind, PerGrading, Vertebra, VertebraLabel,
     most_probable,
@@ -296,9 +297,14 @@ impl Report {
 
     /// What its probabilities stand for, as far as the weights say.
     #[must_use]
-    pub fn probability_note(&self) -> Option<&'static str> {
-        let calibrated = "Probabilities are calibrated for classes that are equally common.";
-        self.calibrated.map(|is| if is { calibrated } else { "Probabilities are not calibrated." })
+    pub fn probability_note(&self, language: Language) -> Option<&'static str> {
+        self.calibrated.map(|is_calibrated| {
+            if is_calibrated {
+                say!(language, "Probabilities are calibrated for classes that are equally common.")
+            } else {
+                say!(language, "Probabilities are not calibrated.")
+            }
+        })
     }
 
     /// Gives each disc the width of the canal that a reader measured at it; of several the last.

@@ -1,11 +1,10 @@
 //! What a reader measures on a slice: lengths, angles, slips, heights of discs and widths of the canal.
 
-use std::fmt;
-
 use glam::DVec2;
 use serde::{Deserialize, Serialize};
 
 use super::{Disc, DiscLevel};
+use crate::language::{Language, say};
 
 /// Slips of less are within the error of placing two points.
 const LEAST_SLIP_PERCENT: f64 = 5.0;
@@ -135,11 +134,12 @@ impl Measurement {
 
     /// The value in words; what it is of where the value alone does not tell.
     #[must_use]
-    pub fn in_words(&self, value: MeasuredValue) -> String {
+    pub fn in_words(&self, value: MeasuredValue, language: Language) -> String {
+        let value = value.in_words(language);
         match self.kind {
-            MeasurementKind::DiscHeight => format!("disc {value}"),
-            MeasurementKind::CanalWidth => format!("canal {value}"),
-            _ => value.to_string(),
+            MeasurementKind::DiscHeight => say!(language, "disc {value}", value = value),
+            MeasurementKind::CanalWidth => say!(language, "canal {value}", value = value),
+            MeasurementKind::Length | MeasurementKind::Angle | MeasurementKind::Cobb | MeasurementKind::Slip => value,
         }
     }
 
@@ -210,16 +210,32 @@ pub fn meyerding_grade(percent: f64) -> Option<&'static str> {
     }
 }
 
-impl fmt::Display for MeasuredValue {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
-            Self::Millimeters(mm) => write!(f, "{mm:.1} mm"),
-            Self::Degrees(degrees) => write!(f, "{degrees:.1}°"),
+impl MeasuredValue {
+    /// The value with its unit: "7.2 mm", "12 % forward, Meyerding I".
+    #[must_use]
+    pub fn in_words(self, language: Language) -> String {
+        match self {
+            Self::Millimeters(mm) => format!("{} mm", language.decimal(mm, 1)),
+            Self::Degrees(degrees) => format!("{}°", language.decimal(degrees, 1)),
             Self::SlipPercent(percent) => {
-                let direction = if percent < 0.0 { "backward" } else { "forward" };
+                let direction = if percent < 0.0 { say!(language, "backward") } else { say!(language, "forward") };
+                let percent_shown = format!("{:.0}", percent.abs());
                 match meyerding_grade(percent) {
-                    Some(grade) => write!(f, "{:.0} % {direction}, Meyerding {grade}", percent.abs()),
-                    None => write!(f, "{:.0} % {direction}, no slip", percent.abs()),
+                    Some(grade) => say!(
+                        language,
+                        "{percent} % {direction}, Meyerding {grade}",
+                        percent = percent_shown,
+                        direction = direction,
+                        grade = grade
+                    ),
+                    None => {
+                        say!(
+                            language,
+                            "{percent} % {direction}, no slip",
+                            percent = percent_shown,
+                            direction = direction
+                        )
+                    }
                 }
             }
         }
@@ -239,7 +255,7 @@ mod tests {
     fn lengths_and_angles_are_true_where_pixels_are_not_square() {
         let length = measured(MeasurementKind::Length, &[[0.0, 0.0], [2.0, 3.0]]).expect("whole");
         assert_eq!(length, MeasuredValue::Millimeters(5.0));
-        assert_eq!(length.to_string(), "5.0 mm");
+        assert_eq!(length.in_words(Language::ENGLISH), "5.0 mm");
         // One pixel to the right is two millimeters: the arms are at 45 degrees in the patient.
         let angle = measured(MeasurementKind::Angle, &[[1.0, 0.0], [0.0, 0.0], [1.0, 2.0]]).expect("whole");
         assert!(matches!(angle, MeasuredValue::Degrees(degrees) if (degrees - 45.0).abs() < 1e-9));
@@ -257,7 +273,10 @@ mod tests {
         let disc = Disc::between(DiscLevel::L4L5, &upper, &lower).expect("outlines");
         let height = Measurement::height_of(&disc, 3).expect("outlines");
         let value = height.value(DVec2::new(2.0, 1.0)).expect("whole");
-        assert_eq!((value, height.in_words(value)), (MeasuredValue::Millimeters(8.0), "disc 8.0 mm".to_owned()));
+        assert_eq!(
+            (value, height.in_words(value, Language::ENGLISH)),
+            (MeasuredValue::Millimeters(8.0), "disc 8.0 mm".to_owned())
+        );
     }
 
     #[test]
@@ -289,11 +308,11 @@ mod tests {
     fn a_slip_has_its_direction_and_meyerding_grade() {
         // Endplate from posterior (x = 20) to anterior (x = 0): 40 mm; the corner above lies 12 mm forward.
         let slip = measured(MeasurementKind::Slip, &[[20.0, 50.0], [0.0, 50.0], [14.0, 42.0]]).expect("whole");
-        assert_eq!(slip.to_string(), "30 % forward, Meyerding II");
+        assert_eq!(slip.in_words(Language::ENGLISH), "30 % forward, Meyerding II");
         let back = measured(MeasurementKind::Slip, &[[20.0, 50.0], [0.0, 50.0], [22.0, 42.0]]).expect("whole");
-        assert_eq!(back.to_string(), "10 % backward, Meyerding I");
+        assert_eq!(back.in_words(Language::ENGLISH), "10 % backward, Meyerding I");
         let none = measured(MeasurementKind::Slip, &[[20.0, 50.0], [0.0, 50.0], [20.2, 42.0]]).expect("whole");
-        assert_eq!(none.to_string(), "1 % backward, no slip");
+        assert_eq!(none.in_words(Language::ENGLISH), "1 % backward, no slip");
         for (percent, grade) in [(25.0, "I"), (26.0, "II"), (75.0, "III"), (76.0, "IV"), (101.0, "V")] {
             assert_eq!(meyerding_grade(percent), Some(grade));
         }

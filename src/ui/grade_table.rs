@@ -7,7 +7,7 @@ use eframe::egui::{
 use eframe::egui::{pos2, vec2};
 
 use super::action::{Actions, ReadAction, ViewAction};
-use super::language::{tr, translated};
+use super::language::{in_force, tr, translated};
 use super::state::{Pane, Selection, ShownGrade, ViewerState};
 use super::theme::{self, Palette};
 use super::{criteria, review_panel};
@@ -217,7 +217,7 @@ fn level_ui(ui: &Ui, state: &ViewerState, level: DiscLevel, rect: Rect, actions:
     ui.painter().text(at(lift), Align2::LEFT_CENTER, name, theme::image_font(13.0), color);
     ui.painter().text(at(8.0), Align2::LEFT_CENTER, measures, theme::image_font(9.5), colors.text_weak);
     let response = match found_here {
-        Some(found) => response.on_hover_text(found.sentence()),
+        Some(found) => response.on_hover_text(found.sentence(in_force())),
         None => response,
     };
     let response = if unfamiliar { response.on_hover_text(unfamiliar_text()) } else { response };
@@ -236,15 +236,16 @@ fn level_ui(ui: &Ui, state: &ViewerState, level: DiscLevel, rect: Rect, actions:
 
 /// "7.2 mm, +12 %": height and slip.
 fn measures_in_short(measured: DiscMeasures) -> String {
-    let height = measured.height_mm.map(|height| MeasuredValue::Millimeters(height).to_string());
+    let height = measured.height_mm.map(|height| MeasuredValue::Millimeters(height).in_words(in_force()));
     let slip = measured.slip_percent.map(|percent| format!("{percent:+.0} %"));
     height.into_iter().chain(slip).collect::<Vec<_>>().join(", ")
 }
 
 /// Why a grade disagrees with what was measured, if it does.
-fn conflict_of(state: &ViewerState, Selection { level, grading }: Selection) -> Option<&str> {
+fn conflict_of(state: &ViewerState, Selection { level, grading }: Selection) -> Option<String> {
     let found = state.reading.summary.disc(level).filter(|_| !state.evidence.blind)?;
-    found.conflicts.iter().find(|conflict| conflict.grading == grading).map(|conflict| conflict.text.as_str())
+    let conflict = found.conflicts.iter().find(|conflict| conflict.finding.grading == grading)?;
+    Some(conflict.text(in_force()))
 }
 
 /// While reading blind: the reader's own grade and nothing else.
@@ -449,7 +450,7 @@ fn footnote_ui(ui: &mut Ui, state: &ViewerState) {
         ui.label(RichText::new(tr!("= and ≠: your blind grade")).small().color(theme::of(ui).text_weak));
     }
     if !state.experimental.is_empty() {
-        ui.label(RichText::new(EXPERIMENTAL_NOTE).small().color(theme::of(ui).warning));
+        ui.label(RichText::new(translated(EXPERIMENTAL_NOTE)).small().color(theme::of(ui).warning));
     }
 }
 

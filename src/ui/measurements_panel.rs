@@ -3,7 +3,8 @@
 use eframe::egui::{Grid, RichText, Ui, vec2};
 
 use super::action::{Actions, MeasureAction};
-use super::language::{tr, translated};
+use super::criteria;
+use super::language::{in_force, tr};
 use super::state::ViewerState;
 use super::theme;
 
@@ -14,14 +15,14 @@ pub fn measurements_panel_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Act
     ui.label(RichText::new(tr!("Measurements")).strong());
     Grid::new("measurements").num_columns(4).spacing(vec2(12.0, 3.0)).show(ui, |ui| {
         for (index, measurement) in measurements.iter().enumerate() {
-            let kind = translated(measurement.kind.name());
+            let kind = criteria::measurement(measurement.kind);
             let name = state.level_of(measurement).map_or(kind.to_owned(), |level| format!("{kind} {level}"));
             let is_selected = state.reading.selected_measurement == Some(index);
             if ui.selectable_label(is_selected, &name).clicked() {
                 actions.push(MeasureAction::Show(index));
             }
             let value = measurement.value(series.frame().pixel_size_mm);
-            ui.label(value.map_or_else(|| "–".to_owned(), |value| value.to_string()));
+            ui.label(value.map_or_else(|| "–".to_owned(), |value| value.in_words(in_force())));
             let slice = tr!("Slice {slice}", slice = measurement.slice + 1);
             ui.label(RichText::new(slice).small().color(theme::of(ui).text_weak));
             let delete = ui.small_button("×").on_hover_text(tr!("Delete {name}", name = name));

@@ -4,7 +4,7 @@ use eframe::egui::{Align2, Button, RichText, TextEdit, Ui, Window, vec2};
 
 use super::action::{Actions, ProgramAction, ReadAction};
 use super::command::UiCommand;
-use super::language::tr;
+use super::language::{in_force, tr};
 use super::state::{Page, ViewerState};
 use super::theme;
 
@@ -45,7 +45,7 @@ pub fn report_page_ui(ui: &Ui, state: &ViewerState, actions: &mut Actions) {
 fn texts_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
     let before = &state.reading.findings.review.narrative;
     let mut now = before.clone();
-    let program = state.reading.summary.impression().join("\n");
+    let program = state.reading.summary.impression(in_force()).join("\n");
     let field = |ui: &mut Ui, name: &str, text: &mut String, rows: usize, hint: &str| {
         let label = ui.label(RichText::new(name).strong());
         let edit = TextEdit::multiline(text).desired_rows(rows).desired_width(f32::INFINITY).hint_text(hint.to_owned());

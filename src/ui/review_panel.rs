@@ -4,7 +4,7 @@ use eframe::egui::{Align, Button, CursorIcon, Label, Layout, RichText, ScrollAre
 
 use super::action::{Actions, ProgramAction, ReadAction};
 use super::command::UiCommand;
-use super::language::tr;
+use super::language::{in_force, tr};
 use super::state::{Selection, ShownGrade, ViewerState};
 use super::{criteria, theme, why_panel};
 use crate::spine::{ClassIndex, DiscLevel};
@@ -25,7 +25,7 @@ pub fn findings_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
             ui.label(RichText::new(tr!("so far")).small().color(colors.text_weak));
         }
         if ui.small_button(tr!("Copy")).on_hover_text(tr!("Copy these sentences")).clicked() {
-            actions.push(ProgramAction::Copy(summary.to_string()));
+            actions.push(ProgramAction::Copy(summary.sentences(in_force()).join("\n")));
         }
     });
     ui.spacing_mut().item_spacing.y = 2.0;
@@ -33,20 +33,21 @@ pub fn findings_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
         ui.horizontal_top(|ui| {
             let (mark, _) = ui.allocate_exact_size(vec2(8.0, 17.0), Sense::hover());
             ui.painter().rect_filled(mark.shrink2(vec2(1.0, 2.0)), 2.0, colors.severity_fill(disc.severity()));
-            let label = ui.add(Label::new(RichText::new(disc.sentence()).size(12.5)).wrap().sense(Sense::click()));
+            let label =
+                ui.add(Label::new(RichText::new(disc.sentence(in_force())).size(12.5)).wrap().sense(Sense::click()));
             if label.on_hover_cursor(CursorIcon::PointingHand).on_hover_text(tr!("Show this disc")).clicked() {
                 actions.push(ReadAction::SelectDisc(disc.level));
             }
         });
     }
-    let changes = summary.changes().iter().map(|sentence| (sentence.clone(), colors.text));
-    let doubts = summary.doubt_sentences().into_iter().map(|sentence| (sentence, colors.warning));
+    let changes = summary.changes(in_force()).into_iter().map(|sentence| (sentence, colors.text));
+    let doubts = summary.doubt_sentences(in_force()).into_iter().map(|sentence| (sentence, colors.warning));
     let rest = |sentence: Option<String>| sentence.map(|sentence| (sentence, colors.text_weak));
-    for (sentence, color) in rest(summary.unremarkable_sentence())
+    for (sentence, color) in rest(summary.unremarkable_sentence(in_force()))
         .into_iter()
         .chain(changes)
         .chain(doubts)
-        .chain(rest(summary.scope_sentence()))
+        .chain(rest(summary.scope_sentence(in_force())))
     {
         ui.add(Label::new(RichText::new(sentence).size(12.5).color(color)).wrap());
     }

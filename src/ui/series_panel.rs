@@ -4,7 +4,7 @@ use eframe::egui::{self, Frame, Image, Label, Margin, RichText, Sense, Stroke, T
 
 use super::action::{Actions, FileAction, ViewAction};
 use super::companion::CompanionAction;
-use super::language::tr;
+use super::language::{in_force, tr};
 use super::state::{SeriesEntry, ViewLayout, ViewerState};
 use super::theme;
 use crate::worker::Loadable;
@@ -50,7 +50,7 @@ pub fn series_panel_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) 
         });
         ui.add_space(3.0);
     }
-    let doubts: Vec<String> = state.open_doubts().iter().map(ToString::to_string).collect();
+    let doubts: Vec<String> = state.open_doubts().iter().map(|doubt| in_force().message(&doubt.to_string())).collect();
     let series_warnings = state.loaded().map_or(&[][..], |series| &series.warnings);
     warnings_ui(ui, doubts.iter().chain(series_warnings).chain(&state.study.folder_warnings));
 }

@@ -3,7 +3,7 @@
 use eframe::egui::{Align, Label, Layout, Panel, ProgressBar, RichText, Ui};
 
 use super::action::{Actions, ProgramAction};
-use super::language::tr;
+use super::language::{in_force, tr};
 use super::state::ViewerState;
 use super::theme;
 
@@ -36,7 +36,7 @@ fn job_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
         return;
     };
     let progress = job.progress;
-    ui.label(progress.step);
+    ui.label(in_force().text_in("step", progress.step));
     if progress.total > 0 {
         let share = progress.done as f32 / progress.total as f32;
         let text = RichText::new(tr!("{done} of {total}", done = progress.done, total = progress.total)).small();

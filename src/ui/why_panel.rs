@@ -9,7 +9,7 @@ use eframe::egui::{
 
 use super::action::{Actions, EvidenceAction, ReadAction};
 use super::command::UiCommand;
-use super::language::tr;
+use super::language::{in_force, tr};
 use super::state::{Selection, ShownGrade, ViewerState};
 use super::{criteria, evidence_panel, theme};
 use crate::picture::EvidenceFill;
@@ -79,7 +79,7 @@ pub fn reason_ui(ui: &mut Ui, state: &ViewerState, selection: Selection) {
         ui.spacing_mut().item_spacing.y = 1.0;
         let colors = theme::of(ui);
         if let Some(found) = state.reading.summary.disc(selection.level) {
-            let reason = found.reason(selection.grading);
+            let reason = found.reason(selection.grading, in_force());
             line_ui(ui, &reason, REASON_LINES, colors.text_strong);
         }
         if let Some((doubt, color)) = doubt(ui, state, selection) {
@@ -104,9 +104,12 @@ fn doubt(ui: &Ui, state: &ViewerState, Selection { level, grading }: Selection) 
         return Some((error.chain(), colors.error));
     }
     let found = state.reading.summary.disc(level);
-    let conflict = found.and_then(|found| found.conflicts.iter().find(|conflict| conflict.grading == grading));
+    let conflict = found.and_then(|found| found.conflicts.iter().find(|conflict| conflict.finding.grading == grading));
     if let Some(conflict) = conflict {
-        return Some((tr!("Grade and measurement disagree: {conflict}.", conflict = conflict.text), colors.warning));
+        return Some((
+            tr!("Grade and measurement disagree: {conflict}.", conflict = conflict.text(in_force())),
+            colors.warning,
+        ));
     }
     if let Some(reason) = state.experimental.get(grading) {
         return Some((tr!("Experimental: {reason}", reason = reason), colors.warning));

@@ -1,6 +1,7 @@
 //! The reader's verdict: grades, comments and the signature, kept on disk and taken back.
 
 use super::*;
+use spinenet_viewer::language::Language;
 use spinenet_viewer::records::{Report, ReportEntry, ReviewFile, read_reports};
 use spinenet_viewer::ui::action::{FileAction, ProgramAction, ReadAction};
 use spinenet_viewer::ui::state::PathPurpose;
@@ -206,7 +207,7 @@ fn copied(window: &mut Window) -> String {
 fn the_copied_report_says_what_the_screen_says_in_the_order_of_the_template() {
     let folder = scratch();
     let mut window = graded_window(folder.path());
-    let sentences = window.state().state.reading.summary.sentences();
+    let sentences = window.state().state.reading.summary.sentences(Language::ENGLISH);
     let text = copied(&mut window);
     for sentence in sentences {
         assert!(text.contains(&sentence), "{sentence} is missing in\n{text}");

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use super::companion::{Examinations, examinations};
 
+use spinenet_viewer::language::Language;
 use spinenet_viewer::model::Views;
 use spinenet_viewer::pipeline::{
     AnalysisOptions, DEMO_SEED, DeviceChoice, Models, OpenSeries, analyze_folder, prepare_demo,
@@ -147,7 +148,7 @@ fn radiologist(window: &mut RealWindow, folder: &Path) {
 fn clinician(window: &mut RealWindow, folder: &Path) {
     let summary = window.state().state.reading.summary.clone();
     if let Some(worst) = summary.abnormal().first() {
-        window.get_by_label(&worst.sentence()).click();
+        window.get_by_label(&worst.sentence(Language::ENGLISH)).click();
         wait_for(window, "the evidence", |viewer| viewer.state.evidence.main.request.ready().is_some());
         assert_eq!(window.state().state.reading.selection.expect("selected").level, worst.level);
     } else {

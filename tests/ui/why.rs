@@ -1,6 +1,7 @@
 //! Why a grade: the image shows its disc, and all that explains it is in sight at once.
 
 use super::*;
+use spinenet_viewer::language::Language;
 use spinenet_viewer::ui::action::ProgramAction;
 use spinenet_viewer::ui::command::UiCommand;
 
@@ -43,7 +44,7 @@ fn grades_classes_reason_and_switches_are_in_sight_at_once() {
 fn a_reason_is_what_was_measured_and_a_class_is_one_click() {
     let folder = scratch();
     let mut window = explained(folder.path(), SIZE);
-    let reason = window.state().state.reading.summary.abnormal()[0].reason(Grading::Pfirrmann);
+    let reason = window.state().state.reading.summary.abnormal()[0].reason(Grading::Pfirrmann, Language::ENGLISH);
     // The middles of the endplates lie ten rows and nine columns of 0.7 mm apart.
     assert!(reason.contains("height 9.4 mm") && reason.contains("signal 0."), "{reason}");
     window.get_by_label(&reason);

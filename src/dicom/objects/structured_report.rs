@@ -10,6 +10,7 @@ use super::context::{ObjectContext, ResultObject};
 use super::presentation::{box_outline, on_image};
 use crate::dicom::error::DicomError;
 use crate::dicom::write::{clean, decimal, uid_of};
+use crate::language::Language;
 use crate::spine::{BoxSource, ClassIndex, DiscLevel, Grading, MeasurementKind, SliceBox};
 
 const CONTAINS: &str = "CONTAINS";
@@ -78,6 +79,8 @@ pub struct MeasurementReport {
     pub discs: Vec<GradedDisc>,
     /// The study in words.
     pub sentences: Vec<String>,
+    /// What they are in; the rest is in English.
+    pub language: Language,
     /// Boxes, each a planar region of interest.
     pub boxes: Vec<ImageBox>,
     /// Measurements of the reader.
@@ -108,7 +111,7 @@ pub fn structured_report(context: &ObjectContext, report: &MeasurementReport) ->
     verification(&mut object, context, report.observer.as_ref());
 
     let mut content = vec![
-        code(MODIFIER, &Code::dcm("121049", "Language of Content Item and Descendants"), &ENGLISH),
+        code(MODIFIER, &LANGUAGE, &ENGLISH),
         code(CONTEXT, &Code::dcm("121005", "Observer Type"), &Code::dcm("121007", "Device")),
         uid(CONTEXT, &Code::dcm("121012", "Device Observer UID"), &device_uid()),
         text(CONTEXT, &Code::dcm("121013", "Device Observer Name"), env!("CARGO_PKG_NAME")),
@@ -131,7 +134,11 @@ pub fn structured_report(context: &ObjectContext, report: &MeasurementReport) ->
     }
     content.push(container(CONTAINS, &Code::dcm("126010", "Imaging Measurements"), None, groups));
     if !report.sentences.is_empty() {
-        let sentences = report.sentences.iter().map(|sentence| text(CONTAINS, &IMPRESSION, sentence)).collect();
+        let is_other = report.language != Language::ENGLISH;
+        let language = Code::of("RFC5646", report.language.code(), report.language.name());
+        let language = is_other.then(|| code(MODIFIER, &LANGUAGE, &language));
+        let sentences = report.sentences.iter().map(|sentence| text(CONTAINS, &IMPRESSION, sentence));
+        let sentences = language.into_iter().chain(sentences).collect();
         content.push(container(CONTAINS, &QUALITATIVE_EVALUATIONS, None, sentences));
     }
 
@@ -149,6 +156,7 @@ fn device_uid() -> String {
     uid_of(concat!("device ", env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")))
 }
 
+const LANGUAGE: Code = Code::dcm("121049", "Language of Content Item and Descendants");
 const ENGLISH: Code = Code::of("RFC5646", "en-US", "English (United States)");
 
 /// The reader's signature; the standard wants an organization with it.

@@ -12,6 +12,7 @@ use glam::{DVec2, DVec3};
 
 use super::*;
 use crate::dicom::{SeriesHeader, SeriesSummary, scan_folder, write_series};
+use crate::language::Language;
 use crate::spine::{
     BoxSource, Corners, DiscFrame, DiscLevel, Grading, PATCH_VOXELS, PixelBox, SliceBox, Vertebra, VertebraLabel,
     VertebraOutline, discs_between,
@@ -82,6 +83,7 @@ impl Study {
         let report = MeasurementReport {
             discs: vec![disc],
             sentences: Vec::new(),
+            language: Language::ENGLISH,
             boxes: Vec::new(),
             measurements: Vec::new(),
             algorithm: "test".to_owned(),

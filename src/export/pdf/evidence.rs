@@ -1,6 +1,7 @@
 //! The following pages: where the evidence for abnormal grades lies.
 
 use super::page::{MARGIN, QUIET, Sheet, Style, TEXT, WIDTH};
+use crate::language::{Language, say};
 use crate::picture::evidence_tile;
 use crate::pipeline::Evidence;
 
@@ -10,27 +11,34 @@ const GAP: f32 = 18.0;
 /// Pixels of a tile: sharp in print.
 const PIXELS: (u32, u32) = (900, 640);
 
-pub(super) fn draw(sheet: &mut Sheet, evidence: &[&Evidence]) {
-    sheet.text(MARGIN, 56.0, Style::new(15.0, TEXT).bold(), "Supporting evidence for abnormal grades");
-    let caution =
-        "Where the network found support for a grade. Supporting evidence only: it does not outline a lesion.";
+pub(super) fn draw(sheet: &mut Sheet, evidence: &[&Evidence], language: Language) {
+    sheet.text(MARGIN, 56.0, Style::new(15.0, TEXT).bold(), say!(language, "Supporting evidence for abnormal grades"));
+    let caution = say!(
+        language,
+        "Where the network found support for a grade. Supporting evidence only: it does not outline a lesion."
+    );
     sheet.text(MARGIN, 72.0, Style::new(9.0, QUIET), caution);
     sheet.rule(82.0);
     let width = (WIDTH - 2.0 * MARGIN - GAP) / 2.0;
     let height = width * PIXELS.1 as f32 / PIXELS.0 as f32;
     for (index, evidence) in evidence.iter().enumerate() {
-        let figure = evidence.figure();
+        let figure = evidence.figure(language);
         let (x, y) = (MARGIN + (index % 2) as f32 * (width + GAP), 98.0 + (index / 2) as f32 * (height + 52.0));
         match evidence_tile(&evidence.volume, &figure, PIXELS.0, PIXELS.1) {
             Some(tile) => sheet.picture((x, y), (width, height), &tile),
-            None => sheet.text(x, y + 20.0, Style::new(9.0, QUIET), "The scan has no slice of this disc volume."),
+            None => sheet.text(
+                x,
+                y + 20.0,
+                Style::new(9.0, QUIET),
+                say!(language, "The scan has no slice of this disc volume."),
+            ),
         }
         let title = Style::new(9.5, TEXT).bold();
         let words = format!("{}  {}", figure.level, figure.finding());
         sheet.text(x, y + height + 13.0, title, &title.shortened(&words, width));
         let quiet = Style::new(7.2, QUIET);
         sheet.text(x, y + height + 24.0, quiet, &quiet.shortened(&figure.making(), width));
-        let boxes = format!("{}; seed {}", figure.boxing(), evidence.seed);
+        let boxes = say!(language, "{boxing}; seed {seed}", boxing = figure.boxing(), seed = evidence.seed);
         sheet.text(x, y + height + 33.0, quiet, &quiet.shortened(&boxes, width));
     }
 }

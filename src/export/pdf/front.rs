@@ -7,11 +7,12 @@ use super::table;
 use image::RgbImage;
 
 use crate::dicom::readable_name;
-use crate::export::report_text::parts;
+use crate::export::report_text::{parts, pixels_in_words, slices_in_words, spacing_in_words};
 use crate::export::study::ReportedStudy;
 use crate::export::template::{Line, Place, ReportTemplate, Section};
+use crate::language::{Language, say};
 use crate::picture::{DISCLAIMER, DiscNote, key_image, key_slice};
-use crate::pipeline::{DiscFindings, StudySummary};
+use crate::pipeline::StudySummary;
 use crate::records::MeasurementEntry;
 
 /// Room for the key image.
@@ -32,10 +33,11 @@ pub(super) struct Composition {
 /// Lays the report out.
 pub(super) fn compose(study: &ReportedStudy, template: &ReportTemplate) -> Composition {
     let summary = StudySummary::of_report(&study.report);
-    let notes: Vec<DiscNote> = summary.abnormal().into_iter().map(DiscFindings::note).collect();
+    let language = study.language;
+    let notes: Vec<DiscNote> = summary.abnormal().into_iter().map(|disc| disc.note(language)).collect();
     let volume = &study.series.volume;
     let entries = &study.report.measurements;
-    let measured: Vec<_> = entries.iter().map(|entry| (entry.measurement(), entry.in_words())).collect();
+    let measured: Vec<_> = entries.iter().map(|entry| (entry.measurement(), entry.in_words(language))).collect();
     let measurements: Vec<_> = entries.iter().map(MeasurementEntry::measurement).collect();
     let slice = key_slice(volume, &study.vertebrae, &measurements);
     let image = key_image(volume, &study.vertebrae, slice, &notes, &measured, 1000);
@@ -47,7 +49,7 @@ pub(super) fn compose(study: &ReportedStudy, template: &ReportTemplate) -> Compo
         hand = section(&mut flow, part, study, &summary).or(hand);
     }
     flow.space(8.0);
-    let table = flow.block(table::height(&study.report));
+    let table = flow.block(table::height(study));
     about(&mut flow, study);
     Composition { flow, table, hand, image: (image, size), slice }
 }
@@ -56,12 +58,15 @@ impl Composition {
     /// Draws a page, counted from 0.
     pub fn draw(&self, sheet: &mut Sheet, study: &ReportedStudy, page: usize, options: &PdfOptions) {
         if page == 0 {
-            header(sheet);
+            header(sheet, study.language);
             study_lines(sheet, study, options);
             let (image, size) = &self.image;
             sheet.picture((MARGIN, BODY_TOP), *size, image);
-            let caption =
-                format!("Key image: slice {}, abnormal discs named, measurements of the reader", self.slice + 1);
+            let caption = say!(
+                study.language,
+                "Key image: slice {slice}, abnormal discs named, measurements of the reader",
+                slice = self.slice + 1
+            );
             let quiet = Style::new(6.5, QUIET);
             sheet.text(MARGIN, BODY_TOP + size.1 + 9.0, quiet, &quiet.shortened(&caption, IMAGE.0 + 14.0));
         }
@@ -69,46 +74,57 @@ impl Composition {
             sheet.text(line.at.0, line.at.1, line.style, &line.text);
         }
         if self.table.0 == page {
-            table::draw(sheet, &study.report, self.table.1);
+            table::draw(sheet, study, self.table.1);
         }
         if let Some((_, top)) = self.hand.filter(|(of, _)| *of == page) {
-            hand(sheet, top);
+            hand(sheet, top, study.language);
         }
     }
 }
 
-fn header(sheet: &mut Sheet) {
-    sheet.text(MARGIN, 56.0, Style::new(19.0, TEXT).bold(), "Lumbar spine MRI");
-    sheet.text(MARGIN, 74.0, Style::new(10.5, QUIET), "Gradings of the discs by spinenet-viewer");
+fn header(sheet: &mut Sheet, language: Language) {
+    sheet.text(MARGIN, 56.0, Style::new(19.0, TEXT).bold(), say!(language, "Lumbar spine MRI"));
+    let quiet = Style::new(10.5, QUIET);
+    sheet.text(
+        MARGIN,
+        74.0,
+        quiet,
+        &say!(language, "Gradings of the discs by {software}", software = env!("CARGO_PKG_NAME")),
+    );
     let style = Style::new(10.0, CAUTION).bold();
-    let width = style.width(DISCLAIMER);
+    let disclaimer = language.text(DISCLAIMER);
+    let width = style.width(disclaimer);
     sheet.plate((WIDTH - MARGIN - width - 16.0, 42.0), (width + 16.0, 22.0), [250, 238, 224], 1.0);
-    sheet.text_right(WIDTH - MARGIN - 8.0, 56.5, style, DISCLAIMER);
+    sheet.text_right(WIDTH - MARGIN - 8.0, 56.5, style, disclaimer);
     sheet.rule(84.0);
 }
 
 /// Whose study, and which series of it.
 fn study_lines(sheet: &mut Sheet, study: &ReportedStudy, options: &PdfOptions) {
     let (texts, report, summary) = (&study.series.summary.texts, &study.report, &study.series.summary);
-    let given = |value: &str| if value.is_empty() { "not given".to_owned() } else { value.to_owned() };
+    let language = study.language;
+    let not_given = || say!(language, "not given").to_owned();
+    let given = |value: &str| if value.is_empty() { not_given() } else { value.to_owned() };
     let mut left: Vec<(&str, String)> = Vec::new();
     if options.with_identity {
         let name = readable_name(&texts.patient_name);
-        left.push(("Patient", format!("{}, ID {}", given(name.trim()), given(&texts.patient_id))));
-        let born = day(&texts.patient_birth_date).unwrap_or_else(|| "not given".to_owned());
-        left.push(("Born, sex", format!("{born}, {}", given(&texts.patient_sex))));
-        let date = day(&texts.study_date).unwrap_or_else(|| "not given".to_owned());
-        left.push(("Study", format!("{date}, {}", given(&texts.institution))));
+        left.push((say!(language, "Patient"), format!("{}, ID {}", given(name.trim()), given(&texts.patient_id))));
+        let born = day(&texts.patient_birth_date).unwrap_or_else(not_given);
+        left.push((say!(language, "Born, sex"), format!("{born}, {}", given(&texts.patient_sex))));
+        let date = day(&texts.study_date).unwrap_or_else(not_given);
+        left.push((say!(language, "Study"), format!("{date}, {}", given(&texts.institution))));
     } else {
-        left.push(("Patient", "identity left out of this report".to_owned()));
-        left.push(("Study", "see the study number below".to_owned()));
+        left.push((say!(language, "Patient"), say!(language, "identity left out of this report").to_owned()));
+        left.push((say!(language, "Study"), say!(language, "see the study number below").to_owned()));
     }
-    let [row, column] = report.pixel_spacing_mm;
-    let slices = report.slice_spacing_mm.map(|spacing| format!(", {spacing:.1} mm apart")).unwrap_or_default();
+    let images = [slices_in_words(summary.slices, language)]
+        .into_iter()
+        .chain(spacing_in_words(report, language))
+        .chain([pixels_in_words(report, language)]);
     let right = [
-        ("Series", given(&summary.description)),
-        ("Images", format!("{} slices{slices}, pixels of {row:.2} × {column:.2} mm", summary.slices)),
-        ("Scanner", given(texts.scanner.trim())),
+        (say!(language, "Series"), given(&summary.description)),
+        (say!(language, "Images"), images.collect::<Vec<_>>().join(", ")),
+        (say!(language, "Scanner"), given(texts.scanner.trim())),
     ];
     let label = Style::new(8.0, QUIET);
     let value = Style::new(8.5, TEXT);
@@ -146,10 +162,15 @@ fn signature(flow: &mut Flow, study: &ReportedStudy, summary: &StudySummary) -> 
 }
 
 /// Lines for a name, a signature and a date.
-fn hand(sheet: &mut Sheet, top: f32) {
+fn hand(sheet: &mut Sheet, top: f32, language: Language) {
     let quiet = Style::new(7.0, QUIET);
     let room = WIDTH - 2.0 * MARGIN;
-    for (name, from, width) in [("Name", 0.0, 0.36), ("Signature", 0.4, 0.36), ("Date", 0.8, 0.2)] {
+    let fields = [
+        (say!(language, "Name"), 0.0, 0.36),
+        (say!(language, in "by hand", "Signature"), 0.4, 0.36),
+        (say!(language, "Date"), 0.8, 0.2),
+    ];
+    for (name, from, width) in fields {
         let x = MARGIN + from * room;
         sheet.plate((x, top + 26.0), (width * room, 0.6), QUIET, 1.0);
         sheet.text(x, top + 35.0, quiet, name);
@@ -188,20 +209,35 @@ fn section(flow: &mut Flow, section: &Section, study: &ReportedStudy, summary: &
 
 /// What to know about the scan; weights, device and images: what is needed to get the same numbers again.
 fn about(flow: &mut Flow, study: &ReportedStudy) {
-    let report = &study.report;
+    let (report, language) = (&study.report, study.language);
     if !report.warnings.is_empty() {
-        flow.section("About the scan");
+        flow.section(say!(language, "About the scan"));
         for warning in &report.warnings {
-            flow.paragraph(Style::new(8.5, TEXT), 0.0, &warning.message);
+            flow.paragraph(Style::new(8.5, TEXT), 0.0, &language.message(&warning.message));
             flow.space(1.5);
         }
     }
     flow.space(8.0);
     let quiet = Style::new(7.0, QUIET);
     for used in &report.weights {
-        flow.paragraph(quiet, 0.0, &format!("Weights {} {}, SHA-256 {}", used.name, used.version, used.sha256));
+        flow.paragraph(
+            quiet,
+            0.0,
+            &say!(
+                language,
+                "Weights {name} {version}, SHA-256 {sha256}",
+                name = used.name,
+                version = used.version,
+                sha256 = used.sha256
+            ),
+        );
     }
-    let images = report.sop_instance_uids.len();
-    let words = format!("Device {}, series {}, {images} images", report.device, report.series_instance_uid);
+    let words = say!(
+        language,
+        count = report.sop_instance_uids.len();
+        one "Device {device}, series {series}, {count} image", other "Device {device}, series {series}, {count} images",
+        device = report.device,
+        series = report.series_instance_uid
+    );
     flow.paragraph(quiet, 0.0, &words);
 }

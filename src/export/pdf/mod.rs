@@ -11,6 +11,7 @@ use krilla::metadata::Metadata;
 use krilla::page::PageSettings;
 
 use super::{ExportError, ReportTemplate, ReportedStudy, abnormal_grades};
+use crate::language::say;
 use crate::picture::DISCLAIMER;
 use crate::pipeline::Evidence;
 use page::{CAUTION, Fonts, HEIGHT, MARGIN, QUIET, Sheet, Style, WIDTH};
@@ -32,11 +33,12 @@ pub struct PdfOptions {
 pub fn report_pdf(study: &ReportedStudy, options: &PdfOptions) -> Result<Vec<u8>, ExportError> {
     let mut fonts = Fonts::bundled().ok_or_else(|| ExportError::Pdf("the font cannot be read".to_owned()))?;
     let mut document = Document::new();
+    let language = study.language;
     document.set_metadata(
         Metadata::new()
-            .title("Lumbar spine MRI: disc grades".to_owned())
-            .description(DISCLAIMER.to_owned())
-            .language("en".to_owned())
+            .title(say!(language, "Lumbar spine MRI: disc grades").to_owned())
+            .description(language.text(DISCLAIMER).to_owned())
+            .language(language.code().to_owned())
             .creator(format!("{} {}", env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))),
     );
     let composition = front::compose(study, &options.template);
@@ -50,7 +52,7 @@ pub fn report_pdf(study: &ReportedStudy, options: &PdfOptions) -> Result<Vec<u8>
         let mut sheet = Sheet { surface: page.surface(), fonts: &mut fonts, lacks_letters: false };
         match (number - 1).checked_sub(texts) {
             None => composition.draw(&mut sheet, study, number - 1, options),
-            Some(page) => evidence::draw(&mut sheet, tiles[page]),
+            Some(page) => evidence::draw(&mut sheet, tiles[page], language),
         }
         footer(&mut sheet, study, number, pages);
         sheet.surface.finish();
@@ -70,15 +72,17 @@ fn counting_evidence(study: &ReportedStudy) -> Vec<&Evidence> {
 
 /// On every page: what this is not, and which study it belongs to.
 fn footer(sheet: &mut Sheet, study: &ReportedStudy, number: usize, pages: usize) {
+    let language = study.language;
     sheet.rule(HEIGHT - 44.0);
     let y = HEIGHT - 30.0;
-    sheet.text(MARGIN, y, Style::new(8.5, CAUTION).bold(), DISCLAIMER);
+    sheet.text(MARGIN, y, Style::new(8.5, CAUTION).bold(), language.text(DISCLAIMER));
     let quiet = Style::new(7.0, QUIET);
-    sheet.text_right(WIDTH - MARGIN, y, quiet, &format!("Page {number} of {pages}"));
-    let study = format!("Study {}", study.report.study_instance_uid);
+    sheet.text_right(WIDTH - MARGIN, y, quiet, &say!(language, "Page {page} of {count}", page = number, count = pages));
+    let study = say!(language, "Study {uid}", uid = study.report.study_instance_uid);
     sheet.text(MARGIN, y + 11.0, quiet, &quiet.shortened(&study, WIDTH - 2.0 * MARGIN));
     if sheet.lacks_letters {
-        let words = "No font of this computer has some of the letters on this page: they are printed as boxes.";
+        let words =
+            say!(language, "No font of this computer has some of the letters on this page: they are printed as boxes.");
         sheet.text_right(WIDTH - MARGIN, y + 20.0, Style::new(7.0, CAUTION), words);
     }
 }

@@ -1,6 +1,8 @@
 //! The grades of all discs with their probabilities.
 
 use super::page::{CAUTION, MARGIN, QUIET, READER, RULE, Sheet, Style, TEXT, WIDTH};
+use crate::export::ReportedStudy;
+use crate::language::{Language, say};
 use crate::pipeline::StudySummary;
 use crate::records::{DiscEntry, DiscMeasures, EXPERIMENTAL_NOTE, GradeEntry, Report};
 use crate::spine::{Grading, MeasuredValue, PerGrading};
@@ -12,64 +14,74 @@ const ROW_HEIGHT: f32 = 27.0;
 const NOTES: Style = Style { size: 7.5, ink: QUIET, bold: false };
 
 /// Height of the table with its notes.
-pub(super) fn height(report: &Report) -> f32 {
-    let notes = NOTES.wrapped(&note_words(report), WIDTH - 2.0 * MARGIN).len();
+pub(super) fn height(study: &ReportedStudy) -> f32 {
+    let report = &study.report;
+    let notes = NOTES.wrapped(&note_words(report, study.language), WIDTH - 2.0 * MARGIN).len();
     HEAD_HEIGHT + ROW_HEIGHT * report.discs.len() as f32 + 11.0 + 10.2 * notes as f32
 }
 
 /// Draws the table at `top`.
-pub(super) fn draw(sheet: &mut Sheet, report: &Report, top: f32) {
+pub(super) fn draw(sheet: &mut Sheet, study: &ReportedStudy, top: f32) {
+    let (report, language) = (&study.report, study.language);
     let gradings = report.gradings();
     let summary = StudySummary::of_report(report);
     let width = (WIDTH - 2.0 * MARGIN - LEVEL_WIDTH) / gradings.len().max(1) as f32;
     let column = |index: usize| MARGIN + LEVEL_WIDTH + index as f32 * width;
     // Eight columns have room for this size.
     let head = Style::new(7.5 * (8.0 / gradings.len() as f32).min(1.0), QUIET);
-    sheet.text(MARGIN, top + 11.0, head.bold(), "Disc");
-    sheet.text(MARGIN, top + 20.0, head, "height, slip");
+    sheet.text(MARGIN, top + 11.0, head.bold(), say!(language, "Disc"));
+    sheet.text(MARGIN, top + 20.0, head, say!(language, "height, slip"));
     for (place, grading) in gradings.iter().enumerate() {
         let mark = if report.experimental_gradings.contains(grading) { "*" } else { "" };
-        let [first, second] = grading.spec().title;
-        let x = column(place) + 4.0;
-        sheet.text(x, top + 11.0, head.bold(), first);
-        sheet.text(x, top + 20.0, head.bold(), &format!("{second}{mark}"));
+        let title = format!("{}{mark}", language.text(grading.spec().title));
+        for (line, words) in title.lines().enumerate() {
+            sheet.text(column(place) + 4.0, top + 11.0 + 9.0 * line as f32, head.bold(), words);
+        }
     }
     let mut y = top + HEAD_HEIGHT;
     for disc in &report.discs {
         sheet.rule(y - 0.3);
         let found = summary.disc(disc.level);
-        measures(sheet, disc, y);
+        measures(sheet, disc, y, language);
         match &disc.gradings {
             Some(grades) => {
                 for (place, grading) in gradings.iter().enumerate() {
                     let Some(entry) = grades.get(*grading) else { continue };
                     let experimental = report.experimental_gradings.contains(grading);
-                    cell(sheet, (column(place), y, width), *grading, entry, experimental);
-                    if found.is_some_and(|found| found.conflicts.iter().any(|it| it.grading == *grading)) {
+                    let area = (column(place), y, width);
+                    cell(sheet, area, *grading, entry, experimental, language);
+                    if found.is_some_and(|found| found.conflicts.iter().any(|it| it.finding.grading == *grading)) {
                         sheet.text_right(column(place) + width - 4.0, y + 12.0, Style::new(10.0, CAUTION).bold(), "≠");
                     }
                 }
             }
-            None => sheet.text(column(0) + 4.0, y + 17.0, Style::new(9.0, QUIET), "not graded"),
+            None => sheet.text(column(0) + 4.0, y + 17.0, Style::new(9.0, QUIET), say!(language, "not graded")),
         }
         y += ROW_HEIGHT;
     }
     sheet.rule(y - 0.3);
-    sheet.paragraph(MARGIN, y + 11.0, NOTES, &note_words(report), WIDTH - 2.0 * MARGIN);
+    sheet.paragraph(MARGIN, y + 11.0, NOTES, &note_words(report, language), WIDTH - 2.0 * MARGIN);
 }
 
 /// The level, and below it what was measured.
-fn measures(sheet: &mut Sheet, disc: &DiscEntry, y: f32) {
+fn measures(sheet: &mut Sheet, disc: &DiscEntry, y: f32, language: Language) {
     sheet.text(MARGIN, y + 12.0, Style::new(10.0, TEXT).bold(), &disc.level.to_string());
     let DiscMeasures { height_mm, slip_percent, .. } = disc.measured.unwrap_or_default();
-    let height = height_mm.map(|height| MeasuredValue::Millimeters(height).to_string());
+    let height = height_mm.map(|height| MeasuredValue::Millimeters(height).in_words(language));
     let slip = slip_percent.map(|percent| format!("{percent:+.0} %"));
     let words: Vec<String> = height.into_iter().chain(slip).collect();
     sheet.text(MARGIN, y + 21.5, Style::new(6.8, QUIET), &words.join(", "));
 }
 
 /// One grade: the reader's where there is one, its probability, and how the probabilities are spread over the classes.
-fn cell(sheet: &mut Sheet, (x, y, width): (f32, f32, f32), grading: Grading, entry: &GradeEntry, experimental: bool) {
+fn cell(
+    sheet: &mut Sheet,
+    (x, y, width): (f32, f32, f32),
+    grading: Grading,
+    entry: &GradeEntry,
+    experimental: bool,
+    language: Language,
+) {
     let class = grading.class_from_grade(entry.reported()).unwrap_or_default();
     let severity = grading.severity(class);
     if severity > 0.0 && !experimental {
@@ -82,13 +94,17 @@ fn cell(sheet: &mut Sheet, (x, y, width): (f32, f32, f32), grading: Grading, ent
     };
     let style = Style::new(10.0, ink);
     let style = if class > 0 && !experimental { style.bold() } else { style };
-    sheet.text(x + 4.0, y + 12.0, style, grading.class_name(class));
+    sheet.text(x + 4.0, y + 12.0, style, language.text(grading.class_name(class)));
     let percent =
         |class: usize| format!("{:.0} %", entry.probabilities.get(class).copied().unwrap_or_default() * 100.0);
     let small = Style::new(6.8, if entry.edited.is_some() { READER } else { QUIET });
     let below = if entry.edited.is_some() {
         let computed = grading.class_from_grade(entry.grade).unwrap_or_default();
-        format!("was {} {}", grading.class_name(computed), percent(computed))
+        format!(
+            "{} {}",
+            say!(language, "was {class}", class = language.text(grading.class_name(computed))),
+            percent(computed)
+        )
     } else {
         percent(class)
     };
@@ -110,16 +126,18 @@ fn bars(sheet: &mut Sheet, (right, bottom): (f32, f32), probabilities: &[f64], m
 }
 
 /// What the marks of the table mean; nothing is claimed that the weights do not say.
-fn note_words(report: &Report) -> String {
-    let grades = "Below each grade: the network's probability of it; bars: of every grade, lowest left.";
+fn note_words(report: &Report, language: Language) -> String {
+    let grades =
+        say!(language, "Below each grade: the network's probability of it; bars: of every grade, lowest left.");
     let is_edited = |entry: &GradeEntry| entry.edited.is_some();
     let mut entries = report.discs.iter().filter_map(|disc| disc.gradings.as_ref()).flat_map(PerGrading::iter);
     let edited = entries.any(|(_, entry)| is_edited(entry));
-    let edited = edited.then_some("Green: the reader's grade, the computed one below it.");
-    let experimental = (!report.experimental_gradings.is_empty()).then(|| format!("{EXPERIMENTAL_NOTE}."));
+    let edited = edited.then(|| say!(language, "Green: the reader's grade, the computed one below it."));
+    let experimental =
+        (!report.experimental_gradings.is_empty()).then(|| format!("{}.", language.text(EXPERIMENTAL_NOTE)));
     let has_conflict = report.discs.iter().any(|disc| !disc.conflicts.is_empty());
-    let conflict = has_conflict.then_some("≠: the grade and what was measured disagree.");
-    let parts = [Some(grades), conflict, report.probability_note(), experimental.as_deref(), edited];
+    let conflict = has_conflict.then(|| say!(language, "≠: the grade and what was measured disagree."));
+    let parts = [Some(grades), conflict, report.probability_note(language), experimental.as_deref(), edited];
     parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
@@ -131,9 +149,9 @@ mod tests {
     fn the_notes_claim_what_the_weights_say() {
         let json = include_str!("../../../tests/golden/report-0.1.0.json");
         let old: Report = serde_json::from_str(json).expect("an old report");
-        assert!(!note_words(&old).contains("calibrated"), "an old report does not say");
-        assert!(note_words(&old).ends_with(&format!("{EXPERIMENTAL_NOTE}.")));
-        let notes = |calibrated| note_words(&Report { calibrated: Some(calibrated), ..old.clone() });
+        assert!(!note_words(&old, Language::ENGLISH).contains("calibrated"), "an old report does not say");
+        assert!(note_words(&old, Language::ENGLISH).ends_with(&format!("{EXPERIMENTAL_NOTE}.")));
+        let notes = |calibrated| note_words(&Report { calibrated: Some(calibrated), ..old.clone() }, Language::ENGLISH);
         assert!(notes(true).contains("Probabilities are calibrated for classes that are equally common."));
         assert!(notes(false).contains("Probabilities are not calibrated."));
     }

@@ -17,7 +17,7 @@ pub struct GradingSpec {
     /// Heading of the column, below [`Self::group`].
     pub heading: &'static str,
     /// Heading in the printed report, in two lines.
-    pub title: [&'static str; 2],
+    pub title: &'static str,
     /// What a sentence calls it; scales have the class behind it.
     pub in_sentence: &'static str,
     /// Name and criterion of each class, the mildest first.
@@ -76,7 +76,7 @@ gradings! {
         name: "Pfirrmann grade",
         group: "",
         heading: "Pfirr.",
-        title: ["Pfirrmann", "grade"],
+        title: "Pfirrmann\ngrade",
         in_sentence: "Pfirrmann",
         classes: &[
             ("I", "homogeneous and bright, nucleus and annulus distinct, normal height"),
@@ -95,7 +95,7 @@ gradings! {
         name: "Disc narrowing",
         group: "",
         heading: "Narr.",
-        title: ["Disc", "narrowing"],
+        title: "Disc\nnarrowing",
         in_sentence: "narrowing",
         classes: &[
             ("1", "no loss of height"),
@@ -113,7 +113,7 @@ gradings! {
         name: "Upper endplate defect",
         group: "Endplate",
         heading: "upper",
-        title: ["Upper end-", "plate defect"],
+        title: "Upper end-\nplate defect",
         in_sentence: "upper endplate defect",
         classes: ENDPLATE,
         first_abnormal: 1,
@@ -126,7 +126,7 @@ gradings! {
         name: "Lower endplate defect",
         group: "Endplate",
         heading: "lower",
-        title: ["Lower end-", "plate defect"],
+        title: "Lower end-\nplate defect",
         in_sentence: "lower endplate defect",
         classes: ENDPLATE,
         first_abnormal: 1,
@@ -139,7 +139,7 @@ gradings! {
         name: "Upper marrow change",
         group: "Marrow",
         heading: "upper",
-        title: ["Upper mar-", "row change"],
+        title: "Upper mar-\nrow change",
         in_sentence: "upper marrow change",
         classes: MARROW,
         first_abnormal: 1,
@@ -152,7 +152,7 @@ gradings! {
         name: "Lower marrow change",
         group: "Marrow",
         heading: "lower",
-        title: ["Lower mar-", "row change"],
+        title: "Lower mar-\nrow change",
         in_sentence: "lower marrow change",
         classes: MARROW,
         first_abnormal: 1,
@@ -165,7 +165,7 @@ gradings! {
         name: "Spondylolisthesis",
         group: "",
         heading: "Slip",
-        title: ["Spondylo-", "listhesis"],
+        title: "Spondylo-\nlisthesis",
         in_sentence: "spondylolisthesis",
         classes: &[
             ("absent", "the posterior borders line up"),
@@ -181,7 +181,7 @@ gradings! {
         name: "Central canal stenosis",
         group: "",
         heading: "Sten.",
-        title: ["Central canal", "stenosis"],
+        title: "Central canal\nstenosis",
         in_sentence: "central canal stenosis",
         classes: &[
             ("absent", "fluid around the nerve roots is seen"),
@@ -197,7 +197,7 @@ gradings! {
         name: "Disc bulging",
         group: "",
         heading: "Bulge",
-        title: ["Disc", "bulging"],
+        title: "Disc\nbulging",
         in_sentence: "disc bulging",
         classes: &[
             ("absent", "the disc ends at the edges of the vertebral bodies"),
@@ -213,7 +213,7 @@ gradings! {
         name: "Disc herniation",
         group: "",
         heading: "Hern.",
-        title: ["Disc", "herniation"],
+        title: "Disc\nherniation",
         in_sentence: "disc herniation",
         classes: &[
             ("absent", "no disc tissue is displaced at one place"),

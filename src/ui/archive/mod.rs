@@ -12,7 +12,7 @@ use eframe::egui::{Align2, Button, ComboBox, Label, ProgressBar, RichText, Ui, W
 use super::action::Actions;
 use super::state::ViewerState;
 use super::theme;
-use crate::ui::language::tr;
+use crate::ui::language::{in_force, tr};
 
 /// The window over everything else, while a page is open.
 pub fn archive_ui(ui: &Ui, state: &ViewerState, actions: &mut Actions) {
@@ -72,7 +72,7 @@ fn status_ui(ui: &mut Ui, state: &ArchiveState, actions: &mut Vec<ArchiveAction>
         ui.set_min_height(26.0);
         if let Some(progress) = state.progress {
             ui.spinner();
-            ui.label(progress.step);
+            ui.label(in_force().text_in("step", progress.step));
             if progress.total > 0 {
                 let share = progress.done as f32 / progress.total as f32;
                 let text =

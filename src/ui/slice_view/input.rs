@@ -7,8 +7,9 @@ use super::{Scene, boxes, measure};
 use crate::spine::{Corners, DiscLevel};
 use crate::ui::action::{Actions, BoxAction, MeasureAction, ProgramAction, ReadAction, VertebraAction, ViewAction};
 use crate::ui::command::UiCommand;
+use crate::ui::criteria;
 use crate::ui::gesture::{Gesture, dragged_window, gestures};
-use crate::ui::language::{tr, translated};
+use crate::ui::language::{in_force, tr};
 use crate::ui::state::{Tool, ViewLayout};
 
 /// Wheel and drags.
@@ -121,13 +122,13 @@ pub fn context_menu(response: &Response, scene: &Scene, actions: &mut Actions) {
 /// What can be done with a measurement.
 fn measurement_menu_ui(ui: &mut Ui, scene: &Scene, index: usize, actions: &mut Actions) {
     let Some(measurement) = scene.state.reading.findings.review.measurements.get(index) else { return };
-    let kind = translated(measurement.kind.name());
+    let kind = criteria::measurement(measurement.kind);
     let name = scene.state.level_of(measurement).map_or(kind.to_owned(), |level| format!("{kind} {level}"));
     ui.label(egui::RichText::new(name).strong());
-    if let Some(value) = measurement.value(scene.series.frame().pixel_size_mm)
+    if let Some(value) = measurement.value(scene.series.frame().pixel_size_mm).map(|value| value.in_words(in_force()))
         && ui.button(tr!("Copy {value}", value = value)).clicked()
     {
-        actions.push(ProgramAction::Copy(value.to_string()));
+        actions.push(ProgramAction::Copy(value));
         ui.close();
     }
     if ui.button(tr!("Delete this measurement")).clicked() {

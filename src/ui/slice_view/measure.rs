@@ -8,7 +8,7 @@ use glam::DVec2;
 use super::{Scene, name_on_image, text_on_image};
 use crate::spine::{Measurement, MeasurementKind};
 use crate::ui::action::{Actions, MeasureAction};
-use crate::ui::language::translated;
+use crate::ui::language::{in_force, translated};
 use crate::ui::theme;
 
 /// A point is grabbed within this many points of the screen.
@@ -119,7 +119,7 @@ fn distance_to([from, to]: [Pos2; 2], at: Pos2) -> f32 {
 
 /// What a measurement says, with its level.
 pub fn words(scene: &Scene, measurement: &Measurement) -> Option<String> {
-    let value = measurement.in_words(measurement.value(scene.series.frame().pixel_size_mm)?);
+    let value = measurement.in_words(measurement.value(scene.series.frame().pixel_size_mm)?, in_force());
     Some(match scene.state.level_of(measurement) {
         Some(level) => format!("{level} {value}"),
         None => value,
