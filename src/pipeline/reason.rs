@@ -85,7 +85,8 @@ mod tests {
         assert!(found.reason(Grading::UpperEndplateDefect, Language::ENGLISH).starts_with("Nothing measured"));
     }
 
-    /// Mean over a few synthetic patients: a disc is the darker the worse its grade.
+    /// Mean over a few synthetic patients: a disc is the darker the worse its grade, until it has collapsed: what is left of
+    /// it is hardly thicker than a pixel, and the bone beside it shines through.
     #[test]
     fn the_signal_follows_the_grade_of_synthetic_patients() {
         let mean = |grade| {
@@ -98,7 +99,7 @@ mod tests {
             shares.iter().sum::<f64>() / shares.len() as f64
         };
         let shares = [1, 2, 3, 4, 5].map(mean);
-        assert!(shares.windows(2).all(|pair| pair[0] > pair[1]), "{shares:?}");
+        assert!(shares[..4].windows(2).all(|pair| pair[0] > 1.2 * pair[1]), "{shares:?}");
         assert!(shares[0] > 2.0 * shares[4], "{shares:?}");
     }
 }

@@ -19,7 +19,8 @@ const LOOKS: usize = 16;
 /// above and below; `None` where either is not in the image, or the canal is black.
 ///
 /// Pfirrmann (Spine 26, 2001) compares the two. The fluid is the median, over the heights of both bodies, of the
-/// brightest that lies behind them: neither a root nor a little fat decides.
+/// brightest that lies behind them: neither a root nor a little fat decides. In a collapsed disc, which is hardly thicker
+/// than a pixel, the bone beside it counts too.
 #[must_use]
 pub fn signal_of_fluid(volume: &Volume, disc: &Disc) -> Option<f64> {
     let slice = disc.center_voxel[0].round().max(0.0);

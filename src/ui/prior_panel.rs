@@ -36,7 +36,7 @@ pub fn prior_panel_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
             let (text, color) = if grade.is_change() {
                 let severity = grade.grading.severity(grade.now.max(grade.before));
                 ui.painter().rect_filled(cell, 3.0, colors.severity_fill(severity));
-                (format!("{before}→{now}"), colors.severity_text(severity))
+                (format!("{before} > {now}"), colors.severity_text(severity))
             } else {
                 (before.to_owned(), colors.text_weak)
             };

@@ -209,7 +209,7 @@ mod tests {
     fn labels_make_room_for_each_other() {
         let context = egui::Context::default();
         let mut labels = Vec::new();
-        let _ = context.run_ui(egui::RawInput::default(), |ui| {
+        let mut output = context.run_ui(egui::RawInput::default(), |ui| {
             let area = Rect::from_min_size(Pos2::ZERO, vec2(600.0, 400.0));
             let painter = ui.painter_at(area);
             labels.clear();
@@ -217,6 +217,7 @@ mod tests {
                 label(&painter, &[pos2(50.0, y), pos2(90.0, y)], "L4-L5 7.2 mm", &mut labels);
             }
         });
+        output.textures_delta.clear();
         assert_eq!(labels.len(), 4);
         let overlap = |a: usize, b: usize| labels[a].intersects(labels[b]);
         assert!((0..4).all(|a| (0..a).all(|b| !overlap(a, b))), "{labels:?}");
