@@ -414,7 +414,10 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         let alignment = SpineAlignment::between(ours, theirs);
         self.state.companion.space = alignment.map_or(CommonSpace::Unknown, CommonSpace::BySpine);
         self.companion_jobs.followed = None;
-        self.grade_prior(&detection.vertebrae);
+        // Like any other image, that of a prior is graded only if it is a T2 image of the lumbar spine.
+        if detection.fitness().is_ok() {
+            self.grade_prior(&detection.vertebrae);
+        }
     }
 
     /// The comparison ended without a result.

@@ -260,7 +260,9 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             let known = known.map_or(Loadable::Idle, |grades| Loadable::Ready(std::sync::Arc::new(grades)));
             self.state.reading.grades.insert(disc.level, known);
         }
-        self.grade_missing();
+        if self.state.unfit().is_none() {
+            self.grade_missing();
+        }
         self.follow_selection();
         self.sum_up();
     }

@@ -26,6 +26,7 @@ mod reader_store;
 mod reading;
 mod results;
 mod review;
+mod search;
 mod settings;
 mod study;
 #[cfg(test)]

@@ -67,6 +67,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             series,
             vertebrae,
             doubts: Vec::new(),
+            judgement: None,
             discs,
             outcomes,
             views: Some(Views::FiftyFour),

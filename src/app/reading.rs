@@ -10,7 +10,10 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     /// Selects and changes grades, comments and the signature.
     pub(super) fn apply_read(&mut self, action: ReadAction) {
         match action {
-            ReadAction::Grade => self.detect(),
+            ReadAction::Grade => {
+                self.state.reading.grades_anyway = true;
+                self.detect();
+            }
             ReadAction::SelectDisc(level) => self.select_disc(level, self.state.approach),
             ReadAction::PointAtDisc(level) => self.select_disc(level, Approach::Stay),
             ReadAction::Select(selection) => self.explain(selection),

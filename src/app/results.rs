@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::search::Search;
 use super::{Command, Event, Viewer, present};
 use crate::dicom::{FolderScan, Series, SeriesSummary};
 use crate::pipeline::{DemoStudy, GradeOutcome, ModelsInfo, most_abnormal};
@@ -39,11 +40,12 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         }
         self.state.study.folder_warnings = present::folder_warnings(&scan);
         self.request_thumbnails(&scan.series);
-        let chosen = scan.series.iter().position(|series| series.choice.is_chosen);
         let patients = scan.patients();
+        self.study.search = Search::new(&scan);
+        let first = self.study.search.as_ref().map(|search| search.first);
         self.study.scan = Some(scan);
         self.list_series();
-        match chosen {
+        match first {
             Some(index) => self.load_series(index),
             None if patients > 1 => self.tell(
                 BannerKind::Warning,
@@ -53,11 +55,15 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
                     other "This folder holds images of {count} patients. Choose a series on the left."
                 ),
             ),
-            None => self.tell(
-                BannerKind::Warning,
-                tr!("No T2 sagittal series was found. The reasons stand beside each series on the left.").to_owned(),
-            ),
+            None => self.tell_no_t2(),
         }
+    }
+
+    pub(super) fn tell_no_t2(&mut self) {
+        self.tell(
+            BannerKind::Warning,
+            tr!("No T2 sagittal series was found. The reasons stand beside each series on the left.").to_owned(),
+        );
     }
 
     pub(super) fn demo_prepared(&mut self, job: JobId, study: &DemoStudy) {
@@ -81,7 +87,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     }
 
     pub(super) fn series_loaded(&mut self, job: JobId, series: Arc<Series>) {
-        let is_chosen = series.summary.choice.is_chosen;
+        let is_chosen = series.summary.choice.is_chosen || self.study.search.is_some();
         let series = Arc::new(present::loaded_series(series));
         if !self.state.reading.image.resolve(job, Arc::clone(&series)) {
             return;
@@ -92,6 +98,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         self.go_on_reading_blind();
         self.state.reading.image_texture = self.upload_series(&series.volume, self.state.view.slice);
         if is_corrected {
+            self.study.search = None;
             self.state.reading.detection = Loadable::Ready(Arc::new(()));
             self.vertebrae_found();
         } else if is_chosen || self.reading.is_to_be_graded {
@@ -228,6 +235,13 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             JobKind::Load => {
                 state.reading.image.fail(job, error);
                 tr!("The series could not be loaded. {reason}", reason = reason)
+            }
+            JobKind::Detect if self.study.search.is_some() => {
+                self.state.reading.detection.fail(job, error);
+                if self.try_next(&reason) {
+                    return;
+                }
+                tr!("The vertebrae could not be found. {reason}", reason = reason)
             }
             JobKind::Detect => {
                 state.reading.detection.fail(job, error);

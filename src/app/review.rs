@@ -217,6 +217,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             series: Arc::clone(&state.loaded()?.series),
             vertebrae: reading.findings.vertebrae.clone(),
             doubts: state.open_doubts().to_vec(),
+            judgement: reading.judgement.clone(),
             discs: reading.discs.clone(),
             views: outcomes.iter().any(|outcome| outcome.prediction().is_some()).then_some(Views::FiftyFour),
             outcomes,

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::correction::GradeBook;
 use super::evidence::MapWanted;
 use super::history::History;
+use super::search::Search;
 use super::{Command, DemoOptions, Event, Viewer, present};
 use crate::dicom::{FolderScan, is_packed_study};
 use crate::model::Views;
@@ -35,6 +36,8 @@ pub(super) struct OpenedStudy {
     pub(super) fetched: Option<Arc<FetchedStudy>>,
     /// It lies where the user keeps it, to be listed among the recent ones once it is known to be a study.
     pub(super) is_kept: bool,
+    /// The search for the series to grade; none once the reader chose.
+    pub(super) search: Option<Search>,
     /// Explain the worst finding when grading is done, as the demo does.
     pub(super) explains_worst: bool,
 }
@@ -143,7 +146,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     /// are none.
     pub(super) fn show_series(&mut self, index: usize) {
         if !self.state.reading.is_begun() {
-            return self.load_series(index);
+            return self.choose_series(index);
         }
         if self.reading.index == Some(index) {
             return;
@@ -159,7 +162,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         let read = self.reading.index;
         let Some(index) = index.or(self.state.companion.index).filter(|index| Some(*index) != read) else { return };
         let is_beside = self.state.view.layout == ViewLayout::Companion && self.state.companion.index == Some(index);
-        self.load_series(index);
+        self.choose_series(index);
         self.reading.is_to_be_graded = true;
         if let Some(read) = read.filter(|_| is_beside) {
             self.show_companion(read);
@@ -270,13 +273,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             Event::DemoPrepared(study) => self.demo_prepared(job, &study),
             Event::ModelsLoaded(models) => self.models_loaded(&models),
             Event::SeriesLoaded(series) => self.series_loaded(job, series),
-            Event::DiscsDetected(detection) => {
-                if self.state.reading.detection.resolve(job, Arc::new(())) {
-                    self.state.reading.findings.vertebrae.clone_from(&detection.vertebrae);
-                    self.state.reading.level_doubts = detection.doubts();
-                    self.vertebrae_found();
-                }
-            }
+            Event::DiscsDetected(detection) => self.detected(job, &detection),
             Event::DetectedBeside(detection) => self.companion_detected(job, &detection),
             Event::Exported(files) => self.exported(job, &files),
             Event::BoxesRead(file) => self.boxes_read(job, &file),

@@ -57,7 +57,7 @@ pub fn run_headless(arguments: &DemoArguments, console: Console) -> anyhow::Resu
     let line = console.progress("");
     let mut show = |progress: Progress| line.show(progress);
     let study = prepare_demo(Some(&out), arguments.seed, &cancel, &mut show)?;
-    let options = AnalysisOptions { series_uid: None, views: Some(Views::FiftyFour) };
+    let options = AnalysisOptions { views: Some(Views::FiftyFour), ..AnalysisOptions::default() };
     let analysis = analyze_folder(study.folder(), &mut models, options, &cancel, &mut show)?;
     let report = analysis.report();
     write_reports(&out.join("report.json"), &[report.clone().into()])?;

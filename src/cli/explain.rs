@@ -75,6 +75,9 @@ pub struct DiscArguments {
     /// Take this series instead of the T2 sagittal one that would be chosen.
     #[arg(long, value_name = "UID")]
     pub series: Option<String>,
+    /// Go on with images that do not look like T2 of the lumbar spine.
+    #[arg(long)]
+    pub grade_anyway: bool,
     #[command(flatten)]
     pub models: ModelArguments,
 }
@@ -90,7 +93,8 @@ impl DiscArguments {
     /// Finds and grades the disc.
     pub fn prepare(&self, cancel: &CancelToken, show: &mut dyn FnMut(Progress)) -> anyhow::Result<Prepared> {
         let mut models = Models::new(self.models.device, self.models.weights.clone())?.grading_with(&self.network);
-        let options = AnalysisOptions { series_uid: self.series.as_deref(), views: None };
+        let options =
+            AnalysisOptions { series_uid: self.series.as_deref(), views: None, grades_anyway: self.grade_anyway };
         let analysis = analyze_folder(&self.folder, &mut models, options, cancel, &mut |progress| show(progress))?;
         let disc = analysis.disc(self.disc)?;
         let prediction = models.grader()?.grade(&analysis.series.volume, disc, Views::FiftyFour, cancel)?;

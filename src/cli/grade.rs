@@ -47,6 +47,10 @@ pub struct GradeArguments {
     /// through the whole network, the reference; 54-bare does so without the scan around each view.
     #[arg(long, default_value_t = Views::FiftyFour)]
     pub(super) views: Views,
+    /// Grade images that do not look like T2 of the lumbar spine (T1, suppressed fat, another region) all the same: the report
+    /// marks every disc as unlike the training data.
+    #[arg(long)]
+    pub(super) grade_anyway: bool,
 }
 
 /// A cohort instead of folders.
@@ -110,7 +114,7 @@ pub fn run_grade(arguments: &GradeArguments, console: Console) -> anyhow::Result
         _ if arguments.pacs.is_some() => grade_archive::run(arguments, console),
         (Some(list), Some(out)) => run_cohort(arguments, list, out, console),
         (_, out) => {
-            let work = Work::new(&arguments.scans, Some(arguments.views), console)?;
+            let work = Work::grading(arguments, console)?;
             run(&arguments.folders, work, out.as_deref())
         }
     }
@@ -153,7 +157,7 @@ fn run_cohort(arguments: &GradeArguments, list: &Path, out: &Path, console: Cons
     );
     let cohort = Cohort::read(list)?;
     let mut results = Results::open(out, &cohort, arguments.cohort.retry_failed)?;
-    let mut work = Work::new(&arguments.scans, Some(arguments.views), console)?;
+    let mut work = Work::grading(arguments, console)?;
     let mut tally = CohortTally::default();
     let start = Instant::now();
     for (place, study) in cohort.shard(arguments.cohort.shard.unwrap_or(Shard::WHOLE)) {
@@ -184,14 +188,22 @@ pub(super) struct Work<'a> {
 }
 
 impl<'a> Work<'a> {
-    pub(super) fn new(scans: &'a ScanArguments, views: Option<Views>, console: Console) -> anyhow::Result<Self> {
+    /// For `spinenet grade`.
+    pub(super) fn grading(arguments: &'a GradeArguments, console: Console) -> anyhow::Result<Self> {
+        let work = Self::new(&arguments.scans, Some(arguments.views), console)?;
+        Ok(Self { options: AnalysisOptions { grades_anyway: arguments.grade_anyway, ..work.options }, ..work })
+    }
+
+    fn new(scans: &'a ScanArguments, views: Option<Views>, console: Console) -> anyhow::Result<Self> {
         let mut models = Models::new(scans.models.device, scans.models.weights.clone())?;
         // Without weights no folder can be done.
         models.load_detector()?;
         if views.is_some() {
             models.load_grader()?;
         }
-        let options = AnalysisOptions { series_uid: scans.series.as_deref(), views };
+        // Vertebrae may be looked for on any image.
+        let grades_anyway = views.is_none();
+        let options = AnalysisOptions { series_uid: scans.series.as_deref(), views, grades_anyway };
         Ok(Self { scans, models, options, pictures: None, console })
     }
 
@@ -209,7 +221,7 @@ impl<'a> Work<'a> {
                 }
                 ReportEntry::from(report)
             }
-            Err(error) => self.failed(input, folder, &chain(&error)),
+            Err(error) => self.failed(input, folder, &error),
         }
     }
 
@@ -236,10 +248,16 @@ impl<'a> Work<'a> {
     }
 
     /// Tells of a failure and notes it.
-    pub(super) fn failed(&self, input: usize, shown: &Path, message: &str) -> ReportEntry {
+    fn failed(&self, input: usize, shown: &Path, error: &PipelineError) -> ReportEntry {
+        let code = error.code().map(str::to_owned);
+        ReportEntry::Failed(FailedScan { code, ..self.told(input, shown, &chain(error)) })
+    }
+
+    /// Tells what went wrong.
+    pub(super) fn told(&self, input: usize, shown: &Path, message: &str) -> FailedScan {
         let path = shown.display().to_string();
         complain(&if message.contains(&path) { message.to_owned() } else { format!("{message}: {path}") });
-        ReportEntry::Failed(FailedScan::new(input, shown, message, self.scans.include_paths))
+        FailedScan::new(input, shown, message, self.scans.include_paths)
     }
 }
 

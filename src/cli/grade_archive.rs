@@ -13,21 +13,21 @@ use crate::files::remove_abandoned_studies;
 use crate::language::Language;
 use crate::pacs::{Connection, IMAGES, fetch_study, send_files};
 use crate::pipeline::OpenSeries;
-use crate::records::Report;
+use crate::records::{Report, ReportEntry};
 use crate::task::{CancelToken, Progress};
 
 /// Fetches, grades and, with `--send`, reports back study after study; each is gone before the next is fetched.
 pub(super) fn run(arguments: &GradeArguments, console: Console) -> anyhow::Result<Outcome> {
     let connection = connection(arguments.pacs.as_deref().unwrap_or_default())?;
     remove_abandoned_studies();
-    let mut work = Work::new(&arguments.scans, Some(arguments.views), console)?;
+    let mut work = Work::grading(arguments, console)?;
     let total = arguments.folders.len();
     let mut entries = Vec::with_capacity(total);
     for (index, uid) in arguments.folders.iter().enumerate() {
         let name = if total > 1 { format!("{}/{total}", index + 1) } else { String::new() };
         let entry = match grade(&mut work, &connection, uid, &name, arguments.send, console) {
             Ok(report) => report.into(),
-            Err(message) => work.failed(index + 1, uid, &message),
+            Err(message) => ReportEntry::Failed(work.told(index + 1, uid, &message)),
         };
         entries.push(entry);
     }

@@ -16,13 +16,13 @@ use crate::language::Language;
 use crate::model::weights::WeightsFolder;
 use crate::picture::study_overview;
 use crate::pipeline::DeviceChoice;
-use crate::task::Progress;
+use crate::task::{CancelToken, Progress};
 use crate::training::TrainingJob;
 use crate::training::grading::{Experiment, GradingExample};
 use crate::training::located::LeftOut;
 use crate::training::manifest::{Cohort, DataManifest, DataSet, DataUse, TrainingData};
 use crate::training::spider::load_cases;
-use crate::training::{detector, grading};
+use crate::training::{contrast, detector, grading};
 
 /// Arguments of `spinenet train`.
 #[derive(Debug, Args)]
@@ -37,6 +37,15 @@ enum Network {
     Detector(Files),
     /// Train the network that grades discs.
     Grading(Files),
+    /// Learn to tell contrasts by the image, and measure it on patients left out: contrast.json.
+    Contrast {
+        /// Data manifest (TOML) with sets of kind spider-dev, boxed and phantom, such as `assets/training/contrast.toml`.
+        #[arg(long, value_name = "MANIFEST")]
+        data: PathBuf,
+        /// Folder for the file.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
     /// Draw the logs of a training, also while it runs: log.png beside each log.csv.
     Log {
         /// The folder of the training.
@@ -175,6 +184,7 @@ pub fn run(arguments: &TrainArguments, console: Console) -> anyhow::Result<Outco
     let (files, weights) = match &arguments.network {
         Network::Detector(files) => (files, Job::new(files, console)?.detector()?),
         Network::Grading(files) => (files, Job::new(files, console)?.grading()?),
+        Network::Contrast { data, out } => return learn_contrasts(data, out, console),
         Network::Log { out } => return show_logs(out, console),
     };
     draw_logs(&files.out)?;
@@ -182,6 +192,26 @@ pub fn run(arguments: &TrainArguments, console: Console) -> anyhow::Result<Outco
         Some(weights) => console.say(&format!("weights in {}", weights.path.display())),
         None => console.say(&format!("measures in {}", files.out.display())),
     }
+    Ok(Outcome::Done)
+}
+
+fn learn_contrasts(data: &Path, out: &Path, console: Console) -> anyhow::Result<Outcome> {
+    fs::create_dir_all(out).with_context(|| format!("cannot make the folder: {}", out.display()))?;
+    let line = console.long_progress("");
+    let manifest = DataManifest::read(data)?;
+    let learned = contrast::learn(&manifest, &CancelToken::default(), &mut |progress| line.show(progress))?;
+    drop(line);
+    let file = out.join("contrast.json");
+    write_whole(&file, &serde_json::to_vec_pretty(&learned)?)
+        .with_context(|| format!("cannot write: {}", file.display()))?;
+    for row in &learned.measured {
+        let (scans, without) = (row.scans, row.without_spine);
+        console.say(&format!(
+            "{} ({:?}): {scans} scans, {without} without spine, {:?}",
+            row.source, row.contrast, row.judged
+        ));
+    }
+    console.say(&format!("model in {}", file.display()));
     Ok(Outcome::Done)
 }
 

@@ -10,6 +10,7 @@ use rayon::prelude::*;
 use super::DetectionError;
 use super::canvas::{CanvasFrame, SlicePicture, standard_directions};
 use super::chain::{self, Chain};
+use super::contrast::{ImageContrast, contrast_of};
 use super::decode::{Candidate, SliceOutput};
 use super::tracks::{Sighting, Track, link};
 use crate::model::WeightsInfo;
@@ -40,6 +41,8 @@ pub struct Detection {
     pub vertebrae: Vec<Vertebra>,
     /// Probability that the bodies should have names further up, or down.
     pub shifted: [f64; 2],
+    /// Contrast of the image, whatever its header says.
+    pub contrast: ImageContrast,
 }
 
 /// Finds and labels the vertebral bodies of sagittal scans.
@@ -125,7 +128,8 @@ impl Detector {
             .into_iter()
             .collect();
         vertebrae.extend(links.iter().map(|link| named(link.label, link.confidence, &tracks[link.track])));
-        Ok(Detection { vertebrae, shifted })
+        let contrast = contrast_of(volume, &vertebrae);
+        Ok(Detection { vertebrae, shifted, contrast })
     }
 
     /// Candidates of one slice, positions in canvas pixels of `frame`.

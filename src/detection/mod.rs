@@ -6,14 +6,18 @@
 
 pub mod canvas;
 mod chain;
+pub mod contrast;
 pub mod decode;
 mod detector;
 mod doubt;
+mod fitness;
 mod relabel;
 mod tracks;
 
+pub use contrast::ImageContrast;
 pub use detector::{Detection, Detector};
 pub use doubt::LevelDoubt;
+pub use fitness::Unfit;
 pub use relabel::{RelabelError, relabel};
 
 use thiserror::Error;

@@ -7,6 +7,7 @@ use std::cmp::Ordering;
 
 use super::contrast::{Contrast, Weighting};
 use super::region::Region;
+use super::scan::FolderScan;
 use super::series::SeriesSummary;
 use super::warning::{SeriesWarning, WarningCode};
 use crate::language::message;
@@ -16,6 +17,9 @@ use crate::volume::PlaneOrientation;
 const OTHER_PART_MM: f64 = 100.0;
 /// Echo times of usual T2 turbo spin echo sequences of the spine, ms.
 const USUAL_ECHO_MS: std::ops::RangeInclusive<f64> = 80.0..=130.0;
+
+/// Series whose images are tried, at most: each is read and searched for vertebrae.
+const MOST_CANDIDATES: usize = 8;
 
 /// Whether a series is the one to grade, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -112,6 +116,11 @@ fn chosen(series: &SeriesSummary, close: Option<String>) -> String {
 
 /// Why a series cannot be the one to grade, whatever its images show.
 fn obstacle(series: &SeriesSummary) -> Option<String> {
+    not_sagittal(series).or_else(|| other_weighting(series)).or_else(|| other_part(series))
+}
+
+/// Why a series is not an MR series of known sagittal planes to be read.
+fn not_sagittal(series: &SeriesSummary) -> Option<String> {
     if series.modality != "MR" {
         return Some(message!("modality {modality}, not MR", modality = series.modality));
     }
@@ -128,12 +137,78 @@ fn obstacle(series: &SeriesSummary) -> Option<String> {
     if series.has_assumed_geometry() {
         return Some(message!("positions or pixel spacing are missing").to_owned());
     }
-    if !matches!(series.weighting, Weighting::T2 | Weighting::Unknown) {
-        return Some(message!("sagittal, but {reason}", reason = series.weighting.name()));
+    None
+}
+
+/// Why a series is not the one to grade by the contrast that its header names.
+fn other_weighting(series: &SeriesSummary) -> Option<String> {
+    let is_other = !matches!(series.weighting, Weighting::T2 | Weighting::Unknown);
+    is_other.then(|| message!("sagittal, but {reason}", reason = series.weighting.name()))
+}
+
+/// Why a series is not the one to grade by the part of the signal that it shows.
+fn other_part(series: &SeriesSummary) -> Option<String> {
+    series.traits.contrast?.part.obstacle().map(|reason| message!("sagittal, but {reason}", reason = reason))
+}
+
+/// Contrasts of a header that the image may contradict: words and times are written by people. What was measured in another way
+/// is not.
+fn is_contradictable(weighting: Weighting) -> bool {
+    match weighting {
+        Weighting::T1 | Weighting::Stir | Weighting::ProtonDensity | Weighting::Other => true,
+        Weighting::T2 | Weighting::Unknown | Weighting::Diffusion | Weighting::GradientEcho => false,
     }
-    contrast
-        .and_then(|contrast| contrast.part.obstacle())
-        .map(|reason| message!("sagittal, but {reason}", reason = reason))
+}
+
+impl FolderScan {
+    /// Places of the series to try, until the image of one is a T2 image of the lumbar spine: the chosen one, the other T2 sagittal
+    /// ones in their order, and then sagittal ones that are called otherwise. None where the images are of several patients.
+    #[must_use]
+    pub fn candidates(&self) -> Vec<usize> {
+        if self.patients() > 1 {
+            return Vec::new();
+        }
+        let place = |index: &usize| self.series[*index].choice.place;
+        let is_chosen = |index: &usize| self.series[*index].choice.is_chosen;
+        let mut called_t2: Vec<usize> = (0..self.series.len()).filter(|index| place(index).is_some()).collect();
+        called_t2.sort_by_key(|index| (!is_chosen(index), place(index)));
+        let may_be = |index: &usize| {
+            let series = &self.series[*index];
+            is_contradictable(series.weighting) && not_sagittal(series).is_none() && other_part(series).is_none()
+        };
+        let called_otherwise = (0..self.series.len()).filter(may_be);
+        called_t2.into_iter().chain(called_otherwise).take(MOST_CANDIDATES).collect()
+    }
+}
+
+impl SeriesSummary {
+    /// What its header says that is not so if its image is a T2 image of the lumbar spine with bright fat.
+    #[must_use]
+    pub fn contradicted_by_lumbar_t2(&self) -> Vec<SeriesWarning> {
+        let mut warnings = Vec::new();
+        let mut tell = |message: String| warnings.push(SeriesWarning::new(WarningCode::HeaderContradicted, message));
+        if is_contradictable(self.weighting) {
+            let named = self.weighting.name();
+            tell(format!(
+                "the header says {named}, but the image looks T2-weighted with bright fat and is graded as that"
+            ));
+        } else if self.traits.contrast.is_some_and(|contrast| contrast.is_fat_suppressed) {
+            tell("the header says that fat is suppressed, but it is bright in the image".to_owned());
+        }
+        if let Some(part) = elsewhere(self) {
+            tell(format!("the series is {part}, but the image shows lumbar vertebrae and the sacrum"));
+        }
+        warnings
+    }
+
+    /// How the series is called in a sentence.
+    #[must_use]
+    pub fn short_name(&self) -> String {
+        match self.series_number {
+            Some(number) => format!("series {number}"),
+            None => "a series without a number".to_owned(),
+        }
+    }
 }
 
 /// Why a T2 sagittal series is not chosen by its header alone.

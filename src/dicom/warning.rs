@@ -56,6 +56,8 @@ pub enum WarningCode {
     ContrastNotKnown,
     /// The header names no modality.
     AssumedModality,
+    /// The image shows something else than the header says.
+    HeaderContradicted,
     /// Another series is nearly as good as the one that was chosen.
     CloseChoice,
     /// Files of the folder could not be used.
@@ -85,6 +87,7 @@ impl WarningCode {
             Self::AnisotropicPixels => "anisotropic_pixels",
             Self::ContrastNotKnown => "contrast_not_known",
             Self::AssumedModality => "assumed_modality",
+            Self::HeaderContradicted => "header_contradicted",
             Self::CloseChoice => "close_choice",
             Self::RefusedFiles => "refused_files",
             Self::PackedFiles => "packed_files",

@@ -55,6 +55,11 @@ impl Contrast {
     /// Short echo and repetition time: fat bright, soft tissue between, fluid dark.
     pub(super) const T1: Self = Self { water: [0.16, 2.1], fat: 1.15, echo: 1.0 };
 
+    /// T2-weighted with an inversion pulse that leaves next to nothing of fat.
+    pub(super) const STIR: Self = Self { water: [1.0, 1.0], fat: 0.04, echo: 1.0 };
+    /// Short echo and long repetition time: fluid hardly brighter than soft tissue, fat bright.
+    pub(super) const PROTON_DENSITY: Self = Self { water: [0.42, 2.4], fat: 1.0, echo: 1.0 };
+
     /// T2-weighted turbo spin echo, echo time about 100 ms.
     pub(super) fn t2_tse(rng: &mut impl Rng, parameters: &ScannerParameters) -> Self {
         Self { echo: parameters.echo.draw(rng) as f32, ..Self::LOCALIZER }

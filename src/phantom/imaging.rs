@@ -31,6 +31,10 @@ pub enum Sequence {
     T2Space,
     /// T1-weighted turbo spin echo, 2-D.
     T1Tse,
+    /// T2-weighted with suppressed fat (short inversion time), 2-D.
+    Stir,
+    /// Weighted by proton density, 2-D.
+    ProtonDensity,
     /// A few thick slices to plan the others on.
     Localizer,
 }

@@ -237,6 +237,12 @@ impl PhantomPatient {
         vec![localizer, self.series(&self.acquisition.t1(&mut rng, scanner))]
     }
 
+    /// The same sagittal slices in another contrast; studies hold T2 and T1 only.
+    #[must_use]
+    pub fn with_contrast(&self, sequence: Sequence) -> PhantomSeries {
+        self.series(&self.acquisition.weighted(sequence, &mut stream(self.seed, 7), &self.parameters.scanner))
+    }
+
     /// Masks of the T2 series, `[slice, row, column]`: [`MASK_VERTEBRA`], [`MASK_DISC`], [`MASK_CANAL`], else 0.
     #[must_use]
     pub fn masks(&self) -> Vec<u8> {

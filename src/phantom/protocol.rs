@@ -75,11 +75,22 @@ impl Acquisition {
 
     /// The T1 series that goes with a T2 series: the same slices.
     pub(super) fn t1(&self, rng: &mut impl Rng, parameters: &ScannerParameters) -> Self {
+        self.weighted(Sequence::T1Tse, rng, parameters)
+    }
+
+    /// The same slices in another contrast; of T2 series and localizers the usual one.
+    pub(super) fn weighted(&self, sequence: Sequence, rng: &mut impl Rng, parameters: &ScannerParameters) -> Self {
+        let (contrast, streams) = match sequence {
+            Sequence::T1Tse => (Contrast::T1, 2),
+            Sequence::Stir => (Contrast::STIR, 6),
+            Sequence::ProtonDensity => (Contrast::PROTON_DENSITY, 7),
+            Sequence::T2Tse | Sequence::T2Space | Sequence::Localizer => (Contrast::LOCALIZER, 8),
+        };
         Self {
-            sequence: Sequence::T1Tse,
-            contrast: Contrast::T1,
+            sequence,
+            contrast,
             formation: Formation::draw(rng, parameters, self.formation.noise),
-            noise_stream: 2 * NOISE_STREAM,
+            noise_stream: streams * NOISE_STREAM,
             ..self.clone()
         }
     }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use super::DeviceError;
+use super::judgement::LEARNED_ON;
 use crate::detection::DetectionError;
 use crate::dicom::DicomError;
 use crate::model::{GraderError, WeightsError};
@@ -49,6 +50,14 @@ pub enum PipelineError {
     #[error("no T2 sagittal series was found: {}", reasons.join("; "))]
     NoSagittalT2 {
         /// Why each series was not chosen.
+        reasons: Vec<String>,
+    },
+    /// There are series, but none whose images can be graded.
+    #[error("{}; {}. --grade-anyway grades the first of them all the same", reasons.join("; "), LEARNED_ON)]
+    Unfit {
+        /// Code of the first reason, for programs.
+        code: &'static str,
+        /// Each series that was tried, with the reason.
         reasons: Vec<String>,
     },
     /// The series asked for is not in the folder.
@@ -117,6 +126,12 @@ pub enum PipelineError {
 }
 
 impl PipelineError {
+    /// Code for programs that read results; `None` where there is none yet.
+    #[must_use]
+    pub fn code(&self) -> Option<&'static str> {
+        if let Self::Unfit { code, .. } = self { Some(code) } else { None }
+    }
+
     /// Adds the path to what the system says.
     pub(super) fn file(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();

@@ -7,8 +7,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::change::{change_sentences, compared_grades};
-use super::{DiscFindings, GradeOutcome, Models, ModelsInfo, PipelineError, Study, grade_discs};
-use crate::detection::LevelDoubt;
+use super::{
+    DiscFindings, GradeOutcome, ImageJudgement, Models, ModelsInfo, PipelineError, Study, grade_discs, passed_over,
+};
+use crate::detection::{Detection, DetectionError, LevelDoubt};
 use crate::dicom::{Series, SeriesWarning};
 use crate::language::Language;
 use crate::model::{Views, WeightsInfo};
@@ -28,6 +30,8 @@ pub struct OpenSeries {
     pub vertebrae: Vec<Vertebra>,
     /// Why their names may be wrong.
     pub doubts: Vec<LevelDoubt>,
+    /// What the image shows; `None` where the vertebrae are the reader's.
+    pub judgement: Option<ImageJudgement>,
     /// The discs between them, from the thorax down.
     pub discs: Vec<Disc>,
     /// What became of the discs; empty where only detection was asked for.
@@ -51,6 +55,8 @@ pub struct AnalysisOptions<'a> {
     pub series_uid: Option<&'a str>,
     /// Views averaged per disc; `None` only detects.
     pub views: Option<Views>,
+    /// Where no image is a T2 image of the lumbar spine, go on with the first one all the same.
+    pub grades_anyway: bool,
 }
 
 /// What happens while a scan is analyzed.
@@ -67,10 +73,11 @@ impl<F: FnMut(Progress)> AnalysisObserver for F {
     }
 }
 
-/// The whole chain on one folder: find the series, decode it, detect and label, grade.
+/// The whole chain on one folder: find the series, decode it, detect and label, judge the image, grade. Of several series that may
+/// be the one, the first counts whose image is a T2 image of the lumbar spine.
 ///
 /// # Errors
-/// The error of the step that failed.
+/// The error of the step that failed; [`PipelineError::Unfit`] if no image may be graded.
 pub fn analyze_folder(
     folder: &Path,
     models: &mut Models,
@@ -79,18 +86,42 @@ pub fn analyze_folder(
     observer: &mut dyn AnalysisObserver,
 ) -> Result<OpenSeries, PipelineError> {
     let start = Instant::now();
-    let mut on_progress = |progress| observer.progressed(progress);
-    let study = Study::open(folder, cancel, &mut on_progress, &mut |_| ())?;
-    let series = study.load(study.choose(options.series_uid)?, cancel, &mut on_progress)?;
-    let load = start.elapsed().as_secs_f64();
-    let mut analyzed = analyze_series(series, models, options.views, cancel, observer)?;
-    if let Some(seconds) = &mut analyzed.seconds {
-        seconds.load = load;
+    let study = Study::open(folder, cancel, &mut |progress| observer.progressed(progress), &mut |_| ())?;
+    let scanned = start.elapsed().as_secs_f64();
+    let (mut reasons, mut first_unfit, mut first_failure) = (Vec::new(), None, None);
+    for summary in study.candidates(options.series_uid)? {
+        let start = Instant::now();
+        let series = study.load(summary, cancel, &mut |progress| observer.progressed(progress))?;
+        let load = scanned + start.elapsed().as_secs_f64();
+        match Found::new(series, models, cancel, observer) {
+            Ok(found) => {
+                let found = Found { load, ..found };
+                let Err(unfit) = found.detection.fitness() else {
+                    return found.complete(reasons, models, options.views, cancel, observer);
+                };
+                reasons.push(passed_over(summary, &unfit.to_string()));
+                first_unfit.get_or_insert((found, unfit));
+            }
+            Err(PipelineError::Detection(error @ DetectionError::NoSpine { .. })) => {
+                reasons.push(passed_over(summary, &error.to_string()));
+                first_failure.get_or_insert(error);
+            }
+            Err(error) => return Err(error),
+        }
     }
-    Ok(analyzed)
+    if let Some((found, _)) = first_unfit.take_if(|_| options.grades_anyway) {
+        return found.complete(Vec::new(), models, options.views, cancel, observer);
+    }
+    // Where no header names a T2 sagittal series, that is the better reason.
+    study.choose(options.series_uid)?;
+    match (first_unfit, first_failure) {
+        (Some((_, unfit)), _) => Err(PipelineError::Unfit { code: unfit.code(), reasons }),
+        (None, Some(error)) => Err(error.into()),
+        (None, None) => Err(PipelineError::NoDiscs),
+    }
 }
 
-/// Detects, labels and, with `views`, grades a loaded series.
+/// Detects, labels and, with `views`, grades a loaded series, whatever its image shows; the report tells what it is.
 ///
 /// # Errors
 /// The error of the step that failed.
@@ -101,49 +132,81 @@ pub fn analyze_series(
     cancel: &CancelToken,
     observer: &mut dyn AnalysisObserver,
 ) -> Result<OpenSeries, PipelineError> {
-    let mut seconds = Seconds::default();
-    models.load_detector()?;
-    let start = Instant::now();
-    let detection = models.detector()?.detect(&series.volume, cancel, &mut |progress| observer.progressed(progress))?;
-    let discs = discs_between(&detection.vertebrae);
-    seconds.detect = start.elapsed().as_secs_f64();
-    let (vertebrae, found) = (detection.vertebrae.len(), discs.len());
-    tracing::info!(vertebrae, discs = found, seconds = seconds.detect, "vertebrae are found");
-    if discs.is_empty() {
-        return Err(PipelineError::NoDiscs);
-    }
-    let mut outcomes = Vec::new();
-    if let Some(views) = views {
-        models.load_grader()?;
+    Found::new(series, models, cancel, observer)?.complete(Vec::new(), models, views, cancel, observer)
+}
+
+/// A series with its vertebrae.
+struct Found {
+    series: Arc<Series>,
+    detection: Detection,
+    /// Seconds for reading and for this.
+    load: f64,
+    detect: f64,
+}
+
+impl Found {
+    fn new(
+        series: Arc<Series>,
+        models: &mut Models,
+        cancel: &CancelToken,
+        observer: &mut dyn AnalysisObserver,
+    ) -> Result<Self, PipelineError> {
+        models.load_detector()?;
         let start = Instant::now();
-        // Progress and discs go to the same observer, one after the other.
-        let observer = RefCell::new(observer);
-        outcomes = grade_discs(
-            models.grader()?,
-            &series.volume,
-            &discs,
-            views,
-            cancel,
-            &mut |progress| observer.borrow_mut().progressed(progress),
-            &mut |outcome| observer.borrow_mut().disc_done(outcome),
-        )?;
-        seconds.grade = start.elapsed().as_secs_f64();
-        tracing::info!(discs = outcomes.len(), views = views.count(), seconds = seconds.grade, "discs are graded");
+        let mut on_progress = |progress| observer.progressed(progress);
+        let detection = models.detector()?.detect(&series.volume, cancel, &mut on_progress)?;
+        let detect = start.elapsed().as_secs_f64();
+        tracing::info!(vertebrae = detection.vertebrae.len(), seconds = detect, "vertebrae are found");
+        Ok(Self { series, detection, load: 0.0, detect })
     }
-    let doubts = detection.doubts();
-    let (vertebrae, review, models) = (detection.vertebrae, Review::default(), models.info());
-    Ok(OpenSeries {
-        series,
-        vertebrae,
-        doubts,
-        discs,
-        outcomes,
-        views,
-        review,
-        prior: None,
-        models,
-        seconds: Some(seconds),
-    })
+
+    /// Grades, with `views`, and brings everything together.
+    fn complete(
+        self,
+        passed_over: Vec<String>,
+        models: &mut Models,
+        views: Option<Views>,
+        cancel: &CancelToken,
+        observer: &mut dyn AnalysisObserver,
+    ) -> Result<OpenSeries, PipelineError> {
+        let Self { series, detection, load, detect } = self;
+        let discs = discs_between(&detection.vertebrae);
+        if discs.is_empty() {
+            return Err(PipelineError::NoDiscs);
+        }
+        let mut seconds = Seconds { load, detect, grade: 0.0 };
+        let mut outcomes = Vec::new();
+        if let Some(views) = views {
+            models.load_grader()?;
+            let start = Instant::now();
+            // Progress and discs go to the same observer, one after the other.
+            let observer = RefCell::new(observer);
+            outcomes = grade_discs(
+                models.grader()?,
+                &series.volume,
+                &discs,
+                views,
+                cancel,
+                &mut |progress| observer.borrow_mut().progressed(progress),
+                &mut |outcome| observer.borrow_mut().disc_done(outcome),
+            )?;
+            seconds.grade = start.elapsed().as_secs_f64();
+            tracing::info!(discs = outcomes.len(), views = views.count(), seconds = seconds.grade, "discs are graded");
+        }
+        Ok(OpenSeries {
+            judgement: Some(ImageJudgement { fitness: detection.fitness(), passed_over }),
+            doubts: detection.doubts(),
+            vertebrae: detection.vertebrae,
+            series,
+            discs,
+            outcomes,
+            views,
+            review: Review::default(),
+            prior: None,
+            models: models.info(),
+            seconds: Some(seconds),
+        })
+    }
 }
 
 impl OpenSeries {
@@ -214,6 +277,11 @@ impl OpenSeries {
             sign_off: None,
             seconds: self.seconds.map(rounded_seconds),
         };
+        if let Some(judgement) = &self.judgement {
+            let is_graded = |disc: &&mut DiscEntry| judgement.fitness.is_err() && disc.gradings.is_some();
+            report.discs.iter_mut().filter(is_graded).for_each(|disc| disc.unlike_training_data = true);
+            report.warnings.extend(judgement.warnings(summary));
+        }
         let unlike: Vec<String> =
             report.discs.iter().filter(|disc| disc.unlike_training_data).map(|disc| disc.level.to_string()).collect();
         if !unlike.is_empty() {

@@ -70,6 +70,8 @@ fn header(series: &PhantomSeries, seed: u64, number: u32) -> SeriesHeader {
         Sequence::T2Tse => ("T2 TSE SAG", 3500.0, 100.0),
         Sequence::T2Space => ("T2 SPACE SAG", 1000.0, 124.0),
         Sequence::T1Tse => ("T1 TSE SAG", 600.0, 11.0),
+        Sequence::Stir => ("STIR SAG", 4000.0, 60.0),
+        Sequence::ProtonDensity => ("PD TSE SAG", 3500.0, 15.0),
         Sequence::Localizer => ("LOCALIZER", 1200.0, 90.0),
     };
     header.series_number = number;

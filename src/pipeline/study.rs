@@ -78,6 +78,19 @@ impl Study {
         Err(PipelineError::NoSagittalT2 { reasons: scan.series.iter().map(name).collect() })
     }
 
+    /// The series to try in turn until the image of one can be graded: the named one, or those that may be the T2 sagittal one.
+    ///
+    /// # Errors
+    /// As [`Self::choose`], if there is none at all.
+    pub fn candidates(&self, series_uid: Option<&str>) -> Result<Vec<&SeriesSummary>, PipelineError> {
+        let chosen = self.choose(series_uid);
+        let places = if series_uid.is_some() { Vec::new() } else { self.scan.candidates() };
+        if places.is_empty() {
+            return Ok(vec![chosen?]);
+        }
+        Ok(places.into_iter().map(|place| &self.scan.series[place]).collect())
+    }
+
     /// The images that a report is about: of the series with its UID the stack that has them, or else the one of
     /// [`Self::choose`].
     ///

@@ -67,6 +67,7 @@ pub(crate) fn report() -> Report {
         discs: discs_between(&vertebrae),
         vertebrae,
         doubts: Vec::new(),
+        judgement: None,
         outcomes: vec![GradeOutcome::Graded(prediction(DiscLevel::L4L5))],
         views: Some(Views::FiftyFour),
         review: Review::default(),

@@ -10,6 +10,7 @@ use super::report::{CohortPlace, REPORT_SCHEMA, Report, Software};
 /// What is reported about one scan. Reports are large, failures are rare.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
+#[allow(clippy::large_enum_variant, reason = "failures are rare")]
 pub enum ReportEntry {
     /// It was worked through.
     Report(Box<Report>),
@@ -91,6 +92,9 @@ pub struct FailedScan {
     pub cohort: Option<CohortPlace>,
     /// The folder; only on request, because paths may name the patient.
     pub folder: Option<String>,
+    /// Why nothing was graded, for programs, where the images are not what grades were learned on (`contrast_t1`); absent elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
     /// What went wrong; without paths, unless the folder is named too.
     pub error: String,
 }
@@ -108,6 +112,7 @@ impl FailedScan {
             input,
             cohort: None,
             folder: include_paths.then_some(path),
+            code: None,
             error,
         }
     }

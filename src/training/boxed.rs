@@ -19,7 +19,7 @@ use serde::Deserialize;
 use super::labels::{ClassSet, DiscLabels};
 use super::located::{DiscFinder, ScanError};
 use super::manifest::{ManifestError, Reading};
-use super::spider::{LabelledDisc, ScanCase, read_image, read_table, stack_volume};
+use super::spider::{LabelledDisc, ScanCase, SpiderError, read_image, read_table, stack_volume};
 use crate::spine::{BoxSource, Disc, DiscFrame, Grading, PATCH_COLUMNS, PATCH_ROWS, PixelBox, SliceBox, discs_between};
 use crate::volume::Volume;
 
@@ -92,6 +92,24 @@ impl DiscRow {
         }
         labels
     }
+}
+
+/// A picture and what it shows.
+pub(super) struct Picture {
+    pub(super) patient: String,
+    /// `t1`, `t2`.
+    pub(super) weighting: String,
+    pub(super) volume: Volume,
+}
+
+/// All pictures of the set in `folder`, of whatever weighting.
+pub(super) fn pictures(folder: &Path) -> Result<Vec<Picture>, SpiderError> {
+    let read = |row: ImageRow| {
+        let ImageRow { image, patient, weighting, mm_per_px } = row;
+        let picture = read_image(&folder.join(&weighting).join(format!("{image}.png")))?;
+        Ok(Picture { patient, weighting, volume: stack_volume(0, &[picture], DVec2::splat(mm_per_px))? })
+    };
+    read_table(&folder.join("images.csv"))?.into_iter().map(read).collect()
 }
 
 /// Reads the set in `folder` into `reading`.

@@ -2,6 +2,7 @@
 
 mod boxed;
 mod canal;
+pub mod contrast;
 pub mod detector;
 pub mod grading;
 mod job;

@@ -51,8 +51,15 @@ pub fn series_panel_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) 
         ui.add_space(3.0);
     }
     let doubts: Vec<String> = state.open_doubts().iter().map(|doubt| in_force().message(&doubt.to_string())).collect();
-    let series_warnings = state.loaded().map_or(&[][..], |series| &series.warnings);
-    warnings_ui(ui, doubts.iter().chain(series_warnings).chain(&state.study.folder_warnings));
+    let series = state.loaded();
+    let judgement = series.zip(state.reading.judgement.as_ref());
+    let shown: Vec<String> = judgement
+        .map_or_else(Vec::new, |(series, judgement)| judgement.warnings(&series.series.summary))
+        .into_iter()
+        .map(|warning| in_force().message(&warning.message))
+        .collect();
+    let series_warnings = series.map_or(&[][..], |series| &series.warnings);
+    warnings_ui(ui, shown.iter().chain(&doubts).chain(series_warnings).chain(&state.study.folder_warnings));
 }
 
 /// Where a series is seen.

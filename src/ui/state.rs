@@ -7,12 +7,12 @@ use std::sync::Arc;
 use eframe::egui::TextureHandle;
 use glam::DVec2;
 
-use crate::detection::LevelDoubt;
+use crate::detection::{LevelDoubt, Unfit};
 use crate::dicom::Series;
 use crate::evaluation::iou_of_pairs;
 use crate::language::Language;
 use crate::measuring::Agreement;
-use crate::pipeline::{CURVE_PERCENTILES, GradeChange, StudySummary};
+use crate::pipeline::{CURVE_PERCENTILES, GradeChange, ImageJudgement, StudySummary};
 use crate::records::{BlindReading, Prior, Review, WeightsUsed, days_between};
 use crate::saliency::EvidenceWay;
 use crate::spine::{
@@ -61,6 +61,10 @@ pub struct ReadingState {
     pub detection: Loadable<()>,
     /// Why the names of the levels, as they were found, may be wrong.
     pub level_doubts: Vec<LevelDoubt>,
+    /// What its image shows; `None` until vertebrae were looked for, and where they are the reader's.
+    pub judgement: Option<ImageJudgement>,
+    /// The reader wants grades although the image is not what they were learned on.
+    pub grades_anyway: bool,
     /// The display window in which the bodies of the middle slice are mid-gray.
     pub body_window: Option<WindowLevel>,
     /// Labelled bodies and boxes: what the reader can change and take back.
@@ -399,6 +403,12 @@ impl ViewerState {
     #[must_use]
     pub fn open_doubts(&self) -> &[LevelDoubt] {
         if self.reading.findings.vertebrae_corrected { &[] } else { &self.reading.level_doubts }
+    }
+
+    /// Why the discs are not graded by themselves.
+    #[must_use]
+    pub fn unfit(&self) -> Option<Unfit> {
+        self.reading.judgement.as_ref()?.fitness.err().filter(|_| !self.reading.grades_anyway)
     }
 
     /// Whether every disc that was found has its grades.

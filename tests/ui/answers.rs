@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use glam::{DVec2, DVec3};
-use spinenet_viewer::detection::Detection;
+use spinenet_viewer::detection::{Detection, ImageContrast};
 use spinenet_viewer::dicom::{
     Choice, FolderScan, HeaderTexts, Series, SeriesSummary, Weighting, load_series, scan_folder,
 };
@@ -74,11 +74,19 @@ impl Work for Answers {
             }
             Command::DetectDiscs { volume } => {
                 let vertebrae = spine(volume.slices());
-                Ok(Event::DiscsDetected(Arc::new(Detection { vertebrae, shifted: [0.0; 2] })))
+                Ok(Event::DiscsDetected(Arc::new(Detection {
+                    vertebrae,
+                    shifted: [0.0; 2],
+                    contrast: ImageContrast::T2,
+                })))
             }
             Command::DetectBeside { volume } => {
                 let vertebrae = spine(volume.slices());
-                Ok(Event::DetectedBeside(Arc::new(Detection { vertebrae, shifted: [0.0; 2] })))
+                Ok(Event::DetectedBeside(Arc::new(Detection {
+                    vertebrae,
+                    shifted: [0.0; 2],
+                    contrast: ImageContrast::T2,
+                })))
             }
             Command::GradeBeside { discs, .. } => {
                 for disc in discs {

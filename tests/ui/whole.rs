@@ -106,7 +106,7 @@ fn the_window_and_the_command_line_write_the_same_report() {
     window.state_mut().apply(&context, ReadAction::SetComment { level, text: "seen".to_owned() });
     let on_screen = save(&mut window, &reviewed);
     let mut models = Models::new(DeviceChoice::Cpu, None).expect("the processor");
-    let options = AnalysisOptions { series_uid: None, views: Some(Views::FiftyFour) };
+    let options = AnalysisOptions { views: Some(Views::FiftyFour), ..AnalysisOptions::default() };
     let analyzed = analyze_folder(&study, &mut models, options, &CancelToken::default(), &mut |_: Progress| ());
     let review = window.state().state.reading.findings.review.clone();
     let report = OpenSeries { review, seconds: None, ..analyzed.expect("graded") }.report();

@@ -233,6 +233,7 @@ pub fn summarize(outcomes: &[ScanOutcome]) -> Summary {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::detection::ImageContrast;
     use crate::spine::{Corners, VertebraOutline};
     use glam::{DVec2, DVec3};
 
@@ -254,7 +255,7 @@ mod tests {
     fn outcome(found: &[VertebraLabel], shift: f64) -> ScanOutcome {
         let truth = spine(&[VertebraLabel::L2, VertebraLabel::L3, VertebraLabel::L4], 0.0);
         let discs: Vec<_> = discs_between(&truth).into_iter().map(|disc| (disc.level, disc.center_voxel)).collect();
-        let detection = Detection { vertebrae: spine(found, shift), shifted: [0.0; 2] };
+        let detection = Detection { vertebrae: spine(found, shift), shifted: [0.0; 2], contrast: ImageContrast::T2 };
         evaluate_scan(&volume(), &truth, &discs, Some(&detection))
     }
 
