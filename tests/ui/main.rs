@@ -253,7 +253,7 @@ fn evidence_is_drawn_and_can_be_hidden() {
     let hidden = picture(&mut window);
     let center = disc(DiscLevel::L4L5).center_voxel;
     let at = on_screen(&window, DVec2::new(center[2], center[1]));
-    let area = egui::Rect::from_center_size(at, vec2(40.0, 20.0));
+    let area = egui::Rect::from_center_size(at, vec2(100.0, 44.0));
     let strongest_color = |picture: &RgbaImage| {
         let spread = |pixel: &image::Rgba<u8>| {
             let [red, green, blue, _] = pixel.0;
