@@ -17,8 +17,9 @@ use crate::records::{BlindReading, BoxesError, BoxesFile, RecordError, ReviewErr
 use crate::spine::SliceBox;
 use crate::ui::language::tr;
 
-/// Saves that may wait; each holds the whole file, so more than a few mean that the disk does not answer.
-const WAITING: usize = 32;
+/// Saves that may wait; each holds the whole file, so more of them mean that the disk does not answer. A reading of a study without a
+/// pause, grade by grade, is fewer.
+const WAITING: usize = 128;
 /// A save takes less than a second; what is half written for longer was left by a program that was killed.
 const UNFINISHED_AGE: Duration = Duration::from_mins(10);
 /// Name of the folder of tables of languages.
