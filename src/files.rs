@@ -15,7 +15,7 @@ const UNFINISHED: &str = ".spinenet-";
 ///
 /// # Errors
 /// Whatever the file system says; `path` is then as it was.
-pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     write(path, bytes, share_like_other_files)
 }
 
@@ -23,7 +23,7 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
 ///
 /// # Errors
 /// Whatever the file system says; `path` is then as it was.
-pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     // Temporary files are private from the start.
     write(path, bytes, |_| Ok(()))
 }
@@ -57,7 +57,7 @@ fn share_like_other_files(_file: &File) -> io::Result<()> {
 ///
 /// # Errors
 /// Whatever the file system says; [`io::ErrorKind::InvalidData`] for any other encoding.
-pub fn read_text(path: &Path) -> io::Result<String> {
+pub(crate) fn read_text(path: &Path) -> io::Result<String> {
     let bytes = std::fs::read(path)?;
     let text = match bytes.as_slice() {
         [0xEF, 0xBB, 0xBF, rest @ ..] => String::from_utf8(rest.to_vec()).ok(),
@@ -116,15 +116,14 @@ impl BorrowedFolder {
     ///
     /// # Errors
     /// Whatever the file system says.
-    pub fn new_in(parent: &Path) -> io::Result<Self> {
+    pub(crate) fn new_in(parent: &Path) -> io::Result<Self> {
         // Temporary folders are private to their owner.
         let folder = tempfile::Builder::new().prefix(BORROWED).tempdir_in(parent)?;
         Ok(Self { _lock: locked(folder.path())?, folder })
     }
 
-    /// Where it is.
     #[must_use]
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
 
@@ -132,7 +131,7 @@ impl BorrowedFolder {
     ///
     /// # Errors
     /// Whatever the file system says.
-    pub fn keep_as(self, place: &Path) -> io::Result<()> {
+    pub(crate) fn keep_as(self, place: &Path) -> io::Result<()> {
         std::fs::remove_file(self.folder.path().join(LOCK))?;
         std::fs::rename(self.folder.path(), place)?;
         // The folder has moved; there is nothing left to remove.
@@ -148,7 +147,7 @@ fn locked(folder: &Path) -> io::Result<File> {
 }
 
 /// Removes folders of studies that a crash left in the temporary folder of the system; those in use stay.
-pub fn remove_abandoned_studies() {
+pub(crate) fn remove_abandoned_studies() {
     let Ok(entries) = std::fs::read_dir(std::env::temp_dir()) else { return };
     for folder in entries.flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with(BORROWED)) {
         let folder = folder.path();
@@ -162,7 +161,7 @@ pub fn remove_abandoned_studies() {
 
 /// SHA-256 of bytes that come in parts, hexadecimal.
 #[must_use]
-pub fn sha256<B: AsRef<[u8]>>(parts: impl IntoIterator<Item = B>) -> String {
+pub(crate) fn sha256<B: AsRef<[u8]>>(parts: impl IntoIterator<Item = B>) -> String {
     let mut digest = Sha256::new();
     parts.into_iter().for_each(|part| digest.update(part));
     format!("{:x}", digest.finalize())
@@ -172,7 +171,7 @@ pub fn sha256<B: AsRef<[u8]>>(parts: impl IntoIterator<Item = B>) -> String {
 ///
 /// # Errors
 /// Whatever the file system says.
-pub fn make_private_folder(folder: &Path) -> io::Result<()> {
+pub(crate) fn make_private_folder(folder: &Path) -> io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
@@ -182,7 +181,7 @@ pub fn make_private_folder(folder: &Path) -> io::Result<()> {
 
 /// Where this user's work and settings are kept, after the custom of the system; `None` if it names no home.
 #[must_use]
-pub fn user_data_folder() -> Option<PathBuf> {
+pub(crate) fn user_data_folder() -> Option<PathBuf> {
     let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let base = if cfg!(windows) {
         set("APPDATA")
@@ -197,7 +196,7 @@ pub fn user_data_folder() -> Option<PathBuf> {
 /// The source tree, while the program runs from it: as Cargo tells those that it starts, or the folder around the program
 /// that holds `Cargo.toml`. Asked at run time, so that no path of the machine that built it is in the program.
 #[must_use]
-pub fn source_folder() -> Option<PathBuf> {
+pub(crate) fn source_folder() -> Option<PathBuf> {
     let told = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
     let program = std::env::current_exe().ok();
     let around = || program?.ancestors().find(|folder| folder.join("Cargo.toml").is_file()).map(Path::to_owned);

@@ -17,7 +17,7 @@ pub struct NotEnoughMemory {
 ///
 /// # Errors
 /// With both figures.
-pub fn check(needed: u64) -> Result<(), NotEnoughMemory> {
+pub(crate) fn check(needed: u64) -> Result<(), NotEnoughMemory> {
     match free() {
         Some(free) if needed > free => Err(NotEnoughMemory { needed, free }),
         _ => Ok(()),

@@ -22,7 +22,7 @@ impl CancelToken {
 
     /// Whether the work was asked to stop.
     #[must_use]
-    pub fn is_cancelled(&self) -> bool {
+    pub(crate) fn is_cancelled(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 
@@ -30,7 +30,7 @@ impl CancelToken {
     ///
     /// # Errors
     /// [`Cancelled`] once [`Self::cancel`] was called.
-    pub fn check(&self) -> Result<(), Cancelled> {
+    pub(crate) fn check(&self) -> Result<(), Cancelled> {
         if self.is_cancelled() { Err(Cancelled) } else { Ok(()) }
     }
 }

@@ -8,7 +8,6 @@ use thiserror::Error;
 pub struct UnknownWord {
     /// What it should name, such as "method".
     pub what: &'static str,
-    /// The word.
     pub word: String,
     /// The words that there are.
     pub choices: String,
@@ -18,7 +17,7 @@ pub struct UnknownWord {
 ///
 /// # Errors
 /// If it names none, with those that there are.
-pub fn find<T: Copy>(
+pub(crate) fn find<T: Copy>(
     what: &'static str,
     all: &[T],
     key: impl Fn(T) -> &'static str,
@@ -36,6 +35,8 @@ pub fn find<T: Copy>(
 /// (`#[serde(into = "&'static str", try_from = "String")]`).
 macro_rules! words {
     ($type:ident, $what:literal, [$($value:ident $word:literal),* $(,)?]) => {
+        // As visible as the enum itself.
+        #[allow(unreachable_pub)]
         impl $type {
             /// All values in order.
             pub const ALL: [Self; [$($word),*].len()] = [$(Self::$value),*];

@@ -81,6 +81,39 @@ fn without_a_display_the_viewer_says_what_to_do_instead() {
 }
 
 #[test]
+fn a_phantom_has_the_grades_asked_for() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let out = path(folder.path());
+    succeed(&[
+        "phantom",
+        "--out",
+        out,
+        "--healthy",
+        "--grade",
+        "L4-L5:pfirrmann=5",
+        "--grade",
+        "L3/L4:disc_narrowing=3",
+    ]);
+    let truth = json(&folder.path().join("phantom-000000/truth.json"));
+    for disc in truth["discs"].as_array().expect("discs") {
+        let level = disc["level"].as_str().expect("a level");
+        let grades = (
+            &disc["gradings"]["pfirrmann"],
+            &disc["gradings"]["disc_narrowing"],
+            &disc["gradings"]["spondylolisthesis"],
+        );
+        let asked = (if level == "L4-L5" { 5 } else { 1 }, if level == "L3-L4" { 3 } else { 1 }, 0);
+        assert_eq!(grades, (&asked.0.into(), &asked.1.into(), &asked.2.into()), "{level}");
+    }
+    for (grade, reason) in
+        [("L4-L5:pfirrmann=6", "no grade 6"), ("L4-L5", "L4-L5:pfirrmann=5"), ("L9:pfirrmann=1", "L9")]
+    {
+        let output = spinenet(&["phantom", "--out", out, "--grade", grade]);
+        assert!(!output.status.success() && text(&output.stderr).contains(reason), "{}", text(&output.stderr));
+    }
+}
+
+#[test]
 fn a_phantom_study_says_what_is_true_of_it() {
     let truth = json(&phantom().join("truth.json"));
     assert_eq!(truth["schema"], "spinenet-truth/1");

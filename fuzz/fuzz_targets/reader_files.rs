@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use spinenet_viewer::pipeline::{BoxesFile, ReviewFile, read_reports};
+use spinenet_viewer::records::{BoxesFile, ReviewFile, read_reports};
 
 fuzz_target!(|data: &[u8]| {
     let folder = tempfile::tempdir().expect("a temporary folder");

@@ -19,10 +19,10 @@ use crate::volume::PlaneOrientation;
 use crate::worker::{Handle, JobContext, JobError, JobEvent, JobId, Loadable, Notice, Work};
 
 /// The thread that reads.
-pub type ReadingHandle = Handle<Reading>;
+pub(crate) type ReadingHandle = Handle<Reading>;
 
 /// What it can read. It has no `Debug`: folders and series are patient data.
-pub enum ReadingCommand {
+pub(crate) enum ReadingCommand {
     /// The headers of another study.
     Scan(PathBuf),
     /// The images of a series.
@@ -30,10 +30,9 @@ pub enum ReadingCommand {
 }
 
 /// What it tells.
-pub enum ReadingEvent {
+pub(crate) enum ReadingEvent {
     /// The study's series.
     Scanned(Arc<FolderScan>),
-    /// The series.
     Loaded(Arc<Series>),
     /// It could not be read.
     Failed(Arc<JobError>),
@@ -49,7 +48,7 @@ impl From<Notice> for ReadingEvent {
 
 /// Kinds of its jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ReadingKind {
+pub(crate) enum ReadingKind {
     /// A study.
     Scan,
     /// A series.
@@ -58,7 +57,7 @@ pub enum ReadingKind {
 
 /// Reads headers and images.
 #[derive(Default)]
-pub struct Reading(Study);
+pub(crate) struct Reading(Study);
 
 impl Work for Reading {
     type Command = ReadingCommand;

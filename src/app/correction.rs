@@ -10,7 +10,7 @@ use crate::ui::state::Findings;
 ///
 /// # Errors
 /// If there is no disc of the level `from`.
-pub fn relabelled(findings: &Findings, from: DiscLevel, to: DiscLevel) -> Result<Findings, RelabelError> {
+pub(crate) fn relabelled(findings: &Findings, from: DiscLevel, to: DiscLevel) -> Result<Findings, RelabelError> {
     // L5 has its name above L6 and above S1, so the disc between L5 and L6 is named by the body below it.
     let (body, name) =
         if to.lower() == VertebraLabel::L6 { (from.lower(), to.lower()) } else { (from.upper(), to.upper()) };
@@ -21,7 +21,7 @@ pub fn relabelled(findings: &Findings, from: DiscLevel, to: DiscLevel) -> Result
 
 /// The findings with other bodies. Boxes, grades and comments follow a disc that got another name; those of a disc
 /// whose outlines changed stay with its name; those of a disc that is gone are dropped.
-pub fn with_vertebrae(findings: &Findings, vertebrae: Vec<Vertebra>) -> Findings {
+pub(crate) fn with_vertebrae(findings: &Findings, vertebrae: Vec<Vertebra>) -> Findings {
     let (before, after) = (discs_between(&findings.vertebrae), discs_between(&vertebrae));
     let new_level = |level: DiscLevel| {
         let disc = before.iter().find(|disc| disc.level == level)?;
@@ -37,26 +37,26 @@ pub fn with_vertebrae(findings: &Findings, vertebrae: Vec<Vertebra>) -> Findings
 }
 
 /// Whether two discs lie between the same outlines, whatever they are called: then their grades are the same.
-pub fn is_same_disc(a: &Disc, b: &Disc) -> bool {
+pub(crate) fn is_same_disc(a: &Disc, b: &Disc) -> bool {
     a.upper.outlines == b.upper.outlines && a.lower.outlines == b.lower.outlines
 }
 
 /// Grades by place in the scan: a grade belongs to the tissue, not to the name, so a corrected level needs no new grading.
 #[derive(Default)]
-pub struct GradeBook {
+pub(crate) struct GradeBook {
     entries: Vec<(Disc, DiscPrediction)>,
 }
 
 impl GradeBook {
     /// Remembers the grades of a disc.
-    pub fn enter(&mut self, disc: Disc, grades: DiscPrediction) {
+    pub(crate) fn enter(&mut self, disc: Disc, grades: DiscPrediction) {
         self.entries.retain(|(known, _)| !is_same_disc(known, &disc));
         self.entries.push((disc, grades));
     }
 
     /// The grades of a disc under its present name, whatever it was called when it was graded.
     #[must_use]
-    pub fn look_up(&self, disc: &Disc) -> Option<DiscPrediction> {
+    pub(crate) fn look_up(&self, disc: &Disc) -> Option<DiscPrediction> {
         let (_, grades) = self.entries.iter().find(|(known, _)| is_same_disc(known, disc))?;
         Some(DiscPrediction { level: disc.level, ..grades.clone() })
     }

@@ -9,7 +9,7 @@ use crate::ui::state::PathPurpose;
 
 /// How a dialog ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum DialogOutcome {
+pub(crate) enum DialogOutcome {
     /// The user chose a path.
     Chosen(PathBuf),
     /// The user cancelled, or the system has no dialog.
@@ -23,8 +23,7 @@ pub enum DialogOutcome {
 const FASTEST_CANCEL_SECS: f32 = 0.4;
 
 /// A dialog that is open.
-pub struct PathDialog {
-    /// What for.
+pub(crate) struct PathDialog {
     pub wanted: PathPurpose,
     outcome: Receiver<DialogOutcome>,
 }
@@ -34,7 +33,7 @@ impl PathDialog {
     ///
     /// # Errors
     /// If the system gives no thread.
-    pub fn open(wanted: PathPurpose, wake: impl Fn() + Send + 'static) -> std::io::Result<Self> {
+    pub(super) fn open(wanted: PathPurpose, wake: impl Fn() + Send + 'static) -> std::io::Result<Self> {
         let (sender, outcome) = bounded(1);
         std::thread::Builder::new().name("dialog".into()).spawn(move || {
             let begun = std::time::Instant::now();
@@ -49,7 +48,7 @@ impl PathDialog {
 
     /// How it ended, once it has.
     #[must_use]
-    pub fn outcome(&self) -> Option<DialogOutcome> {
+    pub(super) fn outcome(&self) -> Option<DialogOutcome> {
         self.outcome.try_recv().ok()
     }
 }

@@ -23,7 +23,7 @@ use crate::ui::state::{
 use crate::worker::{JobId, JobKind, Loadable, Work};
 
 /// Augmented views averaged into one map, at most: the paper's number; most maps converge earlier.
-pub const AUGMENTATIONS: usize = 150;
+pub(crate) const AUGMENTATIONS: usize = 150;
 /// Seed of the augmentations, so that the same question gets the same answer.
 const SEED: u64 = 0;
 /// Percentile with the strongest color: the few voxels above it would leave everything else pale.

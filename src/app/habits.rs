@@ -39,7 +39,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     }
 
     /// Notes that no study is open any more.
-    pub fn forget_open_study(&mut self) {
+    pub(crate) fn forget_open_study(&mut self) {
         if self.settings.open_study.take().is_some() {
             self.store.save_settings(self.settings.clone());
         }

@@ -16,19 +16,19 @@ struct Step {
 
 /// Findings before each change, to go back to, and after it, to go forward again.
 #[derive(Default)]
-pub struct History {
+pub(crate) struct History {
     undo: Vec<Step>,
     redo: Vec<Step>,
 }
 
 impl History {
     /// Remembers the findings before a change called `label`.
-    pub fn record(&mut self, label: &'static str, before: Findings) {
+    pub(crate) fn record(&mut self, label: &'static str, before: Findings) {
         self.push(label, before, None);
     }
 
     /// Remembers the findings before typing about a disc; further letters join the same step.
-    pub fn record_typing(&mut self, label: &'static str, disc: DiscLevel, before: Findings) {
+    pub(crate) fn record_typing(&mut self, label: &'static str, disc: DiscLevel, before: Findings) {
         if self.undo.last().is_none_or(|step| step.typed_into != Some(disc)) {
             self.push(label, before, Some(disc));
         }
@@ -44,14 +44,14 @@ impl History {
     }
 
     /// Takes back the last change: the findings before it. `now` is kept for redo.
-    pub fn undo(&mut self, now: Findings) -> Option<Findings> {
+    pub(crate) fn undo(&mut self, now: Findings) -> Option<Findings> {
         let step = self.undo.pop()?;
         self.redo.push(Step { label: step.label, findings: now, typed_into: None });
         Some(step.findings)
     }
 
     /// Makes the change again that was taken back last.
-    pub fn redo(&mut self, now: Findings) -> Option<Findings> {
+    pub(crate) fn redo(&mut self, now: Findings) -> Option<Findings> {
         let step = self.redo.pop()?;
         self.undo.push(Step { label: step.label, findings: now, typed_into: None });
         Some(step.findings)
@@ -59,13 +59,13 @@ impl History {
 
     /// What undo would take back.
     #[must_use]
-    pub fn undo_label(&self) -> Option<&'static str> {
+    pub(super) fn undo_label(&self) -> Option<&'static str> {
         self.undo.last().map(|step| step.label)
     }
 
     /// What redo would make again.
     #[must_use]
-    pub fn redo_label(&self) -> Option<&'static str> {
+    pub(crate) fn redo_label(&self) -> Option<&'static str> {
         self.redo.last().map(|step| step.label)
     }
 }

@@ -6,7 +6,7 @@ use crate::language::{LanguageError, Table};
 
 /// The tables that can be used, and those that cannot.
 #[derive(Debug, Default)]
-pub struct FoundLanguages {
+pub(crate) struct FoundLanguages {
     /// By the names of their files.
     pub tables: Vec<Table>,
     /// Names of files with the reason.
@@ -16,7 +16,7 @@ pub struct FoundLanguages {
 impl FoundLanguages {
     /// Every `*.toml` of a folder; most users have no such folder.
     #[must_use]
-    pub fn in_folder(folder: &Path) -> Self {
+    pub(crate) fn in_folder(folder: &Path) -> Self {
         let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
         let is_table = |file: &PathBuf| file.extension().is_some_and(|ending| ending == "toml");
         let mut files: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(is_table).collect();

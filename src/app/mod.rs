@@ -36,8 +36,7 @@ mod vertebrae;
 mod viewer;
 mod window;
 
-pub use reader_store::{ReaderStore, SavedWork, StoreError};
-pub use settings::Settings;
+pub use reader_store::ReaderStore;
 pub use viewer::Viewer;
 pub use window::{AppError, AppOptions, DemoOptions, run};
 

@@ -13,7 +13,7 @@ use crate::volume::WindowLevel;
 const CINE_RATE: f64 = 8.0;
 
 /// Changes how the image is looked at; without a series only what the window itself reports.
-pub fn apply(state: &mut ViewerState, ctx: &egui::Context, action: ViewAction) {
+pub(crate) fn apply(state: &mut ViewerState, ctx: &egui::Context, action: ViewAction) {
     if let ViewAction::Viewport(viewport) = action {
         state.view.viewport = Some(viewport);
         return;
@@ -93,7 +93,7 @@ pub fn apply(state: &mut ViewerState, ctx: &egui::Context, action: ViewAction) {
 }
 
 /// Shows a slice with the crosshair at a row and column of it, or at the nearest that there are.
-pub fn show_place(state: &mut ViewerState, slice: usize, [row, column]: [f64; 2]) {
+pub(crate) fn show_place(state: &mut ViewerState, slice: usize, [row, column]: [f64; 2]) {
     let Some(series) = state.loaded() else { return };
     let (frame, last) = (series.frame(), series.volume.slices() - 1);
     state.view.slice = slice.min(last);
@@ -127,7 +127,7 @@ fn show_actual_size(state: &mut ViewerState, pixels_per_point: f32) {
 }
 
 /// Shows the next slice of a run if its time has come; says how many seconds the one after it is away.
-pub fn step_cine(state: &mut ViewerState, now_secs: f64) -> Option<f64> {
+pub(crate) fn step_cine(state: &mut ViewerState, now_secs: f64) -> Option<f64> {
     let last = state.loaded()?.volume.slices().checked_sub(1).filter(|last| *last > 0)?;
     let view = &mut state.view;
     let cine = view.cine.as_mut()?;
@@ -149,7 +149,7 @@ fn camera_of(camera: Option<Camera>, frame: &ImageFrame) -> Camera {
 const ROOM: DVec2 = DVec2::new(0.45, 0.12);
 
 /// Shows the middle slice of a disc with both its bodies and the canal behind them as large as fits.
-pub fn zoom_to_disc(state: &mut ViewerState, level: DiscLevel) {
+pub(super) fn zoom_to_disc(state: &mut ViewerState, level: DiscLevel) {
     show_disc(state, level);
     let (Some(series), Some(disc), Some(viewport)) = (state.loaded(), state.disc(level), state.view.viewport) else {
         return;
@@ -168,7 +168,7 @@ pub fn zoom_to_disc(state: &mut ViewerState, level: DiscLevel) {
 }
 
 /// Shows the middle slice of a disc, and moves the image only if the disc is out of sight.
-pub fn show_disc(state: &mut ViewerState, level: DiscLevel) {
+pub(crate) fn show_disc(state: &mut ViewerState, level: DiscLevel) {
     let (Some(series), Some(disc)) = (state.loaded(), state.disc(level)) else { return };
     let frame = series.frame();
     let [slice, row, column] = disc.center_voxel;

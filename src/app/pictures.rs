@@ -16,7 +16,6 @@ use crate::worker::Work;
 /// Where a picture goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum PictureTarget {
-    /// On the clipboard.
     Clipboard,
     /// Into a PNG file.
     File(PathBuf),

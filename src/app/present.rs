@@ -9,7 +9,7 @@ use crate::ui::state::{LoadedSeries, SeriesEntry};
 use crate::volume::{PlaneOrientation, WindowLevel};
 
 /// The list of `series`; `shown` is the place of the one on the screen.
-pub fn series_list(series: &[SeriesSummary], shown: Option<usize>) -> Vec<SeriesEntry> {
+pub(crate) fn series_list(series: &[SeriesSummary], shown: Option<usize>) -> Vec<SeriesEntry> {
     let several_patients = series.iter().any(|other| !other.is_of_patient(&series[0]));
     let begins_study =
         |index: usize| index == 0 || series[index].study_instance_uid != series[index - 1].study_instance_uid;
@@ -26,7 +26,7 @@ pub fn series_list(series: &[SeriesSummary], shown: Option<usize>) -> Vec<Series
 }
 
 /// Oddities of a folder in plain words; refused files by name only, since the rest of the path may identify a patient.
-pub fn folder_warnings(scan: &FolderScan) -> Vec<String> {
+pub(crate) fn folder_warnings(scan: &FolderScan) -> Vec<String> {
     const NAMED: usize = 5;
     let mut lines: Vec<String> =
         scan.warnings.iter().map(|warning| capitalized(&in_force().message(&warning.message))).collect();
@@ -42,7 +42,7 @@ pub fn folder_warnings(scan: &FolderScan) -> Vec<String> {
 }
 
 /// A series with the texts for the corners.
-pub fn loaded_series(series: Arc<Series>) -> LoadedSeries {
+pub(crate) fn loaded_series(series: Arc<Series>) -> LoadedSeries {
     let summary = &series.summary;
     let texts = &summary.texts;
     LoadedSeries {

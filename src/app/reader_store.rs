@@ -31,11 +31,9 @@ const SETTINGS: &str = "settings.json";
 
 /// Why work could not be loaded or saved.
 #[derive(Debug, Error)]
-pub enum StoreError {
-    /// The boxes.
+pub(crate) enum StoreError {
     #[error(transparent)]
     Boxes(#[from] BoxesError),
-    /// The review.
     #[error(transparent)]
     Review(#[from] ReviewError),
     /// A blind reading.
@@ -44,7 +42,6 @@ pub enum StoreError {
     /// The connections to archives.
     #[error(transparent)]
     Connections(#[from] PacsError),
-    /// The settings.
     #[error("the settings cannot be saved: {0}")]
     Settings(#[source] std::io::Error),
 }
@@ -60,8 +57,7 @@ enum Save {
 
 /// What was saved for a series.
 #[derive(Debug, Default)]
-pub struct SavedWork {
-    /// Boxes.
+pub(crate) struct SavedWork {
     pub boxes: Vec<SliceBox>,
     /// Review; `None` if there is no file.
     pub review: Option<ReviewFile>,
@@ -112,7 +108,7 @@ impl ReaderStore {
     /// # Errors
     /// If there is a file that cannot be read; the other one is lost for this session too, so that nothing is
     /// overwritten half known.
-    pub fn load(&self, series_instance_uid: &str, voxel_sha256: &str) -> Result<SavedWork, StoreError> {
+    pub(crate) fn load(&self, series_instance_uid: &str, voxel_sha256: &str) -> Result<SavedWork, StoreError> {
         let existing = |kind| self.path_of(kind, series_instance_uid, voxel_sha256).filter(|path| path.exists());
         let boxes = existing("boxes").map(|path| BoxesFile::read(&path)).transpose()?;
         let review = existing("reviews").map(|path| ReviewFile::read(&path)).transpose()?;
@@ -164,7 +160,7 @@ impl ReaderStore {
     ///
     /// # Errors
     /// A message for the user if the disk has not answered for many changes.
-    pub fn save_boxes(&self, file: BoxesFile) -> Result<(), &'static str> {
+    pub(crate) fn save_boxes(&self, file: BoxesFile) -> Result<(), &'static str> {
         let voxels = file.voxel_sha256.as_deref().unwrap_or_default();
         self.queue(self.path_of("boxes", &file.series_instance_uid, voxels).map(|path| Save::Boxes(path, file)))
     }
@@ -173,7 +169,7 @@ impl ReaderStore {
     ///
     /// # Errors
     /// A message for the user if the disk has not answered for many changes.
-    pub fn save_review(&self, file: ReviewFile) -> Result<(), &'static str> {
+    pub(crate) fn save_review(&self, file: ReviewFile) -> Result<(), &'static str> {
         let path = self.path_of("reviews", &file.series_instance_uid, &file.voxel_sha256);
         self.queue(path.map(|path| Save::Review(path, file)))
     }
@@ -191,7 +187,7 @@ impl ReaderStore {
 
     /// The settings of this user; those of a new user where there are none that can be read.
     #[must_use]
-    pub fn load_settings(&self) -> Settings {
+    pub(crate) fn load_settings(&self) -> Settings {
         self.folder.as_ref().map(|folder| Settings::read(&folder.join(SETTINGS))).unwrap_or_default()
     }
 
@@ -208,7 +204,7 @@ impl ReaderStore {
     }
 
     /// Queues the settings to be saved; without a folder they are forgotten.
-    pub fn save_settings(&self, settings: Settings) {
+    pub(crate) fn save_settings(&self, settings: Settings) {
         if let Some(folder) = &self.folder {
             // Settings are not worth a message: what is lost is a habit.
             let _ = self.queue(Some(Save::Settings(folder.join(SETTINGS), settings)));
@@ -219,7 +215,7 @@ impl ReaderStore {
     ///
     /// # Errors
     /// If their file cannot be used, or other users can read it.
-    pub fn load_connections(&self) -> Result<Connections, StoreError> {
+    pub(crate) fn load_connections(&self) -> Result<Connections, StoreError> {
         let file = self.folder.as_ref().map(|folder| folder.join(CONNECTIONS_FILE));
         Ok(file.map_or_else(|| Ok(Connections::default()), |file| Connections::read(&file))?)
     }
@@ -228,7 +224,7 @@ impl ReaderStore {
     ///
     /// # Errors
     /// A message for the user if the disk has not answered for many changes.
-    pub fn save_connections(&self, list: Vec<Connection>) -> Result<(), &'static str> {
+    pub(crate) fn save_connections(&self, list: Vec<Connection>) -> Result<(), &'static str> {
         let file = self.folder.as_ref().map(|folder| folder.join(CONNECTIONS_FILE));
         self.queue(file.map(|file| Save::Connections(file, Connections { list })))
     }
@@ -246,7 +242,7 @@ impl ReaderStore {
 
     /// The next failed save, if there is one.
     #[must_use]
-    pub fn failure(&self) -> Option<StoreError> {
+    pub(crate) fn failure(&self) -> Option<StoreError> {
         self.errors.try_recv().ok()
     }
 

@@ -16,7 +16,7 @@ const MOST_RECENT: usize = 12;
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a habit of its own")]
-pub struct Settings {
+pub(crate) struct Settings {
     /// Who reads, as signed.
     pub reader: String,
     /// Light colors around the image.
@@ -48,7 +48,7 @@ pub struct Settings {
 impl Settings {
     /// Reads the settings; what is missing or cannot be read is as for a new user.
     #[must_use]
-    pub fn read(path: &Path) -> Self {
+    pub(crate) fn read(path: &Path) -> Self {
         let text = std::fs::read(path).unwrap_or_default();
         let settings: Self = serde_json::from_slice(&text).unwrap_or_default();
         let ui_scale = if (0.5..=4.0).contains(&settings.ui_scale) { settings.ui_scale } else { 0.0 };
@@ -59,13 +59,13 @@ impl Settings {
     ///
     /// # Errors
     /// Whatever the file system says.
-    pub fn save(&self, path: &Path) -> io::Result<()> {
+    pub(crate) fn save(&self, path: &Path) -> io::Result<()> {
         let text = serde_json::to_string_pretty(self)?;
         write_private(path, text.as_bytes())
     }
 
     /// Puts a study on top of the recent ones.
-    pub fn remember(&mut self, study: &Path) {
+    pub(crate) fn remember(&mut self, study: &Path) {
         self.recent.retain(|other| other != study);
         self.recent.insert(0, study.to_owned());
         self.recent.truncate(MOST_RECENT);

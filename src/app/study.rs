@@ -98,7 +98,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     }
 
     /// Writes the synthetic study, opens it, and explains its worst finding.
-    pub fn open_demo(&mut self, demo: DemoOptions) {
+    pub(crate) fn open_demo(&mut self, demo: DemoOptions) {
         self.close_study();
         if let Some(job) = self.submit(Command::PrepareDemo { folder: demo.out, seed: demo.seed }) {
             self.study.explains_worst = true;

@@ -11,7 +11,7 @@ use crate::volume::{Volume, VolumeGeometry, WindowLevel};
 use crate::worker::Loadable;
 
 /// Nine sagittal slices of 120 × 80 pixels.
-pub fn small_volume() -> Volume {
+pub(crate) fn small_volume() -> Volume {
     let origins = (0..9).map(|slice| DVec3::new(f64::from(slice) * 4.0 - 16.0, 0.0, 0.0)).collect();
     let geometry = VolumeGeometry::new(origins, DVec3::Y, -DVec3::Z, 1.0, 1.0).expect("valid geometry");
     let voxels = (0..9 * 120 * 80).map(|index| (index % 251) as f32).collect();
@@ -19,7 +19,7 @@ pub fn small_volume() -> Volume {
 }
 
 /// Four bodies L3 to S1 down the middle, seen on slices 2 to 6.
-pub fn small_spine() -> Vec<Vertebra> {
+pub(crate) fn small_spine() -> Vec<Vertebra> {
     use VertebraLabel::{L3, L4, L5, S1};
     let body = |(index, label): (usize, VertebraLabel)| {
         let y = 5.0 + index as f64 * 28.0;
@@ -32,7 +32,7 @@ pub fn small_spine() -> Vec<Vertebra> {
 }
 
 /// A loaded series around a volume, without header texts.
-pub fn series_of(volume: Volume) -> LoadedSeries {
+pub(crate) fn series_of(volume: Volume) -> LoadedSeries {
     let series = Arc::new(Series::of_volume(volume));
     LoadedSeries {
         default_window: WindowLevel::from_percentiles(series.volume.voxels()),
@@ -46,7 +46,7 @@ pub fn series_of(volume: Volume) -> LoadedSeries {
 }
 
 /// A state that shows the small study with its spine found.
-pub fn state_with_series() -> ViewerState {
+pub(crate) fn state_with_series() -> ViewerState {
     let findings = Findings { vertebrae: small_spine(), ..Findings::default() };
     ViewerState {
         study: StudyState { folder: Loadable::Ready(Arc::new(())), ..StudyState::default() },

@@ -17,10 +17,10 @@ const SIDE: u32 = 96;
 const PREVIEW_SIDE: f64 = 640.0;
 
 /// The worker that makes the pictures.
-pub type ThumbnailHandle = Handle<Thumbnails>;
+pub(crate) type ThumbnailHandle = Handle<Thumbnails>;
 
 /// What to make pictures of.
-pub struct ThumbnailRequest {
+pub(crate) struct ThumbnailRequest {
     /// Small ones.
     pub series: Vec<Arc<SeriesSummary>>,
     /// A larger one, made first.
@@ -28,7 +28,7 @@ pub struct ThumbnailRequest {
 }
 
 /// A picture is there, or the job has ended.
-pub enum ThumbnailEvent {
+pub(crate) enum ThumbnailEvent {
     /// Of the series at this place.
     Made(usize, egui::ColorImage),
     /// The larger one.
@@ -45,7 +45,7 @@ impl From<Notice> for ThumbnailEvent {
 }
 
 /// Decodes the middle slice of each series.
-pub struct Thumbnails;
+pub(crate) struct Thumbnails;
 
 impl Work for Thumbnails {
     type Command = ThumbnailRequest;

@@ -13,7 +13,7 @@ use crate::task::{CancelToken, Progress};
 
 /// Arguments of `spinenet anonymize`.
 #[derive(Debug, Args)]
-pub struct AnonymizeArguments {
+pub(crate) struct AnonymizeArguments {
     /// Folder with DICOM images.
     folder: PathBuf,
     /// Folder for the copies; empty or new.
@@ -25,7 +25,7 @@ pub struct AnonymizeArguments {
 }
 
 /// Runs `spinenet anonymize`.
-pub fn run(arguments: &AnonymizeArguments, console: Console) -> anyhow::Result<Outcome> {
+pub(super) fn run(arguments: &AnonymizeArguments, console: Console) -> anyhow::Result<Outcome> {
     let secret = match &arguments.secret {
         Some(file) => fs::read_to_string(file).with_context(|| format!("cannot read: {}", file.display()))?,
         None => format!("{:032x}", rand::random::<u128>()),

@@ -43,9 +43,8 @@ impl Arguments {
     }
 }
 
-/// The commands.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(super) enum Command {
     /// Write a synthetic study and show it graded and explained.
     Demo(demo::DemoArguments),
     /// Find the T2 sagittal series, detect and label discs, grade them.
@@ -78,7 +77,7 @@ pub enum Command {
 
 /// Which networks, and where.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
-pub struct ModelArguments {
+pub(crate) struct ModelArguments {
     /// Folder with your own weights, searched before the shipped ones.
     #[arg(long, value_name = "DIR")]
     pub weights: Option<PathBuf>,
@@ -89,7 +88,7 @@ pub struct ModelArguments {
 
 /// How much is said.
 #[derive(Debug, Clone, Default, Args)]
-pub struct TalkArguments {
+pub(crate) struct TalkArguments {
     /// Print errors only, no progress and no table.
     #[arg(long, short, global = true)]
     pub quiet: bool,

@@ -13,42 +13,42 @@ use super::arguments::TalkArguments;
 use crate::task::Progress;
 
 /// On every screen with results.
-pub const RESEARCH_USE_ONLY: &str = "Research use only. Not a medical device.";
+pub(crate) const RESEARCH_USE_ONLY: &str = "Research use only. Not a medical device.";
 
 /// Where a command talks to.
 #[derive(Debug, Clone, Copy)]
-pub struct Console {
+pub(crate) struct Console {
     quiet: bool,
 }
 
 impl Console {
     /// Sets up what is printed and logged.
-    pub fn new(talk: &TalkArguments) -> anyhow::Result<Self> {
+    pub(super) fn new(talk: &TalkArguments) -> anyhow::Result<Self> {
         start_log(talk)?;
         Ok(Self { quiet: talk.quiet })
     }
 
     /// Prints a line of results, unless quiet.
-    pub fn say(self, text: &str) {
+    pub(crate) fn say(self, text: &str) {
         if !self.quiet {
             print_line(text);
         }
     }
 
     /// Prints a line on stderr that is no result, unless quiet.
-    pub fn note(self, text: &str) {
+    pub(super) fn note(self, text: &str) {
         if !self.quiet {
             eprintln!("{text}");
         }
     }
 
     /// A progress bar named `name`: drawn on a terminal, nothing on a pipe.
-    pub fn progress(self, name: &str) -> ProgressLine {
+    pub(super) fn progress(self, name: &str) -> ProgressLine {
         self.progress_with("{prefix} {msg} {wide_bar} {pos}/{len}", name)
     }
 
     /// The same with the time that is left, for work that goes on for minutes or hours.
-    pub fn long_progress(self, name: &str) -> ProgressLine {
+    pub(crate) fn long_progress(self, name: &str) -> ProgressLine {
         self.progress_with("{prefix} {msg} {wide_bar} {pos}/{len}, {eta} left", name)
     }
 
@@ -64,23 +64,23 @@ impl Console {
 }
 
 /// Prints a line on stdout; a reader that has gone away (`| head`) is no reason to fail.
-pub fn print_line(text: &str) {
+pub(crate) fn print_line(text: &str) {
     let _ = writeln!(std::io::stdout().lock(), "{text}");
 }
 
 /// Prints an error that the command survives, however quiet.
-pub fn complain(text: &str) {
+pub(crate) fn complain(text: &str) {
     eprintln!("spinenet: {text}");
 }
 
 /// A progress bar; disappears when dropped.
-pub struct ProgressLine {
+pub(crate) struct ProgressLine {
     bar: ProgressBar,
 }
 
 impl ProgressLine {
     /// Shows how far the work has come.
-    pub fn show(&self, progress: Progress) {
+    pub(crate) fn show(&self, progress: Progress) {
         self.bar.set_length(progress.total as u64);
         self.bar.set_position(progress.done as u64);
         self.bar.set_message(progress.step);

@@ -37,7 +37,7 @@ pub struct DemoArguments {
 }
 
 /// Leaves the work to the window, unless none is wanted.
-pub fn run(arguments: DemoArguments, console: Console) -> anyhow::Result<Outcome> {
+pub(super) fn run(arguments: DemoArguments, console: Console) -> anyhow::Result<Outcome> {
     if arguments.headless {
         return run_headless(&arguments, console);
     }
@@ -49,7 +49,7 @@ pub fn run(arguments: DemoArguments, console: Console) -> anyhow::Result<Outcome
 ///
 /// # Errors
 /// Whatever stops a step.
-pub fn run_headless(arguments: &DemoArguments, console: Console) -> anyhow::Result<Outcome> {
+pub(crate) fn run_headless(arguments: &DemoArguments, console: Console) -> anyhow::Result<Outcome> {
     let out = arguments.out.clone().unwrap_or_else(|| PathBuf::from("spinenet-demo"));
     fs::create_dir_all(&out).with_context(|| format!("cannot make the folder: {}", out.display()))?;
     let mut models = Models::new(arguments.models.device, arguments.models.weights.clone())?;

@@ -18,7 +18,7 @@ use crate::records::{TruthTable, read_reports};
 
 /// Arguments of `spinenet evaluate`.
 #[derive(Debug, Args)]
-pub struct EvaluateArguments {
+pub(crate) struct EvaluateArguments {
     #[command(subcommand)]
     what: What,
 }
@@ -56,7 +56,7 @@ struct Files {
 }
 
 /// Runs `spinenet evaluate`.
-pub fn run(arguments: &EvaluateArguments, console: Console) -> anyhow::Result<Outcome> {
+pub(super) fn run(arguments: &EvaluateArguments, console: Console) -> anyhow::Result<Outcome> {
     match &arguments.what {
         What::Grades(files) => grades(files, console),
         What::Boxes(arguments) => boxes::run(arguments, console),

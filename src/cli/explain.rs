@@ -23,7 +23,7 @@ const AUTO_AUGMENTATIONS: usize = 150;
 
 /// How maps are made and boxed. What is left out is as the weights say is best for the grading.
 #[derive(Debug, Args)]
-pub struct WayArguments {
+pub(crate) struct WayArguments {
     /// Make and box maps as the paper does: contrastive excitation at Conv1, all hotspots of a slice, 97th percentile.
     /// Other options change single parts of that.
     #[arg(long)]
@@ -47,7 +47,7 @@ pub struct WayArguments {
 }
 
 impl WayArguments {
-    pub fn choice(&self) -> WayChoice {
+    pub(super) fn choice(&self) -> WayChoice {
         let Self { as_in_paper: is_paper, method, layer, smoothing: smoothing_mm, box_rule, percentile } = *self;
         WayChoice { is_paper, method, layer, smoothing_mm, box_rule, percentile }
     }
@@ -55,7 +55,7 @@ impl WayArguments {
 
 /// Which disc of which scan is explained by which network, and how its map is boxed.
 #[derive(Debug, Args)]
-pub struct DiscArguments {
+pub(crate) struct DiscArguments {
     /// Folder with a DICOM study.
     pub folder: PathBuf,
     /// Disc, such as L4-L5.
@@ -83,7 +83,7 @@ pub struct DiscArguments {
 }
 
 /// A scan in which a disc is to be explained.
-pub struct Prepared {
+pub(crate) struct Prepared {
     pub models: Models,
     pub analysis: OpenSeries,
     pub prediction: DiscPrediction,
@@ -91,7 +91,7 @@ pub struct Prepared {
 
 impl DiscArguments {
     /// Finds and grades the disc.
-    pub fn prepare(&self, cancel: &CancelToken, show: &mut dyn FnMut(Progress)) -> anyhow::Result<Prepared> {
+    pub(crate) fn prepare(&self, cancel: &CancelToken, show: &mut dyn FnMut(Progress)) -> anyhow::Result<Prepared> {
         let mut models = Models::new(self.models.device, self.models.weights.clone())?.grading_with(&self.network);
         let options =
             AnalysisOptions { series_uid: self.series.as_deref(), views: None, grades_anyway: self.grade_anyway };
@@ -102,7 +102,7 @@ impl DiscArguments {
     }
 
     /// What is explained of a grading.
-    pub fn target(&self, grading: Grading, prediction: &DiscPrediction) -> anyhow::Result<SaliencyTarget> {
+    pub(super) fn target(&self, grading: Grading, prediction: &DiscPrediction) -> anyhow::Result<SaliencyTarget> {
         let predicted = prediction.class(grading).with_context(|| format!("the weights do not grade {grading}"))?;
         let class = self.class.unwrap_or(predicted);
         let classes = grading.classes();
@@ -111,7 +111,7 @@ impl DiscArguments {
     }
 
     /// How its grades are explained.
-    pub fn explanation<'a>(&self, analysis: &'a OpenSeries, views: Augmentations) -> Explanation<'a> {
+    pub(crate) fn explanation<'a>(&self, analysis: &'a OpenSeries, views: Augmentations) -> Explanation<'a> {
         let Augmentations { most: augmentations, precision } = views;
         let (choice, seed) = (self.way.choice(), self.seed);
         Explanation { series: &analysis.series, choice, augmentations, precision, seed }
@@ -120,7 +120,7 @@ impl DiscArguments {
 
 /// Arguments of `spinenet explain`.
 #[derive(Debug, Args)]
-pub struct ExplainArguments {
+pub(crate) struct ExplainArguments {
     #[command(flatten)]
     disc: DiscArguments,
     /// Grading, such as pfirrmann or `upper_marrow_change`; "all" that the weights have take little more time than one.
@@ -150,7 +150,7 @@ fn gradings(text: &str) -> Result<Gradings, String> {
 
 /// How many views, and when to stop before.
 #[derive(Debug, Clone, Copy)]
-pub struct Augmentations {
+pub(crate) struct Augmentations {
     pub most: usize,
     pub precision: Option<f32>,
 }
@@ -176,7 +176,7 @@ pub(super) fn percentile(text: &str) -> Result<f64, String> {
 }
 
 /// Runs `spinenet explain`.
-pub fn run(arguments: &ExplainArguments, console: Console) -> anyhow::Result<Outcome> {
+pub(super) fn run(arguments: &ExplainArguments, console: Console) -> anyhow::Result<Outcome> {
     let is_one = matches!(arguments.grading, Gradings::One(_));
     ensure!(arguments.disc.class.is_none() || is_one, "--class needs one grading, not all");
     let cancel = CancelToken::default();

@@ -25,7 +25,7 @@ use crate::task::{CancelToken, Progress};
 /// Arguments of `spinenet export`.
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("output").args(["pdf", "dicom", "nifti", "csv", "parquet", "spider_csv", "coco"]).required(true).multiple(true)))]
-pub struct ExportArguments {
+pub(crate) struct ExportArguments {
     /// Report, as `spinenet grade` or the viewer wrote it (.json, .jsonl).
     report: PathBuf,
     /// Folder with the images that were graded; needed for all but tables.
@@ -98,7 +98,7 @@ fn save(file: &Path, bytes: &[u8], written: &mut Vec<PathBuf>) -> anyhow::Result
 }
 
 /// Runs `spinenet export`.
-pub fn run(arguments: &ExportArguments, console: Console) -> anyhow::Result<Outcome> {
+pub(super) fn run(arguments: &ExportArguments, console: Console) -> anyhow::Result<Outcome> {
     let mut entries = read_reports(&arguments.report)?;
     // Shards put together in any order give one table.
     entries.sort_by_key(|entry| entry.cohort().map(|place| place.input));

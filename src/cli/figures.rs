@@ -14,7 +14,7 @@ use crate::task::{CancelToken, Progress};
 
 /// Arguments of `spinenet figures`.
 #[derive(Debug, Args)]
-pub struct FiguresArguments {
+pub(crate) struct FiguresArguments {
     #[command(flatten)]
     disc: DiscArguments,
     /// Grading, such as pfirrmann or `upper_marrow_change`.
@@ -35,7 +35,7 @@ pub struct FiguresArguments {
 }
 
 /// Runs `spinenet figures`.
-pub fn run(arguments: &FiguresArguments, console: Console) -> anyhow::Result<Outcome> {
+pub(super) fn run(arguments: &FiguresArguments, console: Console) -> anyhow::Result<Outcome> {
     let cancel = CancelToken::default();
     let line = console.progress("");
     let mut show = |progress: Progress| line.show(progress);

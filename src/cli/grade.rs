@@ -25,7 +25,7 @@ use crate::task::{CancelToken, Progress};
 
 /// Arguments of `spinenet grade`.
 #[derive(Debug, Args)]
-pub struct GradeArguments {
+pub(crate) struct GradeArguments {
     /// Folders with DICOM studies, or NIfTI or MetaImage files; with --pacs study instance UIDs. One that fails does not
     /// stop the others.
     #[arg(required_unless_present = "list", value_name = "FOLDER")]
@@ -70,7 +70,7 @@ pub(super) struct CohortArguments {
 
 /// Arguments of `spinenet detect`.
 #[derive(Debug, Args)]
-pub struct DetectArguments {
+pub(crate) struct DetectArguments {
     /// Folders with DICOM studies, or NIfTI or MetaImage files; one that fails does not stop the others.
     #[arg(required = true, value_name = "FOLDER")]
     folders: Vec<PathBuf>,
@@ -109,7 +109,7 @@ fn report_file(text: &str) -> Result<PathBuf, String> {
 }
 
 /// Runs `spinenet grade`.
-pub fn run_grade(arguments: &GradeArguments, console: Console) -> anyhow::Result<Outcome> {
+pub(crate) fn run_grade(arguments: &GradeArguments, console: Console) -> anyhow::Result<Outcome> {
     match (&arguments.cohort.list, &arguments.out) {
         _ if arguments.pacs.is_some() => grade_archive::run(arguments, console),
         (Some(list), Some(out)) => run_cohort(arguments, list, out, console),
@@ -121,7 +121,7 @@ pub fn run_grade(arguments: &GradeArguments, console: Console) -> anyhow::Result
 }
 
 /// Runs `spinenet detect`.
-pub fn run_detect(arguments: &DetectArguments, console: Console) -> anyhow::Result<Outcome> {
+pub(crate) fn run_detect(arguments: &DetectArguments, console: Console) -> anyhow::Result<Outcome> {
     let pictures = arguments.pictures.as_deref();
     if let Some(folder) = pictures {
         fs::create_dir_all(folder).with_context(|| format!("cannot make the folder: {}", folder.display()))?;

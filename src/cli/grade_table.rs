@@ -10,7 +10,7 @@ use crate::spine::{Grading, GradingSpec};
 
 /// Lines of the table: a head, one line a disc with grade and probability of each grading, and a note on gradings that
 /// must not be relied on (marked *).
-pub fn grade_table(report: &Report, language: Language) -> Vec<String> {
+pub(super) fn grade_table(report: &Report, language: Language) -> Vec<String> {
     let is_experimental = |grading: Grading| report.experimental_gradings.contains(&grading);
     let gradings = report.gradings();
     let mut rows = vec![vec![say!(language, "Disc").to_owned()]];
@@ -28,7 +28,7 @@ pub fn grade_table(report: &Report, language: Language) -> Vec<String> {
 }
 
 /// Lines of the summary of a cohort: what was done in how long, and how many discs have which grade.
-pub fn cohort_table(tally: &CohortTally, elapsed: Duration) -> Vec<String> {
+pub(crate) fn cohort_table(tally: &CohortTally, elapsed: Duration) -> Vec<String> {
     let CohortTally { graded, failed, skipped, discs, classes } = tally;
     let mut lines = vec![format!("{graded} studies graded, {failed} failed, {skipped} done before; {discs} discs")];
     if graded + failed > 0 {
@@ -73,7 +73,7 @@ fn cell(grading: Grading, entry: &GradeEntry) -> String {
 }
 
 /// Cells padded so that columns line up, two spaces apart.
-pub fn aligned(rows: &[Vec<String>]) -> Vec<String> {
+pub(crate) fn aligned(rows: &[Vec<String>]) -> Vec<String> {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
         rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)

@@ -22,7 +22,7 @@ mod weights;
 use std::path::PathBuf;
 
 pub use arguments::Arguments;
-pub use demo::DemoArguments;
+pub(crate) use demo::DemoArguments;
 
 use arguments::Command;
 use console::Console;
@@ -32,7 +32,6 @@ use crate::pipeline::DeviceChoice;
 /// How a command ended.
 #[derive(Debug)]
 pub enum Outcome {
-    /// All is done.
     Done,
     /// Something failed and was reported already; the rest is done.
     PartlyFailed,

@@ -19,7 +19,7 @@ use crate::task::{CancelToken, Progress};
 
 /// Arguments of `spinenet pacs`.
 #[derive(Debug, Args)]
-pub struct PacsArguments {
+pub(crate) struct PacsArguments {
     #[command(subcommand)]
     command: PacsCommand,
 }
@@ -144,7 +144,7 @@ pub(super) fn connection(name: &str) -> anyhow::Result<Connection> {
 }
 
 /// Runs `spinenet pacs`.
-pub fn run(arguments: &PacsArguments, console: Console) -> anyhow::Result<Outcome> {
+pub(super) fn run(arguments: &PacsArguments, console: Console) -> anyhow::Result<Outcome> {
     let cancel = CancelToken::default();
     let line = console.progress("");
     let mut show = |progress: Progress| line.show(progress);

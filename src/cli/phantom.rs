@@ -7,9 +7,9 @@ use clap::Args;
 
 use super::Outcome;
 use super::console::Console;
-use crate::phantom::{Phantom, PhantomStudy};
+use crate::phantom::{Phantom, PhantomError, PhantomSettings, PhantomStudy};
 use crate::picture::{contact_sheet, write_png};
-use crate::pipeline::prepare_demo;
+use crate::pipeline::write_phantom;
 use crate::spine::{DiscLevel, Grading};
 use crate::task::{CancelToken, Progress};
 use crate::training::manifest::DataManifest;
@@ -23,7 +23,7 @@ const SHEET_COLUMNS: usize = 6;
 
 /// Arguments of `spinenet phantom`.
 #[derive(Debug, Args)]
-pub struct PhantomArguments {
+pub(crate) struct PhantomArguments {
     /// Folder for the studies; each gets a folder of its own in it.
     #[arg(long, value_name = "DIR", required_unless_present_any = ["sheet", "compare"])]
     out: Option<PathBuf>,
@@ -33,6 +33,12 @@ pub struct PhantomArguments {
     /// Seed of the first study; the others count up.
     #[arg(long, default_value_t = 0)]
     seed: u64,
+    /// Fix every grade of every disc to its healthy value, but for those of --grade.
+    #[arg(long)]
+    healthy: bool,
+    /// Fix a grade of a disc, for example L4-L5:pfirrmann=5; can be given several times.
+    #[arg(long = "grade", value_name = "LEVEL:GRADING=GRADE", value_parser = fixed_grade)]
+    grades: Vec<(DiscLevel, Grading, u8)>,
     /// Draw the middle slices of the studies on one sheet; with --compare, patients' scans in every other row.
     #[arg(long, value_name = "FILE.png")]
     sheet: Option<PathBuf>,
@@ -41,8 +47,26 @@ pub struct PhantomArguments {
     compare: Option<PathBuf>,
 }
 
+impl PhantomArguments {
+    /// What the study of a seed shall show.
+    fn settings(&self, seed: u64) -> Result<PhantomSettings, PhantomError> {
+        let settings = PhantomSettings::new(seed);
+        let settings = if self.healthy { settings.healthy() } else { settings };
+        self.grades
+            .iter()
+            .try_fold(settings, |settings, (level, grading, grade)| settings.with_grade(*level, *grading, *grade))
+    }
+}
+
+/// Reads `LEVEL:GRADING=GRADE`.
+fn fixed_grade(text: &str) -> anyhow::Result<(DiscLevel, Grading, u8)> {
+    let (level, rest) = text.split_once(':').context("write LEVEL:GRADING=GRADE, for example L4-L5:pfirrmann=5")?;
+    let (grading, grade) = rest.split_once('=').context("the grade is missing, for example =5")?;
+    Ok((level.parse()?, grading.parse()?, grade.parse().context("a grade is a number")?))
+}
+
 /// Runs `spinenet phantom`.
-pub fn run(arguments: &PhantomArguments, console: Console) -> anyhow::Result<Outcome> {
+pub(super) fn run(arguments: &PhantomArguments, console: Console) -> anyhow::Result<Outcome> {
     let seeds = (0..arguments.count).map(|index| arguments.seed.wrapping_add(index));
     let line = console.progress("");
     let show = |step: &'static str, done: usize| {
@@ -52,7 +76,7 @@ pub fn run(arguments: &PhantomArguments, console: Console) -> anyhow::Result<Out
         for (index, seed) in seeds.clone().enumerate() {
             show("Making synthetic studies", index);
             let folder = out.join(format!("phantom-{seed:06}"));
-            prepare_demo(Some(&folder), seed, &CancelToken::default(), &mut |_| ())?;
+            write_phantom(&folder, &arguments.settings(seed)?, &CancelToken::default())?;
         }
         console.say(&format!("{} synthetic studies in {}", arguments.count, out.display()));
     }
@@ -62,7 +86,7 @@ pub fn run(arguments: &PhantomArguments, console: Console) -> anyhow::Result<Out
     let mut studies = Vec::new();
     for (index, seed) in seeds.enumerate() {
         show("Imaging synthetic patients", index);
-        studies.push((seed, Phantom::generate(seed)));
+        studies.push((seed, Phantom::with_settings(&arguments.settings(seed)?)));
     }
     let read = |manifest| DataManifest::read(manifest)?.load(&CancelToken::default(), &mut |_| ());
     let patients = arguments

@@ -26,7 +26,7 @@ use crate::training::{contrast, detector, grading};
 
 /// Arguments of `spinenet train`.
 #[derive(Debug, Args)]
-pub struct TrainArguments {
+pub(crate) struct TrainArguments {
     #[command(subcommand)]
     network: Network,
 }
@@ -56,7 +56,7 @@ enum Network {
 
 /// Arguments of `spinenet experiment`.
 #[derive(Debug, Args)]
-pub struct ExperimentArguments {
+pub(crate) struct ExperimentArguments {
     /// What is changed: gradings learned together, dimensions, whether the level is told, or views.
     #[arg(value_enum)]
     experiment: ExperimentName,
@@ -180,7 +180,7 @@ impl<'a> Job<'a> {
 }
 
 /// Runs `spinenet train`.
-pub fn run(arguments: &TrainArguments, console: Console) -> anyhow::Result<Outcome> {
+pub(super) fn run(arguments: &TrainArguments, console: Console) -> anyhow::Result<Outcome> {
     let (files, weights) = match &arguments.network {
         Network::Detector(files) => (files, Job::new(files, console)?.detector()?),
         Network::Grading(files) => (files, Job::new(files, console)?.grading()?),
@@ -225,7 +225,7 @@ fn show_logs(out: &Path, console: Console) -> anyhow::Result<Outcome> {
 }
 
 /// Runs `spinenet experiment`.
-pub fn run_experiment(arguments: &ExperimentArguments, console: Console) -> anyhow::Result<Outcome> {
+pub(crate) fn run_experiment(arguments: &ExperimentArguments, console: Console) -> anyhow::Result<Outcome> {
     let files = &arguments.files;
     let experiment = match arguments.experiment {
         ExperimentName::Tasks => Experiment::Tasks,

@@ -9,7 +9,7 @@ use anyhow::Context;
 use crate::picture::{Curve, LineChart, chart_sheet};
 
 /// Draws every `log.csv` in `folder` and one folder below as `log.png` beside it; returns the pictures.
-pub fn draw_logs(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+pub(crate) fn draw_logs(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let mut folders = vec![folder.to_owned()];
     for entry in fs::read_dir(folder).with_context(|| format!("cannot list: {}", folder.display()))? {
         folders.extend(entry.ok().map(|entry| entry.path()).filter(|path| path.is_dir()));

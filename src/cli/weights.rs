@@ -17,7 +17,7 @@ use crate::saliency::{GradingEvidence, SaliencyLayer};
 
 /// Arguments of `spinenet weights`.
 #[derive(Debug, Args)]
-pub struct WeightsArguments {
+pub(crate) struct WeightsArguments {
     #[command(subcommand)]
     action: Action,
 }
@@ -83,7 +83,7 @@ struct Place {
 }
 
 /// Runs `spinenet weights`.
-pub fn run(arguments: &WeightsArguments, console: Console) -> anyhow::Result<Outcome> {
+pub(super) fn run(arguments: &WeightsArguments, console: Console) -> anyhow::Result<Outcome> {
     let (place, verify) = match &arguments.action {
         Action::List(place) => (place, false),
         Action::Verify(place) => (place, true),
@@ -132,7 +132,7 @@ fn listed(folders: &[PathBuf]) -> String {
 }
 
 /// Prints where the networks could run.
-pub fn list_devices() {
+pub(crate) fn list_devices() {
     for choice in [DeviceChoice::Cpu, DeviceChoice::Cuda, DeviceChoice::Metal] {
         match choice.open() {
             Ok(_) => print_line(&format!("{choice:<6} ready")),

@@ -10,7 +10,7 @@ const LARGEST_EDGE: usize = 512;
 
 /// Places canvas pixels (x, y) on the image of a slice; a similarity in millimeters unless stretched.
 #[derive(Debug, Clone, PartialEq)]
-pub struct CanvasFrame {
+pub(crate) struct CanvasFrame {
     rows: usize,
     columns: usize,
     /// Image position of the canvas center, pixels.
@@ -24,7 +24,7 @@ impl CanvasFrame {
     ///
     /// `pixel_mm` is the edge of a canvas pixel; `rotation` (radians) turns the canvas against the image.
     #[must_use]
-    pub fn new(
+    pub(crate) fn new(
         geometry: &VolumeGeometry,
         [rows, columns]: [usize; 2],
         center_image: DVec2,
@@ -38,14 +38,14 @@ impl CanvasFrame {
 
     /// The same canvas with its content wider by `ratio` and lower by as much.
     #[must_use]
-    pub fn stretched(self, ratio: f64) -> Self {
+    pub(crate) fn stretched(self, ratio: f64) -> Self {
         let stretch = DMat2::from_diagonal(DVec2::new(ratio.recip(), ratio));
         Self { image_per_canvas: self.image_per_canvas * stretch, ..self }
     }
 
     /// The canvas that shows the whole slice, its sides rounded up to what the network takes.
     #[must_use]
-    pub fn whole_slice(volume: &Volume, pixel_mm: f64) -> Self {
+    pub(crate) fn whole_slice(volume: &Volume, pixel_mm: f64) -> Self {
         let geometry = volume.geometry();
         let size_image = DVec2::new(volume.columns() as f64, volume.rows() as f64);
         let size_mm = size_image * geometry.pixel_size_mm();
@@ -58,19 +58,19 @@ impl CanvasFrame {
 
     /// Rows and columns.
     #[must_use]
-    pub fn size(&self) -> [usize; 2] {
+    pub(crate) fn size(&self) -> [usize; 2] {
         [self.rows, self.columns]
     }
 
     /// Image position of a canvas position (x, y), both in pixels.
     #[must_use]
-    pub fn image_from_canvas(&self, canvas: DVec2) -> DVec2 {
+    pub(crate) fn image_from_canvas(&self, canvas: DVec2) -> DVec2 {
         self.center_image + self.image_per_canvas * (canvas - self.center())
     }
 
     /// Canvas position of an image position; inverse of [`Self::image_from_canvas`].
     #[must_use]
-    pub fn canvas_from_image(&self, image: DVec2) -> DVec2 {
+    pub(crate) fn canvas_from_image(&self, image: DVec2) -> DVec2 {
         self.image_per_canvas.inverse() * (image - self.center_image) + self.center()
     }
 
@@ -81,7 +81,7 @@ impl CanvasFrame {
 
 /// Directions of a sagittal image in the patient: unit vectors towards posterior and inferior (LPS).
 #[must_use]
-pub fn standard_directions(geometry: &VolumeGeometry) -> [DVec3; 2] {
+pub(crate) fn standard_directions(geometry: &VolumeGeometry) -> [DVec3; 2] {
     let image_mm = image_mm_from_standard(geometry);
     let lps = |image: DVec2| geometry.column_direction() * image.x + geometry.row_direction() * image.y;
     [lps(image_mm.x_axis), lps(image_mm.y_axis)]
@@ -101,7 +101,7 @@ fn image_mm_from_standard(geometry: &VolumeGeometry) -> DMat2 {
 
 /// A slice made ready for sampling: averaged down to about the canvas resolution, intensities normalized.
 #[derive(Debug, Clone)]
-pub struct SlicePicture {
+pub(crate) struct SlicePicture {
     pixels: Vec<f32>,
     rows: usize,
     columns: usize,
@@ -117,7 +117,7 @@ impl SlicePicture {
     /// # Panics
     /// If the volume has no such slice.
     #[must_use]
-    pub fn new(volume: &Volume, slice: usize, pixel_mm: f64) -> Self {
+    pub(crate) fn new(volume: &Volume, slice: usize, pixel_mm: f64) -> Self {
         let spacing = volume.geometry().pixel_size_mm();
         // Averages away what the canvas cannot show, but keeps pixels up to a tenth larger than the canvas's.
         let reduce = |spacing: f64, count: usize| ((pixel_mm / spacing + 0.3) as usize).clamp(1, count.max(1));
@@ -142,7 +142,7 @@ impl SlicePicture {
 
     /// Canvas pixels, row-major; 0 outside the image.
     #[must_use]
-    pub fn sample(&self, frame: &CanvasFrame) -> Vec<f32> {
+    pub(crate) fn sample(&self, frame: &CanvasFrame) -> Vec<f32> {
         let [rows, columns] = frame.size();
         let mut canvas = Vec::with_capacity(rows * columns);
         let reduction = DVec2::new(self.reduction[0] as f64, self.reduction[1] as f64);

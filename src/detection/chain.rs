@@ -40,10 +40,9 @@ const LARGEST_STEP_COST: f64 = 8.0;
 
 /// A track with its level.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Link {
+pub(crate) struct Link {
     /// Index of the track.
     pub track: usize,
-    /// Level.
     pub label: VertebraLabel,
     /// Probability that the body exists and the level is right.
     pub confidence: f64,
@@ -117,7 +116,7 @@ fn step_cost(upper: &Node, lower: &Node, levels: usize) -> Option<f64> {
 
 /// The spine among the tracks.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Chain {
+pub(crate) struct Chain {
     /// The bodies, from above downwards; empty if there is nothing to chain.
     pub links: Vec<Link>,
     /// Probability that the same bodies should have names further up, or down.
@@ -126,7 +125,7 @@ pub struct Chain {
 
 /// The chain with the most evidence.
 #[must_use]
-pub fn fit(tracks: &[Track]) -> Chain {
+pub(super) fn fit(tracks: &[Track]) -> Chain {
     let heaviest = tracks.iter().filter(|track| track.kind == Kind::Body).map(Track::weight).fold(0.0, f64::max);
     if heaviest <= 0.0 {
         return Chain::default();

@@ -23,7 +23,7 @@ const SACRUM_HEIGHT_MM: f64 = 25.0;
 
 /// What the network's peak says it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// A vertebral body with four corners.
     Body,
     /// The upper endplate of S1: the first two corners are seen, the others follow from the endplate.
@@ -32,7 +32,7 @@ pub enum Kind {
 
 /// A body seen on one slice.
 #[derive(Debug, Clone)]
-pub struct Candidate {
+pub(crate) struct Candidate {
     /// Body or sacrum.
     pub kind: Kind,
     /// Probability of the peak, 0 to 1.
@@ -50,7 +50,7 @@ pub struct Candidate {
 
 /// Raw output of one slice, `[Head::TOTAL, rows, columns]`.
 #[derive(Debug, Clone, Copy)]
-pub struct SliceOutput<'a> {
+pub(crate) struct SliceOutput<'a> {
     /// Values, channel-major.
     pub values: &'a [f32],
     /// Cell rows.
@@ -63,14 +63,14 @@ pub struct SliceOutput<'a> {
 
 /// Canvas position of the middle of an output cell.
 #[must_use]
-pub fn canvas_from_cell(cell: DVec2) -> DVec2 {
+pub(crate) fn canvas_from_cell(cell: DVec2) -> DVec2 {
     let stride = OUTPUT_STRIDE as f64;
     cell * stride + (stride - 1.0) / 2.0
 }
 
 /// Fractional output cell of a canvas position; inverse of [`canvas_from_cell`].
 #[must_use]
-pub fn cell_from_canvas(canvas: DVec2) -> DVec2 {
+pub(crate) fn cell_from_canvas(canvas: DVec2) -> DVec2 {
     let stride = OUTPUT_STRIDE as f64;
     (canvas - (stride - 1.0) / 2.0) / stride
 }
@@ -78,7 +78,7 @@ pub fn cell_from_canvas(canvas: DVec2) -> DVec2 {
 impl SliceOutput<'_> {
     /// All candidates of the slice, strongest first.
     #[must_use]
-    pub fn candidates(&self) -> Vec<Candidate> {
+    pub(crate) fn candidates(&self) -> Vec<Candidate> {
         let mut found = Vec::new();
         for (kind, head) in [(Kind::Body, Head::Body), (Kind::Sacrum, Head::Sacrum)] {
             for (row, column) in self.peaks(head.channels().0, PEAK_THRESHOLD) {

@@ -68,13 +68,13 @@ impl Detector {
 
     /// A detector from a network that is already built, on the device of its tensors; `info` names it in reports.
     #[must_use]
-    pub fn new(network: DetectorNetwork, config: DetectorConfig, device: Device, info: WeightsInfo) -> Self {
+    pub(crate) fn new(network: DetectorNetwork, config: DetectorConfig, device: Device, info: WeightsInfo) -> Self {
         Self { network, config, device, info }
     }
 
     /// Name, version and hash of the weights.
     #[must_use]
-    pub fn info(&self) -> &WeightsInfo {
+    pub(crate) fn info(&self) -> &WeightsInfo {
         &self.info
     }
 

@@ -17,7 +17,6 @@ pub enum LevelDoubt {
     Shifted {
         /// Whether all names may have to move towards the head (what is called L5 is L4) rather than towards the feet.
         up: bool,
-        /// How probable that is.
         probability: f64,
     },
 }
@@ -25,7 +24,7 @@ pub enum LevelDoubt {
 impl LevelDoubt {
     /// Code for programs that read reports.
     #[must_use]
-    pub fn code(self) -> &'static str {
+    pub(crate) fn code(self) -> &'static str {
         match self {
             Self::NoSacrum => "sacrum_not_found",
             Self::Shifted { .. } => "levels_uncertain",
@@ -60,7 +59,7 @@ impl fmt::Display for LevelDoubt {
 impl Detection {
     /// What a reader should know before trusting the names of the levels.
     #[must_use]
-    pub fn doubts(&self) -> Vec<LevelDoubt> {
+    pub(crate) fn doubts(&self) -> Vec<LevelDoubt> {
         let mut doubts = Vec::new();
         if self.vertebrae.last().is_some_and(|lowest| lowest.label != VertebraLabel::S1) {
             doubts.push(LevelDoubt::NoSacrum);

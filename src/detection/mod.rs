@@ -4,7 +4,7 @@
 //! bodies with corners (`decode`); those of neighbouring slices are linked into tracks (`tracks`); the chain with the
 //! most evidence is the spine, named from the sacrum up (`chain`).
 
-pub mod canvas;
+pub(crate) mod canvas;
 mod chain;
 pub mod contrast;
 pub mod decode;
@@ -18,7 +18,7 @@ pub use contrast::ImageContrast;
 pub use detector::{Detection, Detector};
 pub use doubt::LevelDoubt;
 pub use fitness::Unfit;
-pub use relabel::{RelabelError, relabel};
+pub(crate) use relabel::{RelabelError, relabel};
 
 use thiserror::Error;
 

@@ -6,13 +6,12 @@ use crate::spine::{Vertebra, VertebraLabel};
 
 /// Why the levels could not be changed.
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
-pub enum RelabelError {
+pub(crate) enum RelabelError {
     /// There is no such vertebra.
     #[error("there is no vertebra number {index}; {count} were found")]
     NoSuchVertebra {
         /// Asked for.
         index: usize,
-        /// Found.
         count: usize,
     },
 }
@@ -23,7 +22,11 @@ pub enum RelabelError {
 ///
 /// # Errors
 /// If there is no vertebra `index`.
-pub fn relabel(vertebrae: &[Vertebra], index: usize, label: VertebraLabel) -> Result<Vec<Vertebra>, RelabelError> {
+pub(crate) fn relabel(
+    vertebrae: &[Vertebra],
+    index: usize,
+    label: VertebraLabel,
+) -> Result<Vec<Vertebra>, RelabelError> {
     let no_such = RelabelError::NoSuchVertebra { index, count: vertebrae.len() };
     let corrected = vertebrae.get(index).ok_or(no_such)?;
     let before = VertebraLabel::of_spine(vertebrae.iter().map(|vertebra| vertebra.label));

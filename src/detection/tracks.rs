@@ -13,7 +13,7 @@ const LARGEST_GAP: usize = 2;
 
 /// One slice's candidate in millimeters of the stack's standard plane (posterior, inferior).
 #[derive(Debug, Clone)]
-pub struct Sighting {
+pub(crate) struct Sighting {
     /// Position of the slice in the list of looked-at slices.
     pub order: usize,
     /// What was seen, positions in mm of the standard plane.
@@ -22,7 +22,7 @@ pub struct Sighting {
 
 /// The same body on several slices.
 #[derive(Debug, Clone)]
-pub struct Track {
+pub(crate) struct Track {
     /// Body or sacrum.
     pub kind: Kind,
     /// Ascending by slice.
@@ -32,7 +32,7 @@ pub struct Track {
 impl Track {
     /// Sum of the sightings' probabilities.
     #[must_use]
-    pub fn weight(&self) -> f64 {
+    pub(super) fn weight(&self) -> f64 {
         self.sightings.iter().map(|sighting| f64::from(sighting.candidate.score)).sum()
     }
 
@@ -44,19 +44,19 @@ impl Track {
 
     /// Center, mm of the standard plane.
     #[must_use]
-    pub fn center(&self) -> DVec2 {
+    pub(super) fn center(&self) -> DVec2 {
         self.mean(|candidate| candidate.center)
     }
 
     /// Corners SA, SP, IP, IA, mm of the standard plane.
     #[must_use]
-    pub fn corners(&self) -> [DVec2; 4] {
+    pub(super) fn corners(&self) -> [DVec2; 4] {
         std::array::from_fn(|corner| self.mean(|candidate| candidate.corners[corner]))
     }
 
     /// Mean log-probability of each level.
     #[must_use]
-    pub fn log_labels(&self) -> [f64; VertebraLabel::ALL.len()] {
+    pub(crate) fn log_labels(&self) -> [f64; VertebraLabel::ALL.len()] {
         std::array::from_fn(|label| {
             let weighted = |s: &Sighting| f64::from(s.candidate.log_labels[label] * s.candidate.score);
             self.sightings.iter().map(weighted).sum::<f64>() / self.weight()
@@ -65,7 +65,7 @@ impl Track {
 
     /// Mean probability of the best half of the sightings: how sure the network is where the body is seen best.
     #[must_use]
-    pub fn best_score(&self) -> f64 {
+    pub(crate) fn best_score(&self) -> f64 {
         let mut scores: Vec<f64> = self.sightings.iter().map(|s| f64::from(s.candidate.score)).collect();
         scores.sort_by(|a, b| b.total_cmp(a));
         let count = scores.len().div_ceil(2);
@@ -76,7 +76,7 @@ impl Track {
 /// Links the candidates of all looked-at slices (in order) into tracks: from the strongest candidate outwards, always
 /// to the nearest one of the same kind. Each candidate belongs to one track.
 #[must_use]
-pub fn link(slices: Vec<Vec<Candidate>>) -> Vec<Track> {
+pub(crate) fn link(slices: Vec<Vec<Candidate>>) -> Vec<Track> {
     let mut free: Vec<Vec<Option<Candidate>>> =
         slices.into_iter().map(|candidates| candidates.into_iter().map(Some).collect()).collect();
     let mut tracks = Vec::new();

@@ -69,7 +69,7 @@ pub struct AnonymizedFolder {
 ///
 /// # Errors
 /// If the folder cannot be read, `out` is not empty, or a copy cannot be written.
-pub fn anonymize_folder(
+pub(crate) fn anonymize_folder(
     folder: &Path,
     out: &Path,
     secret: &str,

@@ -98,7 +98,7 @@ fn number(term: &str) -> Option<u32> {
 
 impl CharacterSets {
     /// From the value of Specific Character Set; empty where it is absent.
-    pub fn of(value: &str) -> Self {
+    pub(super) fn of(value: &str) -> Self {
         let mut terms = value.split('\\').map(|term| term.trim_matches(['\0', ' ']).to_ascii_uppercase());
         let first = terms.next().unwrap_or_default();
         let whole = match (first.as_str(), number(&first)) {
@@ -114,7 +114,7 @@ impl CharacterSets {
     }
 
     /// The text that bytes stand for; what they cannot mean becomes U+FFFD.
-    pub fn decode(&self, bytes: &[u8], vr: VR) -> String {
+    pub(crate) fn decode(&self, bytes: &[u8], vr: VR) -> String {
         if let Some(encoding) = self.whole {
             return encoding.decode_without_bom_handling(bytes).0.into_owned();
         }

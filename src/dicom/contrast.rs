@@ -8,13 +8,11 @@ use crate::language::message;
 /// Contrast of a series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Weighting {
-    /// T1-weighted.
     T1,
     /// T2-weighted spin echo (fluid is bright).
     T2,
     /// Short-tau inversion recovery.
     Stir,
-    /// Proton density.
     ProtonDensity,
     /// Diffusion-weighted, or computed from such images.
     Diffusion,
@@ -62,7 +60,7 @@ pub(super) enum SignalPart {
 
 impl SignalPart {
     /// By the values of Image Type or Frame Type from the third on, and by Complex Image Component.
-    pub fn of_image_type(image_type: &str, complex_component: &str) -> Self {
+    pub(crate) fn of_image_type(image_type: &str, complex_component: &str) -> Self {
         let of_value = |value: &str| match value.trim() {
             "IP" | "IN" | "IN_PHASE" | "INPHASE" | "IN PHASE" => Self::InPhase,
             "OP" | "OPP" | "OUT" | "OUT_PHASE" | "OUTPHASE" | "OUT PHASE" | "OUT_OF_PHASE" | "OPP_PHASE"
@@ -110,7 +108,7 @@ impl SignalPart {
     }
 
     /// Why such an image is not graded; `None` where it may be.
-    pub fn obstacle(self) -> Option<&'static str> {
+    pub(crate) fn obstacle(self) -> Option<&'static str> {
         match self {
             Self::Magnitude | Self::InPhase | Self::Water => None,
             Self::OpposedPhase => Some(message!("fat and water are in opposed phase")),
@@ -163,7 +161,7 @@ pub(super) struct Contrast {
 }
 
 impl ContrastHints<'_> {
-    pub fn judge(&self) -> Contrast {
+    pub(super) fn judge(&self) -> Contrast {
         let described = concepts(self.description);
         let has = |concept| described.contains(&concept);
         let type_has = |names: &[&str]| self.image_type.split('\\').any(|value| names.contains(&value.trim()));

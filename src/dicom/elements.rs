@@ -31,9 +31,9 @@ pub(super) struct Encoding {
 }
 
 impl Encoding {
-    pub const EXPLICIT_LITTLE: Self = Self { explicit: true, big_endian: false };
-    pub const IMPLICIT_LITTLE: Self = Self { explicit: false, big_endian: false };
-    pub const EXPLICIT_BIG: Self = Self { explicit: true, big_endian: true };
+    pub(crate) const EXPLICIT_LITTLE: Self = Self { explicit: true, big_endian: false };
+    pub(crate) const IMPLICIT_LITTLE: Self = Self { explicit: false, big_endian: false };
+    pub(crate) const EXPLICIT_BIG: Self = Self { explicit: true, big_endian: true };
 
     fn u16(self, bytes: [u8; 2]) -> u16 {
         if self.big_endian { u16::from_be_bytes(bytes) } else { u16::from_le_bytes(bytes) }
@@ -89,23 +89,23 @@ pub(super) struct Walker<R> {
 
 impl<R: Read + Seek> Walker<R> {
     /// Begins at byte `start`; nothing at or after byte `end` is read.
-    pub fn new(mut source: R, encoding: Encoding, start: u64, end: u64) -> Result<Self, FileError> {
+    pub(super) fn new(mut source: R, encoding: Encoding, start: u64, end: u64) -> Result<Self, FileError> {
         source.seek(SeekFrom::Start(start))?;
         Ok(Self { source, encoding, position: start, end })
     }
 
     /// Byte where the next element begins.
-    pub fn position(&self) -> u64 {
+    pub(super) fn position(&self) -> u64 {
         self.position
     }
 
     /// Next element header; `None` at the end.
-    pub fn next_element(&mut self) -> Result<Option<Element>, FileError> {
+    pub(crate) fn next_element(&mut self) -> Result<Option<Element>, FileError> {
         self.element_before(self.end, self.encoding)
     }
 
     /// Value of `element`, which must be the one read last; refuses to read more than 64 KiB.
-    pub fn value(&mut self, element: &Element) -> Result<Vec<u8>, FileError> {
+    pub(super) fn value(&mut self, element: &Element) -> Result<Vec<u8>, FileError> {
         let length = Self::checked_length(element, self.end)?;
         if length > u64::from(MAX_VALUE_BYTES) {
             return Err(FileError::HeaderTooLarge { bytes: length, limit: u64::from(MAX_VALUE_BYTES) });
@@ -117,7 +117,7 @@ impl<R: Read + Seek> Walker<R> {
 
     /// Walks the top level up to the pixel data and notes which elements to decode: those that `is_wanted` picks, and the
     /// functional groups.
-    pub fn layout(mut self, is_wanted: fn(&Element) -> bool) -> Result<Layout, FileError> {
+    pub(super) fn layout(mut self, is_wanted: fn(&Element) -> bool) -> Result<Layout, FileError> {
         let mut layout = Layout::default();
         let mut kept_bytes = 0;
         while let Some(element) = self.next_element()? {
@@ -148,7 +148,7 @@ impl<R: Read + Seek> Walker<R> {
     }
 
     /// Byte ranges of the items of encapsulated pixel data whose header was read last, offset table first.
-    pub fn fragments(&mut self) -> Result<Vec<(u64, u64)>, FileError> {
+    pub(super) fn fragments(&mut self) -> Result<Vec<(u64, u64)>, FileError> {
         let mut fragments = Vec::new();
         // A missing final delimiter loses nothing; a fragment cut short does.
         while self.end - self.position >= 8 {

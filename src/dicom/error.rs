@@ -97,7 +97,6 @@ pub enum FileError {
         rows: usize,
         /// columns of a frame
         columns: usize,
-        /// number of frames
         frames: usize,
         /// what bounds it, in words
         limit: &'static str,
@@ -121,7 +120,6 @@ pub enum FileError {
     /// A compressed frame is broken.
     #[error("frame {frame} cannot be decoded: {message}")]
     Decode {
-        /// frame, from 0
         frame: usize,
         /// the decoder's words
         message: String,
@@ -134,7 +132,6 @@ pub enum DicomError {
     /// A ZIP file cannot be unpacked.
     #[error("the ZIP file cannot be unpacked ({reason}): {}", path.display())]
     Packed {
-        /// What is wrong.
         reason: String,
         /// Which file.
         path: PathBuf,
@@ -153,7 +150,6 @@ pub enum DicomError {
     /// One file of the series cannot be used.
     #[error("{reason}: {}", path.display())]
     File {
-        /// why
         #[source]
         reason: FileError,
         /// the file
@@ -167,14 +163,7 @@ pub enum DicomError {
     },
     /// The series holds more voxels than the limit.
     #[error("series of {slices} slices of {rows} x {columns} pixels is too large")]
-    TooLarge {
-        /// slices
-        slices: usize,
-        /// rows
-        rows: usize,
-        /// columns
-        columns: usize,
-    },
+    TooLarge { slices: usize, rows: usize, columns: usize },
     /// Positions and orientation do not place the voxels.
     #[error("the series has no usable geometry: {0}")]
     Geometry(#[from] GeometryError),
@@ -184,7 +173,6 @@ pub enum DicomError {
     /// A file could not be written.
     #[error("cannot write: {message}: {}", path.display())]
     Write {
-        /// what went wrong
         message: String,
         /// the file
         path: PathBuf,

@@ -90,7 +90,7 @@ impl DicomFile {
     ///
     /// # Errors
     /// [`FileError::NotDicom`] for other kinds of files; else what is wrong with this one.
-    pub fn open(path: &Path) -> Result<Self, FileError> {
+    pub(super) fn open(path: &Path) -> Result<Self, FileError> {
         Self::open_for(path, is_used)
     }
 
@@ -98,7 +98,7 @@ impl DicomFile {
     ///
     /// # Errors
     /// As [`Self::open`].
-    pub fn open_for(path: &Path, is_wanted: fn(&Element) -> bool) -> Result<Self, FileError> {
+    pub(crate) fn open_for(path: &Path, is_wanted: fn(&Element) -> bool) -> Result<Self, FileError> {
         let file = File::open(path)?;
         let metadata = file.metadata()?;
         if !metadata.is_file() {
@@ -134,35 +134,35 @@ impl DicomFile {
     }
 
     /// Whether the object may be an MR image, by its SOP class; objects without one may be.
-    pub fn may_be_mr(&self) -> bool {
+    pub(crate) fn may_be_mr(&self) -> bool {
         let sop_class = text(&self.header, tags::SOP_CLASS_UID).or_else(|| self.media_sop_class.clone());
         sop_class.is_none_or(|uid| MR_SOP_CLASSES.contains(&uid.as_str()))
     }
 
     /// Whether the file has a pixel data element.
-    pub fn has_pixels(&self) -> bool {
+    pub(crate) fn has_pixels(&self) -> bool {
         self.pixels.is_some()
     }
 
     /// Whether pixel data are written as compressed fragments.
-    pub fn is_encapsulated(&self) -> bool {
+    pub(crate) fn is_encapsulated(&self) -> bool {
         self.syntax.is_encapsulated_pixel_data() || self.pixels.is_some_and(|pixels| pixels.length.is_none())
     }
 
     /// Whether native samples are written high byte first.
-    pub fn is_big_endian(&self) -> bool {
+    pub(crate) fn is_big_endian(&self) -> bool {
         self.encoding.big_endian
     }
 
     /// Bytes of native pixel data: as declared, and as many of them as the file has.
-    pub fn native_length(&self) -> Option<(u64, u64)> {
+    pub(crate) fn native_length(&self) -> Option<(u64, u64)> {
         let pixels = self.pixels?;
         let declared = u64::from(pixels.length?);
         Some((declared, declared.min(self.end.saturating_sub(pixels.value))))
     }
 
     /// The bytes `start..end` of native pixel data, counted from their beginning.
-    pub fn native_bytes(&self, start: u64, end: u64) -> Result<Vec<u8>, FileError> {
+    pub(crate) fn native_bytes(&self, start: u64, end: u64) -> Result<Vec<u8>, FileError> {
         let (_, available) = self.native_length().ok_or(FileError::MissingAttribute("PixelData"))?;
         if end > available {
             return Err(FileError::TruncatedPixelData { expected: end, got: available });
@@ -172,13 +172,13 @@ impl DicomFile {
     }
 
     /// Byte ranges of the items of encapsulated pixel data, offset table first.
-    pub fn fragment_ranges(&self) -> Result<Vec<(u64, u64)>, FileError> {
+    pub(crate) fn fragment_ranges(&self) -> Result<Vec<(u64, u64)>, FileError> {
         let pixels = self.pixels.ok_or(FileError::MissingAttribute("PixelData"))?;
         Walker::new(self.source.reader(), self.encoding, pixels.value, self.end)?.fragments()
     }
 
     /// Bytes between two positions that [`Self::fragment_ranges`] gave.
-    pub fn bytes(&self, (start, end): (u64, u64)) -> Result<Vec<u8>, FileError> {
+    pub(super) fn bytes(&self, (start, end): (u64, u64)) -> Result<Vec<u8>, FileError> {
         Ok(self.source.read(start, end)?)
     }
 }

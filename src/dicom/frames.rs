@@ -20,7 +20,6 @@ use crate::volume::WindowLevel;
 pub struct HeaderTexts {
     /// Patient's name as written (components parted by `^`).
     pub patient_name: String,
-    /// Patient ID.
     pub patient_id: String,
     /// Birth date, `YYYYMMDD`.
     pub patient_birth_date: String,
@@ -28,25 +27,17 @@ pub struct HeaderTexts {
     pub patient_sex: String,
     /// Study date, `YYYYMMDD`.
     pub study_date: String,
-    /// Study description.
     pub study_description: String,
-    /// Institution name.
     pub institution: String,
     /// Manufacturer and model.
     pub scanner: String,
-    /// Series description.
     pub series_description: String,
-    /// Protocol name.
     pub protocol: String,
-    /// Repetition time, ms.
     pub repetition_time_ms: Option<f64>,
-    /// Echo time, ms.
     pub echo_time_ms: Option<f64>,
-    /// Inversion time, ms.
     pub inversion_time_ms: Option<f64>,
     /// Slice thickness as declared, mm (the distance between slices is measured from their positions).
     pub slice_thickness_mm: Option<f64>,
-    /// Field strength, tesla.
     pub field_strength_tesla: Option<f64>,
 }
 
@@ -86,7 +77,6 @@ pub(super) struct ImageHeader {
     pub frames: Vec<FrameHeader>,
 }
 
-/// Header of one frame.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct FrameHeader {
     /// Position of the center of the first pixel, LPS mm.
@@ -110,7 +100,7 @@ pub(super) struct FrameHeader {
 
 impl ImageHeader {
     /// Reads the header of an image and checks that its pixels can be there.
-    pub fn read(file: &DicomFile) -> Result<Self, FileError> {
+    pub(super) fn read(file: &DicomFile) -> Result<Self, FileError> {
         let header = &file.header;
         if !file.has_pixels() {
             return Err(no_image(file));

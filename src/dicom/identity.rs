@@ -11,16 +11,13 @@ use super::file::{DicomFile, decode_message, text};
 
 /// What names an object, and how its file is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ObjectIdentity {
-    /// SOP class UID.
+pub(crate) struct ObjectIdentity {
     pub sop_class_uid: String,
-    /// SOP instance UID.
     pub sop_instance_uid: String,
     /// Study instance UID; empty where the object has none.
     pub study_instance_uid: String,
     /// Series instance UID; empty where the object has none.
     pub series_instance_uid: String,
-    /// Transfer syntax UID.
     pub transfer_syntax_uid: &'static str,
     /// Whether the pixels, if there are any, are written plainly.
     pub is_native: bool,
@@ -33,7 +30,7 @@ impl ObjectIdentity {
     ///
     /// # Errors
     /// If the file is no DICOM object, is damaged, or does not name class and instance.
-    pub fn read(path: &Path) -> Result<Self, FileError> {
+    pub(crate) fn read(path: &Path) -> Result<Self, FileError> {
         let file = DicomFile::open(path)?;
         let named = |tag, keyword| text(&file.header, tag).ok_or(FileError::MissingAttribute(keyword));
         Ok(Self {
@@ -54,7 +51,7 @@ impl ObjectIdentity {
 ///
 /// # Errors
 /// If the bytes are no data set.
-pub fn read_message(bytes: Vec<u8>, is_explicit: bool) -> Result<InMemDicomObject, FileError> {
+pub(crate) fn read_message(bytes: Vec<u8>, is_explicit: bool) -> Result<InMemDicomObject, FileError> {
     decode_message(bytes, if is_explicit { Encoding::EXPLICIT_LITTLE } else { Encoding::IMPLICIT_LITTLE })
 }
 

@@ -55,7 +55,7 @@ impl Series {
     /// A volume from elsewhere as a series, with no instances and no texts; it is taken to be the T2 sagittal one, and a
     /// warning says so. Its UIDs follow from its voxels and their place.
     #[must_use]
-    pub fn of_volume(volume: Volume) -> Self {
+    pub(crate) fn of_volume(volume: Volume) -> Self {
         let mut digest = Sha256::new();
         digest.update(format!("{:?}", volume.geometry()));
         volume.voxels().iter().for_each(|value| digest.update(value.to_le_bytes()));

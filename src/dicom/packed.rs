@@ -22,7 +22,7 @@ const LONGEST_NAME: usize = 48;
 
 /// Whether a path names a ZIP file.
 #[must_use]
-pub fn is_packed_study(path: &Path) -> bool {
+pub(crate) fn is_packed_study(path: &Path) -> bool {
     path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("zip")) && path.is_file()
 }
 

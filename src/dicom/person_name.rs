@@ -3,7 +3,7 @@
 /// A name (PS3.5 6.2.1) without its delimiters: parts parted by spaces, further spellings (ideographic, phonetic) in brackets.
 /// The first group that is there comes first.
 #[must_use]
-pub fn readable_name(name: &str) -> String {
+pub(crate) fn readable_name(name: &str) -> String {
     let group = |group: &str| {
         let parts: Vec<&str> = group.split(['^', ' ']).filter(|part| !part.is_empty()).collect();
         parts.join(" ")

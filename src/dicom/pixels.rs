@@ -43,7 +43,7 @@ pub(super) struct Rescale {
 
 impl PixelFormat {
     /// Reads and checks the attributes of the image pixel module.
-    pub fn read(header: &InMemDicomObject) -> Result<Self, FileError> {
+    pub(super) fn read(header: &InMemDicomObject) -> Result<Self, FileError> {
         let needed = |tag, name| integer(header, tag).ok_or(FileError::MissingAttribute(name));
         let size = |tag, name| {
             let value = needed(tag, name)?;
@@ -103,7 +103,7 @@ impl PixelFormat {
     }
 
     /// Checks that the file has the bytes that these frames need.
-    pub fn check_against(&self, file: &DicomFile) -> Result<(), FileError> {
+    pub(crate) fn check_against(&self, file: &DicomFile) -> Result<(), FileError> {
         if !file.is_encapsulated() {
             let expected = (self.frames as u64)
                 .checked_mul(self.native_frame_bytes())
@@ -121,8 +121,7 @@ impl PixelFormat {
         Ok(())
     }
 
-    /// Pixels of a frame.
-    pub fn frame_pixels(&self) -> usize {
+    pub(crate) fn frame_pixels(&self) -> usize {
         self.rows * self.columns
     }
 
@@ -156,7 +155,7 @@ impl PixelFormat {
 
     /// Voxel values of the stored samples of a frame. Padding, which is no image content and may have any value, becomes
     /// as dark as the darkest pixel (PS3.3 C.7.5.1.1.2).
-    pub fn voxels(&self, samples: &[u16], rescale: Rescale) -> Vec<f32> {
+    pub(super) fn voxels(&self, samples: &[u16], rescale: Rescale) -> Vec<f32> {
         let Rescale { slope, intercept } = rescale;
         let voxel = |upright: i32| (f64::from(upright) * slope + intercept) as f32;
         let stored = samples.iter().map(|sample| self.stored(*sample));
@@ -170,7 +169,7 @@ impl PixelFormat {
     }
 
     /// A window of stored values as one of voxel values, and back: mirrored where pixel values are.
-    pub fn window(&self, window: WindowLevel, rescale: Rescale) -> WindowLevel {
+    pub(super) fn window(&self, window: WindowLevel, rescale: Rescale) -> WindowLevel {
         if !self.is_inverted {
             return window;
         }
@@ -190,7 +189,7 @@ pub(super) struct FrameReader<'a> {
 
 impl<'a> FrameReader<'a> {
     /// Finds out which bytes belong to which frame.
-    pub fn new(file: &'a DicomFile, format: PixelFormat) -> Result<Self, FileError> {
+    pub(super) fn new(file: &'a DicomFile, format: PixelFormat) -> Result<Self, FileError> {
         let fragments = if file.is_encapsulated() { fragments_of_frames(file, format.frames)? } else { Vec::new() };
         Ok(Self { file, format, fragments })
     }
@@ -199,7 +198,7 @@ impl<'a> FrameReader<'a> {
     ///
     /// # Errors
     /// What is wrong with its bytes; a decoder that panics on them counts as a broken frame.
-    pub fn samples(&self, frame: usize) -> Result<Vec<u16>, FileError> {
+    pub(crate) fn samples(&self, frame: usize) -> Result<Vec<u16>, FileError> {
         if !self.file.is_encapsulated() {
             let bytes = self.format.native_frame_bytes();
             let start = frame as u64 * bytes;

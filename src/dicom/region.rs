@@ -12,7 +12,6 @@ pub(super) enum Region {
     Lumbar,
     /// The lumbar spine beside other parts.
     LumbarAndMore,
-    /// All of the spine.
     WholeSpine,
     /// Nothing, or no more than "spine".
     #[default]
@@ -34,7 +33,7 @@ pub(super) enum Part {
 }
 
 impl Part {
-    pub fn in_words(self) -> &'static str {
+    pub(super) fn in_words(self) -> &'static str {
         match self {
             Self::Cervical => message!("the cervical spine"),
             Self::Thoracic => message!("the thoracic spine"),
@@ -50,7 +49,6 @@ impl Part {
 pub(super) struct RegionTexts<'a> {
     /// Series description.
     pub description: &'a str,
-    /// Protocol name.
     pub protocol: &'a str,
     /// Body part examined and the names of anatomic regions.
     pub body_part: &'a str,
@@ -61,7 +59,7 @@ pub(super) struct RegionTexts<'a> {
 impl Region {
     /// The region by the most specific text that names one: a series description is written for this series, a body part
     /// is often that of the whole examination, and single letters may mean something else.
-    pub fn of(texts: RegionTexts) -> Self {
+    pub(super) fn of(texts: RegionTexts) -> Self {
         let description = concepts(texts.description);
         let protocol = concepts(texts.protocol);
         if let Some(region) = named(&description).or_else(|| named(&protocol)) {
@@ -96,7 +94,7 @@ impl Region {
     }
 
     /// Penalty in the choice of the series to grade.
-    pub fn penalty(self) -> f64 {
+    pub(crate) fn penalty(self) -> f64 {
         match self {
             Self::Lumbar => 0.0,
             Self::LumbarAndMore | Self::Unknown => 1.0,

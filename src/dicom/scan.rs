@@ -49,7 +49,6 @@ pub struct FolderScan {
 pub struct RefusedFile {
     /// The file; patient data, never logged.
     pub path: PathBuf,
-    /// Why.
     pub reason: Arc<FileError>,
 }
 
@@ -68,7 +67,7 @@ impl FolderScan {
 
     /// How many patients the images are of; those that name none count with any.
     #[must_use]
-    pub fn patients(&self) -> usize {
+    pub(crate) fn patients(&self) -> usize {
         patients(&self.series)
     }
 
@@ -104,7 +103,7 @@ pub fn scan_folder(
 ///
 /// # Errors
 /// As [`scan_folder`].
-pub fn scan_folder_listing(
+pub(crate) fn scan_folder_listing(
     folder: &Path,
     cancel: &CancelToken,
     on_progress: &mut dyn FnMut(Progress),

@@ -41,13 +41,10 @@ impl fmt::Debug for SliceSource {
 /// UID and a warning. `Debug` shows no patient data.
 #[derive(Clone)]
 pub struct SeriesSummary {
-    /// Study instance UID.
     pub study_instance_uid: String,
-    /// Series instance UID.
     pub series_instance_uid: String,
     /// Frame of reference UID; series that share it share patient coordinates.
     pub frame_of_reference_uid: Option<String>,
-    /// Series number.
     pub series_number: Option<i64>,
     /// Series description.
     pub description: String,
@@ -59,13 +56,11 @@ pub struct SeriesSummary {
     pub image_type: String,
     /// Anatomical plane; `None` where the orientation is not told.
     pub plane: Option<PlaneOrientation>,
-    /// Contrast.
     pub weighting: Weighting,
     /// What else the header says that bears on the choice.
     pub traits: StackTraits,
     /// Acquired as one 3-D block.
     pub is_three_dimensional: bool,
-    /// Number of slices.
     pub slices: usize,
     /// Rows of each slice.
     pub rows: usize,
@@ -110,7 +105,7 @@ impl fmt::Debug for SeriesSummary {
 impl SeriesSummary {
     /// Whether position, orientation or pixel spacing was missing, so that millimeters and planes mean nothing.
     #[must_use]
-    pub fn has_assumed_geometry(&self) -> bool {
+    pub(crate) fn has_assumed_geometry(&self) -> bool {
         use WarningCode::{MissingOrientation, MissingPixelSpacing, MissingPosition};
         let assumed = [MissingPosition, MissingOrientation, MissingPixelSpacing];
         self.warnings.iter().any(|warning| assumed.iter().any(|code| warning.is(*code)))
@@ -118,7 +113,7 @@ impl SeriesSummary {
 
     /// Whether both are the same stack of slices, read twice.
     #[must_use]
-    pub fn is_stack_of(&self, other: &Self) -> bool {
+    pub(crate) fn is_stack_of(&self, other: &Self) -> bool {
         let first = |series: &Self| series.instances.first().map(|slice| (slice.sop_instance_uid.clone(), slice.frame));
         self.series_instance_uid == other.series_instance_uid && first(self) == first(other)
     }
@@ -130,7 +125,7 @@ impl SeriesSummary {
 
     /// Whether both name the same patient, by number where both have one, else by name.
     #[must_use]
-    pub fn is_of_patient(&self, other: &Self) -> bool {
+    pub(crate) fn is_of_patient(&self, other: &Self) -> bool {
         let (ours, theirs) = (&self.texts, &other.texts);
         let same = |a: &str, b: &str| a.trim().eq_ignore_ascii_case(b.trim());
         if ours.patient_id.trim().is_empty() || theirs.patient_id.trim().is_empty() {
@@ -155,8 +150,7 @@ pub(super) struct ImageFrame<'a> {
 }
 
 impl<'a> ImageFrame<'a> {
-    /// Header of the frame.
-    pub fn header(self) -> &'a FrameHeader {
+    pub(super) fn header(self) -> &'a FrameHeader {
         &self.image.header.frames[self.index]
     }
 }

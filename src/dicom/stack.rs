@@ -23,7 +23,7 @@ impl<'a> Stack<'a> {
     /// Sorts frames along their normal, keeps one at each position, and measures the gaps.
     ///
     /// Without positions or orientation the order is that of instance numbers, which a warning says.
-    pub fn sort(mut frames: Vec<ImageFrame<'a>>) -> Self {
+    pub(super) fn sort(mut frames: Vec<ImageFrame<'a>>) -> Self {
         let order = |frame: &ImageFrame| (frame.image.header.instance_number, frame.index);
         frames.sort_by(|a, b| order(a).cmp(&order(b)).then_with(|| a.image.path.cmp(&b.image.path)));
         let mut warnings = Vec::new();

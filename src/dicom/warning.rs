@@ -14,20 +14,20 @@ pub struct SeriesWarning {
 impl SeriesWarning {
     /// Joins a code and its message.
     #[must_use]
-    pub fn new(code: WarningCode, message: impl Into<String>) -> Self {
+    pub(crate) fn new(code: WarningCode, message: impl Into<String>) -> Self {
         Self { code: code.as_str().to_owned(), message: message.into() }
     }
 
     /// Whether this is the warning `code`.
     #[must_use]
-    pub fn is(&self, code: WarningCode) -> bool {
+    pub(crate) fn is(&self, code: WarningCode) -> bool {
         self.code == code.as_str()
     }
 }
 
 /// The oddities that reading can tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum WarningCode {
+pub(crate) enum WarningCode {
     /// Distances between adjacent slices differ.
     UnevenSliceSpacing,
     /// A gap is a multiple of the usual one.
@@ -71,7 +71,7 @@ pub enum WarningCode {
 impl WarningCode {
     /// The code as written in reports.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::UnevenSliceSpacing => "uneven_slice_spacing",
             Self::MissingSlices => "missing_slices",

@@ -35,7 +35,7 @@ pub struct SeriesHeader {
     /// Bits that the values use, up to 16.
     pub bits_stored: u16,
     /// Display window; by percentiles where absent.
-    pub window: Option<WindowLevel>,
+    pub(crate) window: Option<WindowLevel>,
     /// Instance number of the first slice: more than 1 for a further stack of the same series.
     pub first_instance: usize,
 }

@@ -8,17 +8,16 @@ use super::{Interval, bootstrap_by_patient};
 use crate::spine::PixelBox;
 
 /// Confidence of the intervals.
-pub const CONFIDENCE: f64 = 0.95;
+pub(crate) const CONFIDENCE: f64 = 0.95;
 /// Resamples of patients that an interval is computed from.
 const RESAMPLES: usize = 2000;
 /// Seed of the resampling.
 const SEED: u64 = 0;
 
 /// A finding counts as located above this overlap on the slices with truth.
-pub const LOCATED: f64 = 0.3;
+pub(crate) const LOCATED: f64 = 0.3;
 
-/// One box a slice.
-pub type BoxesBySlice = BTreeMap<usize, PixelBox>;
+pub(crate) type BoxesBySlice = BTreeMap<usize, PixelBox>;
 
 /// Jaccard index of a volume: the sum of the intersections over the sum of the unions of its slices' boxes
 /// (true, predicted). `None` if no slice has a box with area.
@@ -36,7 +35,7 @@ pub fn iou_of_pairs(slices: &[(Option<PixelBox>, Option<PixelBox>)]) -> Option<f
 
 /// What an evidence map looked at: the slices of a disc volume where they lie in the image.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct SeenSlices {
+pub(crate) struct SeenSlices {
     /// Corners of each slice of the disc volume in image pixels, in order around it.
     pub slices: BTreeMap<usize, [DVec2; 4]>,
     /// Where the map is strongest: slice, and place in image pixels.
@@ -45,7 +44,7 @@ pub struct SeenSlices {
 
 /// A finding that a reader boxed, and what was predicted of it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct BoxedFinding {
+pub(crate) struct BoxedFinding {
     /// Whose it is; intervals are drawn by it.
     pub patient: u32,
     /// The reader's boxes.
@@ -58,7 +57,7 @@ pub struct BoxedFinding {
 
 /// Overlap of one finding's boxes at one percentile.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct FindingScores {
+pub(crate) struct FindingScores {
     /// Jaccard index over all slices.
     pub volume: f64,
     /// Jaccard index over the slices that have a true box.
@@ -75,7 +74,7 @@ impl BoxedFinding {
     /// # Panics
     /// If there is no such index.
     #[must_use]
-    pub fn scores(&self, percentile: usize) -> Option<FindingScores> {
+    pub(crate) fn scores(&self, percentile: usize) -> Option<FindingScores> {
         let is_seen = |slice: &usize| self.seen.as_ref().is_none_or(|seen| seen.slices.contains_key(slice));
         let truth: BoxesBySlice = self
             .truth
@@ -150,8 +149,7 @@ fn clipped_area(corners: &[DVec2; 4], rect: &PixelBox) -> f64 {
 
 /// A mean over findings with its interval over resampled patients.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Estimate {
-    /// Mean.
+pub(crate) struct Estimate {
     pub mean: f64,
     /// Interval of [`CONFIDENCE`].
     pub interval: Interval,
@@ -159,7 +157,7 @@ pub struct Estimate {
 
 /// Overlap of many findings at one percentile.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct OverlapSummary {
+pub(crate) struct OverlapSummary {
     /// Findings with a true box on a slice looked at.
     pub findings: usize,
     /// Patients that they are of.
@@ -183,7 +181,7 @@ pub struct OverlapSummary {
 /// # Panics
 /// If there is no such index.
 #[must_use]
-pub fn summarize_overlap(findings: &[BoxedFinding], percentile: usize) -> Option<OverlapSummary> {
+pub(crate) fn summarize_overlap(findings: &[BoxedFinding], percentile: usize) -> Option<OverlapSummary> {
     let scored: Vec<(u32, FindingScores)> =
         findings.iter().filter_map(|finding| Some((finding.patient, finding.scores(percentile)?))).collect();
     let measurable = findings.iter().filter(|finding| finding.scores(percentile).is_some());
@@ -214,7 +212,7 @@ pub fn summarize_overlap(findings: &[BoxedFinding], percentile: usize) -> Option
 /// Mean over findings of [`FindingScores::volume`] and of [`FindingScores::slices_with_truth`] for each of `percentiles`
 /// percentiles: the curves. Empty if no finding can be measured.
 #[must_use]
-pub fn overlap_curve(findings: &[BoxedFinding], percentiles: usize) -> Vec<(f64, f64)> {
+pub(crate) fn overlap_curve(findings: &[BoxedFinding], percentiles: usize) -> Vec<(f64, f64)> {
     let at = |percentile: usize| {
         let scores: Vec<_> = findings.iter().filter_map(|finding| finding.scores(percentile)).collect();
         let volume: Vec<f64> = scores.iter().map(|scores| scores.volume).collect();
@@ -227,7 +225,7 @@ pub fn overlap_curve(findings: &[BoxedFinding], percentiles: usize) -> Vec<(f64,
 /// Index of the percentile with the greatest mean overlap over all slices, the first of several equal ones. Choose it on
 /// findings that nothing else is measured on.
 #[must_use]
-pub fn best_percentile(findings: &[BoxedFinding], percentiles: usize) -> Option<usize> {
+pub(crate) fn best_percentile(findings: &[BoxedFinding], percentiles: usize) -> Option<usize> {
     let curve = overlap_curve(findings, percentiles);
     let better = |best: usize, next: usize| if curve[next].0 > curve[best].0 { next } else { best };
     (!curve.is_empty()).then(|| (1..curve.len()).fold(0, better))

@@ -2,7 +2,7 @@
 
 /// One bar of a reliability diagram: answers of about the same confidence.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct ReliabilityBin {
+pub(crate) struct ReliabilityBin {
     /// Answers in it.
     pub count: usize,
     /// Their mean probability.
@@ -16,7 +16,7 @@ pub struct ReliabilityBin {
 /// # Panics
 /// If `bins` is 0.
 #[must_use]
-pub fn reliability(answers: &[(f64, bool)], bins: usize) -> Vec<ReliabilityBin> {
+pub(crate) fn reliability(answers: &[(f64, bool)], bins: usize) -> Vec<ReliabilityBin> {
     assert!(bins > 0, "no bar holds no answer");
     let mut sums = vec![(0_usize, 0.0, 0_usize); bins];
     for &(probability, right) in answers {
@@ -37,7 +37,7 @@ pub fn reliability(answers: &[(f64, bool)], bins: usize) -> Vec<ReliabilityBin> 
 /// Expected calibration error (Naeini et al. 2015): mean distance of confidence and accuracy over the bars, weighted by
 /// their answers. `None` without answers.
 #[must_use]
-pub fn expected_calibration_error(bins: &[ReliabilityBin]) -> Option<f64> {
+pub(crate) fn expected_calibration_error(bins: &[ReliabilityBin]) -> Option<f64> {
     let total: usize = bins.iter().map(|bin| bin.count).sum();
     let distance = |bin: &ReliabilityBin| bin.count as f64 * (bin.confidence - bin.accuracy).abs();
     (total > 0).then(|| bins.iter().map(distance).sum::<f64>() / total as f64)
@@ -49,7 +49,7 @@ pub fn expected_calibration_error(bins: &[ReliabilityBin]) -> Option<f64> {
 /// # Panics
 /// If a true class has no probability.
 #[must_use]
-pub fn brier_score(answers: &[(usize, Vec<f64>)]) -> Option<f64> {
+pub(crate) fn brier_score(answers: &[(usize, Vec<f64>)]) -> Option<f64> {
     let of_answer = |(truth, probabilities): &(usize, Vec<f64>)| -> f64 {
         assert!(*truth < probabilities.len(), "class {truth} of only {}", probabilities.len());
         let distance = |(class, probability): (usize, &f64)| probability - f64::from(u8::from(class == *truth));

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 /// Boxes of one finding by slice of its disc volume, each as four numbers in a frame that all discs share.
-pub type PlacedBoxes = BTreeMap<usize, [f64; 4]>;
+pub(crate) type PlacedBoxes = BTreeMap<usize, [f64; 4]>;
 
 /// For each finding the usual boxes of the findings of other patients: on every slice that at least half of them have a
 /// box on, the median of each number. Empty if there is no other patient.
 #[must_use]
-pub fn fixed_places(findings: &[(u32, PlacedBoxes)]) -> Vec<PlacedBoxes> {
+pub(crate) fn fixed_places(findings: &[(u32, PlacedBoxes)]) -> Vec<PlacedBoxes> {
     let place = |patient: u32| {
         let others: Vec<&PlacedBoxes> =
             findings.iter().filter(|(other, _)| *other != patient).map(|(_, boxes)| boxes).collect();

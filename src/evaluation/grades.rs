@@ -9,14 +9,14 @@ use crate::spine::ClassIndex;
 
 /// Counts of items by true class (row) and predicted class (column).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConfusionMatrix {
+pub(crate) struct ConfusionMatrix {
     classes: usize,
     counts: Vec<u64>,
 }
 
 /// How much a disagreement between two classes counts in Cohen's kappa.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum KappaWeights {
+pub(crate) enum KappaWeights {
     /// Every disagreement alike.
     None,
     /// By the distance between the classes.
@@ -31,7 +31,7 @@ impl ConfusionMatrix {
     /// # Panics
     /// If a class is not below `classes`.
     #[must_use]
-    pub fn from_pairs(pairs: &[(ClassIndex, ClassIndex)], classes: usize) -> Self {
+    pub(crate) fn from_pairs(pairs: &[(ClassIndex, ClassIndex)], classes: usize) -> Self {
         let mut matrix = Self { classes, counts: vec![0; classes * classes] };
         for &(truth, predicted) in pairs {
             assert!(truth < classes && predicted < classes, "class {truth} or {predicted} of only {classes}");
@@ -40,25 +40,19 @@ impl ConfusionMatrix {
         matrix
     }
 
-    /// Number of classes.
-    #[must_use]
-    pub fn classes(&self) -> usize {
-        self.classes
-    }
-
     /// Items of class `truth` that were called `predicted`.
     ///
     /// # Panics
     /// If a class is not below [`Self::classes`].
     #[must_use]
-    pub fn count(&self, truth: ClassIndex, predicted: ClassIndex) -> u64 {
+    pub(crate) fn count(&self, truth: ClassIndex, predicted: ClassIndex) -> u64 {
         assert!(predicted < self.classes, "class {predicted} of only {}", self.classes);
         self.counts[truth * self.classes + predicted]
     }
 
     /// Number of items.
     #[must_use]
-    pub fn total(&self) -> u64 {
+    pub(crate) fn total(&self) -> u64 {
         self.counts.iter().sum()
     }
 
@@ -67,7 +61,7 @@ impl ConfusionMatrix {
     /// # Panics
     /// If `class` is not below [`Self::classes`].
     #[must_use]
-    pub fn recall(&self, class: ClassIndex) -> Option<f64> {
+    pub(crate) fn recall(&self, class: ClassIndex) -> Option<f64> {
         let row: u64 = (0..self.classes).map(|predicted| self.count(class, predicted)).sum();
         ratio(self.count(class, class), row)
     }
@@ -75,14 +69,14 @@ impl ConfusionMatrix {
     /// Mean recall over the classes that the truth has: the measure of the paper's tables, 0 to 1.
     /// `None` without items.
     #[must_use]
-    pub fn balanced_accuracy(&self) -> Option<f64> {
+    pub(crate) fn balanced_accuracy(&self) -> Option<f64> {
         let recalls: Vec<f64> = (0..self.classes).filter_map(|class| self.recall(class)).collect();
         (!recalls.is_empty()).then(|| recalls.iter().sum::<f64>() / recalls.len() as f64)
     }
 
     /// Share of items called at most `distance` classes off; 0 gives plain accuracy. `None` without items.
     #[must_use]
-    pub fn accuracy_within(&self, distance: usize) -> Option<f64> {
+    pub(crate) fn accuracy_within(&self, distance: usize) -> Option<f64> {
         let close: u64 = self.cells().filter(|(a, b, _)| a.abs_diff(*b) <= distance).map(|(_, _, count)| count).sum();
         ratio(close, self.total())
     }
@@ -90,7 +84,7 @@ impl ConfusionMatrix {
     /// Cohen's kappa (1960; weighted: 1968): agreement beyond what the two marginal distributions give by chance,
     /// 1 at best. `None` where chance alone gives full agreement (no items, or all of one class in both).
     #[must_use]
-    pub fn cohen_kappa(&self, weights: KappaWeights) -> Option<f64> {
+    pub(crate) fn cohen_kappa(&self, weights: KappaWeights) -> Option<f64> {
         let total = self.total() as f64;
         let margin = |fixed: &dyn Fn(usize) -> (usize, usize)| -> f64 {
             (0..self.classes).map(fixed).map(|(a, b)| self.count(a, b) as f64).sum()
@@ -119,37 +113,10 @@ fn ratio(part: u64, whole: u64) -> Option<f64> {
     (whole > 0).then(|| part as f64 / whole as f64)
 }
 
-/// Measures of a yes/no finding.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct BinaryMeasures {
-    /// Share of present findings that were called; `None` if none is present.
-    pub sensitivity: Option<f64>,
-    /// Share of absent findings that were not called; `None` if all are present.
-    pub specificity: Option<f64>,
-    /// Area under the receiver operating characteristic; `None` unless both occur.
-    pub area_under_curve: Option<f64>,
-}
-
-/// Sensitivity and specificity where a probability of at least `threshold` calls the finding, and the area under the
-/// curve over all thresholds. Items are (finding present, probability).
-#[must_use]
-pub fn binary_measures(items: &[(bool, f64)], threshold: f64) -> BinaryMeasures {
-    let pairs: Vec<(ClassIndex, ClassIndex)> = items
-        .iter()
-        .map(|(present, probability)| (usize::from(*present), usize::from(*probability >= threshold)))
-        .collect();
-    let matrix = ConfusionMatrix::from_pairs(&pairs, 2);
-    BinaryMeasures {
-        sensitivity: matrix.recall(1),
-        specificity: matrix.recall(0),
-        area_under_curve: area_under_curve(items),
-    }
-}
-
 /// Area under the receiver operating characteristic: how often a present finding has the higher probability than an
 /// absent one, ties counting half (Mann and Whitney). `None` unless both occur.
 #[must_use]
-pub fn area_under_curve(items: &[(bool, f64)]) -> Option<f64> {
+pub(crate) fn area_under_curve(items: &[(bool, f64)]) -> Option<f64> {
     let mut sorted = items.to_vec();
     sorted.sort_by(|a, b| a.1.total_cmp(&b.1));
     let present = items.iter().filter(|(present, _)| *present).count() as f64;
@@ -166,7 +133,7 @@ pub fn area_under_curve(items: &[(bool, f64)]) -> Option<f64> {
 
 /// Confidence interval of a measure.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Interval {
+pub(crate) struct Interval {
     /// Lower end.
     pub low: f64,
     /// Upper end.
@@ -179,7 +146,7 @@ pub struct Interval {
 /// `items` are (patient, item); `confidence` such as 0.95. Resamples on which `measure` is `None` are left out; the
 /// result is `None` if all are, or without items. The same `seed` gives the same interval.
 #[must_use]
-pub fn bootstrap_by_patient<T: Clone>(
+pub(crate) fn bootstrap_by_patient<T: Clone>(
     items: &[(u32, T)],
     confidence: f64,
     resamples: usize,
@@ -255,10 +222,12 @@ mod tests {
         let probabilities = [0.9, 0.8, 0.4, 0.4, 0.3, 0.85, 0.1, 0.6];
         let present = [true, true, true, false, false, false, false, true];
         let items: Vec<_> = present.into_iter().zip(probabilities).collect();
-        let measures = binary_measures(&items, 0.5);
-        close(measures.sensitivity, 0.75);
-        close(measures.specificity, 0.75);
-        close(measures.area_under_curve, 0.78125);
+        let called: Vec<_> = items.iter().map(|(present, p)| (usize::from(*present), usize::from(*p >= 0.5))).collect();
+        let matrix = ConfusionMatrix::from_pairs(&called, 2);
+        // Sensitivity, then specificity.
+        close(matrix.recall(1), 0.75);
+        close(matrix.recall(0), 0.75);
+        close(area_under_curve(&items), 0.78125);
     }
 
     #[test]
@@ -279,8 +248,8 @@ mod tests {
         close(single.balanced_accuracy(), 1.0);
         assert_eq!(single.cohen_kappa(KappaWeights::None), None);
         assert_eq!(area_under_curve(&[(true, 0.3), (true, 0.9)]), None);
-        let measures = binary_measures(&[(false, 0.2)], 0.5);
-        assert_eq!((measures.sensitivity, measures.specificity), (None, Some(1.0)));
+        let absent = ConfusionMatrix::from_pairs(&[(0, 0)], 2);
+        assert_eq!((absent.recall(1), absent.recall(0)), (None, Some(1.0)));
     }
 
     #[test]

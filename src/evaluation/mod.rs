@@ -9,13 +9,11 @@ mod fixed_place;
 mod grades;
 mod rank;
 
-pub use boxes::{
-    BoxedFinding, BoxesBySlice, CONFIDENCE, Estimate, FindingScores, OverlapSummary, SeenSlices, best_percentile,
-    iou_of_pairs, overlap_curve, summarize_overlap,
+pub use boxes::iou_of_pairs;
+pub(crate) use boxes::{
+    BoxedFinding, BoxesBySlice, CONFIDENCE, Estimate, SeenSlices, best_percentile, overlap_curve, summarize_overlap,
 };
-pub use calibration::{ReliabilityBin, brier_score, expected_calibration_error, reliability};
-pub use fixed_place::{PlacedBoxes, fixed_places};
-pub use grades::{
-    BinaryMeasures, ConfusionMatrix, Interval, KappaWeights, area_under_curve, binary_measures, bootstrap_by_patient,
-};
-pub use rank::rank_correlation;
+pub(crate) use calibration::{ReliabilityBin, brier_score, expected_calibration_error, reliability};
+pub(crate) use fixed_place::{PlacedBoxes, fixed_places};
+pub(crate) use grades::{ConfusionMatrix, Interval, KappaWeights, area_under_curve, bootstrap_by_patient};
+pub(crate) use rank::rank_correlation;

@@ -6,7 +6,7 @@
 /// # Panics
 /// If the lengths differ.
 #[must_use]
-pub fn rank_correlation(a: &[f32], b: &[f32]) -> Option<f64> {
+pub(crate) fn rank_correlation(a: &[f32], b: &[f32]) -> Option<f64> {
     assert_eq!(a.len(), b.len(), "pairs of values");
     let (a, b) = (ranks(a), ranks(b));
     let mean = f64::midpoint(a.len() as f64, 1.0);
@@ -15,7 +15,6 @@ pub fn rank_correlation(a: &[f32], b: &[f32]) -> Option<f64> {
     (size > 0.0).then(|| product(&a, &b) / size)
 }
 
-/// Ranks from 1.
 fn ranks(values: &[f32]) -> Vec<f64> {
     let mut order: Vec<usize> = (0..values.len()).collect();
     order.sort_by(|a, b| values[*a].total_cmp(&values[*b]));

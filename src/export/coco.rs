@@ -16,11 +16,8 @@ use crate::spine::{BoxSource, DiscLevel, Grading, PixelBox, SliceBox};
 /// Size of a series' images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CocoImage {
-    /// Slices.
     pub slices: usize,
-    /// Rows.
     pub rows: usize,
-    /// Columns.
     pub columns: usize,
 }
 
@@ -29,7 +26,7 @@ pub struct CocoImage {
 /// # Panics
 /// Never: COCO holds only what JSON can.
 #[must_use]
-pub fn coco_text(file: &BoxesFile, size: CocoImage) -> String {
+pub(crate) fn coco_text(file: &BoxesFile, size: CocoImage) -> String {
     let mut names: Vec<(DiscLevel, Grading)> = file.boxes.iter().map(|found| (found.level, found.grading)).collect();
     names.sort_unstable();
     names.dedup();

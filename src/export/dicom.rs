@@ -26,7 +26,11 @@ use crate::volume::WindowLevel;
 ///
 /// # Errors
 /// If the images are not DICOM, have no frame of reference, or a file cannot be written.
-pub fn write_dicom(study: &ReportedStudy, created: DateTime<Utc>, folder: &Path) -> Result<Vec<PathBuf>, ExportError> {
+pub(crate) fn write_dicom(
+    study: &ReportedStudy,
+    created: DateTime<Utc>,
+    folder: &Path,
+) -> Result<Vec<PathBuf>, ExportError> {
     let summary = &study.series.summary;
     if summary.instances.is_empty() {
         return Err(ExportError::NotDicom);

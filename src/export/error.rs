@@ -33,7 +33,6 @@ pub enum ExportError {
     /// An outline or measurement lies on a slice that the images do not have.
     #[error("the report marks slice {slice}, but the series has {slices}")]
     NoSuchSlice {
-        /// Slice, from 1.
         slice: usize,
         /// Slices there are.
         slices: usize,
@@ -59,7 +58,6 @@ pub enum ExportError {
     /// A volume could not be written.
     #[error("cannot write the volume ({reason}): {}", path.display())]
     Nifti {
-        /// What is wrong.
         reason: String,
         /// Which file.
         path: PathBuf,

@@ -9,7 +9,7 @@ use crate::task::{CancelToken, Progress};
 
 /// How grades are explained.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct EvidenceOptions {
+pub(crate) struct EvidenceOptions {
     /// Randomly changed inputs averaged for each map.
     pub augmentations: usize,
     /// Their seed.
@@ -22,7 +22,7 @@ pub struct EvidenceOptions {
 
 /// The abnormal grades of a report that can be relied on, the worst first ([`by_weight`]).
 #[must_use]
-pub fn abnormal_grades(study: &ReportedStudy) -> Vec<(DiscLevel, Grading, ClassIndex)> {
+pub(crate) fn abnormal_grades(study: &ReportedStudy) -> Vec<(DiscLevel, Grading, ClassIndex)> {
     by_weight(&DiscFindings::of_report(&study.report))
         .iter()
         .map(|found| (found.level, found.grading, found.class))
@@ -33,7 +33,7 @@ pub fn abnormal_grades(study: &ReportedStudy) -> Vec<(DiscLevel, Grading, ClassI
 ///
 /// # Errors
 /// If the weights cannot be loaded, a disc has no frame, or the work is cancelled.
-pub fn explain_abnormal(
+pub(crate) fn explain_abnormal(
     study: &mut ReportedStudy,
     models: &mut Models,
     options: EvidenceOptions,

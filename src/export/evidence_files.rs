@@ -18,7 +18,7 @@ use crate::spine::{BoxRule, PATCH_SLICES, PixelBox};
 use crate::volume::VolumeGeometry;
 
 /// Name and version of the schema of evidence descriptions.
-pub const EVIDENCE_SCHEMA: &str = "spinenet-evidence/1";
+pub(crate) const EVIDENCE_SCHEMA: &str = "spinenet-evidence/1";
 
 /// How a map was made: what must be known to make it again.
 #[derive(Debug, Serialize)]
@@ -88,7 +88,7 @@ impl BoxEntry {
 ///
 /// # Panics
 /// Never: the description holds only what JSON can.
-pub fn write_evidence(evidence: &Evidence, folder: &Path) -> Result<Vec<PathBuf>, ExportError> {
+pub(crate) fn write_evidence(evidence: &Evidence, folder: &Path) -> Result<Vec<PathBuf>, ExportError> {
     fs::create_dir_all(folder).map_err(ExportError::file(folder))?;
     let stem = format!("{}_{}", evidence.map.level, evidence.map.grading);
     let path = |ending: &str| folder.join(format!("{stem}_{ending}"));

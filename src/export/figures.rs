@@ -38,7 +38,7 @@ const SHOWN_VIEWS: [usize; 6] = [1, 4, 8, 16, 64, usize::MAX];
 
 /// A figure with the name of its files.
 #[derive(Debug, Clone)]
-pub struct NamedFigure {
+pub(crate) struct NamedFigure {
     /// What it shows: `methods`, `thresholds`, `convergence` or `randomization`.
     pub name: &'static str,
     /// The figure.
@@ -47,8 +47,7 @@ pub struct NamedFigure {
 
 /// One grade of one disc, to be shown in figures.
 #[derive(Debug, Clone, Copy)]
-pub struct FigureRequest<'a> {
-    /// The disc.
+pub(crate) struct FigureRequest<'a> {
     pub disc: &'a Disc,
     /// Grading and class.
     pub target: SaliencyTarget,
@@ -65,7 +64,7 @@ impl FigureRequest<'_> {
     ///
     /// # Errors
     /// As [`crate::saliency::explain`].
-    pub fn draw(
+    pub(crate) fn draw(
         &self,
         network: &GradingNetwork,
         cancel: &CancelToken,
@@ -266,7 +265,6 @@ pub struct FigureOrder {
     pub volume: Arc<Volume>,
     /// Names the series; stands in no figure.
     pub series_instance_uid: String,
-    /// The disc.
     pub disc: Disc,
     /// Grading and class.
     pub target: SaliencyTarget,
@@ -289,7 +287,7 @@ impl FigureOrder {
     ///
     /// # Errors
     /// As [`FigureRequest::draw`], and if a file cannot be written.
-    pub fn write(
+    pub(crate) fn write(
         &self,
         models: &mut Models,
         folder: &Path,
@@ -331,7 +329,7 @@ impl FigureOrder {
 ///
 /// # Errors
 /// If a file cannot be written.
-pub fn write_figures(
+pub(crate) fn write_figures(
     folder: &Path,
     target: SaliencyTarget,
     disc: &Disc,

@@ -6,8 +6,7 @@ use crate::spine::{Corners, Disc, DiscLevel, Vertebra, VertebraLabel};
 
 /// A structure of the spine, marked on the slices of the scan.
 #[derive(Debug, Clone, PartialEq)]
-pub struct StructureMask {
-    /// The structure.
+pub(crate) struct StructureMask {
     pub structure: Structure,
     /// Slices, ascending, each with one value for each pixel, row by row.
     pub slices: Vec<(usize, Vec<bool>)>,
@@ -15,17 +14,15 @@ pub struct StructureMask {
 
 /// What can be marked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Structure {
+pub(crate) enum Structure {
     /// A vertebral body.
     Vertebra(VertebraLabel),
-    /// A disc.
     Disc(DiscLevel),
 }
 
 impl Structure {
-    /// Its name.
     #[must_use]
-    pub fn label(self) -> String {
+    pub(crate) fn label(self) -> String {
         match self {
             Self::Vertebra(label) => label.to_string(),
             Self::Disc(level) => level.to_string(),
@@ -36,7 +33,12 @@ impl Structure {
 /// Masks of all bodies and discs: the quadrilateral of a body, and the one between the corners that face a disc, on
 /// every slice from a structure's first outline to its last. S1 is left out: only its upper endplate is known.
 #[must_use]
-pub fn structure_masks(vertebrae: &[Vertebra], discs: &[Disc], rows: usize, columns: usize) -> Vec<StructureMask> {
+pub(crate) fn structure_masks(
+    vertebrae: &[Vertebra],
+    discs: &[Disc],
+    rows: usize,
+    columns: usize,
+) -> Vec<StructureMask> {
     let mut masks = Vec::new();
     for vertebra in vertebrae.iter().filter(|vertebra| vertebra.label != VertebraLabel::S1) {
         let corners = |slice: usize| vertebra.corners_at(slice as f64);
@@ -56,7 +58,7 @@ pub fn structure_masks(vertebrae: &[Vertebra], discs: &[Disc], rows: usize, colu
 
 /// The quadrilateral between the corners that face a disc, where both bodies have an outline.
 #[must_use]
-pub fn disc_outline(disc: &Disc, slice: usize) -> Option<Corners> {
+pub(crate) fn disc_outline(disc: &Disc, slice: usize) -> Option<Corners> {
     let (upper, lower) = (disc.upper.corners_at(slice as f64)?, disc.lower.corners_at(slice as f64)?);
     Some(Corners::from_array([upper.ia, upper.ip, lower.sp, lower.sa]))
 }

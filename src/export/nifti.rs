@@ -14,8 +14,7 @@ const DESCRIPTION: &str = "spinenet, research use only";
 
 /// What [`write_volumes`] wrote.
 #[derive(Debug, Clone, PartialEq)]
-pub struct WrittenVolumes {
-    /// The files.
+pub(crate) struct WrittenVolumes {
     pub files: Vec<PathBuf>,
     /// Spacing in mm that slices were interpolated to, because the scan's are uneven or sheared and NIfTI has one step for
     /// all; `None` where they lie as they were acquired.
@@ -30,7 +29,7 @@ pub struct WrittenVolumes {
 ///
 /// # Errors
 /// If a file cannot be written.
-pub fn write_volumes(study: &ReportedStudy, folder: &Path) -> Result<WrittenVolumes, ExportError> {
+pub(crate) fn write_volumes(study: &ReportedStudy, folder: &Path) -> Result<WrittenVolumes, ExportError> {
     let failed = |path: &Path, reason: String| ExportError::Nifti { reason, path: path.to_owned() };
     fs::create_dir_all(folder).map_err(|error| failed(folder, error.to_string()))?;
     let volume = &study.series.volume;
@@ -84,7 +83,7 @@ fn label(structure: Structure, names: &[VertebraLabel]) -> Option<u8> {
         Structure::Vertebra(label) => {
             VertebraLabel::of_spine(names.iter().copied()).iter().rev().position(|name| *name == label)?
         }
-        Structure::Disc(level) => 200 + level.from_sacrum(DiscLevel::of_spine(names.iter().copied()))?,
+        Structure::Disc(level) => 200 + level.number_above_sacrum(DiscLevel::of_spine(names.iter().copied()))?,
     };
     u8::try_from(number).ok()
 }

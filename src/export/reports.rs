@@ -10,7 +10,7 @@ use crate::records::ReportEntry;
 
 /// Format of a report file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OutputFormat {
+pub(crate) enum OutputFormat {
     /// One object, or an array of several.
     Json,
     /// One object a line.
@@ -26,7 +26,7 @@ impl OutputFormat {
     ///
     /// # Errors
     /// If it is none of `.json`, `.jsonl`, `.csv` and `.parquet`.
-    pub fn of(file: &Path) -> Result<Self, ExportError> {
+    pub(crate) fn of(file: &Path) -> Result<Self, ExportError> {
         let ending = file.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase());
         match ending.as_deref() {
             Some("json") => Ok(Self::Json),
@@ -41,7 +41,7 @@ impl OutputFormat {
     ///
     /// # Errors
     /// If a Parquet file cannot be put together.
-    pub fn bytes(self, entries: &[ReportEntry]) -> Result<Vec<u8>, ExportError> {
+    pub(crate) fn bytes(self, entries: &[ReportEntry]) -> Result<Vec<u8>, ExportError> {
         let text = match (self, entries) {
             (Self::Json, [single]) => json(single),
             (Self::Json, several) => json(several),

@@ -12,7 +12,7 @@ const HEAD: &str = "Patient,IVD label,Modic,UP endplate,LOW endplate,Spondylolis
 /// Cells stay empty where the weights do not grade, and for the type of a marrow change (0 is written where there is none on
 /// either side).
 #[must_use]
-pub fn spider_csv<'a>(reports: impl IntoIterator<Item = &'a Report>) -> String {
+pub(crate) fn spider_csv<'a>(reports: impl IntoIterator<Item = &'a Report>) -> String {
     let mut text = HEAD.to_owned();
     for report in reports {
         let mut discs: Vec<&DiscEntry> = report.discs.iter().collect();
@@ -21,7 +21,7 @@ pub fn spider_csv<'a>(reports: impl IntoIterator<Item = &'a Report>) -> String {
         for disc in discs {
             let Some(gradings) = &disc.gradings else { continue };
             let grades = gradings.map(|_, entry| entry.reported());
-            let Some(number) = disc.level.from_sacrum(levels) else { continue };
+            let Some(number) = disc.level.number_above_sacrum(levels) else { continue };
             text.push_str(&row(&report.study_instance_uid, number, &grades));
         }
     }

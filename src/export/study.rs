@@ -17,7 +17,6 @@ use crate::task::{CancelToken, Progress};
 /// A report with its images and whatever explains it.
 #[derive(Debug, Clone)]
 pub struct ReportedStudy {
-    /// The report.
     pub report: Report,
     /// The images.
     pub series: Arc<Series>,
@@ -38,7 +37,7 @@ impl ReportedStudy {
     ///
     /// # Errors
     /// If they cannot be read, or are others.
-    pub fn open(
+    pub(crate) fn open(
         report: Report,
         folder: &Path,
         cancel: &CancelToken,
@@ -53,7 +52,7 @@ impl ReportedStudy {
     ///
     /// # Errors
     /// If the images are others.
-    pub fn join(report: Report, series: Arc<Series>) -> Result<Self, ExportError> {
+    pub(crate) fn join(report: Report, series: Arc<Series>) -> Result<Self, ExportError> {
         let there: Vec<&str> = series.summary.instances.iter().map(|from| from.sop_instance_uid.as_str()).collect();
         let expected = report.sop_instance_uids.len();
         if there != report.sop_instance_uids {
@@ -85,7 +84,6 @@ impl ReportedStudy {
 /// A study as a window has it open, to be joined where it stops nobody. It has no `Debug`: it is a patient's.
 #[derive(Clone)]
 pub struct OpenStudy {
-    /// The report on it.
     pub report: Report,
     /// The series that is shown.
     pub series: Arc<Series>,
@@ -112,7 +110,7 @@ impl OpenStudy {
 ///
 /// # Errors
 /// [`ExportError::SignatureTime`] if the report says it in another way than RFC 3339.
-pub fn signature_time(sign_off: &SignOff) -> Result<DateTime<FixedOffset>, ExportError> {
+pub(crate) fn signature_time(sign_off: &SignOff) -> Result<DateTime<FixedOffset>, ExportError> {
     let signed_at = &sign_off.signed_at;
     DateTime::parse_from_rfc3339(signed_at).map_err(|_| ExportError::SignatureTime(signed_at.clone()))
 }

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use crate::records::{DiscEntry, DiscMeasures, GradeEntry, Report, ReportEntry};
 use crate::spine::Grading;
 
-/// A column.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Column {
     pub name: String,
@@ -84,7 +83,7 @@ pub(super) struct Layout {
 
 impl Layout {
     /// The table of `entries`.
-    pub fn of(entries: &[ReportEntry]) -> Self {
+    pub(super) fn of(entries: &[ReportEntry]) -> Self {
         let reports = entries.iter().filter_map(|entry| match entry {
             ReportEntry::Report(report) => Some(report),
             ReportEntry::Failed(_) => None,
@@ -98,7 +97,7 @@ impl Layout {
     }
 
     /// The columns; for each grading the computed grade, the reader's edit, and the probability of each grade.
-    pub fn columns(&self) -> Vec<Column> {
+    pub(super) fn columns(&self) -> Vec<Column> {
         let named = |(name, kind): (&str, Kind)| Column { name: name.to_owned(), kind };
         let mut columns: Vec<Column> = FIRST_COLUMNS.map(named).to_vec();
         for grading in &self.gradings {
@@ -115,7 +114,7 @@ impl Layout {
     }
 
     /// The rows of a report; a failed scan has one that holds only its error.
-    pub fn rows(&self, entry: &ReportEntry) -> Vec<Vec<Cell>> {
+    pub(super) fn rows(&self, entry: &ReportEntry) -> Vec<Vec<Cell>> {
         match entry {
             ReportEntry::Report(report) => report.discs.iter().map(|disc| self.disc_row(report, disc)).collect(),
             ReportEntry::Failed(failed) => {

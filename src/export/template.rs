@@ -170,7 +170,7 @@ impl ReportTemplate {
 
 impl Section {
     /// The heading; that of an impression which nobody wrote says so.
-    pub fn title_of(&self, study: &ReportedStudy) -> String {
+    pub(super) fn title_of(&self, study: &ReportedStudy) -> String {
         // Headings of the program's own template have rows in the tables; a user's own stay as they are.
         let title = study.language.text(&self.title);
         let is_impression = self.lines.contains(&Line::Place(Place::Impression));

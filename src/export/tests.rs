@@ -8,7 +8,7 @@ use crate::language::Language;
 use crate::pipeline::DiscFindings;
 use crate::pipeline::tests::{report, scan};
 use crate::records::{FailedScan, GradeEntry, Report, ReportEntry, Seconds, SignOff, read_reports};
-use crate::research::ras_from_voxel;
+use crate::research::nifti_write::ras_from_voxel;
 use crate::spine::{DiscFrame, DiscLevel, Grading, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, discs_between};
 
 fn text(format: OutputFormat, entries: &[ReportEntry]) -> String {

@@ -16,7 +16,8 @@ use std::sync::LazyLock;
 use thiserror::Error;
 
 pub(crate) use places::filled;
-pub use table::{LanguageError, Table};
+pub(crate) use table::LanguageError;
+pub use table::Table;
 
 /// The tables that come with the program.
 static SHIPPED: LazyLock<Vec<&'static Table>> = LazyLock::new(|| {
@@ -68,7 +69,7 @@ impl Language {
 
     /// What the table has for an English text, places unfilled; `None` where it stays English.
     #[must_use]
-    pub fn translation(self, english: &str) -> Option<&'static str> {
+    pub(crate) fn translation(self, english: &str) -> Option<&'static str> {
         self.0?.text(english)
     }
 

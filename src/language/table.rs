@@ -132,7 +132,7 @@ impl Table {
 
     /// Keeps the table until the program ends, so that its texts can be lent to every frame. For tables read at the start.
     #[must_use]
-    pub fn keep(self) -> &'static Self {
+    pub(crate) fn keep(self) -> &'static Self {
         Box::leak(Box::new(self))
     }
 

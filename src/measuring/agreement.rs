@@ -12,9 +12,9 @@ use crate::records::{BlindReading, GradesByDisc, Software, WeightsUsed, rounded}
 use crate::spine::{ClassIndex, DiscLevel, Grading};
 
 /// Name and version of the schema of agreements.
-pub const AGREEMENT_SCHEMA: &str = "spinenet-agreement/1";
+pub(crate) const AGREEMENT_SCHEMA: &str = "spinenet-agreement/1";
 /// The rater that is the program, in files.
-pub const COMPUTED: &str = "computed";
+pub(crate) const COMPUTED: &str = "computed";
 /// Samples of the studies that an interval is drawn from.
 const RESAMPLES: usize = 1000;
 

@@ -15,8 +15,7 @@ use crate::spine::{DiscLevel, Grading, SliceBox};
 
 /// How well predicted boxes lie on true ones.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct BoxMeasures {
-    /// [`MEASURES_SCHEMA`].
+pub(crate) struct BoxMeasures {
     pub schema: String,
     /// Confidence of the intervals, which are drawn by resampling patients.
     pub confidence: f64,
@@ -29,10 +28,9 @@ pub struct BoxMeasures {
 /// Where the percentile came from that overlap is reported at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum PercentileFrom {
+pub(crate) enum PercentileFrom {
     /// It was best on validation data.
     Validation,
-    /// It was asked for.
     Asked,
     /// The predictions have no other.
     Only,
@@ -42,8 +40,7 @@ pub enum PercentileFrom {
 
 /// Overlap of the boxes of one grading; means are over discs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct GradingOverlap {
-    /// Grading.
+pub(crate) struct GradingOverlap {
     pub grading: Grading,
     /// Discs with a true box on a slice looked at.
     pub discs: usize,
@@ -57,11 +54,9 @@ pub struct GradingOverlap {
     pub percentile_from: PercentileFrom,
     /// Jaccard index over all slices, and its interval.
     pub mean_iou: f64,
-    /// Its interval.
     pub mean_iou_interval: [f64; 2],
     /// Jaccard index over the slices that have a true box.
     pub mean_iou_slices_with_truth: f64,
-    /// Its interval.
     pub mean_iou_slices_with_truth_interval: [f64; 2],
     /// Share of discs whose index over the slices with a true box is above 0.3.
     pub share_located: f64,
@@ -71,7 +66,6 @@ pub struct GradingOverlap {
     pub times_whole_slice: Option<f64>,
     /// Share of discs whose strongest evidence lies in a true box; `null` as for the baseline.
     pub pointing_game: Option<f64>,
-    /// Its interval.
     pub pointing_game_interval: Option<[f64; 2]>,
     /// Overlap against percentile.
     pub curve: Vec<CurvePoint>,
@@ -79,7 +73,7 @@ pub struct GradingOverlap {
 
 /// Overlap at one percentile.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct CurvePoint {
+pub(crate) struct CurvePoint {
     /// Percentile; none if the predictions were not cut at one.
     pub percentile: Option<f64>,
     /// Jaccard index over all slices.
@@ -88,14 +82,10 @@ pub struct CurvePoint {
     pub mean_iou_slices_with_truth: f64,
 }
 
-/// Overlap of one finding.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct FindingOverlap {
-    /// The series.
+pub(crate) struct FindingOverlap {
     pub series_instance_uid: String,
-    /// Disc.
     pub level: DiscLevel,
-    /// Grading.
     pub grading: Grading,
     /// Percentile of the grading.
     pub percentile: Option<f64>,
@@ -111,17 +101,10 @@ pub struct FindingOverlap {
 
 /// Why boxes cannot be compared.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum BoxMeasuresError {
+pub(crate) enum BoxMeasuresError {
     /// Two boxes of one file lie on one slice of one finding, which the measure does not allow.
     #[error("{level} {grading} has two boxes on slice {}; the measure takes one a slice", slice + 1)]
-    TwoBoxes {
-        /// Disc.
-        level: DiscLevel,
-        /// Grading.
-        grading: Grading,
-        /// Slice.
-        slice: usize,
-    },
+    TwoBoxes { level: DiscLevel, grading: Grading, slice: usize },
     /// There is no prediction at the percentile asked for.
     #[error("no box was predicted at percentile {0}")]
     NoSuchPercentile(f64),
@@ -135,7 +118,7 @@ pub enum BoxMeasuresError {
 
 /// Boxes to measure on, or to choose a percentile by.
 #[derive(Debug, Clone, Copy)]
-pub struct BoxFiles<'a> {
+pub(crate) struct BoxFiles<'a> {
     /// A reader's.
     pub truth: &'a [BoxesFile],
     /// Predicted ones, at one percentile or several.
@@ -144,10 +127,9 @@ pub struct BoxFiles<'a> {
 
 /// How a percentile is found.
 #[derive(Debug, Clone, Copy)]
-pub enum PercentileChoice<'a> {
+pub(crate) enum PercentileChoice<'a> {
     /// The only one of the predictions, or that of [`EvidenceWay::PAPER`].
     Default,
-    /// This one.
     Fixed(f64),
     /// For each grading the best on other data.
     Validated(BoxFiles<'a>),
@@ -170,7 +152,7 @@ impl Findings {
 ///
 /// # Errors
 /// If a file has two boxes of one finding on one slice, or no percentile can be chosen as asked.
-pub fn measure_boxes(
+pub(crate) fn measure_boxes(
     files: BoxFiles,
     choice: PercentileChoice,
     patients: &BTreeMap<String, String>,

@@ -9,7 +9,7 @@ use crate::spine::Grading;
 /// The way of each grading that is best on the validation scans, with its measures on the others. The first of `measured` that
 /// has the grading counts; those measured on the same scans count with it as one.
 #[must_use]
-pub fn chosen_ways(network: &str, measured: &[EvidenceMeasures]) -> EvidenceDefaults {
+pub(crate) fn chosen_ways(network: &str, measured: &[EvidenceMeasures]) -> EvidenceDefaults {
     let chosen = |grading: Grading| {
         let has_grading = |measures: &&EvidenceMeasures| rows(network, grading, measures).next().is_some();
         let first = measured.iter().find(has_grading)?;
@@ -74,7 +74,9 @@ fn is_paper(row: &EvidenceRow) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measuring::{CurvePoint, EvidenceStudy, MEASURES_SCHEMA, MeasuredWay, PercentileFrom};
+    use crate::measuring::boxes::CurvePoint;
+    use crate::measuring::evidence::MeasuredWay;
+    use crate::measuring::{EvidenceStudy, MEASURES_SCHEMA, PercentileFrom};
     use crate::records::Software;
     use crate::saliency::SaliencyMethod;
     use crate::spine::BoxRule;

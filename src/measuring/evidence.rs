@@ -26,8 +26,7 @@ const PRESENT: ClassIndex = 1;
 
 /// What is measured.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct EvidenceStudy {
-    /// Findings.
+pub(crate) struct EvidenceStudy {
     pub gradings: Vec<Grading>,
     /// Methods, and layers to read evidence off at; a method's usual one if `None`.
     pub maps: Vec<(SaliencyMethod, Option<SaliencyLayer>)>,
@@ -41,8 +40,7 @@ pub struct EvidenceStudy {
 
 /// What was measured, schema `spinenet-measures/1`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct EvidenceMeasures {
-    /// [`MEASURES_SCHEMA`].
+pub(crate) struct EvidenceMeasures {
     pub schema: String,
     /// The program.
     pub software: Software,
@@ -62,8 +60,7 @@ pub struct EvidenceMeasures {
 
 /// A way to make boxes.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct MeasuredWay {
-    /// Method.
+pub(crate) struct MeasuredWay {
     pub method: SaliencyMethod,
     /// Where it was read off.
     pub layer: SaliencyLayer,
@@ -77,12 +74,11 @@ pub struct MeasuredWay {
 
 /// Measures of one way to make boxes.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct EvidenceRow {
+pub(crate) struct EvidenceRow {
     /// Name of the weights.
     pub network: String,
     /// `2-D` or `3-D`.
     pub dimensions: String,
-    /// The way.
     #[serde(flatten)]
     pub way: MeasuredWay,
     /// Whether it is the best of this network and grading on the validation scans.
@@ -110,7 +106,7 @@ impl EvidenceStudy {
     ///
     /// # Errors
     /// If a disc cannot be framed, the device fails, or the work is cancelled.
-    pub fn measure(
+    pub(crate) fn measure(
         &self,
         graders: &[Grader],
         validation: BoxedScans,

@@ -19,8 +19,7 @@ const RELIABILITY_BINS: usize = 10;
 
 /// How well computed grades agree with true ones.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct GradeMeasures {
-    /// [`MEASURES_SCHEMA`].
+pub(crate) struct GradeMeasures {
     pub schema: String,
     /// Discs with a true grade that have no computed one: not detected, or not graded.
     pub discs_without_prediction: usize,
@@ -33,8 +32,7 @@ pub struct GradeMeasures {
 
 /// Agreement on one grading; a measure that the data do not define is `null`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct GradingMeasures {
-    /// Grading.
+pub(crate) struct GradingMeasures {
     pub grading: Grading,
     /// Discs with both a true and a computed grade.
     pub discs: u64,
@@ -76,7 +74,7 @@ pub struct GradingMeasures {
 
 /// How far the probabilities of the computed grades are from what they promise.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct CalibrationMeasures {
+pub(crate) struct CalibrationMeasures {
     /// Expected calibration error of the computed grade, ten bars.
     pub expected_error: f64,
     /// Brier score of all classes.
@@ -87,8 +85,7 @@ pub struct CalibrationMeasures {
 
 /// Agreement at one level.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct LevelMeasures {
-    /// Level.
+pub(crate) struct LevelMeasures {
     pub level: DiscLevel,
     /// Discs with both grades.
     pub discs: u64,
@@ -111,7 +108,11 @@ struct Answer {
 
 /// Compares the computed grades of reports (a reader's edits are not looked at) with true ones, and a second reader's too.
 #[must_use]
-pub fn measure_grades(truth: &TruthTable, reports: &[ReportEntry], second_rater: Option<&TruthTable>) -> GradeMeasures {
+pub(crate) fn measure_grades(
+    truth: &TruthTable,
+    reports: &[ReportEntry],
+    second_rater: Option<&TruthTable>,
+) -> GradeMeasures {
     let mut graded = BTreeMap::new();
     for entry in reports {
         let ReportEntry::Report(report) = entry else { continue };

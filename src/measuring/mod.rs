@@ -9,19 +9,17 @@ mod grades;
 mod scans;
 mod tables;
 
-pub use agreement::{AGREEMENT_SCHEMA, Agreement, COMPUTED, Comparison, GradingAgreement, Rating};
-pub use boxes::{
-    BoxFiles, BoxMeasures, BoxMeasuresError, CurvePoint, FindingOverlap, GradingOverlap, PercentileChoice,
-    PercentileFrom, measure_boxes,
-};
-pub use choice::chosen_ways;
-pub use evidence::{EvidenceMeasures, EvidenceRow, EvidenceStudy, MeasuredWay};
-pub use grades::{CalibrationMeasures, GradeMeasures, GradingMeasures, LevelMeasures, measure_grades};
-pub use scans::{BoxedScans, SeedRange};
-pub use tables::{
+pub use agreement::Agreement;
+pub(crate) use agreement::{COMPUTED, Comparison, GradingAgreement};
+pub(crate) use boxes::{BoxFiles, BoxMeasures, GradingOverlap, PercentileChoice, PercentileFrom, measure_boxes};
+pub(crate) use choice::chosen_ways;
+pub(crate) use evidence::{EvidenceMeasures, EvidenceRow, EvidenceStudy};
+pub(crate) use grades::{GradeMeasures, GradingMeasures, measure_grades};
+pub(crate) use scans::{BoxedScans, SeedRange};
+pub(crate) use tables::{
     box_measures_chart, box_measures_csv, evidence_measures_charts, evidence_measures_csv, grade_measures_csv,
     reliability_charts,
 };
 
 /// Name and version of the schema of measures.
-pub const MEASURES_SCHEMA: &str = "spinenet-measures/1";
+pub(crate) const MEASURES_SCHEMA: &str = "spinenet-measures/1";

@@ -12,24 +12,23 @@ use crate::volume::Volume;
 
 /// Synthetic studies by their seeds, one after the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SeedRange {
+pub(crate) struct SeedRange {
     /// First seed.
     pub first: u64,
-    /// Studies.
     pub count: u64,
 }
 
 impl SeedRange {
     /// Whether a study is in both.
     #[must_use]
-    pub fn overlaps(&self, other: &Self) -> bool {
+    pub(crate) fn overlaps(&self, other: &Self) -> bool {
         self.first < other.first + other.count && other.first < self.first + self.count
     }
 }
 
 /// Scans whose findings are boxed.
 #[derive(Debug, Clone, Copy)]
-pub enum BoxedScans<'a> {
+pub(crate) enum BoxedScans<'a> {
     /// Synthetic ones, made when they are needed.
     Phantoms(SeedRange),
     /// A reader's.

@@ -68,21 +68,21 @@ fn csv(rows: impl Iterator<Item = Vec<String>>) -> String {
 
 /// The measures of each grading, one row a grading.
 #[must_use]
-pub fn box_measures_csv(measures: &BoxMeasures) -> String {
+pub(crate) fn box_measures_csv(measures: &BoxMeasures) -> String {
     let head = OVERLAP_COLUMNS.map(str::to_owned).to_vec();
     csv(std::iter::once(head).chain(measures.gradings.iter().map(overlap_cells)))
 }
 
 /// Overlap against percentile, one curve a grading; the percentile that is reported stands out.
 #[must_use]
-pub fn box_measures_chart(measures: &BoxMeasures) -> Drawing {
+pub(crate) fn box_measures_chart(measures: &BoxMeasures) -> Drawing {
     let curves = measures.gradings.iter().map(|overlap| curve(overlap.grading.name().to_owned(), overlap)).collect();
     overlap_chart("Overlap of predicted and true boxes".to_owned(), curves).drawing()
 }
 
 /// Agreement of grades: one row a grading, below it one a level; a second reader's grades after the computed ones.
 #[must_use]
-pub fn grade_measures_csv(measures: &GradeMeasures) -> String {
+pub(crate) fn grade_measures_csv(measures: &GradeMeasures) -> String {
     const HEAD: [&str; 17] = [
         "rater",
         "grading",
@@ -141,7 +141,7 @@ pub fn grade_measures_csv(measures: &GradeMeasures) -> String {
 
 /// How often computed grades are right against how probable they were called, a chart for each grading.
 #[must_use]
-pub fn reliability_charts(measures: &GradeMeasures) -> Drawing {
+pub(crate) fn reliability_charts(measures: &GradeMeasures) -> Drawing {
     let chart = |row: &GradingMeasures| {
         let calibration = row.calibration.as_ref()?;
         let points = calibration.reliability.iter().map(|(_, confidence, accuracy)| (*confidence, *accuracy)).collect();
@@ -183,7 +183,7 @@ fn overlap_chart(title: String, curves: Vec<Curve>) -> LineChart {
 
 /// Every row of the measures as CSV; the columns of overlap are those of the test, `validation_mean_iou` stands before.
 #[must_use]
-pub fn evidence_measures_csv(measures: &EvidenceMeasures) -> String {
+pub(crate) fn evidence_measures_csv(measures: &EvidenceMeasures) -> String {
     let heads = ["network", "dimensions", "method", "layer", "augmentations", "smoothing_mm", "box_rule"];
     let head = heads
         .into_iter()
@@ -213,7 +213,7 @@ pub fn evidence_measures_csv(measures: &EvidenceMeasures) -> String {
 /// Overlap against percentile on the test scans, a chart for each grading, a curve for each network, method and layer at the
 /// smoothing that is best on the validation scans, with all views; boxes by `rule`.
 #[must_use]
-pub fn evidence_measures_charts(measures: &EvidenceMeasures, rule: BoxRule) -> Drawing {
+pub(crate) fn evidence_measures_charts(measures: &EvidenceMeasures, rule: BoxRule) -> Drawing {
     let most = measures.study.augmentations.iter().copied().max().unwrap_or(1);
     let of_rule = || measures.rows.iter().filter(|row| row.way.box_rule == rule && row.way.augmentations == most);
     let is_best_smoothing = |row: &&EvidenceRow| {

@@ -23,17 +23,17 @@ use crate::spine::VertebraLabel;
 pub const DETECTOR_WEIGHTS: &str = "vertebra-detector";
 
 /// Input rows and columns must be multiples of this.
-pub const INPUT_MULTIPLE: usize = 32;
+pub(crate) const INPUT_MULTIPLE: usize = 32;
 
 /// Input pixels per output cell, along rows and columns.
-pub const OUTPUT_STRIDE: usize = 4;
+pub(crate) const OUTPUT_STRIDE: usize = 4;
 
 /// Corner offsets are predicted in this unit, mm: a body is about one unit wide and high.
-pub const OFFSET_UNIT_MM: f64 = 30.0;
+pub(crate) const OFFSET_UNIT_MM: f64 = 30.0;
 
 /// What the output channels mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Head {
+pub(crate) enum Head {
     /// Logit: center of a vertebral body T8 to L5 (mean of its four corners).
     Body,
     /// Logit: middle of the upper endplate of S1.
@@ -50,7 +50,7 @@ pub enum Head {
 impl Head {
     /// First channel and number of channels.
     #[must_use]
-    pub const fn channels(self) -> (usize, usize) {
+    pub(crate) const fn channels(self) -> (usize, usize) {
         match self {
             Self::Body => (0, 1),
             Self::Sacrum => (1, 1),
@@ -61,7 +61,7 @@ impl Head {
     }
 
     /// Channels of all heads together.
-    pub const TOTAL: usize = 14 + VertebraLabel::ALL.len();
+    pub(crate) const TOTAL: usize = 14 + VertebraLabel::ALL.len();
 }
 
 /// Size of the detector.
@@ -137,7 +137,7 @@ impl SimpleBackend for Asked {
 }
 
 /// The network; see the module.
-pub struct DetectorNetwork {
+pub(crate) struct DetectorNetwork {
     stem: Convolution,
     entry: Block,
     down: Vec<Stage>,
@@ -151,7 +151,7 @@ impl DetectorNetwork {
     ///
     /// # Errors
     /// If the configuration is impossible or a tensor is missing or has another shape.
-    pub fn new(config: &DetectorConfig, vb: VarBuilder) -> Result<Self> {
+    pub(crate) fn new(config: &DetectorConfig, vb: VarBuilder) -> Result<Self> {
         config.check()?;
         let (widths, group) = (config.channels, config.group_size);
         let down = (1..4)
@@ -178,7 +178,7 @@ impl DetectorNetwork {
     ///
     /// # Errors
     /// If `h` or `w` is no multiple of [`INPUT_MULTIPLE`], or a tensor operation fails.
-    pub fn forward(&self, slices: &Tensor) -> Result<Tensor> {
+    pub(crate) fn forward(&self, slices: &Tensor) -> Result<Tensor> {
         let (_, _, h, w) = slices.dims4()?;
         if h % INPUT_MULTIPLE != 0 || w % INPUT_MULTIPLE != 0 {
             bail!("detector input must be a multiple of {INPUT_MULTIPLE} pixels, got {h} x {w}")

@@ -15,11 +15,10 @@ use crate::spine::{
 use crate::task::{CancelToken, Cancelled};
 use crate::volume::Volume;
 
-/// Name of the weights.
 pub const GRADING_WEIGHTS: &str = "grading";
 
 /// Name of the weights of the 2-D network, which is there for comparison.
-pub const GRADING_2D_WEIGHTS: &str = "grading-2d";
+pub(crate) const GRADING_2D_WEIGHTS: &str = "grading-2d";
 
 /// Why a disc could not be graded.
 #[derive(Debug, Error)]

@@ -22,14 +22,14 @@ use crate::nn::relu;
 use crate::spine::{DiscLevel, Grading, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, PerGrading};
 
 pub use config::{Dimensions, GradingConfig};
-pub use familiarity::{Familiarity, appearance};
+pub(crate) use familiarity::{Familiarity, appearance};
 use levels::LevelLayers;
 
-pub use layers::{ConvolutionLayer, Dropout, Head, HeadTrace, LinearLayer, TrunkStep, TrunkTrace};
+pub(crate) use layers::{ConvolutionLayer, Dropout, Head, HeadTrace, LinearLayer, TrunkStep, TrunkTrace};
 
 /// Name of the tensor with the mean voxel of the training set, subtracted from every input: `[1]`, or, in two dimensions,
 /// one for each slice, `[9]`. It is no parameter.
-pub const INPUT_MEAN: &str = "input_mean";
+pub(crate) const INPUT_MEAN: &str = "input_mean";
 
 /// SpineNet in two or three dimensions. Clones share their tensors.
 #[derive(Debug, Clone)]
@@ -95,19 +95,19 @@ impl GradingNetwork {
 
     /// Mean voxel that is subtracted from every input: [`INPUT_MEAN`].
     #[must_use]
-    pub fn input_mean(&self) -> &Tensor {
+    pub(crate) fn input_mean(&self) -> &Tensor {
         &self.input_mean
     }
 
     /// What the discs that the network learned from looked like, if the weights know.
     #[must_use]
-    pub fn familiarity(&self) -> Option<&Familiarity> {
+    pub(crate) fn familiarity(&self) -> Option<&Familiarity> {
         self.familiarity.as_ref()
     }
 
     /// The convolutions in order.
     #[must_use]
-    pub fn trunk(&self) -> &[ConvolutionLayer; 5] {
+    pub(crate) fn trunk(&self) -> &[ConvolutionLayer; 5] {
         &self.trunk
     }
 
@@ -115,7 +115,7 @@ impl GradingNetwork {
     ///
     /// # Errors
     /// If the network does not have the grading.
-    pub fn head(&self, grading: Grading) -> Result<&Head> {
+    pub(crate) fn head(&self, grading: Grading) -> Result<&Head> {
         match self.heads.get(grading) {
             Some(head) => Ok(head),
             None => bail!("the network does not grade {grading}"),
@@ -157,7 +157,7 @@ impl GradingNetwork {
     ///
     /// # Errors
     /// As [`Self::forward`].
-    pub fn trace_trunk(&self, discs: &Tensor) -> Result<TrunkTrace> {
+    pub(crate) fn trace_trunk(&self, discs: &Tensor) -> Result<TrunkTrace> {
         check_patch(discs)?;
         let mut input = self.centered(&self.conv1_input(discs)?)?;
         let mut steps = Vec::with_capacity(self.trunk.len());
@@ -174,7 +174,7 @@ impl GradingNetwork {
     ///
     /// # Errors
     /// If the network does not have the grading or the device fails.
-    pub fn trace_head(&self, grading: Grading, features: &Tensor) -> Result<HeadTrace> {
+    pub(crate) fn trace_head(&self, grading: Grading, features: &Tensor) -> Result<HeadTrace> {
         self.trace_head_dropping(grading, features, None, None)
     }
 
@@ -212,7 +212,7 @@ impl GradingNetwork {
     ///
     /// # Errors
     /// If levels are missing or the device fails.
-    pub fn classify(
+    pub(crate) fn classify(
         &self,
         features: &Tensor,
         levels: Option<&[DiscLevel]>,
@@ -241,7 +241,7 @@ impl GradingNetwork {
     ///
     /// # Errors
     /// If there are fewer than nine slices or the device fails.
-    pub fn pool5(&self, discs: &Tensor) -> Result<Tensor> {
+    pub(crate) fn pool5(&self, discs: &Tensor) -> Result<Tensor> {
         let slices = discs.dim(1)?;
         let trunk = |discs: &Tensor| {
             let mut units = self.centered(&self.conv1_input(discs)?)?;
@@ -292,7 +292,7 @@ impl GradingNetwork {
     ///
     /// # Errors
     /// If the device fails.
-    pub fn conv1_input(&self, discs: &Tensor) -> Result<Tensor> {
+    pub(crate) fn conv1_input(&self, discs: &Tensor) -> Result<Tensor> {
         match self.config.dimensions {
             Dimensions::Two => discs.unsqueeze(2),
             Dimensions::Three | Dimensions::ThreeUnreduced => discs.unsqueeze(1),

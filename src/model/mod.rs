@@ -7,9 +7,12 @@ mod prediction;
 mod views;
 pub mod weights;
 
-pub use detector::{DetectorConfig, DetectorNetwork};
-pub use grader::{Grader, GraderError};
+pub use detector::DetectorConfig;
+pub use grader::Grader;
+pub(crate) use grader::GraderError;
 pub use grading::{Dimensions, GradingConfig, GradingNetwork};
-pub use prediction::probabilities;
-pub use views::{Place, ViewAverage, Views};
-pub use weights::{WeightsError, WeightsFolder, WeightsInfo, find_weights};
+pub(crate) use prediction::probabilities;
+pub use views::Views;
+pub(crate) use views::{Place, ViewAverage};
+pub use weights::WeightsFolder;
+pub(crate) use weights::{WeightsError, WeightsInfo, find_weights};

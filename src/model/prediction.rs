@@ -8,7 +8,7 @@ use crate::spine::PerGrading;
 ///
 /// # Errors
 /// If the device fails.
-pub fn probabilities(logits: &PerGrading<Tensor>) -> Result<Vec<PerGrading<Vec<f32>>>> {
+pub(crate) fn probabilities(logits: &PerGrading<Tensor>) -> Result<Vec<PerGrading<Vec<f32>>>> {
     let rows = |(grading, logits)| Ok((grading, candle_nn::ops::softmax(logits, D::Minus1)?.to_vec2::<f32>()?));
     let rows: PerGrading<Vec<Vec<f32>>> = logits.iter().map(rows).collect::<Result<_>>()?;
     let samples = rows.iter().map(|(_, rows)| rows.len()).next().unwrap_or(0);

@@ -49,7 +49,7 @@ pub enum Views {
 
 /// Class probabilities over the views of a disc.
 #[derive(Debug, Clone, PartialEq)]
-pub struct ViewAverage {
+pub(crate) struct ViewAverage {
     /// Mean of each class.
     pub probabilities: PerGrading<Vec<f32>>,
     /// Standard deviation of each class; 0 of a single view.
@@ -74,7 +74,7 @@ impl Views {
     ///
     /// # Errors
     /// If the device fails, or `cancel` was asked between shifts.
-    pub fn average(
+    pub(crate) fn average(
         self,
         network: &GradingNetwork,
         frame: &DiscFrame,
@@ -211,21 +211,18 @@ fn with_reversed(wide: &[f32]) -> Vec<f32> {
 
 /// Where in the pool5 of a wide disc volume a view lies: 0 to 2 along slices, rows and columns, 1 the center.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place(pub [usize; 3]);
+pub(crate) struct Place(pub [usize; 3]);
 
 impl Place {
-    /// Of the centered view.
-    pub const CENTER: Self = Self([1; 3]);
-
     /// All places.
-    pub fn all() -> impl Iterator<Item = Self> {
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
         let axis = || 0..PLACES;
         axis().flat_map(move |slice| axis().flat_map(move |row| axis().map(move |column| Self([slice, row, column]))))
     }
 
     /// Patch pixels (columns, rows) by which a view at this place is shifted.
     #[must_use]
-    pub fn shift(self) -> DVec2 {
+    pub(crate) fn shift(self) -> DVec2 {
         let [_, row, column] = self.0.map(|place| (place as f64 - 1.0) * STEP as f64);
         DVec2::new(column, row)
     }
@@ -236,7 +233,7 @@ impl Place {
     ///
     /// # Errors
     /// If `pool5` is not that of a wide volume or the device fails.
-    pub fn features(self, pool5: &Tensor, slices: usize) -> Result<Tensor> {
+    pub(crate) fn features(self, pool5: &Tensor, slices: usize) -> Result<Tensor> {
         let [slice, row, column] = self.0;
         let slice = slice.min(pool5.dim(2)?.saturating_sub(slices));
         let [rows, columns] = POOLED;
@@ -272,6 +269,9 @@ mod tests {
     use glam::DVec3;
 
     /// Eight slices of a pattern that differs everywhere, and a disc in its middle.
+    /// The place of the centered view.
+    const CENTER: Place = Place([1; 3]);
+
     fn scan() -> (Volume, Disc) {
         let origins = (0..8).map(|slice| DVec3::X * (4.0 * f64::from(slice))).collect();
         let geometry = VolumeGeometry::new(origins, DVec3::Y, -DVec3::Z, 1.0, 1.0).expect("valid geometry");
@@ -443,7 +443,7 @@ mod tests {
             };
             let order = |seen: &[PerGrading<Vec<f32>>], place: usize| seen[2 * place..2 * place + 2].to_vec();
             // The centered view reaches one step to every side of the wide volume: both ways are the same pass.
-            let center = Place::all().position(|place| place == Place::CENTER).expect("a place");
+            let center = Place::all().position(|place| place == CENTER).expect("a place");
             assert!(largest(&order(&shared, center), &order(&separate, center)) < 1e-6);
             assert!(largest(&shared, &separate) < 0.02);
             let bare = views(Views::FiftyFourBare);
@@ -454,7 +454,7 @@ mod tests {
     #[test]
     fn places_are_the_shifts_of_the_papers_views() {
         let mut shifts: Vec<DVec2> = Place::all().map(Place::shift).collect();
-        assert_eq!((shifts.len(), Place::CENTER.shift()), (27, DVec2::ZERO));
+        assert_eq!((shifts.len(), CENTER.shift()), (27, DVec2::ZERO));
         shifts.dedup();
         let papers = Views::FiftyFourBare.shifts();
         assert!(papers.iter().all(|shift| shifts.contains(shift)));

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use crate::files::{sha256, source_folder, write_whole};
 use crate::memory;
 
-pub use error::WeightsError;
+pub(crate) use error::WeightsError;
 
 const METADATA_FILE: &str = "metadata.json";
 const TENSOR_FILE: &str = "model.safetensors";
@@ -43,11 +43,11 @@ pub trait Architecture: Serialize + DeserializeOwned {
 }
 
 /// Key of [`Training::results`] under which grading weights say which gradings must not be relied on, and why.
-pub const EXPERIMENTAL_GRADINGS: &str = "experimental_gradings";
+pub(crate) const EXPERIMENTAL_GRADINGS: &str = "experimental_gradings";
 
 /// Key of [`Training::results`] under which grading weights keep the calibration that is part of them; missing or `null` where
 /// their probabilities are not calibrated.
-pub const CALIBRATION: &str = "calibration";
+pub(crate) const CALIBRATION: &str = "calibration";
 
 /// How weights were made.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -88,7 +88,6 @@ pub struct WeightsMetadata {
     /// Data it was trained on.
     #[serde(default)]
     pub data_source: String,
-    /// Publications.
     #[serde(default)]
     pub references: Vec<String>,
     /// Measured quality by name of the measure.
@@ -118,7 +117,6 @@ pub struct WeightsMetadata {
 /// Names the weights in a report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WeightsInfo {
-    /// Name.
     pub name: String,
     /// major.minor.patch
     pub version: String,
@@ -166,7 +164,7 @@ impl WeightsFolder {
 
     /// Name, version and hash.
     #[must_use]
-    pub fn info(&self) -> WeightsInfo {
+    pub(crate) fn info(&self) -> WeightsInfo {
         let WeightsMetadata { name, version, sha256, .. } = self.metadata.clone();
         WeightsInfo { name, version, sha256 }
     }
@@ -175,7 +173,7 @@ impl WeightsFolder {
     ///
     /// # Errors
     /// If it is not of that form.
-    pub fn evidence<T: DeserializeOwned + Default>(&self) -> Result<T, WeightsError> {
+    pub(crate) fn evidence<T: DeserializeOwned + Default>(&self) -> Result<T, WeightsError> {
         if self.metadata.evidence.is_null() {
             return Ok(T::default());
         }
@@ -189,7 +187,7 @@ impl WeightsFolder {
     ///
     /// # Errors
     /// If it cannot be written.
-    pub fn set_evidence(&mut self, evidence: serde_json::Value) -> Result<(), WeightsError> {
+    pub(crate) fn set_evidence(&mut self, evidence: serde_json::Value) -> Result<(), WeightsError> {
         self.metadata.evidence = evidence;
         write_metadata(&self.metadata, &self.path.join(METADATA_FILE))
     }
@@ -321,7 +319,7 @@ fn write_metadata(metadata: &WeightsMetadata, path: &Path) -> Result<(), Weights
 /// Folders that may hold weights, in the order of search: the user's, `SPINENET_WEIGHTS`, `weights` beside the program,
 /// `share/spinenet-viewer/weights` beside the folder of programs, `weights` of the source tree.
 #[must_use]
-pub fn weights_search_path(user_folder: Option<&Path>) -> Vec<PathBuf> {
+pub(crate) fn weights_search_path(user_folder: Option<&Path>) -> Vec<PathBuf> {
     let program = std::env::current_exe().ok();
     let programs = program.as_deref().and_then(Path::parent);
     let beside = programs.map(|folder| folder.join("weights"));
@@ -334,7 +332,7 @@ pub fn weights_search_path(user_folder: Option<&Path>) -> Vec<PathBuf> {
 /// All folders of weights under `folder`, or `folder` itself if it is one, by name and then version. Those whose metadata
 /// is not valid come as errors.
 #[must_use]
-pub fn list_weights(folder: &Path) -> Vec<Result<WeightsFolder, WeightsError>> {
+pub(crate) fn list_weights(folder: &Path) -> Vec<Result<WeightsFolder, WeightsError>> {
     if folder.join(METADATA_FILE).is_file() {
         return vec![WeightsFolder::open(folder)];
     }
@@ -355,7 +353,7 @@ pub fn list_weights(folder: &Path) -> Vec<Result<WeightsFolder, WeightsError>> {
 ///
 /// # Errors
 /// If there is none, or the metadata of the only candidate is not valid.
-pub fn find_weights(name: &str, user_folder: Option<&Path>) -> Result<WeightsFolder, WeightsError> {
+pub(crate) fn find_weights(name: &str, user_folder: Option<&Path>) -> Result<WeightsFolder, WeightsError> {
     let searched = weights_search_path(user_folder);
     for folder in &searched {
         let mut damaged = None;

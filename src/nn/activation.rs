@@ -12,7 +12,7 @@ const CHUNK: usize = 1 << 15;
 ///
 /// # Errors
 /// If the device fails.
-pub fn relu(input: &Tensor) -> Result<Tensor> {
+pub(crate) fn relu(input: &Tensor) -> Result<Tensor> {
     if on_cpu(input) { input.contiguous()?.apply_op1(Relu) } else { stock::relu(input) }
 }
 

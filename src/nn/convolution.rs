@@ -50,7 +50,13 @@ pub fn conv3d(input: &Tensor, weight: &Tensor, bias: Option<&Tensor>, window: Co
 ///
 /// # Errors
 /// As [`conv3d`].
-pub fn conv2d(input: &Tensor, weight: &Tensor, bias: Option<&Tensor>, stride: usize, padding: usize) -> Result<Tensor> {
+pub(crate) fn conv2d(
+    input: &Tensor,
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+    stride: usize,
+    padding: usize,
+) -> Result<Tensor> {
     let window = ConvWindow { stride: [1, stride, stride], padding: [0, padding, padding] };
     conv3d(&input.unsqueeze(2)?, &weight.unsqueeze(2)?, bias, window)?.squeeze(2)
 }

@@ -16,7 +16,7 @@ const CHUNK: usize = 512;
 
 /// Which part of the weights counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WeightPart {
+pub(crate) enum WeightPart {
     /// max(0, w).
     Positive,
     /// max(0, −w).
@@ -44,7 +44,7 @@ impl WeightPart {
 ///
 /// # Errors
 /// If the shapes do not fit or the device fails.
-pub fn excitatory_linear(input: &Tensor, weight: &Tensor, part: WeightPart) -> Result<Tensor> {
+pub(crate) fn excitatory_linear(input: &Tensor, weight: &Tensor, part: WeightPart) -> Result<Tensor> {
     let ((_, inputs), weight) = (input.dims2()?, weight.detach());
     if weight.dims2()?.1 != inputs {
         bail!("{:?} does not fit weights {:?}", input.dims(), weight.dims());
@@ -59,7 +59,7 @@ pub fn excitatory_linear(input: &Tensor, weight: &Tensor, part: WeightPart) -> R
 ///
 /// # Errors
 /// As [`excitatory_linear`].
-pub fn excitatory_linear_back(output: &Tensor, weight: &Tensor, part: WeightPart) -> Result<Tensor> {
+pub(crate) fn excitatory_linear_back(output: &Tensor, weight: &Tensor, part: WeightPart) -> Result<Tensor> {
     let ((_, outputs), weight) = (output.dims2()?, weight.detach());
     if weight.dims2()?.0 != outputs {
         bail!("{:?} does not fit weights {:?}", output.dims(), weight.dims());

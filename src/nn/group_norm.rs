@@ -14,7 +14,7 @@ const EPSILON: f32 = 1e-5;
 ///
 /// # Errors
 /// If the shapes do not match, `groups` does not divide the channels, or the type is not `f32`.
-pub fn group_norm_relu(input: &Tensor, scale: &Tensor, shift: &Tensor, groups: usize) -> Result<Tensor> {
+pub(crate) fn group_norm_relu(input: &Tensor, scale: &Tensor, shift: &Tensor, groups: usize) -> Result<Tensor> {
     let (_, channels, _, _) = input.dims4()?;
     if groups == 0 || !channels.is_multiple_of(groups) || scale.dims() != [channels] || shift.dims() != [channels] {
         bail!(

@@ -18,12 +18,14 @@ mod scratch;
 mod stock;
 mod turn;
 
-pub use activation::relu;
-pub use convolution::{ConvWindow, conv2d, conv3d, conv3d_input_gradient, conv3d_weight_gradient};
-pub use excitatory::{WeightPart, excitatory_linear, excitatory_linear_back};
-pub use group_norm::group_norm_relu;
-pub use pooling::{max_pool_2x2, max_unpool_2x2, max_unpool_2x2_channel_sum};
-pub use repeated::{divide_repeated_where_positive, multiply_repeated, pass_where_positive};
+pub(crate) use activation::relu;
+pub(crate) use convolution::conv2d;
+pub use convolution::{ConvWindow, conv3d, conv3d_input_gradient, conv3d_weight_gradient};
+pub(crate) use excitatory::{WeightPart, excitatory_linear, excitatory_linear_back};
+pub(crate) use group_norm::group_norm_relu;
+pub(crate) use pooling::max_unpool_2x2_channel_sum;
+pub use pooling::{max_pool_2x2, max_unpool_2x2};
+pub(crate) use repeated::{divide_repeated_where_positive, multiply_repeated, pass_where_positive};
 
 use candle_core::{CpuStorage, DType, Layout, Result, Tensor};
 

@@ -38,7 +38,7 @@ pub fn max_unpool_2x2(pooled: &Tensor, input: &Tensor) -> Result<Tensor> {
 ///
 /// # Errors
 /// As [`max_unpool_2x2`].
-pub fn max_unpool_2x2_channel_sum(pooled: &Tensor, input: &Tensor) -> Result<Tensor> {
+pub(crate) fn max_unpool_2x2_channel_sum(pooled: &Tensor, input: &Tensor) -> Result<Tensor> {
     check_pooled(pooled, input)?;
     input.dims5()?;
     if on_cpu(input) && on_cpu(pooled) {

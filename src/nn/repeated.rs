@@ -15,7 +15,7 @@ const CHUNK: usize = 1 << 14;
 ///
 /// # Errors
 /// If the sizes do not fit or the device fails.
-pub fn multiply_repeated(signal: &Tensor, samples: &Tensor) -> Result<Tensor> {
+pub(crate) fn multiply_repeated(signal: &Tensor, samples: &Tensor) -> Result<Tensor> {
     apply(signal, samples, |s, x| s * x, Tensor::broadcast_mul)
 }
 
@@ -23,7 +23,7 @@ pub fn multiply_repeated(signal: &Tensor, samples: &Tensor) -> Result<Tensor> {
 ///
 /// # Errors
 /// As [`multiply_repeated`].
-pub fn divide_repeated_where_positive(signal: &Tensor, samples: &Tensor) -> Result<Tensor> {
+pub(crate) fn divide_repeated_where_positive(signal: &Tensor, samples: &Tensor) -> Result<Tensor> {
     let on_values = |s: f32, x: f32| if x > f32::MIN_POSITIVE { s / x } else { 0.0 };
     apply(signal, samples, on_values, |s, x| {
         let positive = x.gt(f64::from(f32::MIN_POSITIVE))?;
@@ -36,7 +36,7 @@ pub fn divide_repeated_where_positive(signal: &Tensor, samples: &Tensor) -> Resu
 ///
 /// # Errors
 /// As [`multiply_repeated`].
-pub fn pass_where_positive(signal: &Tensor, samples: &Tensor) -> Result<Tensor> {
+pub(crate) fn pass_where_positive(signal: &Tensor, samples: &Tensor) -> Result<Tensor> {
     let on_values = |s: f32, x: f32| if x > 0.0 { s } else { 0.0 };
     apply(signal, samples, on_values, |s, x| s.broadcast_mul(&x.gt(0.0)?.to_dtype(x.dtype())?))
 }

@@ -10,11 +10,9 @@ use super::error::PacsError;
 /// An object that an archive did not store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefusedObject {
-    /// Name of its file.
     pub file: String,
     /// What it is; empty where that could not be read.
     pub class: String,
-    /// Why.
     pub reason: String,
 }
 
@@ -38,12 +36,12 @@ pub(super) struct Account {
 }
 
 impl Account {
-    pub fn new(place: &str, total: usize) -> Self {
+    pub(super) fn new(place: &str, total: usize) -> Self {
         Self { place: place.to_owned(), total, stored: 0, refused: Vec::new() }
     }
 
     /// Objects that were tried.
-    pub fn tried(&self) -> usize {
+    pub(crate) fn tried(&self) -> usize {
         self.stored + self.refused.len()
     }
 
@@ -51,7 +49,12 @@ impl Account {
     ///
     /// # Errors
     /// Where it was not the object that the archive minded, and nothing more can be sent.
-    pub fn note(&mut self, file: &Path, class_uid: &str, outcome: Result<(), PacsError>) -> Result<(), PacsError> {
+    pub(super) fn note(
+        &mut self,
+        file: &Path,
+        class_uid: &str,
+        outcome: Result<(), PacsError>,
+    ) -> Result<(), PacsError> {
         let reason = match outcome {
             Ok(()) => {
                 self.stored += 1;
@@ -67,13 +70,13 @@ impl Account {
     }
 
     /// Notes an object that was not stored.
-    pub fn refuse(&mut self, file: &Path, class_uid: &str, reason: String) {
+    pub(crate) fn refuse(&mut self, file: &Path, class_uid: &str, reason: String) {
         let file = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
         self.refused.push(RefusedObject { file, class: class(class_uid).to_owned(), reason });
     }
 
     /// The error of an end in the middle, with what was done before.
-    pub fn stopped(&mut self, error: PacsError) -> PacsError {
+    pub(crate) fn stopped(&mut self, error: PacsError) -> PacsError {
         if self.tried() == 0 || matches!(error, PacsError::Cancelled(_)) {
             return error;
         }
@@ -84,7 +87,7 @@ impl Account {
 
     /// # Errors
     /// If not everything was stored.
-    pub fn close(self) -> Result<(), PacsError> {
+    pub(crate) fn close(self) -> Result<(), PacsError> {
         let Self { place, total, stored, refused } = self;
         if refused.is_empty() {
             return Ok(());

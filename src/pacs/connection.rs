@@ -10,7 +10,7 @@ use super::error::PacsError;
 use crate::files::{make_private_folder, user_data_folder, write_private};
 
 /// Name of the file of connections in the user's data folder.
-pub const CONNECTIONS_FILE: &str = "pacs.toml";
+pub(crate) const CONNECTIONS_FILE: &str = "pacs.toml";
 /// Most letters of an application entity title (PS3.5, AE).
 const AE_TITLE_LENGTH: usize = 16;
 /// Ports of DICOM without and with TLS.
@@ -32,7 +32,7 @@ impl Secret {
 
     /// The text, for the one place that sends it.
     #[must_use]
-    pub fn reveal(&self) -> &str {
+    pub(crate) fn reveal(&self) -> &str {
         &self.0
     }
 
@@ -83,24 +83,20 @@ pub struct Connection {
 
 /// Where an archive is and what it speaks.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Address {
-    /// DICOMweb.
+pub(crate) enum Address {
     Web {
         /// Root of the service, without a slash at its end.
         url: String,
     },
-    /// DIMSE.
     Dimse(Peer),
 }
 
 /// A DIMSE application entity.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Peer {
-    /// Its title.
+pub(crate) struct Peer {
     pub ae_title: String,
     /// Its server.
     pub host: String,
-    /// Its port.
     pub port: u16,
     /// Whether it is reached through TLS.
     pub is_secure: bool,
@@ -111,7 +107,7 @@ impl Connection {
     ///
     /// # Errors
     /// What is wrong with the connection.
-    pub fn address(&self) -> Result<Address, PacsError> {
+    pub(crate) fn address(&self) -> Result<Address, PacsError> {
         let wrong = |what: &str| PacsError::Configuration(format!("connection \"{}\": {what}", self.name));
         let (scheme, rest) = self.address.trim().split_once("://").ok_or_else(|| {
             wrong("write the address as https://server/dicom-web (DICOMweb) or dicom://TITLE@server:104 (DIMSE)")
@@ -139,7 +135,7 @@ impl Connection {
 
     /// What we call ourselves.
     #[must_use]
-    pub fn calling_title(&self) -> &str {
+    pub(crate) fn calling_title(&self) -> &str {
         if self.calling_ae_title.is_empty() { AE_TITLE } else { &self.calling_ae_title }
     }
 
@@ -159,7 +155,7 @@ impl Connection {
     ///
     /// # Errors
     /// What is wrong with the connection.
-    pub fn check(&self) -> Result<(), PacsError> {
+    pub(crate) fn check(&self) -> Result<(), PacsError> {
         let is_name = |letter: char| letter.is_alphanumeric() || "-_. ".contains(letter);
         if self.name.trim().is_empty() || !self.name.chars().all(is_name) {
             return Err(PacsError::Configuration("name the connection with letters, digits, -, _ and .".to_owned()));

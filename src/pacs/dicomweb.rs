@@ -52,7 +52,7 @@ pub(super) struct WebArchive {
 }
 
 impl WebArchive {
-    pub fn new(connection: &Connection, url: String) -> Result<Self, PacsError> {
+    pub(super) fn new(connection: &Connection, url: String) -> Result<Self, PacsError> {
         let mut config = Agent::config_builder()
             .http_status_as_error(false)
             .https_only(url.starts_with("https://"))

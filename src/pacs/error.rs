@@ -106,9 +106,7 @@ pub enum PacsError {
     TooMuch {
         /// Name of the connection.
         place: String,
-        /// The limit.
         limit: u64,
-        /// Of what.
         of: &'static str,
     },
     /// Objects are missing.

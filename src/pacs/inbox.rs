@@ -14,7 +14,7 @@ const MAX_BYTES: u64 = 32 << 30;
 const MAX_OBJECTS: usize = 50_000;
 
 /// Takes in the objects of one study.
-pub struct Inbox<'a> {
+pub(crate) struct Inbox<'a> {
     folder: PathBuf,
     place: String,
     study_instance_uid: String,

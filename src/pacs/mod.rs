@@ -15,19 +15,20 @@ mod secure;
 mod study;
 mod transfer;
 
-pub use account::RefusedObject;
-pub use connection::{Address, CONNECTIONS_FILE, Connection, Connections, Secret};
+pub(crate) use connection::{Address, CONNECTIONS_FILE};
+pub use connection::{Connection, Connections, Secret};
 pub use error::PacsError;
-pub use inbox::Inbox;
-pub use study::{SeriesEntry, StudyEntry, StudyQuery, is_date_range};
-pub use transfer::{FetchedStudy, IMAGES, fetch_study, fetch_study_into, send_files};
+pub(crate) use inbox::Inbox;
+pub(crate) use study::{SeriesEntry, StudyEntry, StudyQuery, is_date_range};
+pub(crate) use transfer::{FetchedStudy, IMAGES, fetch_study_into};
+pub use transfer::{fetch_study, send_files};
 
 use std::path::PathBuf;
 
 use crate::task::{CancelToken, Progress};
 
 /// What an archive can do, whatever its protocol.
-pub trait Archive {
+pub(crate) trait Archive {
     /// Asks whether the archive is there and lets us in.
     ///
     /// # Errors
@@ -74,7 +75,7 @@ pub trait Archive {
 ///
 /// # Errors
 /// If the connection's address or certificates cannot be used.
-pub fn archive(connection: &Connection) -> Result<Box<dyn Archive>, PacsError> {
+pub(crate) fn archive(connection: &Connection) -> Result<Box<dyn Archive>, PacsError> {
     Ok(match connection.address()? {
         Address::Web { url } => Box::new(dicomweb::WebArchive::new(connection, url)?),
         Address::Dimse(peer) => Box::new(dimse::DimseArchive::new(connection, peer)?),

@@ -34,14 +34,14 @@ pub(super) struct Parts<R> {
 }
 
 impl<R: Read> Parts<R> {
-    pub fn new(source: R, boundary: &str, place: &str) -> Self {
+    pub(super) fn new(source: R, boundary: &str, place: &str) -> Self {
         // The first boundary needs no line break before it; giving it one spares a special case.
         let delimiter = format!("\n--{boundary}").into_bytes();
         Self { source, place: place.to_owned(), buffer: b"\n".to_vec(), delimiter, line_break: None }
     }
 
     /// Moves to the next part; `false` behind the last.
-    pub fn next_part(&mut self) -> Result<bool, PacsError> {
+    pub(crate) fn next_part(&mut self) -> Result<bool, PacsError> {
         if self.line_break.is_none() {
             self.copy_part(&mut io::sink())?;
         }
@@ -82,7 +82,7 @@ impl<R: Read> Parts<R> {
     }
 
     /// Writes the content of the part to `out`, up to its boundary.
-    pub fn copy_part(&mut self, out: &mut dyn Write) -> Result<(), PacsError> {
+    pub(crate) fn copy_part(&mut self, out: &mut dyn Write) -> Result<(), PacsError> {
         let write =
             |out: &mut dyn Write, bytes: &[u8]| out.write_all(bytes).map_err(PacsError::file("received object"));
         loop {

@@ -54,7 +54,7 @@ pub(super) struct Piped {
 }
 
 impl Piped {
-    pub fn new(mut source: impl Read + Send + 'static, cancel: &CancelToken) -> Self {
+    pub(super) fn new(mut source: impl Read + Send + 'static, cancel: &CancelToken) -> Self {
         let (sender, pieces) = bounded(4);
         named_thread(move || {
             loop {

@@ -26,7 +26,7 @@ pub(super) fn provider() -> Arc<CryptoProvider> {
 
 impl Credentials {
     /// Reads the files that the connection names, or the certificates of the system.
-    pub fn of(connection: &Connection) -> Result<Self, PacsError> {
+    pub(super) fn of(connection: &Connection) -> Result<Self, PacsError> {
         let wrong = |what: String| PacsError::Configuration(format!("connection \"{}\": {what}", connection.name));
         let roots = if let Some(file) = &connection.ca_file {
             certificates(file).map_err(&wrong)?
@@ -49,7 +49,7 @@ impl Credentials {
     }
 
     /// The settings of rustls.
-    pub fn client(self, place: &str) -> Result<Arc<ClientConfig>, PacsError> {
+    pub(super) fn client(self, place: &str) -> Result<Arc<ClientConfig>, PacsError> {
         let failed = |error: rustls::Error| PacsError::Tls { place: place.to_owned(), reason: error.to_string() };
         let mut store = RootCertStore::empty();
         // Systems carry old certificates that rustls does not take; the others do.

@@ -10,13 +10,10 @@ const LIMIT: usize = 100;
 pub struct StudyQuery {
     /// Part of the patient's name.
     pub patient_name: String,
-    /// Patient id.
     pub patient_id: String,
     /// Study date, `YYYYMMDD`, or a range `YYYYMMDD-YYYYMMDD` with either end left out.
     pub study_date: String,
-    /// Accession number.
     pub accession_number: String,
-    /// Study instance UID.
     pub study_instance_uid: String,
     /// Modality that the study must have; empty for any.
     pub modality: String,
@@ -92,7 +89,7 @@ fn matches(pattern: &[char], text: &[char]) -> bool {
 
 /// Whether a text is a date or a range of dates as [`StudyQuery::study_date`] takes it.
 #[must_use]
-pub fn is_date_range(text: &str) -> bool {
+pub(crate) fn is_date_range(text: &str) -> bool {
     let is_date = |date: &str| date.len() == 8 && date.bytes().all(|byte| byte.is_ascii_digit());
     match text.split_once('-') {
         None => is_date(text),
@@ -105,21 +102,16 @@ pub fn is_date_range(text: &str) -> bool {
 /// A study of an archive. It has no `Debug`: it names a patient.
 #[derive(Clone, Default, PartialEq, Eq, Serialize)]
 pub struct StudyEntry {
-    /// Study instance UID.
     pub study_instance_uid: String,
     /// Patient's name, components parted by `^`.
     pub patient_name: String,
-    /// Patient id.
     pub patient_id: String,
-    /// `YYYYMMDD`.
     pub patient_birth_date: String,
-    /// `YYYYMMDD`.
     pub study_date: String,
     /// `HHMMSS`, as the archive has it.
     pub study_time: String,
     /// Study description.
     pub description: String,
-    /// Accession number.
     pub accession_number: String,
     /// Modalities of its series.
     pub modalities: Vec<String>,
@@ -131,10 +123,8 @@ pub struct StudyEntry {
 
 /// A series of a study in an archive.
 #[derive(Clone, Default, PartialEq, Eq, Serialize)]
-pub struct SeriesEntry {
-    /// Series instance UID.
+pub(crate) struct SeriesEntry {
     pub series_instance_uid: String,
-    /// Modality.
     pub modality: String,
     /// Series description.
     pub description: String,

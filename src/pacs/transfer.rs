@@ -11,20 +11,19 @@ use crate::files::BorrowedFolder;
 use crate::task::{CancelToken, Progress};
 
 /// Modalities of the series that are read; results and presentations are not fetched with them.
-pub const IMAGES: &[&str] = &["MR"];
+pub(crate) const IMAGES: &[&str] = &["MR"];
 
 /// A study that was fetched whole, in a folder that only the user can read and that is removed with this.
 #[derive(Debug)]
 pub struct FetchedStudy {
     folder: BorrowedFolder,
-    /// Objects in it.
     pub objects: usize,
 }
 
 impl FetchedStudy {
     /// Where its objects are.
     #[must_use]
-    pub fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
 
@@ -54,7 +53,7 @@ pub fn fetch_study(
 ///
 /// # Errors
 /// As [`fetch_study`]; `out` is made only if everything came.
-pub fn fetch_study_into(
+pub(crate) fn fetch_study_into(
     out: &Path,
     connection: &Connection,
     study_instance_uid: &str,

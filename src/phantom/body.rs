@@ -91,7 +91,6 @@ pub(super) struct Body {
     pub label: Option<VertebraLabel>,
     /// Its place.
     pub frame: Frame,
-    /// Its measures.
     pub measures: BodyMeasures,
     /// Lesions of the upper endplate.
     pub superior: EndplateLesions,

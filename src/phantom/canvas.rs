@@ -23,7 +23,6 @@ pub(super) struct Solid<T, D, C, S> {
     pub coverage: C,
     /// Value of the content at a position, given the distance.
     pub content: S,
-    /// Value of the rim.
     pub rim: T,
     /// How far outside of the surface a pixel may be covered, and how far inside it may be anything but content, mm.
     pub reach_mm: [f64; 2],
@@ -37,7 +36,6 @@ pub(super) struct Solid<T, D, C, S> {
 
 /// What can be painted.
 pub(super) trait Paint: Copy {
-    /// Nothing.
     const NONE: Self;
 
     /// This with a share of `other` added.
@@ -69,9 +67,7 @@ pub(super) struct Grid {
     pub right: DVec3,
     /// Step to the next row.
     pub down: DVec3,
-    /// Rows.
     pub rows: usize,
-    /// Columns.
     pub columns: usize,
 }
 

@@ -38,7 +38,6 @@ const LOOKS: [GradeLook; 5] = [
     GradeLook { nucleus: 0.14, annulus: 0.015, blur: 0.66, cleft: 0.0, unrest: 1.0 },
 ];
 
-/// Which disc it is.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct DiscPlace {
     /// Graded level, if it is one of the six.

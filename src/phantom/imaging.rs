@@ -48,7 +48,6 @@ pub(super) struct Field {
 }
 
 impl Field {
-    /// All of it.
     pub(super) fn whole(size: [usize; 2]) -> Self {
         Self { start: [0; 2], size, whole: size }
     }
@@ -71,7 +70,6 @@ pub(super) struct Acquisition {
     pub contrast: Contrast,
     /// Faults and limits.
     pub formation: Formation,
-    /// Sensitivity.
     pub coil: Coil,
     /// Keeps the noise of the series of a study apart.
     pub noise_stream: u64,

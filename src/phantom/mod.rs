@@ -43,16 +43,12 @@ use scene::Scene;
 use surroundings::Surroundings;
 use texture::{Texture, stream};
 
-pub use imaging::Sequence;
-pub use parameters::{
-    Bell, BuildParameters, DistractorRates, PathologyRates, PhantomParameters, ScannerParameters, Span,
-    TissueParameters,
-};
-pub use scene::{MASK_CANAL, MASK_DISC, MASK_VERTEBRA};
+pub(crate) use imaging::Sequence;
+pub(crate) use parameters::PhantomParameters;
 
 /// Why a phantom cannot be asked for.
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
-pub enum PhantomError {
+pub(crate) enum PhantomError {
     /// Phantoms have no truth of the grading.
     #[error("synthetic studies do not know {0}")]
     NoSuchGrading(Grading),
@@ -72,13 +68,13 @@ pub struct PhantomSettings {
     /// Everything not fixed below follows from it.
     pub seed: u64,
     /// How phantoms vary.
-    pub parameters: PhantomParameters,
+    pub(crate) parameters: PhantomParameters,
     fixed: BTreeMap<(DiscLevel, Grading), u8>,
 }
 
 impl PhantomSettings {
     /// The gradings that phantoms have truth of.
-    pub const GRADINGS: [Grading; 8] = Grading::PAPER;
+    pub(crate) const GRADINGS: [Grading; 8] = Grading::PAPER;
 
     /// Settings with usual pathology.
     #[must_use]
@@ -90,7 +86,7 @@ impl PhantomSettings {
     ///
     /// # Errors
     /// If phantoms do not have the grading or it no such grade (Pfirrmann 1–5, narrowing 1–4, the others 0 or 1).
-    pub fn with_grade(mut self, level: DiscLevel, grading: Grading, grade: u8) -> Result<Self, PhantomError> {
+    pub(crate) fn with_grade(mut self, level: DiscLevel, grading: Grading, grade: u8) -> Result<Self, PhantomError> {
         if !Self::GRADINGS.contains(&grading) {
             return Err(PhantomError::NoSuchGrading(grading));
         }
@@ -103,7 +99,7 @@ impl PhantomSettings {
 
     /// Fixes every grade of every disc to its healthy value.
     #[must_use]
-    pub fn healthy(mut self) -> Self {
+    pub(crate) fn healthy(mut self) -> Self {
         for level in DiscLevel::ALL {
             for grading in Self::GRADINGS {
                 self.fixed.insert((level, grading), grading.grade_from_class(0));
@@ -123,7 +119,7 @@ pub struct PhantomStudy {
     /// T2 sagittal volume; voxel values are whole numbers, not negative.
     pub volume: Volume,
     /// How it was made: TSE or SPACE.
-    pub sequence: Sequence,
+    pub(crate) sequence: Sequence,
     /// Labelled bodies that lie wholly in the image, from the thorax down, outlined on the slices that show them well.
     pub vertebrae: Vec<Vertebra>,
     /// Grades of the six discs, as a reader says them.
@@ -158,7 +154,6 @@ pub struct PhantomSeries {
 pub struct PhantomDisc {
     /// The part of the scan.
     pub volume: Volume,
-    /// The disc in it.
     pub disc: Disc,
     /// Its grades, as a reader says them.
     pub grades: PerGrading<u8>,
@@ -200,7 +195,7 @@ impl PhantomPatient {
 
     /// The same with the image at hand, which [`Self::t2`] made.
     #[must_use]
-    pub fn study_of(&self, t2: &PhantomSeries) -> PhantomStudy {
+    pub(crate) fn study_of(&self, t2: &PhantomSeries) -> PhantomStudy {
         PhantomStudy {
             volume: t2.volume.clone(),
             sequence: t2.sequence,
@@ -217,7 +212,7 @@ impl PhantomPatient {
 
     /// The T2 sagittal series alone.
     #[must_use]
-    pub fn t2(&self) -> PhantomSeries {
+    pub(crate) fn t2(&self) -> PhantomSeries {
         self.series(&self.acquisition)
     }
 
@@ -226,7 +221,7 @@ impl PhantomPatient {
     /// # Panics
     /// Never: geometry is valid by construction.
     #[must_use]
-    pub fn companions(&self) -> Vec<PhantomSeries> {
+    pub(crate) fn companions(&self) -> Vec<PhantomSeries> {
         let (mut rng, scanner) = (stream(self.seed, 6), &self.parameters.scanner);
         let localizers = self.acquisition.localizers(&mut rng, scanner).expect("axes of the patient");
         let [sagittal, coronal, transverse] = localizers;
@@ -245,7 +240,7 @@ impl PhantomPatient {
 
     /// Masks of the T2 series, `[slice, row, column]`: [`MASK_VERTEBRA`], [`MASK_DISC`], [`MASK_CANAL`], else 0.
     #[must_use]
-    pub fn masks(&self) -> Vec<u8> {
+    pub(crate) fn masks(&self) -> Vec<u8> {
         self.acquisition.labels(&self.scene)
     }
 
@@ -329,7 +324,7 @@ impl Phantom {
 
     /// The study that settings ask for.
     #[must_use]
-    pub fn with_settings(settings: &PhantomSettings) -> PhantomStudy {
+    pub(crate) fn with_settings(settings: &PhantomSettings) -> PhantomStudy {
         PhantomPatient::draw(settings).study()
     }
 }

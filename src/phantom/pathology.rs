@@ -104,12 +104,9 @@ impl MarrowChange {
     }
 }
 
-/// Lesions of one endplate.
 #[derive(Debug, Clone, Default)]
 pub(super) struct EndplateLesions {
-    /// Dents.
     pub notches: Vec<Notch>,
-    /// Changed marrow.
     pub marrow: Option<MarrowChange>,
 }
 

@@ -9,11 +9,11 @@ use super::texture::{Texture, smoothstep};
 use crate::spine::VertebraLabel;
 
 /// Labels of the masks, those of the development scans' masks.
-pub const MASK_DISC: u8 = 29;
+pub(crate) const MASK_DISC: u8 = 29;
 /// Vertebra with its posterior elements; the sacrum is not labelled.
-pub const MASK_VERTEBRA: u8 = 76;
+pub(crate) const MASK_VERTEBRA: u8 = 76;
 /// Dural sac.
-pub const MASK_CANAL: u8 = 150;
+pub(crate) const MASK_CANAL: u8 = 150;
 
 /// Bone deeper than this is marrow only, mm.
 const RIM_MM: f64 = 1.8;

@@ -23,9 +23,7 @@ pub(super) struct Tissues {
     pub arch_marrow: f64,
     /// Cortical bone, ligament.
     pub cortex: Signal,
-    /// Fat.
     pub fat: Signal,
-    /// Muscle.
     pub muscle: Signal,
     cord: Signal,
     /// Degeneration of the patient in standard deviations: fat comes with age.
@@ -59,7 +57,6 @@ impl Tissues {
 
 /// Soft tissue of one patient.
 pub(super) struct Surroundings {
-    /// Signals.
     pub tissues: Tissues,
     /// Vessels and bowel, painted before the bones.
     pub organs: Vec<Tube>,

@@ -2,6 +2,8 @@ use std::sync::OnceLock;
 
 use glam::DVec2;
 
+use super::parameters::{DistractorRates, PathologyRates, Span};
+use super::scene::{MASK_CANAL, MASK_DISC, MASK_VERTEBRA};
 use super::*;
 use crate::spine::{
     Corners, DiscFrame, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, PixelBox, VertebraLabel, discs_between,

@@ -198,7 +198,7 @@ impl Canvas {
 
 /// Width of a text in the font of the pictures, in the unit of `size`.
 #[must_use]
-pub fn text_width(text: &str, size: f64) -> f64 {
+pub(crate) fn text_width(text: &str, size: f64) -> f64 {
     layout(text, size).1
 }
 

@@ -11,7 +11,7 @@ const LINE: u32 = 34;
 
 /// The picture over a line that says `text` and what results are not.
 #[must_use]
-pub fn captioned(picture: &RgbImage, text: &str) -> RgbImage {
+pub(crate) fn captioned(picture: &RgbImage, text: &str) -> RgbImage {
     let (width, height) = (picture.width(), picture.height());
     let mut canvas = Canvas::new(width.max(1), height + LINE);
     canvas.place(picture, 0, 0);

@@ -23,8 +23,7 @@ const NAMES: f64 = 24.0;
 
 /// A named curve.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Curve {
-    /// Name.
+pub(crate) struct Curve {
     pub name: String,
     /// (x, y), ascending by x.
     pub points: Vec<(f64, f64)>,
@@ -34,7 +33,7 @@ pub struct Curve {
 
 /// Curves over one pair of axes.
 #[derive(Debug, Clone, PartialEq)]
-pub struct LineChart {
+pub(crate) struct LineChart {
     /// Above the curves.
     pub title: String,
     /// Below the horizontal axis.
@@ -45,13 +44,12 @@ pub struct LineChart {
     pub x_ticks: Vec<(f64, String)>,
     /// Lower and upper end of the vertical axis; widened to whole steps.
     pub y_range: (f64, f64),
-    /// The curves.
     pub curves: Vec<Curve>,
 }
 
 /// Charts beside and below each other under one title.
 #[must_use]
-pub fn chart_sheet(title: &str, charts: &[LineChart], columns: usize, notes: &[String]) -> Drawing {
+pub(crate) fn chart_sheet(title: &str, charts: &[LineChart], columns: usize, notes: &[String]) -> Drawing {
     let (cell, margin, gap) = (DVec2::new(760.0, 470.0), 40.0, 36.0);
     let columns = columns.clamp(1, charts.len().max(1));
     let rows = charts.len().div_ceil(columns);
@@ -76,7 +74,7 @@ pub fn chart_sheet(title: &str, charts: &[LineChart], columns: usize, notes: &[S
 impl LineChart {
     /// The chart alone.
     #[must_use]
-    pub fn drawing(&self) -> Drawing {
+    pub(crate) fn drawing(&self) -> Drawing {
         chart_sheet("", std::slice::from_ref(self), 1, &[])
     }
 

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use serde::{Deserialize, Serialize};
 
 /// Entries of a color table.
-pub const COLOR_ENTRIES: usize = 256;
+pub(crate) const COLOR_ENTRIES: usize = 256;
 
 /// Which colors stand for weak and strong evidence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -53,7 +53,7 @@ impl ColorMap {
 
     /// The color at `strength` 0 to 1 (clamped), sRGB with values 0 to 1; linear between table entries.
     #[must_use]
-    pub fn color(self, strength: f32) -> [f32; 3] {
+    pub(crate) fn color(self, strength: f32) -> [f32; 3] {
         let place = strength.clamp(0.0, 1.0) * (COLOR_ENTRIES - 1) as f32;
         let below = place.floor();
         let (from, to) = (below as usize, (below as usize + 1).min(COLOR_ENTRIES - 1));

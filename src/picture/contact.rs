@@ -14,7 +14,7 @@ const CAPTION: u32 = 24;
 
 /// Draws one slice of each scan at the same scale, `columns` in a row, each under its name.
 #[must_use]
-pub fn contact_sheet(scans: &[(String, &Volume, usize)], columns: usize) -> RgbImage {
+pub(crate) fn contact_sheet(scans: &[(String, &Volume, usize)], columns: usize) -> RgbImage {
     let columns = columns.max(1);
     let rows = scans.len().div_ceil(columns) as u32;
     let (width, height) = (TILE + GAP, TILE + CAPTION + GAP);

@@ -16,7 +16,7 @@ const NAMES: f64 = 92.0;
 /// Draws a row for each disc: the nine slices of its volume, anterior left; a slice that the scan does not have is
 /// empty. A disc whose outlines span no volume has a row without pictures.
 #[must_use]
-pub fn disc_sheet(volume: &Volume, discs: &[Disc], title: &str) -> RgbImage {
+pub(crate) fn disc_sheet(volume: &Volume, discs: &[Disc], title: &str) -> RgbImage {
     let tile = DVec2::new(PATCH_COLUMNS as f64, PATCH_ROWS as f64);
     let size = DVec2::new(PATCH_SLICES as f64, discs.len() as f64) * (tile + GAP) + DVec2::new(NAMES + GAP, HEADER);
     let mut sheet = Canvas::new(size.x as u32, size.y as u32);

@@ -27,7 +27,7 @@ const POINTS_PER_PIXEL: f32 = 0.4;
 
 /// A finished figure.
 #[derive(Debug, Clone)]
-pub struct Drawing {
+pub(crate) struct Drawing {
     width: u16,
     height: u16,
     /// Pictures with their corners.
@@ -53,19 +53,19 @@ impl Drawing {
 
     /// Width in pixels.
     #[must_use]
-    pub fn width(&self) -> u32 {
+    pub(crate) fn width(&self) -> u32 {
         self.width.into()
     }
 
     /// Height in pixels.
     #[must_use]
-    pub fn height(&self) -> u32 {
+    pub(crate) fn height(&self) -> u32 {
         self.height.into()
     }
 
     /// The figure as pixels.
     #[must_use]
-    pub fn raster(&self) -> RgbImage {
+    pub(crate) fn raster(&self) -> RgbImage {
         let mut picture = RgbImage::from_pixel(self.width(), self.height(), Rgb(PAPER));
         for (part, [x, y]) in &self.pictures {
             imageops::replace(&mut picture, part, i64::from(*x), i64::from(*y));
@@ -97,7 +97,7 @@ impl Drawing {
     /// # Panics
     /// Never: text and pictures are written to memory.
     #[must_use]
-    pub fn svg(&self) -> String {
+    pub(crate) fn svg(&self) -> String {
         let (width, height) = (self.width, self.height);
         let [red, green, blue] = PAPER;
         let mut text = format!(
@@ -132,7 +132,7 @@ impl Drawing {
     ///
     /// # Errors
     /// If the document cannot be put together.
-    pub fn pdf(&self) -> io::Result<Vec<u8>> {
+    pub(crate) fn pdf(&self) -> io::Result<Vec<u8>> {
         let failed = || io::Error::other("the PDF cannot be put together");
         let [width, height] = [self.width, self.height].map(|side| f32::from(side) * POINTS_PER_PIXEL);
         let mut document = Document::new();
@@ -171,7 +171,7 @@ impl Drawing {
     ///
     /// # Errors
     /// If the file cannot be written.
-    pub fn write(&self, path: &Path) -> Result<(), PictureError> {
+    pub(crate) fn write(&self, path: &Path) -> Result<(), PictureError> {
         let failed =
             |source: io::Error| PictureError { source: image::ImageError::IoError(source), path: path.to_owned() };
         match path.extension().and_then(|ending| ending.to_str()) {

@@ -28,7 +28,7 @@ impl Face {
 
     /// The bytes of the file, and the number of the face in it.
     #[must_use]
-    pub fn file(&self) -> (Arc<dyn AsRef<[u8]> + Send + Sync>, u32) {
+    pub(crate) fn file(&self) -> (Arc<dyn AsRef<[u8]> + Send + Sync>, u32) {
         (self.file.clone().into_raw_parts().0, self.index)
     }
 
@@ -52,7 +52,7 @@ static BUNDLED: LazyLock<Face> =
 /// The parts of a text, each with the face to draw it in. Letters that no face has stay with the bundled one, which
 /// draws a box.
 #[must_use]
-pub fn faces_of(text: &str) -> Vec<(Face, &str)> {
+pub(crate) fn faces_of(text: &str) -> Vec<(Face, &str)> {
     let mut starts: Vec<(usize, Face)> = Vec::new();
     for (start, letter) in text.char_indices() {
         let last = starts.last().map(|(_, face)| face);

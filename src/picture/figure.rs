@@ -24,7 +24,6 @@ pub struct EvidenceFigure<'a> {
     pub values: &'a [f32],
     /// Where the disc volume lies in the scan.
     pub frame: &'a DiscFrame,
-    /// Disc.
     pub level: DiscLevel,
     /// Grading explained.
     pub grading: Grading,
@@ -46,7 +45,6 @@ pub struct EvidenceFigure<'a> {
     pub box_rule: BoxRule,
     /// Boxes of this disc and grading, predicted ones and a reader's.
     pub boxes: Vec<SliceBox>,
-    /// Colors.
     pub color_map: ColorMap,
 }
 
@@ -100,7 +98,7 @@ impl EvidenceFigure<'_> {
 
     /// Evidence shown in the strongest color: nearly the greatest on the slices that the scan has, 1 where there is none.
     #[must_use]
-    pub fn strongest(&self) -> f32 {
+    pub(crate) fn strongest(&self) -> f32 {
         let slices = self.values.chunks_exact(PATCH_ROWS * PATCH_COLUMNS).enumerate();
         let present = slices.filter(|(slice, _)| self.frame.scan_slice(*slice).is_some());
         let mut values: Vec<f32> = present.flat_map(|(_, values)| values.iter().copied()).collect();
@@ -114,7 +112,7 @@ impl EvidenceFigure<'_> {
 
     /// How the map lies over the scan: what exceeds the threshold, in colors from zero to [`Self::strongest`].
     #[must_use]
-    pub fn look(&self) -> EvidenceLook {
+    pub(crate) fn look(&self) -> EvidenceLook {
         EvidenceLook {
             opacity: OPACITY,
             threshold: self.threshold,

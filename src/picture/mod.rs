@@ -24,21 +24,25 @@ mod tile;
 #[cfg(test)]
 mod tests;
 
-pub use canvas::text_width;
-pub use caption::captioned;
-pub use chart::{Curve, LineChart, chart_sheet};
-pub use color_map::{COLOR_ENTRIES, ColorMap};
-pub use contact::contact_sheet;
-pub use disc_sheet::disc_sheet;
-pub use drawing::Drawing;
-pub use faces::{Face, faces_of};
+pub(crate) use canvas::text_width;
+pub(crate) use caption::captioned;
+pub(crate) use chart::{Curve, LineChart, chart_sheet};
+pub(crate) use color_map::COLOR_ENTRIES;
+pub use color_map::ColorMap;
+pub(crate) use contact::contact_sheet;
+pub(crate) use disc_sheet::disc_sheet;
+pub(crate) use drawing::Drawing;
+pub use faces::Face;
+pub(crate) use faces::faces_of;
 pub use figure::{DISCLAIMER, EvidenceFigure};
-pub use overlay::{OverlayStyle, overlay};
-pub use overview::{DiscNote, key_image, key_slice, study_overview};
-pub use placement::ImageFromScreen;
-pub use shade::{EvidenceFill, EvidenceLook, EvidenceScene, SliceLook, SliceScene, nearest_patch_slice};
-pub use sheets::{figure_sheet, methods_sheet, steps_sheet, thresholds_sheet};
-pub use tile::evidence_tile;
+pub(crate) use overlay::{OverlayStyle, overlay};
+pub(crate) use overview::{DiscNote, study_overview};
+pub use overview::{key_image, key_slice};
+pub(crate) use placement::ImageFromScreen;
+pub use shade::EvidenceFill;
+pub(crate) use shade::{EvidenceLook, SliceLook, SliceScene};
+pub(crate) use sheets::{figure_sheet, methods_sheet, steps_sheet, thresholds_sheet};
+pub(crate) use tile::evidence_tile;
 
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
@@ -52,7 +56,6 @@ use crate::files::write_whole;
 #[derive(Debug, Error)]
 #[error("cannot write the picture ({source}): {}", path.display())]
 pub struct PictureError {
-    /// What went wrong.
     source: image::ImageError,
     /// The file.
     path: PathBuf,

@@ -15,7 +15,7 @@ const CAPTION: f64 = 72.0;
 
 /// How a whole slice is drawn.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct OverlayStyle {
+pub(crate) struct OverlayStyle {
     /// Height of the slice in the picture, pixels; the width follows from the pixels' shape.
     pub height: u32,
     /// Display window; `None` shows the bodies beside the disc of the figure mid-gray, and without a figure takes one from
@@ -34,7 +34,12 @@ impl Default for OverlayStyle {
 /// # Panics
 /// If `slice` is not below `volume.slices()`.
 #[must_use]
-pub fn overlay(volume: &Volume, slice: usize, figure: Option<&EvidenceFigure>, style: &OverlayStyle) -> RgbImage {
+pub(crate) fn overlay(
+    volume: &Volume,
+    slice: usize,
+    figure: Option<&EvidenceFigure>,
+    style: &OverlayStyle,
+) -> RgbImage {
     let (view, size) = whole_slice(volume, style.height);
     let mut canvas = Canvas::new(size.x as u32, (size.y + CAPTION) as u32);
     let of_bodies = || figure.and_then(|figure| figure.frame.window(slice));

@@ -21,7 +21,6 @@ const NOTE_SPACING: f64 = 92.0;
 /// What is written beside a disc.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DiscNote {
-    /// Disc.
     pub level: DiscLevel,
     /// First line, in large letters: "Pfirrmann IV".
     pub headline: String,
@@ -34,7 +33,7 @@ pub struct DiscNote {
 /// Draws the middle slice with the outlines and labels of `vertebrae`, and `notes` beside their discs.
 /// `title` stands above it; it and the notes are in `language` already.
 #[must_use]
-pub fn study_overview(
+pub(crate) fn study_overview(
     volume: &Volume,
     vertebrae: &[Vertebra],
     notes: &[DiscNote],

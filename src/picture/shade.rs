@@ -24,7 +24,7 @@ const CONTOUR_STRENGTH: f32 = 0.8;
 
 /// How a slice is shown.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct SliceLook {
+pub(crate) struct SliceLook {
     /// Display window.
     pub window: WindowLevel,
     /// Shows low values bright.
@@ -38,7 +38,7 @@ pub struct SliceLook {
 impl SliceLook {
     /// Smooth, not inverted, on black.
     #[must_use]
-    pub fn new(window: WindowLevel) -> Self {
+    pub(crate) fn new(window: WindowLevel) -> Self {
         Self { window, invert: false, smooth: true, background: [0; 3] }
     }
 }
@@ -57,14 +57,13 @@ pub enum EvidenceFill {
 
 /// How evidence is shown over a slice.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct EvidenceLook {
+pub(crate) struct EvidenceLook {
     /// Cover of the image, 0 (none) to 1.
     pub opacity: f32,
     /// Evidence up to this value is not drawn.
     pub threshold: f32,
     /// Values at the two ends of the color map.
     pub range: (f32, f32),
-    /// Colors.
     pub color_map: ColorMap,
     /// Cover by value.
     pub fill: EvidenceFill,
@@ -72,7 +71,7 @@ pub struct EvidenceLook {
 
 /// Everything but pixels that decides what one view shows; the same numbers go to the shader and to its CPU twin.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct SliceScene {
+pub(crate) struct SliceScene {
     /// Rows (x, y) of the affine map from screen to image pixels.
     pub(crate) image_from_screen: [[f32; 3]; 2],
     /// Averaged samples per screen pixel and axis.
@@ -85,7 +84,7 @@ pub struct SliceScene {
 
 /// The part of a scene that draws evidence.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct EvidenceScene {
+pub(crate) struct EvidenceScene {
     /// Rows (row, column) of the affine map from image to patch pixels.
     pub(crate) patch_from_image: [[f32; 3]; 2],
     /// Patch slice shown.
@@ -97,7 +96,7 @@ pub struct EvidenceScene {
 impl SliceScene {
     /// A slice without evidence. `image_from_screen` counts the screen in physical pixels.
     #[must_use]
-    pub fn new(image_from_screen: &ImageFromScreen, look: SliceLook) -> Self {
+    pub(crate) fn new(image_from_screen: &ImageFromScreen, look: SliceLook) -> Self {
         let affine = image_from_screen.affine();
         let step = affine.matrix2.x_axis.length().max(affine.matrix2.y_axis.length());
         Self {
@@ -110,7 +109,7 @@ impl SliceScene {
 
     /// The same view with the evidence of a disc volume, where `slice` of the scan is nearest to one of its slices.
     #[must_use]
-    pub fn with_evidence(self, frame: &DiscFrame, slice: usize, look: EvidenceLook) -> Self {
+    pub(crate) fn with_evidence(self, frame: &DiscFrame, slice: usize, look: EvidenceLook) -> Self {
         let evidence = nearest_patch_slice(frame, slice).map(|patch_slice| {
             let at = |image| DVec2::from(frame.patch_from_image(image));
             let origin = at(DVec2::ZERO);
@@ -126,7 +125,14 @@ impl SliceScene {
     /// # Panics
     /// If `slice` is not in the volume or the evidence has the wrong size.
     #[must_use]
-    pub fn draw(&self, volume: &Volume, slice: usize, evidence: Option<&[f32]>, width: u32, height: u32) -> RgbImage {
+    pub(crate) fn draw(
+        &self,
+        volume: &Volume,
+        slice: usize,
+        evidence: Option<&[f32]>,
+        width: u32,
+        height: u32,
+    ) -> RgbImage {
         let image = Plane { pixels: volume.slice(slice), rows: volume.rows(), columns: volume.columns() };
         let patch = self.evidence.zip(evidence).map(|(scene, values)| (scene, patch_plane(values, scene.patch_slice)));
         let mut picture = RgbImage::new(width, height);
@@ -259,7 +265,7 @@ impl Plane<'_> {
 
 /// The patch slice nearest to a scan slice; `None` where the disc volume does not reach or the scan has no slice.
 #[must_use]
-pub fn nearest_patch_slice(frame: &DiscFrame, slice: usize) -> Option<usize> {
+pub(crate) fn nearest_patch_slice(frame: &DiscFrame, slice: usize) -> Option<usize> {
     let nearest = frame.patch_from_scan_slice(slice as f64).round();
     let inside = (0.0..PATCH_SLICES as f64).contains(&nearest);
     inside.then_some(nearest as usize).filter(|patch_slice| frame.scan_slice(*patch_slice).is_some())
@@ -303,7 +309,7 @@ mod tests {
         let volume = ramp();
         let picture = SliceScene::new(&view(), SliceLook::new(WINDOW)).draw(&volume, 1, None, 60, 40);
         for (x, y) in [(0, 0), (31, 17), (59, 39), (12, 30)] {
-            let at = view().image(DVec2::new(f64::from(x) + 0.5, f64::from(y) + 0.5));
+            let at = view().affine().transform_point2(DVec2::new(f64::from(x) + 0.5, f64::from(y) + 0.5));
             let value = volume.sample_bilinear(1, at.x, at.y).expect("inside");
             let expected = (WINDOW.apply(value) * 255.0).round() as u8;
             assert!(picture.get_pixel(x, y).0[0].abs_diff(expected) <= 1, "at {x}, {y}");

@@ -32,19 +32,18 @@ const LEAST_WIDTH: f64 = 1240.0;
 const CHART_HEIGHT: f64 = 460.0;
 
 /// One picture of a row.
-pub struct Tile<'a> {
+pub(crate) struct Tile<'a> {
     /// The map shown.
     pub figure: &'a EvidenceFigure<'a>,
     /// Slice of its disc volume.
     pub patch_slice: usize,
-    /// How.
     pub view: TileView,
     /// Below the tile; nothing if empty.
     pub caption: String,
 }
 
 /// A row of tiles with a name.
-pub struct TileRow<'a> {
+pub(crate) struct TileRow<'a> {
     /// What it shows.
     pub name: String,
     /// More of it, in quiet letters.
@@ -54,7 +53,7 @@ pub struct TileRow<'a> {
 }
 
 /// A sheet of one disc.
-pub struct EvidenceSheet<'a> {
+pub(crate) struct EvidenceSheet<'a> {
     /// Large at the top.
     pub title: String,
     /// Below the title.
@@ -72,7 +71,7 @@ pub struct EvidenceSheet<'a> {
 impl EvidenceSheet<'_> {
     /// Draws the sheet.
     #[must_use]
-    pub fn drawing(&self, volume: &Volume) -> Drawing {
+    pub(crate) fn drawing(&self, volume: &Volume) -> Drawing {
         let plan = Plan::new(self);
         let mut canvas = Canvas::new(plan.width as u32, plan.height as u32);
         self.header(&mut canvas, &plan);

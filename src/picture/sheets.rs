@@ -35,7 +35,7 @@ fn named(name: &str, detail: &str) -> (String, String) {
 /// The sheet of one evidence map: the disc's slices, the heat map, and the evidence with its boxes in the scan, one column
 /// for each slice of the disc volume that the scan has. `scan` names the scan in the header.
 #[must_use]
-pub fn figure_sheet(volume: &Volume, figure: &EvidenceFigure, scan: &str) -> Drawing {
+pub(crate) fn figure_sheet(volume: &Volume, figure: &EvidenceFigure, scan: &str) -> Drawing {
     let row = |names, view, captions| row(volume, figure, names, view, 0..PATCH_SLICES, captions);
     let rows = vec![
         row(named("Disc volume", "as the network sees it; anterior left"), TileView::Disc, false),
@@ -59,7 +59,7 @@ pub fn figure_sheet(volume: &Volume, figure: &EvidenceFigure, scan: &str) -> Dra
 /// # Panics
 /// If there is no map.
 #[must_use]
-pub fn methods_sheet(volume: &Volume, figures: &[EvidenceFigure], scan: &str, notes: Vec<String>) -> Drawing {
+pub(crate) fn methods_sheet(volume: &Volume, figures: &[EvidenceFigure], scan: &str, notes: Vec<String>) -> Drawing {
     let first = figures.first().expect("a map at least");
     let disc = named("Disc volume", "slices 2 to 8 as the network sees them; anterior left");
     let mut rows = vec![row(volume, first, disc, TileView::Disc, PAPER_SLICES, true)];
@@ -84,7 +84,7 @@ pub fn methods_sheet(volume: &Volume, figures: &[EvidenceFigure], scan: &str, no
 /// # Panics
 /// If there is no map.
 #[must_use]
-pub fn thresholds_sheet(volume: &Volume, figures: &[EvidenceFigure], scan: &str, notes: Vec<String>) -> Drawing {
+pub(crate) fn thresholds_sheet(volume: &Volume, figures: &[EvidenceFigure], scan: &str, notes: Vec<String>) -> Drawing {
     let first = figures.first().expect("a map at least");
     let last = figures.len() - 1;
     let rows = figures.iter().enumerate().map(|(index, figure)| {
@@ -108,7 +108,7 @@ pub fn thresholds_sheet(volume: &Volume, figures: &[EvidenceFigure], scan: &str,
 /// # Panics
 /// If there is no map.
 #[must_use]
-pub fn steps_sheet(
+pub(crate) fn steps_sheet(
     volume: &Volume,
     rows: &[(String, Vec<(String, EvidenceFigure)>)],
     by_first: bool,

@@ -20,7 +20,7 @@ const SCALE_MM: f64 = 10.0;
 
 /// What a tile shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TileView {
+pub(crate) enum TileView {
     /// The slice as the network sees it, level, anterior on the left.
     Disc,
     /// The map on that slice, in colors.
@@ -110,7 +110,7 @@ fn scale_mark(canvas: &mut Canvas, figure: &EvidenceFigure, corner: DVec2, scale
 /// Draws the disc in the scan, `width` × `height` pixels, on the slice with the most evidence above the threshold, with
 /// that evidence and its boxes. `None` if the scan has no slice of the disc volume.
 #[must_use]
-pub fn evidence_tile(volume: &Volume, figure: &EvidenceFigure, width: u32, height: u32) -> Option<RgbImage> {
+pub(crate) fn evidence_tile(volume: &Volume, figure: &EvidenceFigure, width: u32, height: u32) -> Option<RgbImage> {
     let slice = figure.frame.scan_slice(strongest_slice(figure)?)?;
     let size = DVec2::new(f64::from(width), f64::from(height));
     let scale = size.x / PATCH_COLUMNS as f64;

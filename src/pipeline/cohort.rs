@@ -37,7 +37,7 @@ impl Cohort {
     ///
     /// # Errors
     /// If the list cannot be read or is empty.
-    pub fn read(list: &Path) -> Result<Self, PipelineError> {
+    pub(crate) fn read(list: &Path) -> Result<Self, PipelineError> {
         let text = read_text(list).map_err(PipelineError::file(list))?;
         let cohort = Self::of_lines(text.lines());
         if cohort.studies.is_empty() {
@@ -60,7 +60,7 @@ impl Cohort {
     }
 
     /// The studies of one shard with their places: every `count`th from the `index`th on, so that slow and fast ones mix.
-    pub fn shard(&self, shard: Shard) -> impl Iterator<Item = &(CohortPlace, PathBuf)> {
+    pub(crate) fn shard(&self, shard: Shard) -> impl Iterator<Item = &(CohortPlace, PathBuf)> {
         self.studies.iter().skip(shard.index - 1).step_by(shard.count)
     }
 
@@ -83,14 +83,13 @@ impl Cohort {
 
 /// One of several equal parts of a cohort, written `index/count`, from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Shard {
+pub(crate) struct Shard {
     index: usize,
     count: usize,
 }
 
 impl Shard {
-    /// Everything.
-    pub const WHOLE: Self = Self { index: 1, count: 1 };
+    pub(crate) const WHOLE: Self = Self { index: 1, count: 1 };
 }
 
 impl FromStr for Shard {
@@ -106,7 +105,7 @@ impl FromStr for Shard {
 }
 
 /// The results of a cohort, one line a study, each on disk before the next is begun.
-pub struct Results {
+pub(crate) struct Results {
     file: File,
     path: PathBuf,
     done: BTreeSet<usize>,
@@ -119,7 +118,7 @@ impl Results {
     /// # Errors
     /// If another run is writing the file, it was made from another list, holds something else, or cannot be read or
     /// written.
-    pub fn open(path: &Path, cohort: &Cohort, retry_failed: bool) -> Result<Self, PipelineError> {
+    pub(crate) fn open(path: &Path, cohort: &Cohort, retry_failed: bool) -> Result<Self, PipelineError> {
         let wrong = |reason: String| PipelineError::Cohort { reason, path: path.to_owned() };
         let lock = |file: &File| match file.try_lock() {
             Ok(()) => Ok(()),
@@ -171,7 +170,7 @@ impl Results {
 
     /// Whether the study at a place is done.
     #[must_use]
-    pub fn has(&self, place: &CohortPlace) -> bool {
+    pub(crate) fn has(&self, place: &CohortPlace) -> bool {
         self.done.contains(&place.input)
     }
 
@@ -179,7 +178,7 @@ impl Results {
     ///
     /// # Errors
     /// If it cannot be written.
-    pub fn append(&mut self, entry: &ReportEntry) -> Result<(), PipelineError> {
+    pub(crate) fn append(&mut self, entry: &ReportEntry) -> Result<(), PipelineError> {
         let written = self.file.write_all(entry.line().as_bytes()).and_then(|()| self.file.sync_data());
         written.map_err(PipelineError::file(&self.path))?;
         self.done.extend(entry.cohort().map(|place| place.input));
@@ -189,7 +188,7 @@ impl Results {
 
 /// What came out of a run, in numbers; grows with grades, not with studies.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct CohortTally {
+pub(crate) struct CohortTally {
     /// Studies with grades.
     pub graded: usize,
     /// Studies that failed.
@@ -204,7 +203,7 @@ pub struct CohortTally {
 
 impl CohortTally {
     /// Counts a result.
-    pub fn add(&mut self, entry: &ReportEntry) {
+    pub(crate) fn add(&mut self, entry: &ReportEntry) {
         let ReportEntry::Report(report) = entry else {
             self.failed += 1;
             return;

@@ -17,7 +17,7 @@ const CANAL_MM: [f64; 2] = [10.0, 13.0];
 
 /// A grade that disagrees with a measurement.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Conflict {
+pub(crate) struct Conflict {
     /// The grade.
     pub finding: Finding,
     measured: Contradiction,
@@ -37,7 +37,7 @@ enum Contradiction {
 impl Conflict {
     /// Both in words: "spondylolisthesis present (62 %), measured slip 0 %".
     #[must_use]
-    pub fn text(&self, language: Language) -> String {
+    pub(crate) fn text(&self, language: Language) -> String {
         let Finding { grading, class, .. } = self.finding;
         say!(
             language,

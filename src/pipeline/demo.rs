@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use super::PipelineError;
-use super::phantom_study::{make_folder, write_phantom};
-use crate::records::TruthFile;
+use super::phantom_study::write_phantom;
+use crate::phantom::PhantomSettings;
 use crate::task::{CancelToken, Progress};
 
 /// The synthetic patient that `spinenet demo` shows.
@@ -16,10 +16,8 @@ pub const DEMO_SEED: u64 = 27;
 #[derive(Debug)]
 pub struct DemoStudy {
     folder: PathBuf,
-    /// What is true of it; written beside the DICOM folder.
-    pub truth: TruthFile,
     /// Deletes a temporary folder together with this value.
-    temporary: Option<TempDir>,
+    _temporary: Option<TempDir>,
 }
 
 impl DemoStudy {
@@ -27,12 +25,6 @@ impl DemoStudy {
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.folder
-    }
-
-    /// Whether the study is deleted together with this value.
-    #[must_use]
-    pub fn is_temporary(&self) -> bool {
-        self.temporary.is_some()
     }
 }
 
@@ -55,8 +47,7 @@ pub fn prepare_demo(
         None => Some(tempfile::Builder::new().prefix("spinenet-demo-").tempdir().map_err(PipelineError::file("temp"))?),
     };
     let folder = temporary.as_ref().map_or_else(|| folder.unwrap_or(Path::new(".")), TempDir::path).to_owned();
-    make_folder(&folder)?;
-    let truth = write_phantom(&folder, seed, cancel)?;
+    write_phantom(&folder, &PhantomSettings::new(seed), cancel)?;
     on_progress(Progress { step: STEP, done: 1, total: 1 });
-    Ok(DemoStudy { folder: folder.join("dicom"), truth, temporary })
+    Ok(DemoStudy { folder: folder.join("dicom"), _temporary: temporary })
 }

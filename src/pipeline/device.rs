@@ -74,7 +74,7 @@ fn unavailable(name: &'static str, error: &candle_core::Error) -> DeviceError {
 
 /// The word for an open device: `cpu`, `cuda` or `metal`.
 #[must_use]
-pub fn device_name(device: &Device) -> &'static str {
+pub(crate) fn device_name(device: &Device) -> &'static str {
     match device {
         Device::Cpu => "cpu",
         Device::Cuda(_) => "cuda",

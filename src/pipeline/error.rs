@@ -28,7 +28,6 @@ pub enum PipelineError {
     /// A NIfTI or MetaImage file.
     #[error("the file {reason}: {}", path.display())]
     Research {
-        /// What is wrong.
         #[source]
         reason: ResearchError,
         /// Which file.
@@ -101,7 +100,6 @@ pub enum PipelineError {
     /// A volume could not be written.
     #[error("cannot write the volume ({reason}): {}", path.display())]
     Nifti {
-        /// What is wrong.
         reason: String,
         /// Which file.
         path: PathBuf,

@@ -19,7 +19,6 @@ pub const CURVE_PERCENTILES: [f64; 15] =
 /// An evidence map with all that its files say.
 #[derive(Debug, Clone)]
 pub struct Evidence {
-    /// The map.
     pub map: Arc<SaliencyMap>,
     /// Probability of the explained class, where the disc was graded.
     pub probability: Option<f32>,
@@ -33,7 +32,6 @@ pub struct Evidence {
     pub volume: Arc<Volume>,
     /// Study of the scan.
     pub study_instance_uid: String,
-    /// The series.
     pub series_instance_uid: String,
     /// Its instances by position.
     pub sop_instance_uids: Vec<String>,
@@ -48,13 +46,13 @@ pub struct Evidence {
 impl Evidence {
     /// The predicted boxes: one for each scan slice with evidence above the percentile.
     #[must_use]
-    pub fn predicted_boxes(&self) -> Vec<SliceBox> {
+    pub(crate) fn predicted_boxes(&self) -> Vec<SliceBox> {
         self.map.image_boxes(&self.volume, self.percentile, self.box_rule)
     }
 
     /// The predicted boxes at each of [`CURVE_PERCENTILES`], and what the map looked at: what overlap is measured from.
     #[must_use]
-    pub fn boxes_by_percentile(&self) -> BoxesFile {
+    pub(crate) fn boxes_by_percentile(&self) -> BoxesFile {
         let boxes = |percentile: &f64| self.map.image_boxes(&self.volume, *percentile, self.box_rule);
         self.boxes_file(CURVE_PERCENTILES.iter().flat_map(boxes).collect())
     }
@@ -92,14 +90,14 @@ impl Evidence {
 
     /// Boxes of the map with what it looked at.
     #[must_use]
-    pub fn boxes_file(&self, boxes: Vec<SliceBox>) -> BoxesFile {
+    pub(crate) fn boxes_file(&self, boxes: Vec<SliceBox>) -> BoxesFile {
         BoxesFile::new("", &self.series_instance_uid, boxes).with_maps(vec![map_entry(&self.map, self.box_rule)])
     }
 }
 
 /// What a map looked at.
 #[must_use]
-pub fn map_entry(map: &SaliencyMap, box_rule: BoxRule) -> MapEntry {
+pub(crate) fn map_entry(map: &SaliencyMap, box_rule: BoxRule) -> MapEntry {
     let (bottom, right) = (PATCH_ROWS as f64 - 0.5, PATCH_COLUMNS as f64 - 0.5);
     let place = |at: DVec2| at.to_array().map(|value| rounded(value, 3));
     let corners = [(-0.5, -0.5), (-0.5, right), (bottom, right), (bottom, -0.5)]

@@ -10,7 +10,7 @@ use crate::task::{CancelToken, Progress};
 
 /// Explains grades of a scan.
 #[derive(Debug, Clone, Copy)]
-pub struct Explanation<'a> {
+pub(crate) struct Explanation<'a> {
     /// The scan.
     pub series: &'a Series,
     /// How maps are made and boxed.
@@ -28,7 +28,7 @@ impl Explanation<'_> {
     ///
     /// # Errors
     /// As [`explain_each`], and if the grader's weights cannot be loaded.
-    pub fn evidence(
+    pub(crate) fn evidence(
         &self,
         models: &mut Models,
         disc: &Disc,

@@ -12,9 +12,7 @@ const SURE: f32 = 0.7;
 /// What a disc is graded in one grading.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Finding {
-    /// Disc.
     pub level: DiscLevel,
-    /// Grading.
     pub grading: Grading,
     /// The reader's class, else the computed one.
     pub class: ClassIndex,
@@ -27,19 +25,19 @@ pub struct Finding {
 impl Finding {
     /// How abnormal it is, 0 (normal) to 1 (worst).
     #[must_use]
-    pub fn severity(&self) -> f32 {
+    pub(crate) fn severity(&self) -> f32 {
         self.grading.severity(self.class)
     }
 
     /// How abnormal it is and how surely, 0 to 1: severity times probability. The worst grade is the one with the greatest.
     #[must_use]
-    pub fn weight(&self) -> f32 {
+    pub(crate) fn weight(&self) -> f32 {
         self.severity() * self.probability
     }
 
     /// Whether it is to be mentioned; where abnormal begins, the table of gradings says.
     #[must_use]
-    pub fn is_abnormal(&self) -> bool {
+    pub(crate) fn is_abnormal(&self) -> bool {
         self.class >= self.grading.spec().first_abnormal
     }
 
@@ -77,10 +75,9 @@ impl Finding {
 /// The grades of a disc.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DiscFindings {
-    /// Disc.
     pub level: DiscLevel,
     /// Those that can be relied on, one for each grading, in the order of [`Grading::ALL`].
-    pub findings: Vec<Finding>,
+    pub(crate) findings: Vec<Finding>,
     /// Those of experimental gradings, which are named and not counted.
     pub experimental: Vec<Finding>,
     /// Height, slip, canal and signal.
@@ -88,13 +85,13 @@ pub struct DiscFindings {
     /// Heights of the discs above and below, mm, where they were measured.
     pub beside_mm: Vec<(DiscLevel, f64)>,
     /// Where grades and what was measured disagree.
-    pub conflicts: Vec<Conflict>,
+    pub(crate) conflicts: Vec<Conflict>,
 }
 
 impl DiscFindings {
     /// What a report says of its graded discs.
     #[must_use]
-    pub fn of_report(report: &Report) -> Vec<Self> {
+    pub(crate) fn of_report(report: &Report) -> Vec<Self> {
         let mut discs: Vec<Self> =
             report.discs.iter().filter_map(|disc| Self::reported(disc, &report.experimental_gradings)).collect();
         for disc in &mut discs {
@@ -125,18 +122,18 @@ impl DiscFindings {
 
     /// The grade that counts of a grading, experimental or not.
     #[must_use]
-    pub fn of(&self, grading: Grading) -> Option<&Finding> {
+    pub(crate) fn of(&self, grading: Grading) -> Option<&Finding> {
         self.findings.iter().chain(&self.experimental).find(|finding| finding.grading == grading)
     }
 
     /// Severity of the worst grade, 0 (normal) to 1.
     #[must_use]
-    pub fn severity(&self) -> f32 {
+    pub(crate) fn severity(&self) -> f32 {
         self.abnormal().map(Finding::severity).fold(0.0, f32::max)
     }
 
     /// The abnormal ones.
-    pub fn abnormal(&self) -> impl Iterator<Item = &Finding> {
+    pub(crate) fn abnormal(&self) -> impl Iterator<Item = &Finding> {
         self.findings.iter().filter(|finding| finding.is_abnormal())
     }
 
@@ -199,14 +196,14 @@ fn heights_beside(report: &Report, level: DiscLevel) -> Vec<(DiscLevel, f64)> {
 /// The finding with the greatest [`Finding::weight`]; of equal ones the first from the thorax down. `None` if there is
 /// nothing to choose from.
 #[must_use]
-pub fn most_abnormal(discs: &[DiscFindings]) -> Option<Finding> {
+pub(crate) fn most_abnormal(discs: &[DiscFindings]) -> Option<Finding> {
     let findings = discs.iter().flat_map(|disc| disc.findings.iter().copied());
     findings.reduce(|best, next| if next.weight() > best.weight() { next } else { best })
 }
 
 /// The abnormal findings, those with the greatest [`Finding::weight`] first; equal ones from the thorax down.
 #[must_use]
-pub fn by_weight(discs: &[DiscFindings]) -> Vec<Finding> {
+pub(crate) fn by_weight(discs: &[DiscFindings]) -> Vec<Finding> {
     let mut found: Vec<Finding> = discs.iter().flat_map(DiscFindings::abnormal).copied().collect();
     found.sort_by(|a, b| b.weight().total_cmp(&a.weight()));
     found
@@ -262,7 +259,7 @@ pub(super) mod tests {
     use crate::spine::PerGrading;
 
     /// A disc with these classes and their probabilities.
-    pub fn disc(level: DiscLevel, classes: &[(Grading, ClassIndex, f32)]) -> DiscFindings {
+    pub(crate) fn disc(level: DiscLevel, classes: &[(Grading, ClassIndex, f32)]) -> DiscFindings {
         let finding = |(grading, class, probability): &(Grading, ClassIndex, f32)| Finding {
             level,
             grading: *grading,

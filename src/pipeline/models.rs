@@ -62,7 +62,7 @@ impl Models {
 
     /// The same with the grading weights of another name, such as those of the 2-D network.
     #[must_use]
-    pub fn grading_with(self, weights: &str) -> Self {
+    pub(crate) fn grading_with(self, weights: &str) -> Self {
         Self { grading_weights: weights.to_owned(), ..self }
     }
 
@@ -70,7 +70,7 @@ impl Models {
     ///
     /// # Errors
     /// If they are missing or damaged.
-    pub fn load_detector(&mut self) -> Result<bool, PipelineError> {
+    pub(crate) fn load_detector(&mut self) -> Result<bool, PipelineError> {
         let is_new = self.detector.is_none();
         if is_new {
             self.detector = Some(Detector::load(self.user_weights.as_deref(), &self.device)?);
@@ -82,7 +82,7 @@ impl Models {
     ///
     /// # Errors
     /// If they are missing or damaged.
-    pub fn load_grader(&mut self) -> Result<bool, PipelineError> {
+    pub(crate) fn load_grader(&mut self) -> Result<bool, PipelineError> {
         let is_new = self.grader.is_none();
         if is_new {
             let weights = find_weights(&self.grading_weights, self.user_weights.as_deref())?;
@@ -102,7 +102,7 @@ impl Models {
     ///
     /// # Panics
     /// Never: it is loaded just before.
-    pub fn detector(&mut self) -> Result<&Detector, PipelineError> {
+    pub(crate) fn detector(&mut self) -> Result<&Detector, PipelineError> {
         self.load_detector()?;
         Ok(self.detector.as_ref().expect("loaded one line above"))
     }
@@ -114,19 +114,19 @@ impl Models {
     ///
     /// # Panics
     /// Never: it is loaded just before.
-    pub fn grader(&mut self) -> Result<&Grader, PipelineError> {
+    pub(crate) fn grader(&mut self) -> Result<&Grader, PipelineError> {
         self.load_grader()?;
         Ok(self.grader.as_ref().expect("loaded one line above"))
     }
 
     /// Forgets the networks; they are loaded again on next use.
-    pub fn unload(&mut self) {
+    pub(crate) fn unload(&mut self) {
         (self.detector, self.grader) = (None, None);
     }
 
     /// Names what is loaded.
     #[must_use]
-    pub fn info(&self) -> ModelsInfo {
+    pub(crate) fn info(&self) -> ModelsInfo {
         let detector = self.detector.as_ref().map(Detector::info);
         let grader = self.grader.as_ref().map(Grader::info);
         ModelsInfo {
@@ -152,7 +152,7 @@ fn experimental_gradings(grader: &Grader, metadata: &WeightsMetadata) -> PerGrad
 ///
 /// # Errors
 /// The first check that fails, or an architecture that is not known.
-pub fn verify_weights(weights: &WeightsFolder) -> Result<(), WeightsError> {
+pub(crate) fn verify_weights(weights: &WeightsFolder) -> Result<(), WeightsError> {
     if DetectorConfig::NAMES.contains(&weights.metadata.architecture.as_str()) {
         weights.load::<DetectorConfig>(&Device::Cpu).map(|_| ())
     } else {

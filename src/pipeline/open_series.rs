@@ -63,7 +63,6 @@ pub struct AnalysisOptions<'a> {
 pub trait AnalysisObserver {
     /// The current step came this far.
     fn progressed(&mut self, progress: Progress);
-    /// One disc is done.
     fn disc_done(&mut self, _outcome: &GradeOutcome) {}
 }
 
@@ -211,13 +210,13 @@ impl Found {
 
 impl OpenSeries {
     /// The grades of the discs that have them.
-    pub fn predictions(&self) -> impl Iterator<Item = &DiscPrediction> {
+    pub(crate) fn predictions(&self) -> impl Iterator<Item = &DiscPrediction> {
         self.outcomes.iter().filter_map(GradeOutcome::prediction)
     }
 
     /// What the report says of the graded discs.
     #[must_use]
-    pub fn findings(&self) -> Vec<DiscFindings> {
+    pub(crate) fn findings(&self) -> Vec<DiscFindings> {
         DiscFindings::of_report(&self.report())
     }
 
@@ -225,7 +224,7 @@ impl OpenSeries {
     ///
     /// # Errors
     /// If it was not found, naming those that were.
-    pub fn disc(&self, level: DiscLevel) -> Result<&Disc, PipelineError> {
+    pub(crate) fn disc(&self, level: DiscLevel) -> Result<&Disc, PipelineError> {
         let found = || self.discs.iter().map(|disc| disc.level).collect();
         let disc = self.discs.iter().find(|disc| disc.level == level);
         disc.ok_or_else(|| PipelineError::NoSuchDisc { level, found: found() })

@@ -13,13 +13,19 @@ use crate::spine::{DiscLevel, PerGrading};
 use crate::task::CancelToken;
 use crate::volume::Volume;
 
-/// Writes the synthetic patient `seed` into `folder`: below `dicom` a folder for each series (localizers in three
+/// Writes the synthetic patient that `settings` ask for into `folder`, which is made where needed: below `dicom` a folder for each series (localizers in three
 /// planes, T1 and T2 sagittal), beside it `truth.json`, `truth-grades.csv`, `truth-boxes.json` and `truth-masks.nii.gz`.
 ///
 /// # Errors
 /// If a file cannot be written or the work is cancelled.
-pub(super) fn write_phantom(folder: &Path, seed: u64, cancel: &CancelToken) -> Result<TruthFile, PipelineError> {
-    let patient = PhantomPatient::draw(&PhantomSettings::new(seed));
+pub(crate) fn write_phantom(
+    folder: &Path,
+    settings: &PhantomSettings,
+    cancel: &CancelToken,
+) -> Result<(), PipelineError> {
+    fs::create_dir_all(folder).map_err(PipelineError::file(folder))?;
+    let seed = settings.seed;
+    let patient = PhantomPatient::draw(settings);
     let t2 = patient.t2();
     cancel.check()?;
     let dicom = folder.join("dicom");
@@ -43,8 +49,7 @@ pub(super) fn write_phantom(folder: &Path, seed: u64, cancel: &CancelToken) -> R
     table.write(&folder.join("truth-grades.csv"))?;
     let boxes = truth.boxes.clone();
     BoxesFile::new("phantom", &truth.series_instance_uid, boxes).save(&folder.join("truth-boxes.json"))?;
-    write_masks(&folder.join("truth-masks.nii.gz"), patient.masks(), &t2.volume)?;
-    Ok(truth)
+    write_masks(&folder.join("truth-masks.nii.gz"), patient.masks(), &t2.volume)
 }
 
 /// The truth of a phantom that was written as the series `series_instance_uid`.
@@ -91,9 +96,4 @@ fn write_masks(file: &Path, labels: Vec<u8>, volume: &Volume) -> Result<(), Pipe
     write_nifti(file, Voxels::Labels(labels), volume.geometry(), size, "29 disc, 76 vertebra, 150 canal")
         .map(|_| ())
         .map_err(|error| PipelineError::Nifti { reason: error.to_string(), path: file.to_owned() })
-}
-
-/// Makes the folder of a study.
-pub(super) fn make_folder(folder: &Path) -> Result<(), PipelineError> {
-    fs::create_dir_all(folder).map_err(PipelineError::file(folder))
 }

@@ -13,11 +13,9 @@ use crate::volume::Volume;
 #[derive(Debug, Clone, PartialEq)]
 #[allow(clippy::large_enum_variant, reason = "there are as many as discs, and nearly all are graded")]
 pub enum GradeOutcome {
-    /// Its grades.
     Graded(DiscPrediction),
     /// It cannot be graded; the others can.
     NotGraded {
-        /// Which.
         level: DiscLevel,
         /// Why, in words.
         reason: String,
@@ -27,7 +25,7 @@ pub enum GradeOutcome {
 impl GradeOutcome {
     /// The grades, if there are any.
     #[must_use]
-    pub fn prediction(&self) -> Option<&DiscPrediction> {
+    pub(crate) fn prediction(&self) -> Option<&DiscPrediction> {
         if let Self::Graded(prediction) = self { Some(prediction) } else { None }
     }
 }
@@ -36,7 +34,7 @@ impl GradeOutcome {
 ///
 /// # Errors
 /// If the work is cancelled, or if not one disc can be graded: then the first disc's reason.
-pub fn grade_discs(
+pub(crate) fn grade_discs(
     grader: &Grader,
     volume: &Volume,
     discs: &[Disc],

@@ -96,7 +96,7 @@ impl Study {
     ///
     /// # Errors
     /// If no series has the UID, or the images cannot be read.
-    pub fn load_reported(
+    pub(crate) fn load_reported(
         &self,
         report: &Report,
         cancel: &CancelToken,

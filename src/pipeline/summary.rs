@@ -40,13 +40,13 @@ impl StudySummary {
 
     /// The graded discs from the thorax down.
     #[must_use]
-    pub fn discs(&self) -> &[DiscFindings] {
+    pub(crate) fn discs(&self) -> &[DiscFindings] {
         &self.discs
     }
 
     /// What was found at a level.
     #[must_use]
-    pub fn disc(&self, level: DiscLevel) -> Option<&DiscFindings> {
+    pub(crate) fn disc(&self, level: DiscLevel) -> Option<&DiscFindings> {
         self.discs.iter().find(|disc| disc.level == level)
     }
 

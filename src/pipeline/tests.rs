@@ -3,7 +3,9 @@ use std::sync::Arc;
 use glam::{DVec2, DVec3};
 
 use super::*;
-use crate::dicom::{Series, SeriesWarning, SliceSource, WarningCode};
+use crate::dicom::series::SliceSource;
+use crate::dicom::warning::WarningCode;
+use crate::dicom::{Series, SeriesWarning};
 use crate::model::Views;
 use crate::records::{Report, Review, Seconds, SignOff, WeightsUsed};
 use crate::saliency::EvidenceDefaults;

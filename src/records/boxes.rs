@@ -12,7 +12,7 @@ use crate::files::write_private;
 use crate::spine::{BoxRule, BoxSource, DiscLevel, Grading, PixelBox, SliceBox};
 
 /// Name and version of the schema of boxes files.
-pub const BOXES_SCHEMA: &str = "spinenet-boxes/1";
+pub(crate) const BOXES_SCHEMA: &str = "spinenet-boxes/1";
 
 /// Why a boxes file was refused or could not be saved.
 #[derive(Debug, Error)]
@@ -45,7 +45,6 @@ pub enum BoxesError {
 /// The boxes that one reader drew, or the program predicted, on one series.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BoxesFile {
-    /// [`BOXES_SCHEMA`].
     pub schema: String,
     /// The reader's initials or id; empty for predicted boxes.
     pub reader: String,
@@ -54,19 +53,16 @@ pub struct BoxesFile {
     /// SHA-256 of the voxels that the reader saw, where it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub voxel_sha256: Option<String>,
-    /// The boxes.
     pub boxes: Vec<SliceBox>,
     /// The evidence maps that predicted boxes came from.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub maps: Vec<MapEntry>,
+    pub(crate) maps: Vec<MapEntry>,
 }
 
 /// An evidence map that boxes were predicted from: what it looked at, and where it is strongest.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct MapEntry {
-    /// Disc.
+pub(crate) struct MapEntry {
     pub level: DiscLevel,
-    /// Grading.
     pub grading: Grading,
     /// Which hotspots the boxes enclose.
     pub box_rule: BoxRule,
@@ -78,7 +74,7 @@ pub struct MapEntry {
 
 /// The strongest place of a map.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct PeakEntry {
+pub(crate) struct PeakEntry {
     /// Slice of the scan.
     pub slice: usize,
     /// Place on it, `[x, y]` in image pixels.
@@ -87,7 +83,7 @@ pub struct PeakEntry {
 
 /// Where a slice of a disc volume lies.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct SeenSliceEntry {
+pub(crate) struct SeenSliceEntry {
     /// Slice of the scan.
     pub slice: usize,
     /// Corners `[x, y]` in image pixels, in order around it.
@@ -110,13 +106,13 @@ impl BoxesFile {
 
     /// The same, drawn on these voxels.
     #[must_use]
-    pub fn on_voxels(self, voxel_sha256: &str) -> Self {
+    pub(crate) fn on_voxels(self, voxel_sha256: &str) -> Self {
         Self { voxel_sha256: Some(voxel_sha256.to_owned()), ..self }
     }
 
     /// The same with the evidence maps that the boxes came from.
     #[must_use]
-    pub fn with_maps(self, maps: Vec<MapEntry>) -> Self {
+    pub(crate) fn with_maps(self, maps: Vec<MapEntry>) -> Self {
         Self { maps, ..self }
     }
 
@@ -132,7 +128,7 @@ impl BoxesFile {
     ///
     /// # Errors
     /// If it is no boxes file of this schema, or holds a box that cannot be.
-    pub fn parse(json: &[u8]) -> Result<Self, BoxesError> {
+    pub(crate) fn parse(json: &[u8]) -> Result<Self, BoxesError> {
         // The schema is looked at first, so that a newer file is named as such and not as broken.
         let value: serde_json::Value = serde_json::from_slice(json)?;
         let schema = value.get("schema").and_then(serde_json::Value::as_str).unwrap_or_default();
@@ -148,7 +144,7 @@ impl BoxesFile {
     ///
     /// # Errors
     /// [`BoxesError::Box`] naming the first bad one.
-    pub fn validate(&self) -> Result<(), BoxesError> {
+    pub(crate) fn validate(&self) -> Result<(), BoxesError> {
         let bad = |(index, annotation)| fault(annotation).map(|fault| BoxesError::Box { number: index + 1, fault });
         self.boxes.iter().enumerate().find_map(bad).map_or(Ok(()), Err)
     }

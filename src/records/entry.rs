@@ -27,7 +27,7 @@ impl From<Report> for ReportEntry {
 impl ReportEntry {
     /// Place in the list of a cohort.
     #[must_use]
-    pub fn cohort(&self) -> Option<&CohortPlace> {
+    pub(crate) fn cohort(&self) -> Option<&CohortPlace> {
         match self {
             Self::Report(report) => report.cohort.as_ref(),
             Self::Failed(failed) => failed.cohort.as_ref(),
@@ -36,7 +36,7 @@ impl ReportEntry {
 
     /// The entry with its place in the list of a cohort.
     #[must_use]
-    pub fn placed(mut self, place: CohortPlace) -> Self {
+    pub(crate) fn placed(mut self, place: CohortPlace) -> Self {
         match &mut self {
             Self::Report(report) => report.cohort = Some(place),
             Self::Failed(failed) => failed.cohort = Some(place),
@@ -79,7 +79,6 @@ impl ReportEntry {
 /// A folder that could not be worked through.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailedScan {
-    /// [`REPORT_SCHEMA`].
     pub schema: String,
     /// The program that tried.
     pub software: Software,
@@ -102,7 +101,7 @@ pub struct FailedScan {
 impl FailedScan {
     /// Notes a failure. `folder` is cut out of `message` with what follows it, unless `include_paths`.
     #[must_use]
-    pub fn new(input: usize, folder: &Path, message: &str, include_paths: bool) -> Self {
+    pub(crate) fn new(input: usize, folder: &Path, message: &str, include_paths: bool) -> Self {
         let path = folder.display().to_string();
         let error = if include_paths { message.to_owned() } else { without_path(message, path.trim_end_matches('/')) };
         Self {

@@ -11,7 +11,6 @@ pub enum RecordError {
     /// A report file is not what it should be.
     #[error("not a report ({reason}): {}", path.display())]
     Report {
-        /// What is wrong.
         reason: String,
         /// Which file.
         path: PathBuf,
@@ -19,7 +18,6 @@ pub enum RecordError {
     /// A truth table is not what it should be.
     #[error("not a table of true grades ({reason}): {}", path.display())]
     Truth {
-        /// What is wrong.
         reason: String,
         /// Which file.
         path: PathBuf,

@@ -25,7 +25,7 @@ impl DiscMeasures {
     /// What the corners of the two bodies tell of the disc on its middle slice, where the tools of the window measure the
     /// same; `pixel_size_mm` is (x, y).
     #[must_use]
-    pub fn of_corners(disc: &Disc, pixel_size_mm: DVec2) -> Self {
+    pub(crate) fn of_corners(disc: &Disc, pixel_size_mm: DVec2) -> Self {
         let slice = disc.center_voxel[0].round().max(0.0) as usize;
         let measured = |measurement: Option<Measurement>| match measurement?.value(pixel_size_mm)? {
             MeasuredValue::Millimeters(value) | MeasuredValue::Degrees(value) | MeasuredValue::SlipPercent(value) => {
@@ -52,7 +52,7 @@ impl DiscMeasures {
 
 /// "slip 0 %", "slip 12 % forward, Meyerding I".
 #[must_use]
-pub fn slip_in_words(percent: f64, language: Language) -> String {
+pub(crate) fn slip_in_words(percent: f64, language: Language) -> String {
     let value = match meyerding_grade(percent) {
         // Whichever way, it is within the error of the corners.
         None => format!("{:.0} %", percent.abs()),
@@ -64,7 +64,6 @@ pub fn slip_in_words(percent: f64, language: Language) -> String {
 /// A measurement with its value, so that nobody has to compute it again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MeasurementEntry {
-    /// What was measured.
     pub kind: MeasurementKind,
     /// The disc it was measured at; absent where there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -13,17 +13,22 @@ mod review;
 mod truth;
 
 pub use blind_reading::{BLIND_READING_SCHEMA, BlindReading, FinishedReading, GradesByDisc};
-pub use boxes::{BOXES_SCHEMA, BoxesError, BoxesFile, MapEntry, PeakEntry, SeenSliceEntry};
+pub use boxes::{BoxesError, BoxesFile};
+pub(crate) use boxes::{MapEntry, PeakEntry, SeenSliceEntry};
 pub use entry::{FailedScan, ReportEntry, read_reports};
 pub use error::RecordError;
-pub use measurement::{DiscMeasures, MeasurementEntry, slip_in_words};
+pub(crate) use measurement::slip_in_words;
+pub use measurement::{DiscMeasures, MeasurementEntry};
 pub use prior::{Prior, PriorDisc, days_between};
+pub use report::EXPERIMENTAL_NOTE;
+pub(crate) use report::REPORT_SCHEMA;
 pub use report::{
-    CohortPlace, CornersEntry, DiscEntry, EXPERIMENTAL_NOTE, GradeEntry, Narrative, OutlineEntry, REPORT_SCHEMA,
-    Report, ReportWarning, Seconds, SignOff, Software, VertebraEntry, WeightsUsed,
+    CohortPlace, CornersEntry, DiscEntry, GradeEntry, Narrative, OutlineEntry, Report, ReportWarning, Seconds, SignOff,
+    Software, VertebraEntry, WeightsUsed,
 };
-pub use review::{DiscReview, REVIEW_SCHEMA, Review, ReviewError, ReviewFile};
-pub use truth::{DiscTruth, TRUTH_SCHEMA, TruthFile, TruthTable};
+pub(crate) use review::ReviewError;
+pub use review::{Review, ReviewFile};
+pub(crate) use truth::{DiscTruth, TRUTH_SCHEMA, TruthFile, TruthTable};
 
 /// `value` with `digits` after the point; never a negative zero. Written numbers are rounded to what they are worth, so
 /// that files stay small and differences in the last bit do not show.

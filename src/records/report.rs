@@ -19,7 +19,7 @@ use crate::spine::{
 use crate::volume::VolumeGeometry;
 
 /// Name and version of the report's schema.
-pub const REPORT_SCHEMA: &str = "spinenet-report/1";
+pub(crate) const REPORT_SCHEMA: &str = "spinenet-report/1";
 
 /// What the mark * of a grading means, wherever grades are shown.
 pub const EXPERIMENTAL_NOTE: &str = "* experimental: low accuracy, or no reader's grades; do not rely on it";
@@ -27,7 +27,6 @@ pub const EXPERIMENTAL_NOTE: &str = "* experimental: low accuracy, or no reader'
 /// A graded scan as written to JSON.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Report {
-    /// [`REPORT_SCHEMA`].
     pub schema: String,
     /// The program that wrote it.
     pub software: Software,
@@ -110,13 +109,13 @@ pub struct Software {
 impl Software {
     /// This program.
     #[must_use]
-    pub fn this() -> Self {
+    pub(crate) fn this() -> Self {
         Self { name: env!("CARGO_PKG_NAME").to_owned(), version: env!("CARGO_PKG_VERSION").to_owned(), sha256: None }
     }
 
     /// This program with the hash of its file, which is read once.
     #[must_use]
-    pub fn hashed() -> Self {
+    pub(crate) fn hashed() -> Self {
         static SHA256: OnceLock<Option<String>> = OnceLock::new();
         let hash = || Some(sha256([std::fs::read(std::env::current_exe().ok()?).ok()?]));
         Self { sha256: SHA256.get_or_init(hash).clone(), ..Self::this() }
@@ -126,9 +125,7 @@ impl Software {
 /// Weights that took part in a result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WeightsUsed {
-    /// Name.
     pub name: String,
-    /// Version.
     pub version: String,
     /// SHA-256 of the weights file, hexadecimal.
     pub sha256: String,
@@ -146,7 +143,6 @@ pub struct ReportWarning {
 /// A vertebral body in the report.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct VertebraEntry {
-    /// Level.
     pub label: VertebraLabel,
     /// Probability that body and label are right.
     pub confidence: f64,
@@ -169,20 +165,15 @@ pub struct OutlineEntry {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub struct CornersEntry {
-    /// Superior-anterior.
     pub sa: [f64; 2],
-    /// Superior-posterior.
     pub sp: [f64; 2],
-    /// Inferior-posterior.
     pub ip: [f64; 2],
-    /// Inferior-anterior.
     pub ia: [f64; 2],
 }
 
 /// A disc in the report.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DiscEntry {
-    /// Level.
     pub level: DiscLevel,
     /// Center in the patient, mm.
     pub centroid_lps: [f64; 3],
@@ -222,7 +213,7 @@ pub struct GradeEntry {
 impl GradeEntry {
     /// The grade that counts: the reader's where there is one, else the computed one.
     #[must_use]
-    pub fn reported(&self) -> u8 {
+    pub(crate) fn reported(&self) -> u8 {
         self.edited.unwrap_or(self.grade)
     }
 }
@@ -244,7 +235,7 @@ pub struct Narrative {
 impl Narrative {
     /// Whether nothing was written.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 }
@@ -324,7 +315,7 @@ impl Report {
 
     /// The report without running times: the same input gives the same bytes.
     #[must_use]
-    pub fn without_times(mut self) -> Self {
+    pub(crate) fn without_times(mut self) -> Self {
         self.seconds = None;
         self
     }
@@ -333,7 +324,7 @@ impl Report {
 impl VertebraEntry {
     /// A body as written.
     #[must_use]
-    pub fn new(vertebra: &Vertebra, geometry: &VolumeGeometry) -> Self {
+    pub(crate) fn new(vertebra: &Vertebra, geometry: &VolumeGeometry) -> Self {
         let slices = vertebra.outlines.iter();
         Self {
             label: vertebra.label,

@@ -14,7 +14,7 @@ use crate::files::write_private;
 use crate::spine::{ClassIndex, Corners, DiscLevel, Grading, Measurement, Vertebra, VertebraLabel, VertebraOutline};
 
 /// Name and version of the schema of review files.
-pub const REVIEW_SCHEMA: &str = "spinenet-review/1";
+pub(crate) const REVIEW_SCHEMA: &str = "spinenet-review/1";
 
 /// Why a review was refused or could not be saved.
 #[derive(Debug, Error)]
@@ -50,7 +50,7 @@ pub struct DiscReview {
 impl DiscReview {
     /// Whether nothing was decided.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.grades.is_empty() && self.comment.is_empty()
     }
 }
@@ -61,7 +61,6 @@ pub struct Review {
     /// Decisions by disc; discs without any are left out.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub discs: BTreeMap<DiscLevel, DiscReview>,
-    /// What was measured.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub measurements: Vec<Measurement>,
     /// What was written about the study as a whole.
@@ -95,7 +94,6 @@ impl Review {
         self.discs.get(&level).map_or("", |disc| &disc.comment)
     }
 
-    /// Comments on a disc.
     pub fn set_comment(&mut self, level: DiscLevel, comment: &str) {
         comment.clone_into(&mut self.discs.entry(level).or_default().comment);
         self.forget_empty();
@@ -107,7 +105,7 @@ impl Review {
 
     /// The same decisions after discs were renamed; those of discs without a new name are dropped.
     #[must_use]
-    pub fn renamed(&self, new_level: impl Fn(DiscLevel) -> Option<DiscLevel>) -> Self {
+    pub(crate) fn renamed(&self, new_level: impl Fn(DiscLevel) -> Option<DiscLevel>) -> Self {
         let discs = self.discs.iter().filter_map(|(level, disc)| Some((new_level(*level)?, disc.clone()))).collect();
         Self { discs, ..self.clone() }
     }
@@ -137,7 +135,6 @@ impl Review {
 /// A review as kept on disk.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ReviewFile {
-    /// [`REVIEW_SCHEMA`].
     pub schema: String,
     /// The series it is about.
     pub series_instance_uid: String,
@@ -145,7 +142,7 @@ pub struct ReviewFile {
     pub voxel_sha256: String,
     /// The vertebral bodies, where the reader corrected any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub vertebrae: Option<Vec<VertebraEntry>>,
+    pub(crate) vertebrae: Option<Vec<VertebraEntry>>,
     /// The decisions.
     #[serde(flatten)]
     pub review: Review,
@@ -214,7 +211,7 @@ impl ReviewFile {
 
     /// The bodies as the reader left them; `None` if none was corrected.
     #[must_use]
-    pub fn corrected_vertebrae(&self) -> Option<Vec<Vertebra>> {
+    pub(crate) fn corrected_vertebrae(&self) -> Option<Vec<Vertebra>> {
         let vertebra = |entry: &VertebraEntry| {
             let mut outlines: Vec<_> = entry.slices.iter().map(VertebraOutline::from).collect();
             outlines.sort_by_key(|outline| outline.slice);

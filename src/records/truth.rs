@@ -11,12 +11,11 @@ use crate::files::write_whole;
 use crate::spine::{DiscLevel, Grading, PerGrading, SliceBox};
 
 /// Name and version of the schema of truth files.
-pub const TRUTH_SCHEMA: &str = "spinenet-truth/1";
+pub(crate) const TRUTH_SCHEMA: &str = "spinenet-truth/1";
 
 /// The truth of a synthetic study.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct TruthFile {
-    /// [`TRUTH_SCHEMA`].
+pub(crate) struct TruthFile {
     pub schema: String,
     /// The program that made the study.
     pub software: Software,
@@ -36,8 +35,7 @@ pub struct TruthFile {
 
 /// True grades of one disc.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DiscTruth {
-    /// Disc.
+pub(crate) struct DiscTruth {
     pub level: DiscLevel,
     /// Grades in a reader's counting.
     pub gradings: PerGrading<u8>,
@@ -45,7 +43,7 @@ pub struct DiscTruth {
 
 /// True grades by series and disc; a grading without a label is missing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct TruthTable {
+pub(crate) struct TruthTable {
     /// Grades in a reader's counting.
     pub grades: BTreeMap<(String, DiscLevel), PerGrading<u8>>,
     /// Whose a series is, where the table tells; intervals are drawn by patient.
@@ -54,7 +52,7 @@ pub struct TruthTable {
 
 impl TruthTable {
     /// Adds the truth of a synthetic study.
-    pub fn add(&mut self, truth: &TruthFile) {
+    pub(crate) fn add(&mut self, truth: &TruthFile) {
         for disc in &truth.discs {
             let key = (truth.series_instance_uid.clone(), disc.level);
             self.grades.insert(key, disc.gradings.clone());
@@ -63,14 +61,14 @@ impl TruthTable {
     }
 
     /// Adds the rows of another table.
-    pub fn extend(&mut self, other: Self) {
+    pub(crate) fn extend(&mut self, other: Self) {
         self.grades.extend(other.grades);
         self.patients.extend(other.patients);
     }
 
     /// Whose a series is: the patient that the table tells, else a patient of its own.
     #[must_use]
-    pub fn patient<'a>(&'a self, series: &'a str) -> &'a str {
+    pub(crate) fn patient<'a>(&'a self, series: &'a str) -> &'a str {
         self.patients.get(series).map_or(series, String::as_str)
     }
 
@@ -79,7 +77,7 @@ impl TruthTable {
     ///
     /// # Errors
     /// If the file cannot be read, a column is missing, or a cell holds no level or no such grade.
-    pub fn read(file: &Path) -> Result<Self, RecordError> {
+    pub(crate) fn read(file: &Path) -> Result<Self, RecordError> {
         let broken = |reason: String| RecordError::Truth { reason, path: file.to_owned() };
         let mut reader = csv::Reader::from_path(file).map_err(|error| broken(error.to_string()))?;
         let head = reader.headers().map_err(|error| broken(error.to_string()))?.clone();
@@ -119,7 +117,7 @@ impl TruthTable {
     ///
     /// # Errors
     /// If the file cannot be written.
-    pub fn write(&self, file: &Path) -> Result<(), RecordError> {
+    pub(crate) fn write(&self, file: &Path) -> Result<(), RecordError> {
         let mut text = String::from("series_instance_uid,patient,level");
         let gradings: BTreeSet<Grading> = self.grades.values().flat_map(PerGrading::gradings).collect();
         for grading in &gradings {

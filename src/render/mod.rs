@@ -20,6 +20,6 @@ mod upload;
 #[cfg(test)]
 mod tests;
 
-pub use slice_paint::{EvidencePaint, SlicePaint};
+pub(crate) use slice_paint::{EvidencePaint, SlicePaint};
 pub use slice_renderer::SliceRenderer;
-pub use upload::{EvidenceHandle, SeriesHandle, SeriesUpload, UploadError};
+pub(crate) use upload::{EvidenceHandle, SeriesHandle, SeriesUpload};

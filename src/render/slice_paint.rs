@@ -9,8 +9,7 @@ use crate::picture::{EvidenceLook, ImageFromScreen, SliceLook, SliceScene};
 
 /// One view of one slice; make a new one every frame.
 #[derive(Debug, Clone)]
-pub struct SlicePaint {
-    /// The series.
+pub(crate) struct SlicePaint {
     pub series: SeriesHandle,
     /// Slice index; past the last slice the view is all background.
     pub slice: usize,
@@ -24,8 +23,7 @@ pub struct SlicePaint {
 
 /// Evidence over a slice.
 #[derive(Debug, Clone)]
-pub struct EvidencePaint {
-    /// The evidence.
+pub(crate) struct EvidencePaint {
     pub map: EvidenceHandle,
     /// How it is shown.
     pub look: EvidenceLook,
@@ -33,7 +31,7 @@ pub struct EvidencePaint {
 
 impl SlicePaint {
     /// The shape that fills `rect` (points) with this view: `ui.painter().add(paint.shape(rect))`.
-    pub fn shape(self, rect: egui::Rect) -> egui::Shape {
+    pub(crate) fn shape(self, rect: egui::Rect) -> egui::Shape {
         Callback::new_paint_callback(rect, SliceCallback::new(self)).into()
     }
 

@@ -44,7 +44,7 @@ impl SliceRenderer {
 
     /// A renderer for any color target of `format`, single-sampled.
     #[must_use]
-    pub fn for_target(device: &wgpu::Device, queue: &wgpu::Queue, format: wgpu::TextureFormat) -> Self {
+    pub(crate) fn for_target(device: &wgpu::Device, queue: &wgpu::Queue, format: wgpu::TextureFormat) -> Self {
         let scene_layout = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
             label: Some("slice scene"),
             entries: &[

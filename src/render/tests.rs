@@ -10,10 +10,11 @@ use std::sync::Arc;
 use eframe::egui_wgpu::{RenderState, Renderer, RendererOptions, ScreenDescriptor, WgpuSetup};
 use eframe::epaint::{ClippedPrimitive, Primitive};
 use egui::{Pos2, Rect, Vec2};
-use glam::{DVec2, DVec3};
+use glam::{DAffine2, DMat2, DVec2, DVec3};
 use image::RgbImage;
 use wgpu::naga;
 
+use super::upload::UploadError;
 use super::*;
 use crate::picture::{ColorMap, EvidenceFill, EvidenceLook, ImageFromScreen, SliceLook};
 use crate::spine::{
@@ -165,6 +166,16 @@ fn assert_alike(gpu: &RgbImage, cpu: &RgbImage, case: &str) {
     assert!(wrong * 1000 <= all * 2, "{case}: {wrong} of {all} pixels differ by more than 1 of 255");
 }
 
+/// `view` after a linear change of the screen about `fixed`.
+fn changed(view: ImageFromScreen, screen_from_changed: DMat2, fixed: DVec2) -> ImageFromScreen {
+    let about = DAffine2::from_mat2_translation(screen_from_changed, fixed - screen_from_changed * fixed);
+    ImageFromScreen::from_affine(view.affine() * about)
+}
+
+fn zoomed(view: ImageFromScreen, factor: f64, fixed: DVec2) -> ImageFromScreen {
+    changed(view, DMat2::from_diagonal(DVec2::splat(1.0 / factor)), fixed)
+}
+
 #[test]
 fn the_shader_and_its_twin_draw_the_same_slices() {
     let state = vulkan();
@@ -172,6 +183,9 @@ fn the_shader_and_its_twin_draw_the_same_slices() {
     let volume = volume(5);
     let series = renderer.upload_series(&volume).expect("a small series");
     let middle = DVec2::new(100.0, 70.0);
+    let rotated = changed(fitted(1.0), DMat2::from_angle(-FRAC_PI_6), middle);
+    let dragged =
+        ImageFromScreen::from_affine(fitted(1.5).affine() * DAffine2::from_translation(DVec2::new(-13.0, 4.0)));
     let cases = [
         ("fitted", base_look(), fitted(1.0), 1.0),
         ("inverted", SliceLook { invert: true, ..base_look() }, fitted(1.0), 1.0),
@@ -181,16 +195,16 @@ fn the_shader_and_its_twin_draw_the_same_slices() {
             fitted(1.0),
             1.0,
         ),
-        ("nearest", SliceLook { smooth: false, ..base_look() }, fitted(1.0).zoomed(2.3, middle), 1.0),
-        ("rotated, magnified", base_look(), fitted(1.0).rotated(FRAC_PI_6, middle).zoomed(3.7, middle), 1.0),
-        ("flipped", base_look(), fitted(1.0).flipped_horizontally(middle).flipped_vertically(middle), 1.0),
+        ("nearest", SliceLook { smooth: false, ..base_look() }, zoomed(fitted(1.0), 2.3, middle), 1.0),
+        ("rotated, magnified", base_look(), zoomed(rotated, 3.7, middle), 1.0),
+        ("flipped", base_look(), changed(fitted(1.0), DMat2::from_diagonal(DVec2::NEG_ONE), middle), 1.0),
         (
             "shrunk, on color",
             SliceLook { background: [30, 60, 200], ..base_look() },
-            fitted(1.0).zoomed(0.2, middle),
+            zoomed(fitted(1.0), 0.2, middle),
             1.0,
         ),
-        ("dense screen", base_look(), fitted(1.5).panned(DVec2::new(13.0, -4.0)), 1.5),
+        ("dense screen", base_look(), dragged, 1.5),
     ];
     for (case, look, image_from_screen, scale) in cases {
         let paint = SlicePaint { series: series.clone(), slice: 3, image_from_screen, look, evidence: None };
@@ -220,7 +234,7 @@ fn the_shader_and_its_twin_draw_the_same_evidence() {
             let paint = SlicePaint {
                 series: series.clone(),
                 slice,
-                image_from_screen: fitted(1.0).rotated(0.2, DVec2::new(100.0, 80.0)),
+                image_from_screen: changed(fitted(1.0), DMat2::from_angle(-0.2), DVec2::new(100.0, 80.0)),
                 look: base_look(),
                 evidence: Some(EvidencePaint { map: map.clone(), look }),
             };

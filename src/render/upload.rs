@@ -18,7 +18,7 @@ const BYTES_IN_FLIGHT: usize = 64 << 20;
 
 /// Why pixels did not get onto the GPU.
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
-pub enum UploadError {
+pub(crate) enum UploadError {
     /// A slice is larger than the GPU's textures.
     #[error("slices of {columns} x {rows} pixels are larger than this graphics adapter's limit of {limit}")]
     SliceTooLarge {
@@ -66,7 +66,7 @@ impl SliceRenderer {
     ///
     /// # Errors
     /// If a slice exceeds the adapter's texture size or its memory runs out.
-    pub fn upload_series(&self, volume: &Volume) -> Result<SeriesHandle, UploadError> {
+    pub(crate) fn upload_series(&self, volume: &Volume) -> Result<SeriesHandle, UploadError> {
         let (handle, textures) = self.room_for(volume)?;
         let mut in_flight = 0;
         for slice in 0..volume.slices() {
@@ -85,7 +85,7 @@ impl SliceRenderer {
     ///
     /// # Errors
     /// As [`Self::upload_series`].
-    pub fn begin_upload(&self, volume: Arc<Volume>, first: usize) -> Result<SeriesUpload, UploadError> {
+    pub(crate) fn begin_upload(&self, volume: Arc<Volume>, first: usize) -> Result<SeriesUpload, UploadError> {
         let (handle, textures) = self.room_for(&volume)?;
         let mut order: Vec<usize> = (0..volume.slices()).collect();
         order.sort_by_key(|slice| std::cmp::Reverse(slice.abs_diff(first)));
@@ -117,7 +117,7 @@ impl SliceRenderer {
     ///
     /// # Errors
     /// If `values` has another size, or the adapter's memory runs out.
-    pub fn upload_evidence(&self, values: &[f32], frame: &DiscFrame) -> Result<EvidenceHandle, UploadError> {
+    pub(crate) fn upload_evidence(&self, values: &[f32], frame: &DiscFrame) -> Result<EvidenceHandle, UploadError> {
         let gpu = &self.0;
         if values.len() != PATCH_VOXELS {
             return Err(UploadError::EvidenceSize(values.len()));
@@ -131,7 +131,7 @@ impl SliceRenderer {
 }
 
 /// A series on its way to the GPU.
-pub struct SeriesUpload {
+pub(crate) struct SeriesUpload {
     handle: SeriesHandle,
     textures: Vec<wgpu::Texture>,
     volume: Arc<Volume>,
@@ -142,12 +142,12 @@ pub struct SeriesUpload {
 impl SeriesUpload {
     /// The series, to be drawn already.
     #[must_use]
-    pub fn handle(&self) -> SeriesHandle {
+    pub(crate) fn handle(&self) -> SeriesHandle {
         self.handle.clone()
     }
 
     /// Brings over slices for about as long as `time`, one at least; says whether all are there.
-    pub fn advance(&mut self, time: Duration) -> bool {
+    pub(crate) fn advance(&mut self, time: Duration) -> bool {
         let begun = Instant::now();
         while let Some(slice) = self.order.pop() {
             self.handle.write_slice(&self.textures, &self.volume, slice);
@@ -165,12 +165,6 @@ impl SeriesHandle {
         let (texture, layer) = (&textures[slice / layers_per_texture], slice % layers_per_texture);
         write_layers(&gpu.queue, texture, layer as u32, volume.slice(slice), volume.columns(), volume.rows());
     }
-
-    /// Number of slices, rows and columns.
-    #[must_use]
-    pub fn shape(&self) -> [usize; 3] {
-        self.0.shape
-    }
 }
 
 impl SeriesTexture {
@@ -185,7 +179,7 @@ impl SeriesTexture {
 impl EvidenceHandle {
     /// Where the evidence lies in the scan.
     #[must_use]
-    pub fn frame(&self) -> &DiscFrame {
+    pub(crate) fn frame(&self) -> &DiscFrame {
         &self.0.frame
     }
 }

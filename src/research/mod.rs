@@ -5,11 +5,11 @@
 
 mod meta_image;
 mod nifti_file;
-mod nifti_write;
+pub(crate) mod nifti_write;
 mod orient;
 mod samples;
 
-pub use nifti_write::{NiftiWriteError, Voxels, ras_from_voxel, write_nifti};
+pub use nifti_write::{Voxels, write_nifti};
 
 use std::path::Path;
 
@@ -31,7 +31,6 @@ pub enum ResearchError {
     Header {
         /// Format that its name promises.
         format: &'static str,
-        /// What is wrong.
         reason: String,
     },
     /// Something of the format that this program does not read.
@@ -58,7 +57,7 @@ pub enum ResearchError {
 
 /// Whether the name says that the file is a volume that [`read_volume`] reads.
 #[must_use]
-pub fn is_volume_file(path: &Path) -> bool {
+pub(crate) fn is_volume_file(path: &Path) -> bool {
     format_of(path).is_some()
 }
 

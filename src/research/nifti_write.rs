@@ -28,7 +28,7 @@ pub enum NiftiWriteError {
 /// Rows of the affine that gives RAS millimeters from (column, row, slice, 1). Slices stand one mean step apart, for the
 /// format knows no others; [`write_nifti`] evens out those that do not.
 #[must_use]
-pub fn ras_from_voxel(geometry: &VolumeGeometry) -> [[f64; 4]; 3] {
+pub(crate) fn ras_from_voxel(geometry: &VolumeGeometry) -> [[f64; 4]; 3] {
     let at = |slice: f64, row: f64, column: f64| geometry.lps_from_voxel([slice, row, column]);
     let origin = at(0.0, 0.0, 0.0);
     let last = (geometry.slices().max(2) - 1) as f64;
@@ -40,9 +40,7 @@ pub fn ras_from_voxel(geometry: &VolumeGeometry) -> [[f64; 4]; 3] {
 /// Voxels to write, slice by slice and row by row.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Voxels {
-    /// Labels.
     Labels(Vec<u8>),
-    /// Quantities.
     Floats(Vec<f32>),
 }
 

@@ -20,7 +20,7 @@ pub(super) enum Sample {
 }
 
 impl Sample {
-    pub fn bytes(self) -> usize {
+    pub(super) fn bytes(self) -> usize {
         match self {
             Self::U8 | Self::I8 => 1,
             Self::U16 | Self::I16 => 2,
@@ -30,7 +30,7 @@ impl Sample {
     }
 
     /// Reads `count` voxels from `source`, which may end early or go on; memory grows with what is really there.
-    pub fn read(self, source: impl Read, count: u64, big_endian: bool) -> Result<Vec<f32>, ResearchError> {
+    pub(super) fn read(self, source: impl Read, count: u64, big_endian: bool) -> Result<Vec<f32>, ResearchError> {
         let expected = count * self.bytes() as u64;
         let mut bytes = Vec::new();
         source.take(expected).read_to_end(&mut bytes)?;

@@ -26,7 +26,7 @@ const ASKED_EVERY: usize = 8;
 
 /// A change drawn from the ranges that the network was trained with (paper, section 4): rotation ±15°, shift ±32 columns
 /// and ±24 rows, ±2 slices, scale 90 to 110 %, intensity ±0.1, slices reversed half the time.
-pub fn random_augmentation(random: &mut ChaCha8Rng) -> PatchAugmentation {
+pub(crate) fn random_augmentation(random: &mut ChaCha8Rng) -> PatchAugmentation {
     PatchAugmentation {
         rotation: random.random_range(-15.0..=15.0) * PI / 180.0,
         shift: DVec2::new(random.random_range(-32.0..=32.0), random.random_range(-24.0..=24.0)),
@@ -98,7 +98,7 @@ struct OpenMap {
 ///
 /// # Errors
 /// As [`explain`].
-pub fn explain_each(
+pub(crate) fn explain_each(
     network: &GradingNetwork,
     volume: &Volume,
     disc: &Disc,

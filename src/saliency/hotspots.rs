@@ -9,7 +9,7 @@ use crate::volume::{Volume, VolumeGeometry};
 
 /// The box around the hotspots of one slice.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct HotspotBox {
+pub(crate) struct HotspotBox {
     /// Slice of the disc volume.
     pub patch_slice: usize,
     /// Box in pixels of that slice (x along its columns), turned with the disc.
@@ -23,7 +23,7 @@ pub struct HotspotBox {
 impl HotspotBox {
     /// Corners of [`Self::image`] in the patient, LPS in mm: top left, top right, bottom right, bottom left.
     #[must_use]
-    pub fn corners_lps(&self, geometry: &VolumeGeometry) -> [DVec3; 4] {
+    pub(crate) fn corners_lps(&self, geometry: &VolumeGeometry) -> [DVec3; 4] {
         let PixelBox { x, y, width, height } = self.image;
         [(x, y), (x + width, y), (x + width, y + height), (x, y + height)]
             .map(|(x, y)| geometry.lps_from_voxel([self.slice as f64, y, x]))
@@ -32,7 +32,7 @@ impl HotspotBox {
 
 /// Where a map is strongest.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Peak {
+pub(crate) struct Peak {
     /// Slice of the scan.
     pub slice: usize,
     /// Place on it, image pixels.
@@ -43,7 +43,7 @@ impl SaliencyMap {
     /// Boxes around the voxels above the threshold of `percentile`, at most one for each slice of the disc volume that the
     /// scan has; ascending by scan slice.
     #[must_use]
-    pub fn hotspot_boxes(&self, volume: &Volume, percentile: f64, rule: BoxRule) -> Vec<HotspotBox> {
+    pub(crate) fn hotspot_boxes(&self, volume: &Volume, percentile: f64, rule: BoxRule) -> Vec<HotspotBox> {
         let hot = self.hotspots(percentile, rule);
         let mut boxes: Vec<HotspotBox> = (0..PATCH_SLICES)
             .filter_map(|patch_slice| {
@@ -71,7 +71,7 @@ impl SaliencyMap {
     /// For each slice of the scan with hotspots, whether each of its pixels (row by row) has its center in one; ascending
     /// by slice.
     #[must_use]
-    pub fn hotspot_masks(&self, volume: &Volume, percentile: f64, rule: BoxRule) -> Vec<(usize, Vec<bool>)> {
+    pub(crate) fn hotspot_masks(&self, volume: &Volume, percentile: f64, rule: BoxRule) -> Vec<(usize, Vec<bool>)> {
         let hot = self.hotspots(percentile, rule);
         let is_hot = |patch_slice: usize, [row, column]: [f64; 2]| {
             let (row, column) = (row.round(), column.round());
@@ -101,7 +101,7 @@ impl SaliencyMap {
     /// The strongest voxel of the slices that the scan has, the first of several equal ones; `None` for a map without
     /// evidence.
     #[must_use]
-    pub fn peak(&self) -> Option<Peak> {
+    pub(crate) fn peak(&self) -> Option<Peak> {
         let mut best: Option<(f32, Peak)> = None;
         for patch_slice in 0..PATCH_SLICES {
             let Some(slice) = self.frame.scan_slice(patch_slice) else { continue };

@@ -17,13 +17,9 @@ pub struct SaliencyMap {
     pub standard_errors: Option<Vec<f32>>,
     /// Where the voxels lie in the scan.
     pub frame: DiscFrame,
-    /// Disc.
     pub level: DiscLevel,
-    /// Grading.
     pub grading: Grading,
-    /// Class.
     pub class: ClassIndex,
-    /// Method.
     pub method: SaliencyMethod,
     /// Where it was read off.
     pub layer: SaliencyLayer,
@@ -69,7 +65,7 @@ impl SaliencyMap {
     /// The map smoothed within its slices by a Gaussian of that standard deviation. Errors of neighbors are taken to be wholly
     /// correlated, so the standard errors are upper bounds.
     #[must_use]
-    pub fn smoothed(&self, deviation_mm: f64) -> Self {
+    pub(crate) fn smoothed(&self, deviation_mm: f64) -> Self {
         let mut smooth = self.clone();
         let deviation = (deviation_mm / self.frame.mm_per_patch_pixel()) as f32;
         smooth_slices(&mut smooth.values, deviation);

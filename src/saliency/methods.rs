@@ -10,25 +10,8 @@ use crate::spine::{ClassIndex, Grading, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES}
 /// One class of one grading, whose evidence is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SaliencyTarget {
-    /// Grading.
     pub grading: Grading,
-    /// Class.
     pub class: ClassIndex,
-}
-
-/// Evidence `[n, 9, 112, 224]`, not negative, for `class` in disc volumes `[n, 9, 112, 224]`, read off at the method's
-/// usual layer: see [`Tracer`].
-///
-/// # Errors
-/// If `discs` has another shape, the grading has no such class, or the device fails.
-pub fn evidence(
-    network: &GradingNetwork,
-    discs: &Tensor,
-    grading: Grading,
-    class: ClassIndex,
-    method: SaliencyMethod,
-) -> Result<Tensor> {
-    Tracer::new(network, method, None)?.evidence(discs, &[SaliencyTarget { grading, class }])
 }
 
 /// Traces classes back through a network by one method.
@@ -66,7 +49,6 @@ impl<'a> Tracer<'a> {
         Ok(Self { network, method, layer, excitatory })
     }
 
-    /// The network.
     #[must_use]
     pub fn network(&self) -> &GradingNetwork {
         self.network

@@ -15,12 +15,14 @@ mod sanity;
 mod smooth;
 mod way;
 
-pub use augment::{explain, explain_all, explain_each, random_augmentation};
-pub use hotspots::{HotspotBox, Peak};
+pub(crate) use augment::explain_each;
+pub use augment::{explain, explain_all};
+pub(crate) use hotspots::HotspotBox;
 pub use map::{Ranks, SaliencyMap};
-pub use methods::{SaliencyTarget, Tracer, evidence};
-pub use sanity::{CASCADE, randomized};
-pub use way::{EvidenceDefaults, EvidenceWay, GradingEvidence, MeasuredEvidence, WayChoice};
+pub use methods::{SaliencyTarget, Tracer};
+pub(crate) use sanity::{CASCADE, randomized};
+pub use way::EvidenceWay;
+pub(crate) use way::{EvidenceDefaults, GradingEvidence, MeasuredEvidence, WayChoice};
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -80,7 +82,7 @@ impl SaliencyLayer {
     /// as in the paper; in two dimensions Conv1 has no slices any more, so it goes on to the voxels. Activations are read
     /// at Conv3, the last layer with slices.
     #[must_use]
-    pub fn usual(method: SaliencyMethod, dimensions: Dimensions) -> Self {
+    pub(crate) fn usual(method: SaliencyMethod, dimensions: Dimensions) -> Self {
         match (method, dimensions) {
             (SaliencyMethod::HiResCam | SaliencyMethod::LayerCam, _) => Self::Conv3,
             (SaliencyMethod::Gradient | SaliencyMethod::Guided, _) | (_, Dimensions::Two) => Self::Input,
@@ -116,7 +118,6 @@ words!(SaliencyLayer, "layer", [
 /// What to explain, and how thoroughly.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct SaliencyRequest {
-    /// Grading.
     pub grading: Grading,
     /// Class whose evidence is wanted.
     pub class: ClassIndex,
@@ -127,7 +128,6 @@ pub struct SaliencyRequest {
 /// How maps are computed and averaged.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct SaliencyPlan {
-    /// Method.
     pub method: SaliencyMethod,
     /// Layer to read it off at; [`SaliencyLayer::usual`] if `None`.
     pub layer: Option<SaliencyLayer>,

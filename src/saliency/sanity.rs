@@ -9,14 +9,14 @@ use candle_nn::VarBuilder;
 use crate::model::grading::GradingNetwork;
 
 /// The layers from the top down, in the order in which they unlearn; those of the branches in all branches at once.
-pub const CASCADE: [&str; 8] = ["fc8", "fc7", "fc6", "conv5", "conv4", "conv3", "conv2", "conv1"];
+pub(crate) const CASCADE: [&str; 8] = ["fc8", "fc7", "fc6", "conv5", "conv4", "conv3", "conv2", "conv1"];
 
 /// The network with the first `layers` of [`CASCADE`] as they are before training, drawn by `seed`; what `seed` gives a
 /// layer does not depend on how many have unlearned.
 ///
 /// # Errors
 /// If the device fails.
-pub fn randomized(network: &GradingNetwork, layers: usize, seed: u64) -> Result<GradingNetwork> {
+pub(crate) fn randomized(network: &GradingNetwork, layers: usize, seed: u64) -> Result<GradingNetwork> {
     let config = network.config();
     let untrained = config.initial_variables(seed, network.device())?;
     let Ok(untrained) = untrained.data().lock() else { candle_core::bail!("the map of variables is poisoned") };

@@ -6,6 +6,7 @@ use glam::{DVec2, DVec3};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
+use super::augment::random_augmentation;
 use super::mean::RunningMean;
 use super::methods::{head_excitation, pooled_shape};
 use super::*;
@@ -115,6 +116,17 @@ fn scan() -> (Volume, Disc) {
 ///     e = torch.eye(2)[c]; p, q = mwp(W2, h, e), mwp(-W2, h, e)
 ///     print(p, q, mwp(W1, x, p), mwp(W1, x, p - q))
 /// ```
+/// Evidence `[n, 9, 112, 224]` for `class` in disc volumes `[n, 9, 112, 224]`, read off at the method's usual layer.
+fn evidence(
+    network: &GradingNetwork,
+    discs: &Tensor,
+    grading: Grading,
+    class: usize,
+    method: SaliencyMethod,
+) -> Result<Tensor> {
+    Tracer::new(network, method, None)?.evidence(discs, &[SaliencyTarget { grading, class }])
+}
+
 #[test]
 fn golden_vectors_of_excitation_backpropagation() -> Result<()> {
     let tensor = |rows: Vec<[f32; 3]>| Tensor::new(rows.as_slice().concat(), &Device::Cpu)?.reshape(((), 3));

@@ -8,7 +8,6 @@ use crate::spine::{BoxRule, Grading, PerGrading};
 /// A way to make a map and to box it.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct EvidenceWay {
-    /// Method.
     pub method: SaliencyMethod,
     /// Layer to read it off at; [`SaliencyLayer::usual`] if `None`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -45,9 +44,7 @@ impl EvidenceWay {
 pub struct MeasuredEvidence {
     /// Whose boxes, such as "readers' boxes, 40 patients of Sudirman".
     pub on: String,
-    /// Discs.
     pub discs: usize,
-    /// `IoU`.
     pub iou: f64,
     /// Its interval of 95 %, by resampling patients.
     pub iou_interval: [f64; 2],
@@ -60,7 +57,7 @@ pub struct MeasuredEvidence {
 impl MeasuredEvidence {
     /// Whether the map finds the place better than anatomy alone does.
     #[must_use]
-    pub fn beats_fixed_place(&self) -> bool {
+    pub(crate) fn beats_fixed_place(&self) -> bool {
         self.iou_interval[0] > self.fixed_place_iou
     }
 }
@@ -76,29 +73,26 @@ pub struct GradingEvidence {
 }
 
 /// What weights say of their evidence: the optional block `evidence` of their metadata.
-pub type EvidenceDefaults = PerGrading<GradingEvidence>;
+pub(crate) type EvidenceDefaults = PerGrading<GradingEvidence>;
 
 /// What is asked of a way; the rest is as the weights say for the grading, and the paper's where they say nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct WayChoice {
+pub(crate) struct WayChoice {
     /// The rest is the paper's in any case.
     pub is_paper: bool,
     /// Method; it brings its usual layer along.
     pub method: Option<SaliencyMethod>,
-    /// Layer.
     pub layer: Option<SaliencyLayer>,
-    /// Smoothing, mm.
     pub smoothing_mm: Option<f64>,
     /// Which hotspots a box encloses.
     pub box_rule: Option<BoxRule>,
-    /// Percentile.
     pub percentile: Option<f64>,
 }
 
 impl WayChoice {
     /// The way for a grading.
     #[must_use]
-    pub fn way(&self, grading: Grading, defaults: &EvidenceDefaults) -> EvidenceWay {
+    pub(crate) fn way(&self, grading: Grading, defaults: &EvidenceDefaults) -> EvidenceWay {
         let default = defaults.get(grading).filter(|_| !self.is_paper).map_or(EvidenceWay::PAPER, |found| found.way);
         EvidenceWay {
             method: self.method.unwrap_or(default.method),

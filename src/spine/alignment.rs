@@ -21,7 +21,7 @@ pub struct SpineAlignment {
 impl SpineAlignment {
     /// By the bodies of the same name; `None` if there is none.
     #[must_use]
-    pub fn between(here: (&[Vertebra], &VolumeGeometry), there: (&[Vertebra], &VolumeGeometry)) -> Option<Self> {
+    pub(crate) fn between(here: (&[Vertebra], &VolumeGeometry), there: (&[Vertebra], &VolumeGeometry)) -> Option<Self> {
         let pair = |body: &Vertebra| {
             let other = there.0.iter().find(|other| other.label == body.label)?;
             Some([body.centroid_lps(here.1), other.centroid_lps(there.1)])
@@ -32,19 +32,19 @@ impl SpineAlignment {
 
     /// Number of bodies that both examinations show.
     #[must_use]
-    pub fn bodies(&self) -> usize {
+    pub(crate) fn bodies(&self) -> usize {
         self.pairs.len()
     }
 
     /// Where a place of this examination lies in the other, LPS, mm.
     #[must_use]
-    pub fn there(&self, here: DVec3) -> DVec3 {
+    pub(crate) fn there(&self, here: DVec3) -> DVec3 {
         here + self.shift_at(here)
     }
 
     /// Inverse of [`Self::there`].
     #[must_use]
-    pub fn here(&self, there: DVec3) -> DVec3 {
+    pub(crate) fn here(&self, there: DVec3) -> DVec3 {
         (0..ROUNDS).fold(there, |here, _| there - self.shift_at(here))
     }
 

@@ -24,7 +24,7 @@ pub struct PixelBox {
 impl PixelBox {
     /// The box spanned by two opposite corners in any order.
     #[must_use]
-    pub fn from_corners(a: [f64; 2], b: [f64; 2]) -> Self {
+    pub(crate) fn from_corners(a: [f64; 2], b: [f64; 2]) -> Self {
         let (x, y) = (a[0].min(b[0]), a[1].min(b[1]));
         Self { x, y, width: (a[0] - b[0]).abs(), height: (a[1] - b[1]).abs() }
     }
@@ -44,7 +44,7 @@ impl PixelBox {
 
     /// Area shared with `other`.
     #[must_use]
-    pub fn intersection(&self, other: &Self) -> f64 {
+    pub(crate) fn intersection(&self, other: &Self) -> f64 {
         let width = (self.x + self.width).min(other.x + other.width) - self.x.max(other.x);
         let height = (self.y + self.height).min(other.y + other.height) - self.y.max(other.y);
         width.max(0.0) * height.max(0.0)
@@ -90,9 +90,7 @@ pub enum BoxSource {
 /// A box on one slice that marks the finding of one grading of one disc (schema `spinenet-boxes/1`).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SliceBox {
-    /// Disc.
     pub level: DiscLevel,
-    /// Grading.
     pub grading: Grading,
     /// Slice index after sorting by position.
     pub slice: usize,

@@ -8,7 +8,7 @@ use crate::volume::{Volume, WindowLevel};
 /// The display window of a slice in which the vertebral bodies are mid-gray and black is zero; `None` where no body is
 /// seen, or they are black.
 #[must_use]
-pub fn vertebral_window(volume: &Volume, vertebrae: &[Vertebra], slice: usize) -> Option<WindowLevel> {
+pub(crate) fn vertebral_window(volume: &Volume, vertebrae: &[Vertebra], slice: usize) -> Option<WindowLevel> {
     median_of_bodies(volume, slice, vertebrae).map(mid_gray)
 }
 

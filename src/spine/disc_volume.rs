@@ -26,17 +26,17 @@ pub const PATCH_VOXELS: usize = PATCH_SLICES * PATCH_ROWS * PATCH_COLUMNS;
 
 /// What lies around a disc volume and is seen by views that are shifted by one step of the network's trunk: pixels on
 /// each side of a slice.
-pub const WIDE_MARGIN: usize = 16;
+pub(crate) const WIDE_MARGIN: usize = 16;
 /// Slices before and after the disc volume that shifted views see.
-pub const WIDE_SLICE_MARGIN: usize = 1;
+pub(crate) const WIDE_SLICE_MARGIN: usize = 1;
 /// Slices of the disc volume and its margin.
-pub const WIDE_SLICES: usize = PATCH_SLICES + 2 * WIDE_SLICE_MARGIN;
+pub(crate) const WIDE_SLICES: usize = PATCH_SLICES + 2 * WIDE_SLICE_MARGIN;
 /// Rows of the disc volume and its margin.
-pub const WIDE_ROWS: usize = PATCH_ROWS + 2 * WIDE_MARGIN;
+pub(crate) const WIDE_ROWS: usize = PATCH_ROWS + 2 * WIDE_MARGIN;
 /// Columns of the disc volume and its margin.
-pub const WIDE_COLUMNS: usize = PATCH_COLUMNS + 2 * WIDE_MARGIN;
+pub(crate) const WIDE_COLUMNS: usize = PATCH_COLUMNS + 2 * WIDE_MARGIN;
 /// Voxels of the disc volume and its margin.
-pub const WIDE_VOXELS: usize = WIDE_SLICES * WIDE_ROWS * WIDE_COLUMNS;
+pub(crate) const WIDE_VOXELS: usize = WIDE_SLICES * WIDE_ROWS * WIDE_COLUMNS;
 
 const MID_SLICE: f64 = (PATCH_SLICES / 2) as f64;
 const MID_ROW: f64 = (PATCH_ROWS as f64 - 1.0) / 2.0;
@@ -62,7 +62,7 @@ pub enum DiscFrameError {
 
 /// Random change of a disc volume, applied while it is resampled (REFERENCES: paper section 4).
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct PatchAugmentation {
+pub(crate) struct PatchAugmentation {
     /// In-plane rotation about the patch center, radians.
     pub rotation: f64,
     /// Shift of the field of view along columns and rows, patch pixels.
@@ -79,7 +79,7 @@ pub struct PatchAugmentation {
 
 impl PatchAugmentation {
     /// No change.
-    pub const NONE: Self =
+    pub(crate) const NONE: Self =
         Self { rotation: 0.0, shift: DVec2::ZERO, slice_shift: 0, scale: 1.0, intensity: 0.0, mirror_slices: false };
 }
 
@@ -164,7 +164,7 @@ impl DiscFrame {
 
     /// The frame that shows the same disc with `change` applied; sampling it augments the disc volume in one resampling.
     #[must_use]
-    pub fn augmented(&self, change: &PatchAugmentation) -> Self {
+    pub(crate) fn augmented(&self, change: &PatchAugmentation) -> Self {
         let (sin, cos) = change.rotation.sin_cos();
         let mm = self.mm_per_patch_pixel;
         let shift_mm = (self.posterior * change.shift.x + self.inferior * change.shift.y) * mm;
@@ -182,27 +182,27 @@ impl DiscFrame {
 
     /// Image position (x, y) of a patch position.
     #[must_use]
-    pub fn image_from_patch(&self, row: f64, column: f64) -> DVec2 {
+    pub(crate) fn image_from_patch(&self, row: f64, column: f64) -> DVec2 {
         let across = self.posterior * (column - MID_COLUMN) + self.inferior * (row - MID_ROW);
         self.center_image + across * self.mm_per_patch_pixel / self.pixel_size_mm
     }
 
     /// Patch position `[row, column]` of an image position; inverse of [`Self::image_from_patch`].
     #[must_use]
-    pub fn patch_from_image(&self, image: DVec2) -> [f64; 2] {
+    pub(crate) fn patch_from_image(&self, image: DVec2) -> [f64; 2] {
         let mm = (image - self.center_image) * self.pixel_size_mm / self.mm_per_patch_pixel;
         [mm.dot(self.inferior) + MID_ROW, mm.dot(self.posterior) + MID_COLUMN]
     }
 
     /// Scan slice shown by a patch slice; may lie outside the scan.
     #[must_use]
-    pub fn scan_from_patch_slice(&self, slice: f64) -> f64 {
+    pub(crate) fn scan_from_patch_slice(&self, slice: f64) -> f64 {
         self.mid_slice as f64 + (slice - MID_SLICE) * self.slice_step as f64
     }
 
     /// Fractional patch slice of a scan slice; inverse of [`Self::scan_from_patch_slice`].
     #[must_use]
-    pub fn patch_from_scan_slice(&self, slice: f64) -> f64 {
+    pub(crate) fn patch_from_scan_slice(&self, slice: f64) -> f64 {
         (slice - self.mid_slice as f64) / self.slice_step as f64 + MID_SLICE
     }
 
@@ -214,14 +214,14 @@ impl DiscFrame {
 
     /// The scan slice under a patch slice, where the scan has one that can be normalized.
     #[must_use]
-    pub fn scan_slice(&self, patch_slice: usize) -> Option<usize> {
+    pub(crate) fn scan_slice(&self, patch_slice: usize) -> Option<usize> {
         self.scan_slice_beside(patch_slice as isize)
     }
 
     /// The display window in which the two bodies are mid-gray on a scan slice, as the network sees them; `None` where the
     /// slice cannot be normalized.
     #[must_use]
-    pub fn window(&self, slice: usize) -> Option<WindowLevel> {
+    pub(crate) fn window(&self, slice: usize) -> Option<WindowLevel> {
         self.slice_scales.get(slice).filter(|scale| **scale > 0.0).map(|scale| mid_gray(0.5 / scale))
     }
 
@@ -252,7 +252,7 @@ impl DiscFrame {
     ///
     /// # Errors
     /// If an augmentation scaled the frame to nothing.
-    pub fn geometry(&self, scan: &VolumeGeometry) -> Result<VolumeGeometry, GeometryError> {
+    pub(crate) fn geometry(&self, scan: &VolumeGeometry) -> Result<VolumeGeometry, GeometryError> {
         let at = |slice: f64, row: f64, column: f64| {
             let image = self.image_from_patch(row, column);
             scan.lps_from_voxel([self.scan_from_patch_slice(slice), image.y, image.x])
@@ -265,13 +265,13 @@ impl DiscFrame {
 
     /// Edge of a patch pixel in mm.
     #[must_use]
-    pub fn mm_per_patch_pixel(&self) -> f64 {
+    pub(crate) fn mm_per_patch_pixel(&self) -> f64 {
         self.mm_per_patch_pixel
     }
 
     /// Sides of a pixel of the image, in pixels of the disc volume.
     #[must_use]
-    pub fn image_pixel_in_patch(&self) -> DVec2 {
+    pub(crate) fn image_pixel_in_patch(&self) -> DVec2 {
         self.pixel_size_mm / self.mm_per_patch_pixel
     }
 
@@ -290,14 +290,14 @@ impl DiscFrame {
     ///
     /// # Panics
     /// If `pixels` is shorter than a patch slice.
-    pub fn sample_slice(&self, volume: &Volume, patch_slice: usize, pixels: &mut [f32]) -> bool {
+    pub(crate) fn sample_slice(&self, volume: &Volume, patch_slice: usize, pixels: &mut [f32]) -> bool {
         self.sample_plane(volume, patch_slice as isize, 0, &mut pixels[..PATCH_ROWS * PATCH_COLUMNS])
     }
 
     /// Reads the disc volume and what lies around it, normalized as the disc volume is:
     /// `[WIDE_SLICES, WIDE_ROWS, WIDE_COLUMNS]`, zero where the scan has nothing.
     #[must_use]
-    pub fn sample_wide(&self, volume: &Volume) -> Vec<f32> {
+    pub(crate) fn sample_wide(&self, volume: &Volume) -> Vec<f32> {
         let mut voxels = vec![0.0; WIDE_VOXELS];
         voxels.par_chunks_mut(WIDE_ROWS * WIDE_COLUMNS).enumerate().for_each(|(slice, pixels)| {
             self.sample_plane(volume, slice as isize - WIDE_SLICE_MARGIN as isize, WIDE_MARGIN, pixels);
@@ -308,7 +308,7 @@ impl DiscFrame {
     /// Reads one slice of [`Self::sample_wide`], `[WIDE_ROWS, WIDE_COLUMNS]`, by the index of its patch slice; zero, and
     /// `false` returned, where the scan has no slice there.
     #[must_use]
-    pub fn sample_wide_slice(&self, volume: &Volume, patch_slice: isize) -> (Vec<f32>, bool) {
+    pub(crate) fn sample_wide_slice(&self, volume: &Volume, patch_slice: isize) -> (Vec<f32>, bool) {
         let mut pixels = vec![0.0; WIDE_ROWS * WIDE_COLUMNS];
         let is_there = self.sample_plane(volume, patch_slice, WIDE_MARGIN, &mut pixels);
         (pixels, is_there)

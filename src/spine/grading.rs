@@ -12,10 +12,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::words::conversions;
 
-pub use table::{Grading, GradingSpec};
+pub use table::Grading;
+pub(crate) use table::GradingSpec;
 
 /// Class of a grading as the network counts it, from 0.
-pub type ClassIndex = usize;
+pub(crate) type ClassIndex = usize;
 
 impl Grading {
     /// The eight of Jamaludin et al. 2017, section 2, in the order of its tables. Weights that do not say which gradings
@@ -31,7 +32,6 @@ impl Grading {
         Self::CentralCanalStenosis,
     ];
 
-    /// Number of classes.
     #[must_use]
     pub fn classes(self) -> usize {
         self.spec().classes.len()
@@ -39,7 +39,7 @@ impl Grading {
 
     /// Whether it says only that something is present or absent; the others are scales of several grades.
     #[must_use]
-    pub fn is_presence(self) -> bool {
+    pub(crate) fn is_presence(self) -> bool {
         self.classes() == 2
     }
 
@@ -81,7 +81,7 @@ impl Grading {
 
     /// How abnormal a class is, 0 (normal) to 1 (worst).
     #[must_use]
-    pub fn severity(self, class: ClassIndex) -> f32 {
+    pub(crate) fn severity(self, class: ClassIndex) -> f32 {
         class as f32 / (self.classes() - 1) as f32
     }
 }

@@ -50,7 +50,7 @@ impl VertebraLabel {
     ];
 
     /// The names of a spine with six lumbar vertebrae, from the thorax down.
-    pub const WITH_L6: [Self; 12] = [
+    pub(crate) const WITH_L6: [Self; 12] = [
         Self::T8,
         Self::T9,
         Self::T10,
@@ -67,7 +67,7 @@ impl VertebraLabel {
 
     /// The names of the spine that `labels` belong to.
     #[must_use]
-    pub fn of_spine(labels: impl IntoIterator<Item = Self>) -> &'static [Self] {
+    pub(crate) fn of_spine(labels: impl IntoIterator<Item = Self>) -> &'static [Self] {
         if labels.into_iter().any(|label| label == Self::L6) { &Self::WITH_L6 } else { &Self::ALL }
     }
 
@@ -80,7 +80,7 @@ impl VertebraLabel {
     /// The label `count` places further up (towards the head; negative: down), if there is one. Above S1 comes L5: a
     /// spine has a sixth lumbar vertebra only where a reader says so.
     #[must_use]
-    pub fn above(self, count: isize) -> Option<Self> {
+    pub(crate) fn above(self, count: isize) -> Option<Self> {
         let names: &[Self] = if self == Self::L6 { &Self::WITH_L6 } else { &Self::ALL };
         let index = (names.iter().position(|name| *name == self)? as isize).checked_sub(count)?;
         names.get(usize::try_from(index).ok()?).copied()
@@ -150,18 +150,18 @@ impl DiscLevel {
     pub const ALL: [Self; 6] = [Self::T12L1, Self::L1L2, Self::L2L3, Self::L3L4, Self::L4L5, Self::L5S1];
 
     /// The seven levels of a spine with six lumbar vertebrae, from the thorax down.
-    pub const WITH_L6: [Self; 7] =
+    pub(crate) const WITH_L6: [Self; 7] =
         [Self::T12L1, Self::L1L2, Self::L2L3, Self::L3L4, Self::L4L5, Self::L5L6, Self::L6S1];
 
     /// The levels of the spine that `vertebrae` name.
     #[must_use]
-    pub fn of_spine(vertebrae: impl IntoIterator<Item = VertebraLabel>) -> &'static [Self] {
+    pub(crate) fn of_spine(vertebrae: impl IntoIterator<Item = VertebraLabel>) -> &'static [Self] {
         if vertebrae.into_iter().any(|label| label == VertebraLabel::L6) { &Self::WITH_L6 } else { &Self::ALL }
     }
 
     /// Number of the disc counted from the sacrum upwards, 1 for the lowest, in a spine with these levels.
     #[must_use]
-    pub fn from_sacrum(self, levels: &[Self]) -> Option<usize> {
+    pub(crate) fn number_above_sacrum(self, levels: &[Self]) -> Option<usize> {
         levels.iter().rev().position(|level| *level == self).map(|place| place + 1)
     }
 
@@ -187,7 +187,7 @@ impl DiscLevel {
 
     /// The vertebra below the disc.
     #[must_use]
-    pub fn lower(self) -> VertebraLabel {
+    pub(crate) fn lower(self) -> VertebraLabel {
         match self {
             Self::T12L1 => VertebraLabel::L1,
             Self::L1L2 => VertebraLabel::L2,
@@ -201,12 +201,12 @@ impl DiscLevel {
 
     /// The level below `upper` in a spine with five lumbar vertebrae, if it is graded.
     #[must_use]
-    pub fn below(upper: VertebraLabel) -> Option<Self> {
+    pub(crate) fn below(upper: VertebraLabel) -> Option<Self> {
         Self::ALL.into_iter().find(|level| level.upper() == upper)
     }
 
     /// The levels of all spines, each once.
-    pub fn every() -> impl Iterator<Item = Self> {
+    pub(crate) fn every() -> impl Iterator<Item = Self> {
         Self::ALL.into_iter().chain([Self::L5L6, Self::L6S1])
     }
 }

@@ -97,7 +97,6 @@ impl MeasurementKind {
 /// Points that a reader placed on one slice.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Measurement {
-    /// What is measured.
     pub kind: MeasurementKind,
     /// Slice index after sorting by position.
     pub slice: usize,
@@ -105,7 +104,6 @@ pub struct Measurement {
     pub points: Vec<DVec2>,
 }
 
-/// A measured value.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum MeasuredValue {
     /// Distance in mm.
@@ -119,14 +117,14 @@ pub enum MeasuredValue {
 impl Measurement {
     /// The slip of the upper body of a disc on the lower one, from their outlines; `None` if either has none.
     #[must_use]
-    pub fn slip_of(disc: &Disc, slice: usize) -> Option<Self> {
+    pub(crate) fn slip_of(disc: &Disc, slice: usize) -> Option<Self> {
         let (above, below) = (disc.upper.corners_at(slice as f64)?, disc.lower.corners_at(slice as f64)?);
         Some(Self { kind: MeasurementKind::Slip, slice, points: vec![below.sp, below.sa, above.ip] })
     }
 
     /// The height of a disc between the middles of its endplates, from the outlines; `None` if either body has none.
     #[must_use]
-    pub fn height_of(disc: &Disc, slice: usize) -> Option<Self> {
+    pub(crate) fn height_of(disc: &Disc, slice: usize) -> Option<Self> {
         let (above, below) = (disc.upper.corners_at(slice as f64)?, disc.lower.corners_at(slice as f64)?);
         let points = vec![(above.ia + above.ip) / 2.0, (below.sa + below.sp) / 2.0];
         Some(Self { kind: MeasurementKind::DiscHeight, slice, points })
@@ -162,7 +160,7 @@ impl Measurement {
 
     /// Whether it has the right number of finite points, so that there is something to measure.
     #[must_use]
-    pub fn is_whole(&self) -> bool {
+    pub(crate) fn is_whole(&self) -> bool {
         self.points.len() == self.kind.points() && self.points.iter().all(|point| point.is_finite())
     }
 
@@ -199,7 +197,7 @@ fn angle(a: DVec2, b: DVec2) -> Option<MeasuredValue> {
 /// Grade of a slip (Meyerding 1932): I up to a quarter of the endplate, II up to a half, III up to three quarters, IV up
 /// to all of it, V beyond. `None` below 5 percent, which two placed points cannot tell from no slip.
 #[must_use]
-pub fn meyerding_grade(percent: f64) -> Option<&'static str> {
+pub(crate) fn meyerding_grade(percent: f64) -> Option<&'static str> {
     match percent.abs() {
         ..LEAST_SLIP_PERCENT => None,
         ..=25.0 => Some("I"),

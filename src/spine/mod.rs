@@ -13,14 +13,15 @@ mod vertebra;
 
 pub use alignment::SpineAlignment;
 pub use boxes::{BoxRule, BoxSource, PixelBox, SliceBox, interpolated_boxes};
-pub use brightness::vertebral_window;
-pub use disc_volume::{
-    DiscFrame, DiscFrameError, DiscVolume, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, PATCH_VOXELS, PatchAugmentation,
-    WIDE_COLUMNS, WIDE_MARGIN, WIDE_ROWS, WIDE_SLICE_MARGIN, WIDE_SLICES, WIDE_VOXELS,
-};
-pub use grading::{ClassIndex, Grading, GradingSpec, PerGrading};
-pub use label::{DiscLevel, UnknownLevel, VertebraLabel};
-pub use measurement::{MeasuredValue, Measurement, MeasurementKind, meyerding_grade};
+pub(crate) use brightness::vertebral_window;
+pub use disc_volume::{DiscFrame, DiscFrameError, DiscVolume, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, PATCH_VOXELS};
+pub(crate) use disc_volume::{PatchAugmentation, WIDE_COLUMNS, WIDE_MARGIN, WIDE_ROWS, WIDE_SLICE_MARGIN, WIDE_SLICES};
+pub(crate) use grading::{ClassIndex, GradingSpec};
+pub use grading::{Grading, PerGrading};
+pub(crate) use label::UnknownLevel;
+pub use label::{DiscLevel, VertebraLabel};
+pub(crate) use measurement::meyerding_grade;
+pub use measurement::{MeasuredValue, Measurement, MeasurementKind};
 pub use prediction::{DiscPrediction, most_probable};
 pub use signal::signal_of_fluid;
 pub use vertebra::{Corners, Disc, Vertebra, VertebraOutline, discs_between};

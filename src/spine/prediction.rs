@@ -7,7 +7,6 @@ use super::{ClassIndex, DiscLevel, Grading, PerGrading};
 /// Class probabilities of one disc, of the gradings that the weights have.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DiscPrediction {
-    /// Which disc.
     pub level: DiscLevel,
     /// For each grading the probability of each class; they sum to 1.
     pub probabilities: PerGrading<Vec<f32>>,

@@ -34,7 +34,7 @@ impl Corners {
     /// Closes the outline of a body of which only the upper endplate is known, such as S1: the lower corners lie
     /// `height_mm` below it at right angles. `None` if the endplate is a point.
     #[must_use]
-    pub fn from_upper_endplate(sa: DVec2, sp: DVec2, pixel_size_mm: DVec2, height_mm: f64) -> Option<Self> {
+    pub(crate) fn from_upper_endplate(sa: DVec2, sp: DVec2, pixel_size_mm: DVec2, height_mm: f64) -> Option<Self> {
         let down = Self::downward(sa, sp, pixel_size_mm)? * height_mm / pixel_size_mm;
         Some(Self { sa, sp, ip: sp + down, ia: sa + down })
     }
@@ -42,7 +42,7 @@ impl Corners {
     /// Closes the outline of a body cut off by the upper image edge: the upper corners lie `height_mm` above the lower
     /// endplate at right angles, outside the image if need be. `None` if the endplate is a point.
     #[must_use]
-    pub fn from_lower_endplate(ip: DVec2, ia: DVec2, pixel_size_mm: DVec2, height_mm: f64) -> Option<Self> {
+    pub(crate) fn from_lower_endplate(ip: DVec2, ia: DVec2, pixel_size_mm: DVec2, height_mm: f64) -> Option<Self> {
         let up = -Self::downward(ia, ip, pixel_size_mm)? * height_mm / pixel_size_mm;
         Some(Self { sa: ia + up, sp: ip + up, ip, ia })
     }
@@ -89,7 +89,6 @@ pub struct VertebraOutline {
 /// Of S1 the upper endplate is known; its lower corners are an extrapolation that closes the quadrilateral.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Vertebra {
-    /// Level.
     pub label: VertebraLabel,
     /// Probability that the body exists and the label is right, 0 to 1.
     pub confidence: f32,
@@ -117,7 +116,7 @@ impl Vertebra {
 
     /// Mean slice index of the outlines: where the body's middle lies across the slices.
     #[must_use]
-    pub fn center_slice(&self) -> f64 {
+    pub(crate) fn center_slice(&self) -> f64 {
         self.outlines.iter().map(|outline| outline.slice as f64).sum::<f64>() / self.outlines.len().max(1) as f64
     }
 
@@ -139,7 +138,6 @@ impl Vertebra {
 /// A disc between two labelled bodies.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Disc {
-    /// Level.
     pub level: DiscLevel,
     /// Middle of the disc as fractional voxel index `[slice, row, column]`: the centroid of the area between the four
     /// corners facing it (a wedge's lies towards its thick side), on its middle slice.
@@ -153,7 +151,7 @@ pub struct Disc {
 impl Disc {
     /// The disc of `level` between two bodies; `None` if either has no outline.
     #[must_use]
-    pub fn between(level: DiscLevel, upper: &Vertebra, lower: &Vertebra) -> Option<Self> {
+    pub(crate) fn between(level: DiscLevel, upper: &Vertebra, lower: &Vertebra) -> Option<Self> {
         let slice = f64::midpoint(upper.center_slice(), lower.center_slice());
         let (above, below) = (upper.corners_at(slice)?, lower.corners_at(slice)?);
         let center = centroid([above.ia, above.ip, below.sp, below.sa]);
@@ -162,7 +160,7 @@ impl Disc {
 
     /// Middle of the disc in the patient.
     #[must_use]
-    pub fn center_lps(&self, geometry: &VolumeGeometry) -> DVec3 {
+    pub(crate) fn center_lps(&self, geometry: &VolumeGeometry) -> DVec3 {
         geometry.lps_from_voxel(self.center_voxel)
     }
 }

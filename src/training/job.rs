@@ -8,12 +8,12 @@ use candle_core::Device;
 use crate::task::CancelToken;
 
 /// File that says where a part of a training stands.
-pub const CHECKPOINT: &str = "checkpoint.json";
+pub(crate) const CHECKPOINT: &str = "checkpoint.json";
 
 /// What a training needs beside its data and its configuration. None of it decides what is learned, but for the rounding
 /// of the device.
 #[derive(Debug, Clone)]
-pub struct TrainingJob {
+pub(crate) struct TrainingJob {
     /// For logs, checkpoints and measures.
     pub folder: PathBuf,
     /// Go on from the checkpoints in the folder.
@@ -26,13 +26,13 @@ pub struct TrainingJob {
 
 impl TrainingJob {
     /// A new training on the processor.
-    pub fn new(folder: impl Into<PathBuf>) -> Self {
+    pub(crate) fn new(folder: impl Into<PathBuf>) -> Self {
         Self { folder: folder.into(), resume: false, device: Device::Cpu, cancel: CancelToken::default() }
     }
 
     /// Whether an earlier training left a checkpoint in the folder or below it.
     #[must_use]
-    pub fn is_begun(&self) -> bool {
+    pub(crate) fn is_begun(&self) -> bool {
         let mut parts = fs::read_dir(&self.folder).into_iter().flatten().flatten().map(|part| part.path());
         self.folder.join(CHECKPOINT).exists()
             || parts.any(|part| part.is_dir() && Self { folder: part, ..self.clone() }.is_begun())
@@ -40,7 +40,7 @@ impl TrainingJob {
 
     /// A part of it, in a folder inside its own.
     #[must_use]
-    pub fn part(&self, name: &str) -> Self {
+    pub(crate) fn part(&self, name: &str) -> Self {
         Self { folder: self.folder.join(name), ..self.clone() }
     }
 }

@@ -16,11 +16,10 @@ pub struct ClassSet(u8);
 
 impl ClassSet {
     /// Nothing is known.
-    pub const UNKNOWN: Self = Self(0);
+    pub(crate) const UNKNOWN: Self = Self(0);
 
-    /// One class.
     #[must_use]
-    pub fn exactly(class: ClassIndex) -> Self {
+    pub(crate) fn exactly(class: ClassIndex) -> Self {
         Self::of(class..=class)
     }
 
@@ -38,7 +37,7 @@ impl ClassSet {
 
     /// Whether nothing is known.
     #[must_use]
-    pub fn is_unknown(self) -> bool {
+    pub(crate) fn is_unknown(self) -> bool {
         self.0 == 0
     }
 
@@ -49,7 +48,7 @@ impl ClassSet {
 
     /// The lowest admitted class: what coarse labels are counted and scored by.
     #[must_use]
-    pub fn lowest(self) -> Option<ClassIndex> {
+    pub(crate) fn lowest(self) -> Option<ClassIndex> {
         self.classes().next()
     }
 
@@ -80,7 +79,7 @@ impl DiscLabels {
     /// Gradings known exactly, from grades in a reader's words (Pfirrmann 1–5, narrowing 1–4, others 0 or 1);
     /// a grade that does not exist counts as unknown.
     #[must_use]
-    pub fn exact(grades: &PerGrading<u8>) -> Self {
+    pub(crate) fn exact(grades: &PerGrading<u8>) -> Self {
         let known =
             |(grading, grade): (Grading, &u8)| Some((grading, ClassSet::exactly(grading.class_from_grade(*grade)?)));
         Self { gradings: grades.iter().filter_map(known).collect(), either_marrow_changed: false }
@@ -94,7 +93,7 @@ impl DiscLabels {
 
     /// Whether any marrow label is known: `Some(true)` where at least one endplate's marrow is changed.
     #[must_use]
-    pub fn any_marrow_change(&self) -> Option<bool> {
+    pub(crate) fn any_marrow_change(&self) -> Option<bool> {
         if self.either_marrow_changed {
             return Some(true);
         }
@@ -105,17 +104,11 @@ impl DiscLabels {
 
     /// What is known of some gradings alone. A marrow change on either side stays known with either of the two.
     #[must_use]
-    pub fn only(&self, keep: impl Fn(Grading) -> bool) -> Self {
+    pub(crate) fn only(&self, keep: impl Fn(Grading) -> bool) -> Self {
         let kept = self.gradings.iter().filter(|(grading, _)| keep(*grading));
         let gradings = kept.map(|(grading, classes)| (grading, *classes)).collect();
         let marrow = keep(Grading::UpperMarrowChange) || keep(Grading::LowerMarrowChange);
         Self { gradings, either_marrow_changed: self.either_marrow_changed && marrow }
-    }
-
-    /// Whether nothing is known of any grading.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        !self.either_marrow_changed && self.gradings.iter().all(|(_, set)| set.is_unknown())
     }
 }
 
@@ -145,6 +138,6 @@ mod tests {
         assert_eq!(labels.any_marrow_change(), Some(true));
         let some = labels.only(|grading| grading == Grading::Pfirrmann);
         assert_eq!((some.of(Grading::Pfirrmann).single(), some.any_marrow_change()), (Some(4), None));
-        assert!(DiscLabels::default().is_empty() && DiscLabels::default().any_marrow_change().is_none());
+        assert!(DiscLabels::default().any_marrow_change().is_none());
     }
 }

@@ -41,7 +41,6 @@ pub enum ManifestError {
     /// The manifest cannot be read.
     #[error("cannot read the data manifest ({source}): {}", path.display())]
     File {
-        /// What went wrong.
         source: std::io::Error,
         /// The manifest.
         path: PathBuf,
@@ -49,7 +48,6 @@ pub enum ManifestError {
     /// The manifest is not valid.
     #[error("the data manifest is not valid ({source}): {}", path.display())]
     Format {
-        /// What is wrong.
         source: Box<toml::de::Error>,
         /// The manifest.
         path: PathBuf,
@@ -66,7 +64,6 @@ pub enum ManifestError {
     /// A table is missing or malformed.
     #[error("cannot read the table ({source}): {}", path.display())]
     Csv {
-        /// What went wrong.
         source: csv::Error,
         /// The table.
         path: PathBuf,
@@ -76,7 +73,6 @@ pub enum ManifestError {
     Row {
         /// Row, the header is 1.
         row: usize,
-        /// What is wrong.
         what: String,
         /// The table.
         path: PathBuf,
@@ -103,7 +99,7 @@ pub enum ManifestError {
 /// What the scans are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum DataUse {
+pub(crate) enum DataUse {
     /// To learn from and, by folds, to measure on.
     #[default]
     Learn,
@@ -114,7 +110,7 @@ pub enum DataUse {
 /// A data set by its layout; folders are in the file relative to the manifest's own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
-pub enum DataSet {
+pub(crate) enum DataSet {
     /// A table of grades beside scans.
     Table {
         /// With `grades.csv`.
@@ -154,7 +150,7 @@ pub enum DataSet {
 
 /// Where scans come from, as weights trained on them say it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DataSource {
+pub(crate) struct DataSource {
     /// In the middle of a sentence.
     pub name: String,
     /// How it must be cited.
@@ -166,7 +162,7 @@ pub struct DataSource {
 impl DataSet {
     /// Where its scans come from.
     #[must_use]
-    pub fn source(&self) -> DataSource {
+    pub(crate) fn source(&self) -> DataSource {
         let attribution = match self {
             Self::Spider { .. } | Self::SpiderDev { .. } => Some(ATTRIBUTION.to_owned()),
             Self::Rsna2024 { .. } => Some(rsna::ATTRIBUTION.to_owned()),
@@ -182,7 +178,7 @@ impl DataSet {
 
     /// What its patients are called together, in the middle of a sentence.
     #[must_use]
-    pub fn cohort(&self) -> &str {
+    pub(crate) fn cohort(&self) -> &str {
         match self {
             Self::Table { .. } => "data of one's own",
             Self::Spider { .. } | Self::SpiderDev { .. } => "SPIDER",
@@ -210,13 +206,13 @@ impl DataSet {
 pub struct DataManifest {
     /// Whether the network learns from them.
     #[serde(default, rename = "use")]
-    pub purpose: DataUse,
+    pub(crate) purpose: DataUse,
     /// Folder with weights of the detector that finds discs; the shipped ones if none. In the file relative to the manifest's own.
     #[serde(default)]
     pub detector: Option<PathBuf>,
     /// The sets. Patients of different sets are taken for different people, except in two of kind `spider-dev`.
     #[serde(default)]
-    pub data: Vec<DataSet>,
+    pub(crate) data: Vec<DataSet>,
 }
 
 /// Scans of one set, read by the same readers.
@@ -260,7 +256,7 @@ impl DataManifest {
     ///
     /// # Errors
     /// If the manifest names anything but one set with marked vertebrae.
-    pub fn landmarks(&self) -> Result<&Path, ManifestError> {
+    pub(crate) fn landmarks(&self) -> Result<&Path, ManifestError> {
         match self.data.as_slice() {
             [DataSet::SpiderDev { folder }] => Ok(folder),
             _ => Err(ManifestError::NeedsLandmarks),

@@ -18,7 +18,7 @@ const EPSILON: f64 = 1e-8;
 /// How gradients change the variables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum UpdateRule {
+pub(crate) enum UpdateRule {
     /// Loshchilov & Hutter 2019.
     #[default]
     AdamW,
@@ -27,7 +27,7 @@ pub enum UpdateRule {
 }
 
 /// An optimizer with decoupled weight decay on matrices and kernels, none on vectors (biases, norms).
-pub struct Optimizer {
+pub(crate) struct Optimizer {
     rule: UpdateRule,
     parameters: Vec<Parameter>,
     weight_decay: f64,
@@ -48,7 +48,7 @@ impl Optimizer {
     ///
     /// # Errors
     /// If a tensor cannot be allocated.
-    pub fn new(rule: UpdateRule, variables: &VarMap, weight_decay: f64, largest_gradient: f64) -> Result<Self> {
+    pub(crate) fn new(rule: UpdateRule, variables: &VarMap, weight_decay: f64, largest_gradient: f64) -> Result<Self> {
         let parameters = sorted(variables)
             .into_iter()
             .map(|(name, value)| {
@@ -61,7 +61,7 @@ impl Optimizer {
 
     /// Steps taken.
     #[must_use]
-    pub fn steps(&self) -> usize {
+    pub(crate) fn steps(&self) -> usize {
         self.steps
     }
 
@@ -69,7 +69,7 @@ impl Optimizer {
     ///
     /// # Errors
     /// If a gradient is not finite (nothing is changed then) or a tensor operation fails.
-    pub fn step(&mut self, gradients: &GradStore, learning_rate: f64) -> Result<f64> {
+    pub(crate) fn step(&mut self, gradients: &GradStore, learning_rate: f64) -> Result<f64> {
         let mut norm = 0f64;
         for parameter in &self.parameters {
             if let Some(gradient) = gradients.get(&parameter.value) {
@@ -130,7 +130,7 @@ impl Optimizer {
     ///
     /// # Errors
     /// If a tensor cannot be copied (the variables go on changing in place).
-    pub fn state(&self) -> Result<HashMap<String, Tensor>> {
+    pub(crate) fn state(&self) -> Result<HashMap<String, Tensor>> {
         let mut tensors = HashMap::new();
         for Parameter { name, value, first, second } in &self.parameters {
             for (kind, variable) in [("parameter", value), ("first", first), ("second", second)] {
@@ -144,7 +144,7 @@ impl Optimizer {
     ///
     /// # Errors
     /// If a tensor is missing or has another shape.
-    pub fn restore(&mut self, state: &HashMap<String, Tensor>, steps: usize) -> Result<()> {
+    pub(crate) fn restore(&mut self, state: &HashMap<String, Tensor>, steps: usize) -> Result<()> {
         for Parameter { name, value, first, second } in &self.parameters {
             for (kind, variable) in [("parameter", value), ("first", first), ("second", second)] {
                 match state.get(&format!("{kind}.{name}")) {
@@ -160,7 +160,7 @@ impl Optimizer {
 
 /// A running mean of the variables over the last steps, which generalizes better than the last of them (Polyak & Juditsky
 /// 1992; as an exponential mean in Tarvainen & Valpola 2017).
-pub struct WeightAverage {
+pub(crate) struct WeightAverage {
     decay: f64,
     updates: usize,
     /// Variable and its mean, in the order of their names.
@@ -172,7 +172,7 @@ impl WeightAverage {
     ///
     /// # Errors
     /// If a tensor cannot be copied.
-    pub fn new(variables: &VarMap, decay: f64) -> Result<Self> {
+    pub(crate) fn new(variables: &VarMap, decay: f64) -> Result<Self> {
         let means = sorted(variables)
             .into_iter()
             .map(|(name, variable)| Ok((name, variable.clone(), Var::from_tensor(&variable.as_tensor().copy()?)?)))
@@ -185,7 +185,7 @@ impl WeightAverage {
     ///
     /// # Errors
     /// If a tensor operation fails.
-    pub fn update(&mut self) -> Result<()> {
+    pub(crate) fn update(&mut self) -> Result<()> {
         let early = (1.0 + self.updates as f64) / (10.0 + self.updates as f64);
         let decay = self.decay.min(early) as f32;
         self.updates += 1;
@@ -204,7 +204,7 @@ impl WeightAverage {
     ///
     /// # Errors
     /// If a tensor operation fails.
-    pub fn apply(&self) -> Result<()> {
+    pub(crate) fn apply(&self) -> Result<()> {
         self.means.iter().try_for_each(|(_, variable, mean)| variable.set(mean.as_tensor()))
     }
 
@@ -212,7 +212,7 @@ impl WeightAverage {
     ///
     /// # Errors
     /// If a tensor cannot be copied.
-    pub fn state(&self) -> Result<HashMap<String, Tensor>> {
+    pub(crate) fn state(&self) -> Result<HashMap<String, Tensor>> {
         self.means.iter().map(|(name, _, mean)| Ok((format!("mean.{name}"), mean.as_tensor().copy()?))).collect()
     }
 
@@ -220,7 +220,7 @@ impl WeightAverage {
     ///
     /// # Errors
     /// If a tensor is missing or has another shape.
-    pub fn restore(&mut self, state: &HashMap<String, Tensor>, updates: usize) -> Result<()> {
+    pub(crate) fn restore(&mut self, state: &HashMap<String, Tensor>, updates: usize) -> Result<()> {
         for (name, _, mean) in &self.means {
             match state.get(&format!("mean.{name}")) {
                 Some(tensor) => mean.set(&tensor.to_device(mean.device())?)?,
@@ -305,7 +305,7 @@ fn elements_mut<'a>(storage: &'a mut CpuStorage, layout: &Layout) -> Result<&'a 
 
 /// The map's variables in the order of their names.
 #[must_use]
-pub fn sorted(variables: &VarMap) -> Vec<(String, Var)> {
+pub(crate) fn sorted(variables: &VarMap) -> Vec<(String, Var)> {
     // The map is only read here: a thread that panicked while holding the lock has left it whole.
     let data = variables.data().lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let mut named: Vec<(String, Var)> = data.iter().map(|(name, variable)| (name.clone(), variable.clone())).collect();
@@ -318,7 +318,7 @@ pub fn sorted(variables: &VarMap) -> Vec<(String, Var)> {
 ///
 /// # Errors
 /// If a tensor cannot be set.
-pub fn initialize(variables: &VarMap, seed: u64) -> Result<()> {
+pub(crate) fn initialize(variables: &VarMap, seed: u64) -> Result<()> {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     for (_, variable) in sorted(variables) {
         if variable.rank() > 1 {
@@ -332,7 +332,7 @@ pub fn initialize(variables: &VarMap, seed: u64) -> Result<()> {
 }
 
 /// A draw from the standard normal distribution (Box and Muller 1958).
-pub fn normal(random: &mut impl Rng) -> f32 {
+pub(crate) fn normal(random: &mut impl Rng) -> f32 {
     let radius = (-2.0 * (1.0 - random.random::<f64>()).ln()).sqrt();
     (radius * (2.0 * PI * random.random::<f64>()).cos()) as f32
 }

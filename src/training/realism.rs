@@ -24,11 +24,11 @@ const TSE: &str = "TSE";
 const SPACE: &str = "SPACE";
 
 /// Values of each measure, one a scan or disc.
-pub type Measures = BTreeMap<String, Vec<f64>>;
+pub(crate) type Measures = BTreeMap<String, Vec<f64>>;
 
 /// One measure in phantoms and in patients.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Comparison {
+pub(crate) struct Comparison {
     /// What was measured.
     pub name: String,
     /// Number of values: phantoms, patients.
@@ -43,18 +43,18 @@ pub struct Comparison {
 
 /// Whether phantoms may be tuned to a patient: those of even number. The others say how well that went.
 #[must_use]
-pub fn is_for_tuning(patient: u32) -> bool {
+pub(crate) fn is_for_tuning(patient: u32) -> bool {
     patient.is_multiple_of(2)
 }
 
 /// Mean Kolmogorov–Smirnov distance of comparisons.
 #[must_use]
-pub fn mean_distance(rows: &[Comparison]) -> f64 {
+pub(crate) fn mean_distance(rows: &[Comparison]) -> f64 {
     rows.iter().map(|row| row.distance).sum::<f64>() / rows.len().max(1) as f64
 }
 
 /// Measures a patient's scan on its middle slice.
-pub fn measure_case(case: &ScanCase, into: &mut Measures) {
+pub(crate) fn measure_case(case: &ScanCase, into: &mut Measures) {
     let grades = case.discs.iter().filter_map(|labelled| {
         let class = labelled.labels.of(Grading::Pfirrmann).single()?;
         Some((labelled.disc.level, class + 1))
@@ -65,7 +65,7 @@ pub fn measure_case(case: &ScanCase, into: &mut Measures) {
 }
 
 /// Measures a phantom on its middle slice.
-pub fn measure_phantom(study: &PhantomStudy, into: &mut Measures) {
+pub(crate) fn measure_phantom(study: &PhantomStudy, into: &mut Measures) {
     let grades = study.grades.iter().map(|(level, grades)| (*level, usize::from(grades[Grading::Pfirrmann])));
     let slice = middle_slice(&study.vertebrae, &study.volume);
     let kind = if study.sequence == Sequence::T2Space { SPACE } else { TSE };
@@ -74,7 +74,7 @@ pub fn measure_phantom(study: &PhantomStudy, into: &mut Measures) {
 
 /// The slice through the middle of the third lumbar body, or of the scan.
 #[must_use]
-pub fn middle_slice(vertebrae: &[Vertebra], volume: &Volume) -> usize {
+pub(crate) fn middle_slice(vertebrae: &[Vertebra], volume: &Volume) -> usize {
     let third = vertebrae.iter().find(|body| body.label == VertebraLabel::L3);
     let middle = third.map_or((volume.slices() - 1) as f64 / 2.0, Vertebra::center_slice);
     (middle.round().max(0.0) as usize).min(volume.slices() - 1)
@@ -82,7 +82,7 @@ pub fn middle_slice(vertebrae: &[Vertebra], volume: &Volume) -> usize {
 
 /// Compares what was measured in both, in alphabetical order.
 #[must_use]
-pub fn compare(phantoms: &Measures, patients: &Measures) -> Vec<Comparison> {
+pub(crate) fn compare(phantoms: &Measures, patients: &Measures) -> Vec<Comparison> {
     let rows = phantoms.iter().filter_map(|(name, phantoms)| {
         let patients = patients.get(name)?;
         let distance = distance(phantoms, patients);

@@ -18,7 +18,7 @@ use crate::spine::{Disc, DiscLevel, Grading};
 use crate::volume::Volume;
 
 /// How weights trained on the data set must cite it.
-pub const ATTRIBUTION: &str = "RSNA 2024 Lumbar Spine Degenerative Classification, Radiological Society of North America and \
+pub(crate) const ATTRIBUTION: &str = "RSNA 2024 Lumbar Spine Degenerative Classification, Radiological Society of North America and \
     American Society of Neuroradiology, 2024; the challenge's terms of use apply.";
 
 const CONDITION: &str = "Spinal Canal Stenosis";

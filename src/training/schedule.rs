@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// Learning rate over a training run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct CosineSchedule {
+pub(crate) struct CosineSchedule {
     /// Highest rate, reached after the warm-up.
     pub peak: f64,
     /// Steps over which the rate rises linearly.
@@ -17,7 +17,7 @@ pub struct CosineSchedule {
 impl CosineSchedule {
     /// Rate at `step` of `steps`: linear rise, then half a cosine wave down to a hundredth of the peak.
     #[must_use]
-    pub fn rate(&self, step: usize, steps: usize) -> f64 {
+    pub(crate) fn rate(&self, step: usize, steps: usize) -> f64 {
         if step < self.warm_up_steps {
             return self.peak * (step + 1) as f64 / self.warm_up_steps as f64;
         }
@@ -30,7 +30,7 @@ impl CosineSchedule {
 /// Lowers the learning rate where the error no longer falls.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Plateau {
+pub(crate) struct Plateau {
     /// Epochs without a new lowest error before the rate is lowered, and again before each further time.
     pub patience: usize,
     /// What the rate is multiplied by, such as 0.1.
@@ -43,7 +43,7 @@ const LEAST_GAIN: f64 = 1e-3;
 impl Plateau {
     /// What the rate is multiplied by after epochs with these errors.
     #[must_use]
-    pub fn multiplier(&self, errors: &[f64]) -> f64 {
+    pub(crate) fn multiplier(&self, errors: &[f64]) -> f64 {
         let (mut lowest, mut waited, mut lowered) = (f64::INFINITY, 0, 0);
         for error in errors {
             waited += 1;
@@ -59,7 +59,7 @@ impl Plateau {
 
 /// The epoch with the lowest error; `None` without epochs.
 #[must_use]
-pub fn best_epoch(errors: &[f64]) -> Option<usize> {
+pub(crate) fn best_epoch(errors: &[f64]) -> Option<usize> {
     (0..errors.len()).min_by(|a, b| errors[*a].total_cmp(&errors[*b]))
 }
 

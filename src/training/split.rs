@@ -12,7 +12,11 @@ use serde::{Deserialize, Serialize};
 /// `strata` gives each patient (in any order, repetitions allowed) a key; patients of one key are spread evenly over
 /// the groups, so that rare findings occur in every one. The same seed gives the same groups.
 #[must_use]
-pub fn folds_by_patient(strata: impl IntoIterator<Item = (u32, usize)>, folds: usize, seed: u64) -> Vec<Vec<u32>> {
+pub(crate) fn folds_by_patient(
+    strata: impl IntoIterator<Item = (u32, usize)>,
+    folds: usize,
+    seed: u64,
+) -> Vec<Vec<u32>> {
     let mut keys: BTreeMap<u32, usize> = BTreeMap::new();
     for (patient, key) in strata {
         let largest = keys.entry(patient).or_default();
@@ -33,7 +37,7 @@ pub fn folds_by_patient(strata: impl IntoIterator<Item = (u32, usize)>, folds: u
 
 /// How patients are divided into those learned from and those measured on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub enum SplitKind {
+pub(crate) enum SplitKind {
     /// Every patient is measured once: k folds.
     #[default]
     #[serde(rename = "folds")]
@@ -45,7 +49,7 @@ pub enum SplitKind {
 
 /// Patients of one run that are not learned from.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Division {
+pub(crate) struct Division {
     /// Watched while training, and calibrated on.
     pub validation: Vec<u32>,
     /// Measured on.
@@ -55,7 +59,7 @@ pub struct Division {
 impl Division {
     /// Whether a patient is not learned from.
     #[must_use]
-    pub fn holds_out(&self, patient: u32) -> bool {
+    pub(crate) fn holds_out(&self, patient: u32) -> bool {
         self.validation.contains(&patient) || self.test.contains(&patient)
     }
 }
@@ -63,7 +67,7 @@ impl Division {
 /// The runs of a split into `folds`, or two of the paper's; none for no folds. `strata` as for [`folds_by_patient`]. Of
 /// folds, `validation_share` of the patients learned from are set aside to validate on.
 #[must_use]
-pub fn divisions(
+pub(crate) fn divisions(
     kind: SplitKind,
     strata: impl IntoIterator<Item = (u32, usize)>,
     folds: usize,

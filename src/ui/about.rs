@@ -11,7 +11,7 @@ use super::theme;
 use crate::records::{Software, WeightsUsed};
 
 /// Floating page, opened from the menu or the palette.
-pub fn about_ui(ui: &Ui, state: &ViewerState, actions: &mut Actions) {
+pub(super) fn about_ui(ui: &Ui, state: &ViewerState, actions: &mut Actions) {
     if state.page != Some(Page::About) {
         return;
     }

@@ -27,13 +27,13 @@ pub struct Actions(Vec<UiAction>);
 
 impl Actions {
     /// Notes a request.
-    pub fn push(&mut self, action: impl Into<UiAction>) {
+    pub(crate) fn push(&mut self, action: impl Into<UiAction>) {
         self.0.push(action.into());
     }
 
     /// Whether nothing was asked for.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
@@ -100,7 +100,6 @@ panels! {
 /// Opening, saving and closing.
 #[derive(Debug, Clone, PartialEq)]
 pub enum FileAction {
-    /// Ask for a path.
     Ask(PathPurpose),
     /// The path that was asked for.
     Chosen(PathPurpose, PathBuf),
@@ -174,7 +173,6 @@ pub enum ViewAction {
     SetCineRate(f64),
     /// Choose which views are shown.
     SetLayout(ViewLayout),
-    /// The next layout.
     NextLayout,
     /// Send the arrow keys to a pane.
     FocusPane(Pane),
@@ -184,7 +182,6 @@ pub enum ViewAction {
     SetCrosshair([f64; 2]),
     /// Zoom and middle of the axial (0) or coronal (1) plane; `None` fits it.
     SetPlaneCamera {
-        /// Which.
         plane: usize,
         /// How it is looked at.
         camera: Option<Camera>,
@@ -214,23 +211,13 @@ pub enum ReadAction {
         gradings: isize,
     },
     /// The reader's grade; `None` is the computed one.
-    SetGrade {
-        /// Which.
-        selection: Selection,
-        /// Class.
-        class: Option<ClassIndex>,
-    },
+    SetGrade { selection: Selection, class: Option<ClassIndex> },
     /// Make the selected grade so much worse.
     StepGrade(isize),
     /// Take back the reader's change of the selected grade.
     ResetGrade,
     /// What the reader has to say about a disc.
-    SetComment {
-        /// Which.
-        level: DiscLevel,
-        /// Text.
-        text: String,
-    },
+    SetComment { level: DiscLevel, text: String },
     /// What the reader wrote about the study as a whole.
     SetNarrative(Narrative),
     /// The reader's name.
@@ -261,7 +248,6 @@ pub enum VertebraAction {
     Renumber(isize),
     /// Move a vertebral body or one of its corners on the slice shown.
     Reshape {
-        /// Which.
         label: VertebraLabel,
         /// Its new corners.
         corners: Corners,
@@ -275,11 +261,9 @@ pub enum VertebraAction {
 /// Measurements; an index is a place in the list of the review.
 #[derive(Debug, Clone, PartialEq)]
 pub enum MeasureAction {
-    /// Add a measurement.
     Add(Measurement),
     /// Move the points of a measurement.
     Change {
-        /// Which.
         index: usize,
         /// The measurement with its new points.
         measurement: Measurement,
@@ -301,7 +285,6 @@ pub enum BoxAction {
     Add(PixelBox),
     /// Give a box another rectangle.
     Change {
-        /// Which.
         index: usize,
         /// New rectangle.
         rect: PixelBox,
@@ -329,7 +312,6 @@ pub enum EvidenceAction {
     SetOpacity(f32),
     /// Percentile above which evidence counts as a hotspot.
     SetPercentile(f64),
-    /// Colors of the map.
     SetColorMap(ColorMap),
     /// Filled, or as a contour.
     SetFill(EvidenceFill),

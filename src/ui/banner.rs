@@ -11,7 +11,7 @@ use super::theme;
 const WIDTHS: [f32; 2] = [300.0, 640.0];
 
 /// One strip a message at the top of the image, or of the window without one, each with a button that takes it away.
-pub fn banners_ui(ui: &Ui, state: &ViewerState, actions: &mut Actions) {
+pub(crate) fn banners_ui(ui: &Ui, state: &ViewerState, actions: &mut Actions) {
     if state.banners.is_empty() {
         return;
     }

@@ -10,7 +10,7 @@ use super::state::{Tool, ViewerState};
 use super::{criteria, theme};
 
 /// List under the evidence controls.
-pub fn boxes_panel_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
+pub(crate) fn boxes_panel_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
     let Some(selection) = state.reading.selection else { return };
     ui.horizontal(|ui| {
         ui.label(RichText::new(tr!("Boxes")).strong());
@@ -63,6 +63,6 @@ pub fn boxes_panel_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
 
 /// An overlap in words; a dash where there is no evidence map to compare with.
 #[must_use]
-pub fn overlap_text(name: &str, overlap: Option<f64>) -> String {
+pub(crate) fn overlap_text(name: &str, overlap: Option<f64>) -> String {
     overlap.map_or_else(|| format!("{name} –"), |overlap| format!("{name} {overlap:.2}"))
 }

@@ -8,7 +8,7 @@ use crate::volume::Volume;
 
 /// How the image is turned and mirrored on the screen: one of eight ways.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Orientation {
+pub(crate) struct Orientation {
     /// Clockwise turns by 90°, 0 to 3, after mirroring.
     quarter_turns: u8,
     /// Left and right changed.
@@ -18,37 +18,37 @@ pub struct Orientation {
 impl Orientation {
     /// Turned once more clockwise.
     #[must_use]
-    pub fn rotated_right(self) -> Self {
+    pub(crate) fn rotated_right(self) -> Self {
         Self { quarter_turns: (self.quarter_turns + 1) % 4, ..self }
     }
 
     /// Turned once more counterclockwise.
     #[must_use]
-    pub fn rotated_left(self) -> Self {
+    pub(crate) fn rotated_left(self) -> Self {
         Self { quarter_turns: (self.quarter_turns + 3) % 4, ..self }
     }
 
     /// Left and right of the screen changed.
     #[must_use]
-    pub fn flipped_horizontally(self) -> Self {
+    pub(crate) fn flipped_horizontally(self) -> Self {
         Self { quarter_turns: (4 - self.quarter_turns) % 4, is_mirrored: !self.is_mirrored }
     }
 
     /// Top and bottom of the screen changed.
     #[must_use]
-    pub fn flipped_vertically(self) -> Self {
+    pub(crate) fn flipped_vertically(self) -> Self {
         self.flipped_horizontally().rotated_right().rotated_right()
     }
 
     /// Whether width and height are exchanged.
     #[must_use]
-    pub fn is_sideways(self) -> bool {
+    pub(crate) fn is_sideways(self) -> bool {
         self.quarter_turns % 2 == 1
     }
 
     /// Screen direction of an image direction, both with y down.
     #[must_use]
-    pub fn matrix(self) -> DMat2 {
+    pub(crate) fn matrix(self) -> DMat2 {
         let (sin, cos) = [(0.0, 1.0), (1.0, 0.0), (0.0, -1.0), (-1.0, 0.0)][usize::from(self.quarter_turns % 4)];
         let mirror = if self.is_mirrored { -1.0 } else { 1.0 };
         DMat2::from_cols(DVec2::new(cos, sin) * mirror, DVec2::new(-sin, cos))
@@ -63,7 +63,7 @@ pub struct Camera {
     /// Image point (x, y, in pixels) shown in the middle of the view.
     pub center_image: DVec2,
     /// How it is turned.
-    pub orientation: Orientation,
+    pub(crate) orientation: Orientation,
 }
 
 /// Smallest and largest magnification.
@@ -78,26 +78,26 @@ impl Camera {
 
     /// The whole slice, centered, turned as now.
     #[must_use]
-    pub fn refitted(self, image: &ImageFrame) -> Self {
+    pub(crate) fn refitted(self, image: &ImageFrame) -> Self {
         Self { orientation: self.orientation, ..Self::fit(image) }
     }
 
     /// Turned about the middle of the view.
     #[must_use]
-    pub fn turned(self, turn: impl FnOnce(Orientation) -> Orientation) -> Self {
+    pub(crate) fn turned(self, turn: impl FnOnce(Orientation) -> Orientation) -> Self {
         Self { orientation: turn(self.orientation), ..self }
     }
 
     /// Magnified so that an image pixel is as wide as `points` of the screen, about the middle of the view.
     #[must_use]
-    pub fn with_pixel_width(self, image: &ImageFrame, viewport: Rect, points: f64) -> Self {
+    pub(crate) fn with_pixel_width(self, image: &ImageFrame, viewport: Rect, points: f64) -> Self {
         let now = SliceTransform::new(image, viewport, &self).points_per_pixel().x;
         Self { zoom: (self.zoom * points / now).clamp(ZOOM_RANGE.0, ZOOM_RANGE.1), ..self }
     }
 
     /// Magnified by `factor` with the image point under `anchor` kept in place.
     #[must_use]
-    pub fn zoomed_at(self, image: &ImageFrame, viewport: Rect, anchor: Pos2, factor: f64) -> Self {
+    pub(crate) fn zoomed_at(self, image: &ImageFrame, viewport: Rect, anchor: Pos2, factor: f64) -> Self {
         let fixed = SliceTransform::new(image, viewport, &self).image_from_screen(anchor);
         let mut zoomed = Self { zoom: (self.zoom * factor).clamp(ZOOM_RANGE.0, ZOOM_RANGE.1), ..self };
         let moved = SliceTransform::new(image, viewport, &zoomed).image_from_screen(anchor);
@@ -117,7 +117,7 @@ impl Camera {
 
     /// Moved with the pointer by `delta` points.
     #[must_use]
-    pub fn panned(self, image: &ImageFrame, viewport: Rect, delta: Vec2) -> Self {
+    pub(crate) fn panned(self, image: &ImageFrame, viewport: Rect, delta: Vec2) -> Self {
         let transform = SliceTransform::new(image, viewport, &self);
         let step = transform.image_from_screen(pos2(0.0, 0.0)) - transform.image_from_screen(delta.to_pos2());
         Self { center_image: self.center_image + step, ..self }.held(image)
@@ -133,9 +133,7 @@ impl Camera {
 /// Size of a slice in pixels and of its pixels in millimeters.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ImageFrame {
-    /// Number of rows.
     pub rows: usize,
-    /// Number of columns.
     pub columns: usize,
     /// Pixel size (x, y) in mm.
     pub pixel_size_mm: DVec2,
@@ -144,13 +142,13 @@ pub struct ImageFrame {
 impl ImageFrame {
     /// Frame of every slice of a volume.
     #[must_use]
-    pub fn of(volume: &Volume) -> Self {
+    pub(crate) fn of(volume: &Volume) -> Self {
         Self { rows: volume.rows(), columns: volume.columns(), pixel_size_mm: volume.geometry().pixel_size_mm() }
     }
 
     /// Middle of the image in pixels.
     #[must_use]
-    pub fn center(&self) -> DVec2 {
+    pub(crate) fn center(&self) -> DVec2 {
         DVec2::new(self.columns as f64 - 1.0, self.rows as f64 - 1.0) / 2.0
     }
 
@@ -168,7 +166,7 @@ pub struct SliceTransform {
     /// Screen points per millimeter, the same along x and y.
     pub points_per_mm: f64,
     /// How the image is turned.
-    pub orientation: Orientation,
+    pub(crate) orientation: Orientation,
     /// Size of an image pixel (x, y), mm.
     pixel_size_mm: DVec2,
     /// Image point (x, y) in the middle of the viewport.
@@ -193,7 +191,7 @@ impl SliceTransform {
 
     /// Screen points per image pixel along the image's x and y.
     #[must_use]
-    pub fn points_per_pixel(&self) -> DVec2 {
+    pub(crate) fn points_per_pixel(&self) -> DVec2 {
         self.pixel_size_mm * self.points_per_mm
     }
 
@@ -211,7 +209,7 @@ impl SliceTransform {
 
     /// Which image point lies under a screen point.
     #[must_use]
-    pub fn image_from_screen(&self, screen: Pos2) -> DVec2 {
+    pub(crate) fn image_from_screen(&self, screen: Pos2) -> DVec2 {
         let offset = screen - self.viewport.center();
         let offset = DVec2::new(f64::from(offset.x), f64::from(offset.y));
         self.center_image + self.orientation.matrix().transpose() * offset / self.points_per_pixel()
@@ -219,7 +217,7 @@ impl SliceTransform {
 
     /// The same map for the renderer.
     #[must_use]
-    pub fn placement(&self) -> ImageFromScreen {
+    pub(crate) fn placement(&self) -> ImageFromScreen {
         let middle = self.viewport.center();
         let middle = DVec2::new(f64::from(middle.x), f64::from(middle.y));
         let linear = self.screen_from_pixels().inverse();
@@ -235,7 +233,7 @@ impl SliceTransform {
 
     /// The whole image on the screen, pixel edges included; may reach beyond the viewport.
     #[must_use]
-    pub fn image_rect(&self, image: &ImageFrame) -> Rect {
+    pub(crate) fn image_rect(&self, image: &ImageFrame) -> Rect {
         self.screen_rect(DVec2::splat(-0.5), DVec2::new(image.columns as f64, image.rows as f64) - 0.5)
     }
 }
@@ -289,7 +287,8 @@ mod tests {
             let transform = SliceTransform::new(&IMAGE, viewport(), &camera);
             let screen = transform.screen_from_image(point);
             assert!((transform.image_from_screen(screen) - point).length() < 1e-4);
-            let drawn = transform.placement().image(DVec2::new(f64::from(screen.x), f64::from(screen.y)));
+            let drawn =
+                transform.placement().affine().transform_point2(DVec2::new(f64::from(screen.x), f64::from(screen.y)));
             assert!((drawn - point).length() < 1e-4, "pixels lie where outlines do");
             camera = camera.turned(turn);
         }

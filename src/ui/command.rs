@@ -10,7 +10,7 @@ use super::agreement_page::BlindAction;
 use super::archive::{ArchiveAction, ArchivePage};
 use super::companion::CompanionAction;
 use super::grade_table;
-use super::keymap::{self, Keymap, KeysAction};
+use super::keymap::{self, Keymap, KeysAction, NewKeys};
 use super::language::translated;
 use super::pace;
 use super::state::{Page, Pane, PathPurpose, SidePanel, Tool, ViewerState, WindowPreset};
@@ -217,7 +217,7 @@ commands! {
 impl UiCommand {
     /// The keys in words, for menus and help; empty where there are none.
     #[must_use]
-    pub fn keys_text(self, ctx: &egui::Context) -> String {
+    pub(crate) fn keys_text(self, ctx: &egui::Context) -> String {
         let keymap = Keymap::of(ctx);
         let keys: Vec<String> = keymap.keys(self).iter().map(|shortcut| ctx.format_shortcut(shortcut)).collect();
         keys.join(", ")
@@ -253,10 +253,12 @@ impl UiCommand {
 const DIGITS: [Key; 6] = [Key::Num0, Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5];
 
 /// Takes the shortcuts out of this frame's input; none while a text field has the keyboard.
-pub fn take_shortcuts(ctx: &egui::Context, state: &ViewerState, actions: &mut Actions) {
+pub(crate) fn take_shortcuts(ctx: &egui::Context, state: &ViewerState, actions: &mut Actions) {
     if let Some(command) = state.awaiting_keys {
-        let pressed = keymap::pressed_keys(ctx);
-        actions.extend(pressed.map(|keys| keys.map_or(KeysAction::Await(None), |keys| KeysAction::Set(command, keys))));
+        actions.extend(keymap::pressed_keys(ctx).map(|keys| match keys {
+            NewKeys::Kept => KeysAction::Await(None),
+            NewKeys::Pressed(keys) => KeysAction::Set(command, keys),
+        }));
         // Whatever it is, it is not meant for another command.
         ctx.input_mut(|input| input.events.retain(|event| !matches!(event, egui::Event::Key { .. })));
         return;

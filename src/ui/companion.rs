@@ -62,7 +62,7 @@ pub fn examination_name(days_before: Option<i64>) -> String {
 impl CommonSpace {
     /// What the reader must know about it; nothing where both are one examination.
     #[must_use]
-    pub fn caption(&self) -> Option<String> {
+    pub(crate) fn caption(&self) -> Option<String> {
         match self {
             Self::Shared => None,
             Self::BySpine(alignment) => Some(tr!(
@@ -82,7 +82,6 @@ impl CommonSpace {
 pub struct Companion {
     /// Its place in the series list.
     pub index: Option<usize>,
-    /// Its images.
     pub image: Loadable<LoadedSeries>,
     /// Its pixels on the GPU.
     pub texture: Option<SeriesHandle>,
@@ -110,7 +109,7 @@ impl Companion {
 
     /// Inverse of [`Self::there`].
     #[must_use]
-    pub fn here(&self, there: DVec3) -> DVec3 {
+    pub(crate) fn here(&self, there: DVec3) -> DVec3 {
         let there = there - self.shift;
         if let CommonSpace::BySpine(alignment) = &self.space { alignment.here(there) } else { there }
     }
@@ -127,7 +126,7 @@ impl Companion {
 
     /// The slice nearest to a place of the companion.
     #[must_use]
-    pub fn nearest_slice(&self, there: DVec3) -> Option<usize> {
+    pub(crate) fn nearest_slice(&self, there: DVec3) -> Option<usize> {
         let volume = &self.image.ready()?.volume;
         let slice = volume.geometry().voxel_from_lps(there)[0];
         Some((slice.round().max(0.0) as usize).min(volume.slices() - 1))
@@ -136,7 +135,7 @@ impl Companion {
     /// How the companion is looked at in `viewport`: planes that are parallel show the same place at the same size as the
     /// read series does, others have a camera of their own.
     #[must_use]
-    pub fn camera_in(&self, viewport: Rect, state: &ViewerState) -> Option<Camera> {
+    pub(crate) fn camera_in(&self, viewport: Rect, state: &ViewerState) -> Option<Camera> {
         let (shown, read) = (self.image.ready()?, state.loaded()?);
         let frame = shown.frame();
         let fitted = Camera::fit(&frame);
@@ -166,7 +165,7 @@ impl Companion {
 
     /// Where a slice of the read series cuts the shown slice of the companion.
     #[must_use]
-    pub fn line_of(&self, read: &LoadedSeries, slice: usize) -> Option<[DVec2; 2]> {
+    pub(crate) fn line_of(&self, read: &LoadedSeries, slice: usize) -> Option<[DVec2; 2]> {
         let shown = self.image.ready()?;
         let edge = slice_edge(read.volume.geometry(), &read.frame(), slice);
         cut(shown.volume.geometry(), edge.map(|place| self.there(place)), self.slice)

@@ -3,33 +3,32 @@
 use super::language::{in_force, translated};
 use crate::spine::{ClassIndex, Grading, MeasurementKind};
 
-/// Name of a grading.
 #[must_use]
-pub fn name(grading: Grading) -> &'static str {
+pub(crate) fn name(grading: Grading) -> &'static str {
     translated(grading.name())
 }
 
 /// A class in a reader's words.
 #[must_use]
-pub fn class_name(grading: Grading, class: ClassIndex) -> &'static str {
+pub(crate) fn class_name(grading: Grading, class: ClassIndex) -> &'static str {
     translated(grading.class_name(class))
 }
 
 /// Name of what is measured.
 #[must_use]
-pub fn measurement(kind: MeasurementKind) -> &'static str {
+pub(crate) fn measurement(kind: MeasurementKind) -> &'static str {
     in_force().text_in("measurement", kind.name())
 }
 
 /// Where the definition of a grading comes from.
 #[must_use]
-pub fn source(grading: Grading) -> &'static str {
+pub(crate) fn source(grading: Grading) -> &'static str {
     translated(grading.spec().source)
 }
 
 /// What is looked at.
 #[must_use]
-pub fn about(grading: Grading) -> &'static str {
+pub(crate) fn about(grading: Grading) -> &'static str {
     translated(grading.spec().about)
 }
 
@@ -38,6 +37,6 @@ pub fn about(grading: Grading) -> &'static str {
 /// # Panics
 /// If the grading has no such class.
 #[must_use]
-pub fn criterion(grading: Grading, class: ClassIndex) -> &'static str {
+pub(crate) fn criterion(grading: Grading, class: ClassIndex) -> &'static str {
     translated(grading.spec().classes[class].1)
 }

@@ -17,7 +17,7 @@ const GAP: f32 = 4.0;
 const TITLE_HEIGHT: f32 = 22.0;
 
 /// The nine pictures, as large as fits; a click shows the slice.
-pub fn disc_view_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
+pub(crate) fn disc_view_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
     let (area, _) = ui.allocate_exact_size(ui.available_size(), Sense::hover());
     let area = area.shrink(4.0);
     let (Some(series), Some(selection), Some(frame)) =

@@ -10,7 +10,7 @@ use crate::saliency::{EvidenceWay, GradingEvidence, MeasuredEvidence, SaliencyLa
 use crate::spine::{BoxRule, ClassIndex, DiscLevel, Grading};
 
 /// Methods in the order of the list.
-pub const METHODS: [SaliencyMethod; 6] = [
+pub(crate) const METHODS: [SaliencyMethod; 6] = [
     SaliencyMethod::ContrastiveExcitation,
     SaliencyMethod::Excitation,
     SaliencyMethod::Guided,
@@ -21,7 +21,7 @@ pub const METHODS: [SaliencyMethod; 6] = [
 
 /// Name of a method on the screen.
 #[must_use]
-pub fn method_name(method: SaliencyMethod) -> &'static str {
+pub(crate) fn method_name(method: SaliencyMethod) -> &'static str {
     match method {
         SaliencyMethod::Gradient => tr!("Gradient"),
         SaliencyMethod::Guided => tr!("Guided backpropagation"),
@@ -50,7 +50,7 @@ fn rule_name(rule: BoxRule) -> &'static str {
 const TALL: f32 = 1000.0;
 
 /// How the map is made and boxed, and what it is worth; folded where the window is low.
-pub fn evidence_panel_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
+pub(super) fn evidence_panel_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
     // Even which class is explained would tell what was computed.
     let Some(selection) = state.reading.selection.filter(|_| !state.evidence.blind) else { return };
     let is_tall = ui.ctx().content_rect().height() >= TALL;
@@ -111,7 +111,7 @@ fn worth(state: &ViewerState, grading: Grading) -> String {
 }
 
 /// What the map shows and how far it has come.
-pub fn progress_text(state: &ViewerState, selection: Selection) -> String {
+pub(super) fn progress_text(state: &ViewerState, selection: Selection) -> String {
     let evidence = &state.evidence;
     let is_pending = evidence.main.request.pending().is_some();
     match &evidence.main.map {
@@ -130,7 +130,7 @@ pub fn progress_text(state: &ViewerState, selection: Selection) -> String {
 }
 
 /// How many views a map is the mean of.
-pub fn views_text(views: usize) -> String {
+pub(crate) fn views_text(views: usize) -> String {
     tr!(count = views; one "{count} view", other "{count} views")
 }
 

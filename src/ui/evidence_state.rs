@@ -29,7 +29,6 @@ pub struct MapState {
 /// What the reader wants to see of a disc.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct EvidenceChoice {
-    /// Grading.
     pub grading: Grading,
     /// The class explained; `None` is the predicted one.
     pub class: Option<ClassIndex>,
@@ -42,7 +41,6 @@ pub struct EvidenceChoice {
 pub struct BesideChoice {
     /// Grading, its predicted class; `None` is the grading and class of the first map.
     pub grading: Option<Grading>,
-    /// Method.
     pub method: SaliencyMethod,
 }
 
@@ -68,7 +66,6 @@ pub struct EvidenceState {
     pub opacity: f32,
     /// Filled, or a contour.
     pub fill: EvidenceFill,
-    /// Colors.
     pub color_map: ColorMap,
     /// Whether it is shown.
     pub shown: bool,
@@ -102,7 +99,7 @@ impl Default for EvidenceState {
 impl EvidenceState {
     /// How evidence is shown, without the maps: for another series.
     #[must_use]
-    pub fn of_another_series(&self) -> Self {
+    pub(crate) fn of_another_series(&self) -> Self {
         let Self { beside_choice, own_way, opacity, fill, color_map, blind, .. } = *self;
         let defaults = self.defaults.clone();
         Self { beside_choice, defaults, own_way, opacity, fill, color_map, blind, ..Self::default() }
@@ -110,7 +107,7 @@ impl EvidenceState {
 
     /// How the map of a grading is made and boxed.
     #[must_use]
-    pub fn way(&self, grading: Grading) -> EvidenceWay {
+    pub(crate) fn way(&self, grading: Grading) -> EvidenceWay {
         self.own_way.unwrap_or_else(|| WayChoice::default().way(grading, &self.defaults))
     }
 

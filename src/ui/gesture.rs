@@ -15,7 +15,7 @@ const POINTS_PER_WINDOW: f32 = 400.0;
 
 /// One wish, in the terms of the screen.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Gesture {
+pub(crate) enum Gesture {
     /// Go on by so many slices.
     Scroll(isize),
     /// Move the image.
@@ -33,7 +33,7 @@ pub enum Gesture {
 
 /// The wishes of this frame. Wheel: slices, with Ctrl zoom at the pointer. Drags: the tool on the left button, pan in
 /// the middle, on the right zoom or, if the user prefers it, the window.
-pub fn gestures(ui: &Ui, response: &Response, tool: Tool, right_drag_windows: bool) -> Vec<Gesture> {
+pub(crate) fn gestures(ui: &Ui, response: &Response, tool: Tool, right_drag_windows: bool) -> Vec<Gesture> {
     let mut gestures = Vec::new();
     wheel(ui, response, &mut gestures);
     gestures.extend(drag(ui, response, tool, right_drag_windows));
@@ -100,7 +100,7 @@ fn whole_slices(ui: &Ui, response: &Response, slices: f32) -> Option<Gesture> {
 
 /// A camera after a gesture; `None` where the gesture does not move the image.
 #[must_use]
-pub fn moved_camera(camera: Camera, frame: &ImageFrame, viewport: Rect, gesture: Gesture) -> Option<Camera> {
+pub(crate) fn moved_camera(camera: Camera, frame: &ImageFrame, viewport: Rect, gesture: Gesture) -> Option<Camera> {
     match gesture {
         Gesture::Pan(delta) => Some(camera.panned(frame, viewport, delta)),
         Gesture::Zoom { anchor, factor } => Some(camera.zoomed_at(frame, viewport, anchor, factor)),
@@ -110,7 +110,7 @@ pub fn moved_camera(camera: Camera, frame: &ImageFrame, viewport: Rect, gesture:
 
 /// A window after a drag: right is wider, up is brighter (a lower center). `base` is the width of the series' own.
 #[must_use]
-pub fn dragged_window(window: WindowLevel, base: f32, delta: Vec2) -> WindowLevel {
+pub(crate) fn dragged_window(window: WindowLevel, base: f32, delta: Vec2) -> WindowLevel {
     let scale = base / POINTS_PER_WINDOW;
     let width = (window.width + delta.x * scale).max(base * 0.01);
     WindowLevel { center: window.center + delta.y * scale, width }

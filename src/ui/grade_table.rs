@@ -37,7 +37,7 @@ enum Cell {
 }
 
 /// The table; a click on a grade asks for its evidence.
-pub fn grade_table_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
+pub(crate) fn grade_table_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
     ui.horizontal(|ui| {
         ui.label(RichText::new(tr!("Grades")).strong());
         if can_grade(state) {
@@ -73,7 +73,7 @@ pub fn grade_table_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
 
 /// Where the keyboard finds the table.
 #[must_use]
-pub fn id() -> Id {
+pub(super) fn id() -> Id {
     Id::unique("grades")
 }
 
@@ -106,7 +106,7 @@ fn can_grade(state: &ViewerState) -> bool {
 }
 
 /// Edges of the columns: the level's name, then each grading as wide as its heading needs.
-pub fn column_edges(area: Rect, gradings: &[Grading]) -> Vec<f32> {
+pub(super) fn column_edges(area: Rect, gradings: &[Grading]) -> Vec<f32> {
     let share = |grading: &Grading| (10.0 + 5.0 * grading.spec().heading.chars().count() as f32).max(36.0);
     let shares: Vec<f32> = std::iter::once(LEVEL_SHARE).chain(gradings.iter().map(share)).collect();
     let scale = area.width() / shares.iter().sum::<f32>();
@@ -122,7 +122,7 @@ fn cell_rect(columns: &[f32], column: usize, top: f32) -> Rect {
 }
 
 /// What a disc is called that looks unlike those the network learned from.
-pub fn unfamiliar_text() -> &'static str {
+pub(super) fn unfamiliar_text() -> &'static str {
     tr!("Looks unlike the discs that the network learned from; the grades are uncertain.")
 }
 
@@ -278,7 +278,7 @@ fn cell_of(state: &ViewerState, selection: Selection) -> Cell {
 }
 
 /// A class in the table: a sign for the two-class gradings, the reader's word for the others.
-pub fn short_name(grading: Grading, class: ClassIndex) -> &'static str {
+pub(super) fn short_name(grading: Grading, class: ClassIndex) -> &'static str {
     match class {
         _ if !grading.is_presence() => criteria::class_name(grading, class),
         0 => "–",

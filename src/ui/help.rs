@@ -24,7 +24,7 @@ fn gestures() -> [(&'static str, &'static str); 8] {
 }
 
 /// Floating page, opened from the menu or by its key; a click on a command's keys changes them.
-pub fn help_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
+pub(crate) fn help_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
     let mut open = state.page == Some(Page::Help);
     let height = ui.ctx().content_rect().height();
     Window::new(tr!("Keys and mouse"))

@@ -22,49 +22,49 @@ pub enum KeysAction {
 
 /// The keys of all commands.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Keymap {
+pub(crate) struct Keymap {
     changed: BTreeMap<UiCommand, Vec<KeyboardShortcut>>,
 }
 
 impl Keymap {
     /// The keys in force.
     #[must_use]
-    pub fn of(ctx: &egui::Context) -> Arc<Self> {
+    pub(crate) fn of(ctx: &egui::Context) -> Arc<Self> {
         ctx.data(|data| data.get_temp::<Arc<Self>>(place())).unwrap_or_default()
     }
 
     /// Puts these keys in force; menus, tooltips and the page of keys follow.
-    pub fn install(&self, ctx: &egui::Context) {
+    pub(crate) fn install(&self, ctx: &egui::Context) {
         ctx.data_mut(|data| data.insert_temp(place(), Arc::new(self.clone())));
     }
 
     /// Keys that give a command; the first is the one that menus show.
     #[must_use]
-    pub fn keys(&self, command: UiCommand) -> &[KeyboardShortcut] {
+    pub(crate) fn keys(&self, command: UiCommand) -> &[KeyboardShortcut] {
         self.changed.get(&command).map_or(command.shortcuts(), Vec::as_slice)
     }
 
     /// Whether a command has other keys than the program's own.
     #[must_use]
-    pub fn is_changed(&self, command: UiCommand) -> bool {
+    pub(crate) fn is_changed(&self, command: UiCommand) -> bool {
         self.changed.contains_key(&command)
     }
 
     /// Whether any command has.
     #[must_use]
-    pub fn is_any_changed(&self) -> bool {
+    pub(crate) fn is_any_changed(&self) -> bool {
         !self.changed.is_empty()
     }
 
     /// Makes `shortcut` the only key of a command, and gives back the command that it was taken from.
-    pub fn set(&mut self, command: UiCommand, shortcut: KeyboardShortcut) -> Option<UiCommand> {
+    pub(crate) fn set(&mut self, command: UiCommand, shortcut: KeyboardShortcut) -> Option<UiCommand> {
         let loser = self.take(command, &[shortcut]);
         self.put(command, vec![shortcut]);
         loser
     }
 
     /// Gives a command the program's own keys back, and gives back a command that they were taken from.
-    pub fn reset(&mut self, command: UiCommand) -> Option<UiCommand> {
+    pub(crate) fn reset(&mut self, command: UiCommand) -> Option<UiCommand> {
         self.changed.remove(&command);
         self.take(command, command.shortcuts())
     }
@@ -92,14 +92,14 @@ impl Keymap {
 
     /// What was changed, for a file: the names of commands with keys such as `Ctrl+Shift+Z`.
     #[must_use]
-    pub fn to_texts(&self) -> BTreeMap<String, Vec<String>> {
+    pub(crate) fn to_texts(&self) -> BTreeMap<String, Vec<String>> {
         let texts = |keys: &Vec<KeyboardShortcut>| keys.iter().copied().map(text_of).collect();
         self.changed.iter().map(|(command, keys)| (command.name().to_owned(), texts(keys))).collect()
     }
 
     /// Reads [`Self::to_texts`]; names and keys that this version does not know are left out.
     #[must_use]
-    pub fn from_texts(texts: &BTreeMap<String, Vec<String>>) -> Self {
+    pub(crate) fn from_texts(texts: &BTreeMap<String, Vec<String>>) -> Self {
         let mut keymap = Self::default();
         for (name, keys) in texts {
             if let Some(command) = UiCommand::ALL.iter().find(|command| command.name() == name) {
@@ -114,20 +114,27 @@ fn place() -> Id {
     Id::unique("keymap")
 }
 
-/// The keys pressed in this frame, for a command that waits for its new ones: a shortcut, or `None` for Escape.
+/// What was pressed while a command waits for new keys.
+pub(crate) enum NewKeys {
+    /// Escape: it keeps those it has.
+    Kept,
+    Pressed(KeyboardShortcut),
+}
+
+/// The keys pressed in this frame, for a command that waits for its new ones.
 #[must_use]
-pub fn pressed_keys(ctx: &egui::Context) -> Option<Option<KeyboardShortcut>> {
+pub(crate) fn pressed_keys(ctx: &egui::Context) -> Option<NewKeys> {
     ctx.input(|input| {
         input.events.iter().find_map(|event| match event {
-            Event::Key { key: Key::Escape, pressed: true, .. } => Some(None),
+            Event::Key { key: Key::Escape, pressed: true, .. } => Some(NewKeys::Kept),
             Event::Key { key, pressed: true, modifiers, .. } => {
                 let Modifiers { alt, shift, command, .. } = *modifiers;
                 let held = Modifiers { alt, shift, command, ..Modifiers::NONE };
-                Some(Some(KeyboardShortcut::new(held, *key)))
+                Some(NewKeys::Pressed(KeyboardShortcut::new(held, *key)))
             }
             // These two arrive by names of their own.
-            Event::Copy => Some(Some(KeyboardShortcut::new(Modifiers::COMMAND, Key::C))),
-            Event::Cut => Some(Some(KeyboardShortcut::new(Modifiers::COMMAND, Key::X))),
+            Event::Copy => Some(NewKeys::Pressed(KeyboardShortcut::new(Modifiers::COMMAND, Key::C))),
+            Event::Cut => Some(NewKeys::Pressed(KeyboardShortcut::new(Modifiers::COMMAND, Key::X))),
             _ => None,
         })
     })

@@ -14,7 +14,7 @@ static IN_FORCE: AtomicUsize = AtomicUsize::new(NONE);
 const NONE: usize = usize::MAX;
 
 /// Makes a language that of all texts from now on.
-pub fn install(language: Language) {
+pub(crate) fn install(language: Language) {
     let place = language.table().and_then(|table| {
         let is_here = |slot: &OnceLock<_>| std::ptr::eq(*slot.get_or_init(|| table), table);
         INSTALLED.iter().position(is_here)
@@ -24,14 +24,14 @@ pub fn install(language: Language) {
 
 /// The language of the texts.
 #[must_use]
-pub fn in_force() -> Language {
+pub(crate) fn in_force() -> Language {
     let table = INSTALLED.get(IN_FORCE.load(Ordering::Acquire)).and_then(OnceLock::get);
     table.map_or(Language::ENGLISH, |table| Language::of(table))
 }
 
 /// An English text in the language in force. For names that the layers below give; others are written in `tr!`.
 #[must_use]
-pub fn translated(english: &str) -> &str {
+pub(crate) fn translated(english: &str) -> &str {
     in_force().text(english)
 }
 

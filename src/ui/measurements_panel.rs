@@ -9,7 +9,7 @@ use super::state::ViewerState;
 use super::theme;
 
 /// The list; a click shows the slice of a measurement and selects it.
-pub fn measurements_panel_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
+pub(super) fn measurements_panel_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
     let measurements = &state.reading.findings.review.measurements;
     let Some(series) = state.loaded().filter(|_| !measurements.is_empty()) else { return };
     ui.label(RichText::new(tr!("Measurements")).strong());

@@ -9,13 +9,13 @@ pub mod archive;
 pub mod camera;
 pub mod command;
 pub mod companion;
-pub mod evidence_state;
-pub mod keymap;
+pub(crate) mod evidence_state;
+pub(crate) mod keymap;
 pub mod language;
 pub mod path;
 pub mod state;
 pub mod theme;
-pub mod view;
+pub(crate) mod view;
 
 mod about;
 mod banner;
@@ -55,7 +55,7 @@ pub fn install(ctx: &egui::Context) {
 }
 
 /// Draws the whole window.
-pub fn viewer_ui(ui: &mut egui::Ui, state: &ViewerState, actions: &mut Actions) {
+pub(crate) fn viewer_ui(ui: &mut egui::Ui, state: &ViewerState, actions: &mut Actions) {
     command::take_shortcuts(ui.ctx(), state, actions);
     top_bar::top_bar_ui(ui, state, actions);
     status_bar::status_bar_ui(ui, state, actions);

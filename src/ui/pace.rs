@@ -8,7 +8,7 @@ use eframe::egui::{self, Event, Id, Key, Modifiers, Plugin, Pos2, RawInput, Ui};
 
 /// Gives every frame the events that it can tell apart and keeps the others for the next one.
 #[derive(Debug, Default)]
-pub struct Pace {
+pub(crate) struct Pace {
     waiting: VecDeque<Event>,
     /// Buttons of the pointer that are down, as far as frames know.
     buttons_down: usize,
@@ -75,7 +75,7 @@ fn place() -> Id {
 
 /// Whether a text field had the keyboard when this frame began. Escape takes it away before any panel is drawn.
 #[must_use]
-pub fn was_typing(ctx: &egui::Context) -> bool {
+pub(crate) fn was_typing(ctx: &egui::Context) -> bool {
     ctx.data(|data| data.get_temp(place())).unwrap_or_default()
 }
 

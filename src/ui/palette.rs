@@ -8,7 +8,7 @@ use super::language::tr;
 use super::state::ViewerState;
 
 /// The list over the window; the arrow keys choose a row and Enter takes it.
-pub fn palette_ui(ui: &Ui, state: &ViewerState, actions: &mut Actions) {
+pub(super) fn palette_ui(ui: &Ui, state: &ViewerState, actions: &mut Actions) {
     let Some(typed) = &state.palette else { return };
     let mut text = typed.clone();
     let place = Id::unique("palette row");

@@ -71,7 +71,7 @@ impl PathPurpose {
 
     /// What a path may look like.
     #[must_use]
-    pub fn example(self) -> &'static str {
+    pub(crate) fn example(self) -> &'static str {
         match self {
             Self::OpenStudy | Self::AddStudy => tr!("/path/to/study"),
             Self::OpenFile => tr!("/path/to/scan.nii.gz (or .mha)"),
@@ -88,7 +88,6 @@ impl PathPurpose {
 /// A path that is being typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PathEntry {
-    /// What for.
     pub purpose: PathPurpose,
     /// What is typed so far.
     pub text: String,

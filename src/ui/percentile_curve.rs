@@ -15,7 +15,7 @@ const LABEL: f32 = 16.0;
 
 /// Draws the curve (percentile, overlap); a click takes the nearest percentile. `now` is the percentile in force with its
 /// overlap.
-pub fn percentile_curve_ui(ui: &mut Ui, curve: &[(f64, f64)], now: (f64, f64), actions: &mut Actions) {
+pub(crate) fn percentile_curve_ui(ui: &mut Ui, curve: &[(f64, f64)], now: (f64, f64), actions: &mut Actions) {
     let (Some((first, _)), Some((last, _))) = (curve.first(), curve.last()) else { return };
     let (area, response) = ui.allocate_exact_size(vec2(SIZE.0, SIZE.1), Sense::click());
     let best = curve.iter().fold(curve[0], |best, point| if point.1 > best.1 { *point } else { best });

@@ -30,7 +30,7 @@ struct PlaneScene<'a> {
 }
 
 /// Both planes, one above the other.
-pub fn planes_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
+pub(crate) fn planes_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
     let Some(series) = state.loaded() else { return };
     let (area, _) = ui.allocate_exact_size(ui.available_size(), Sense::hover());
     // The axial plane is the flatter one.
@@ -148,7 +148,7 @@ fn mouse(ui: &Ui, response: &Response, scene: &PlaneScene, actions: &mut Actions
 }
 
 /// Where the planes cut the slice itself.
-pub fn lines_on_slice(ui: &egui::Ui, state: &ViewerState, transform: &SliceTransform, frame: &ImageFrame) {
+pub(crate) fn lines_on_slice(ui: &egui::Ui, state: &ViewerState, transform: &SliceTransform, frame: &ImageFrame) {
     let [row, column] = state.crosshair();
     let at = transform.screen_from_image(DVec2::new(column, row));
     let painter = ui.painter_at(transform.viewport);

@@ -12,7 +12,7 @@ use super::{action::ReadAction, criteria, theme};
 const ROW_HEIGHT: f32 = 19.0;
 
 /// The table, in the columns of the table of grades: what was, and what is where that is another class.
-pub fn prior_panel_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
+pub(super) fn prior_panel_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
     let reading = &state.reading;
     let Some(prior) = reading.prior.as_ref().filter(|_| !state.evidence.blind) else { return };
     let title = RichText::new(examination_name(prior.days_before)).strong();

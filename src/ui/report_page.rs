@@ -12,7 +12,7 @@ use super::theme;
 const WIDTH: f32 = 620.0;
 
 /// Floating page, opened from the panel of the verdict or by its key.
-pub fn report_page_ui(ui: &Ui, state: &ViewerState, actions: &mut Actions) {
+pub(crate) fn report_page_ui(ui: &Ui, state: &ViewerState, actions: &mut Actions) {
     if state.page != Some(Page::Report) || state.loaded().is_none() {
         return;
     }

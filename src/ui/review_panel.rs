@@ -11,7 +11,7 @@ use crate::spine::{ClassIndex, DiscLevel};
 
 /// The study in words: the worst disc first, then what must not be relied on, and what was assessed. A click shows the
 /// disc.
-pub fn findings_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
+pub(crate) fn findings_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
     let (summary, colors) = (&state.reading.summary, theme::of(ui));
     if summary.discs().is_empty() {
         return;
@@ -84,7 +84,7 @@ const EDITOR_HEIGHT: f32 = 198.0;
 const COMMENT_HEIGHT: f32 = 40.0;
 
 /// The selected grade, why it is what it is, and the comment on its disc; of one height always.
-pub fn verdict_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
+pub(super) fn verdict_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
     let size = vec2(ui.available_width(), EDITOR_HEIGHT);
     ui.allocate_ui_with_layout(size, Layout::top_down(Align::Min), |ui| {
         ui.set_min_size(size);
@@ -166,7 +166,7 @@ fn comment_ui(ui: &mut Ui, state: &ViewerState, level: DiscLevel, actions: &mut 
 }
 
 /// The classes of a grade, to choose from in a menu.
-pub fn grade_menu_ui(ui: &mut Ui, selection: Selection, grade: ShownGrade, actions: &mut Actions) {
+pub(crate) fn grade_menu_ui(ui: &mut Ui, selection: Selection, grade: ShownGrade, actions: &mut Actions) {
     let Selection { level, grading } = selection;
     ui.label(RichText::new(format!("{level} {}", criteria::name(grading))).strong());
     for class in 0..grading.classes() {
@@ -216,7 +216,7 @@ fn blind_reader_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
 }
 
 /// Name, signature and the way to the report.
-pub fn sign_off_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
+pub(super) fn sign_off_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
     if state.evidence.blind {
         return blind_reader_ui(ui, state, actions);
     }

@@ -13,7 +13,7 @@ use crate::worker::Loadable;
 const THUMBNAIL_SIDE: f32 = 96.0;
 
 /// The list along the left side.
-pub fn series_panel_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
+pub(crate) fn series_panel_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
     ui.label(RichText::new(tr!("Series")).strong());
     ui.add_space(2.0);
     if state.study.series_list.is_empty() {

@@ -40,7 +40,6 @@ pub use crate::picture::ColorMap;
 pub struct StudyState {
     /// Whether a folder is open or on its way.
     pub folder: Loadable<()>,
-    /// Its series.
     pub series_list: Vec<SeriesEntry>,
     /// Small pictures of the series, by their place in the list.
     pub thumbnails: BTreeMap<usize, TextureHandle>,
@@ -53,7 +52,6 @@ pub struct StudyState {
 /// The series that is read: its images, what was found in them, and what the reader selected.
 #[derive(Default)]
 pub struct ReadingState {
-    /// The images.
     pub image: Loadable<LoadedSeries>,
     /// Their pixels on the GPU.
     pub image_texture: Option<SeriesHandle>,
@@ -202,9 +200,7 @@ pub struct PlaneImage {
 /// A grade as it stands in the table.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ShownGrade {
-    /// The computed class.
     pub computed: ClassIndex,
-    /// Its probability.
     pub probability: f32,
     /// The reader's class, where it differs.
     pub edited: Option<ClassIndex>,
@@ -213,7 +209,7 @@ pub struct ShownGrade {
 impl ShownGrade {
     /// The class that counts: the reader's, or the computed one.
     #[must_use]
-    pub fn class(&self) -> ClassIndex {
+    pub(crate) fn class(&self) -> ClassIndex {
         self.edited.unwrap_or(self.computed)
     }
 }
@@ -280,7 +276,7 @@ pub struct Findings {
 impl Findings {
     /// The levels of this spine, from the thorax down.
     #[must_use]
-    pub fn levels(&self) -> &'static [DiscLevel] {
+    pub(crate) fn levels(&self) -> &'static [DiscLevel] {
         DiscLevel::of_spine(self.vertebrae.iter().map(|vertebra| vertebra.label))
     }
 }
@@ -288,9 +284,7 @@ impl Findings {
 /// A disc and one of its gradings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Selection {
-    /// Disc.
     pub level: DiscLevel,
-    /// Grading.
     pub grading: Grading,
 }
 
@@ -342,13 +336,13 @@ impl ViewerState {
 
     /// The columns of the table of grades: the gradings of the weights, or those of the paper until the weights are loaded.
     #[must_use]
-    pub fn columns(&self) -> &[Grading] {
+    pub(crate) fn columns(&self) -> &[Grading] {
         if self.gradings.is_empty() { &Grading::PAPER } else { &self.gradings }
     }
 
     /// Whether the grades of a disc are uncertain because it looks unlike those that the network learned from.
     #[must_use]
-    pub fn is_unfamiliar(&self, level: DiscLevel) -> bool {
+    pub(crate) fn is_unfamiliar(&self, level: DiscLevel) -> bool {
         self.grades_of(level).is_some_and(|grades| !grades.is_familiar)
     }
 
@@ -401,7 +395,7 @@ impl ViewerState {
 
     /// Why the names of the levels may be wrong; none once the reader corrected them.
     #[must_use]
-    pub fn open_doubts(&self) -> &[LevelDoubt] {
+    pub(crate) fn open_doubts(&self) -> &[LevelDoubt] {
         if self.reading.findings.vertebrae_corrected { &[] } else { &self.reading.level_doubts }
     }
 

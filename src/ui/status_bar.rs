@@ -8,7 +8,7 @@ use super::state::ViewerState;
 use super::theme;
 
 /// The strip along the bottom.
-pub fn status_bar_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
+pub(crate) fn status_bar_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
     Panel::bottom("status_bar").resizable(false).exact_size(28.0).show(ui, |ui| {
         ui.horizontal_centered(|ui| {
             job_ui(ui, state, actions);

@@ -9,42 +9,42 @@ const fn rgb(red: u8, green: u8, blue: u8) -> Color32 {
 }
 
 /// Behind the image.
-pub const IMAGE_BACKGROUND: Color32 = Color32::BLACK;
+pub(crate) const IMAGE_BACKGROUND: Color32 = Color32::BLACK;
 /// Behind panels.
-pub const PANEL: Color32 = rgb(22, 25, 29);
+pub(crate) const PANEL: Color32 = rgb(22, 25, 29);
 /// Behind menus, pop-ups and raised parts of a panel.
-pub const RAISED: Color32 = rgb(31, 35, 41);
+pub(crate) const RAISED: Color32 = rgb(31, 35, 41);
 /// Lines between parts.
-pub const LINE: Color32 = rgb(48, 54, 62);
+pub(crate) const LINE: Color32 = rgb(48, 54, 62);
 /// Text that matters most.
-pub const TEXT_STRONG: Color32 = rgb(243, 245, 247);
+pub(crate) const TEXT_STRONG: Color32 = rgb(243, 245, 247);
 /// Text that explains; still above 4.5:1 on [`PANEL`].
-pub const TEXT_WEAK: Color32 = rgb(150, 159, 170);
+pub(crate) const TEXT_WEAK: Color32 = rgb(150, 159, 170);
 /// What is selected or active.
-pub const ACCENT: Color32 = rgb(102, 178, 238);
+pub(crate) const ACCENT: Color32 = rgb(102, 178, 238);
 /// Fill of what is selected.
-pub const ACCENT_DIM: Color32 = rgb(36, 66, 92);
+pub(crate) const ACCENT_DIM: Color32 = rgb(36, 66, 92);
 /// Something to be careful about.
-pub const WARNING: Color32 = rgb(232, 184, 84);
+pub(crate) const WARNING: Color32 = rgb(232, 184, 84);
 /// Outlines and names of vertebral bodies.
-pub const VERTEBRA: Color32 = rgb(126, 208, 178);
+pub(crate) const VERTEBRA: Color32 = rgb(126, 208, 178);
 /// Names of discs.
-pub const DISC: Color32 = rgb(222, 226, 231);
+pub(crate) const DISC: Color32 = rgb(222, 226, 231);
 /// Boxes drawn by the reader.
-pub const BOX_READER: Color32 = rgb(86, 180, 233);
+pub(crate) const BOX_READER: Color32 = rgb(86, 180, 233);
 /// Boxes computed from evidence.
-pub const BOX_PREDICTED: Color32 = rgb(240, 228, 66);
+pub(crate) const BOX_PREDICTED: Color32 = rgb(240, 228, 66);
 /// Orientation letters and corner texts on the image.
-pub const ON_IMAGE: Color32 = rgb(226, 219, 188);
+pub(crate) const ON_IMAGE: Color32 = rgb(226, 219, 188);
 
 /// Lines and values that the reader measured.
-pub const MEASUREMENT: Color32 = rgb(255, 214, 102);
+pub(crate) const MEASUREMENT: Color32 = rgb(255, 214, 102);
 /// Where the other planes cross.
-pub const CROSSHAIR: Color32 = rgb(120, 200, 120);
+pub(crate) const CROSSHAIR: Color32 = rgb(120, 200, 120);
 
 /// The colors around the image; on the image, which is dark in every theme, the constants above apply.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Palette {
+pub(crate) struct Palette {
     /// Behind panels.
     pub panel: Color32,
     /// Behind menus, pop-ups and raised parts of a panel.
@@ -88,7 +88,7 @@ pub struct Palette {
 }
 
 /// Colors for a dark room.
-pub static DARK: Palette = Palette {
+pub(crate) static DARK: Palette = Palette {
     panel: PANEL,
     raised: RAISED,
     button: rgb(43, 49, 57),
@@ -112,7 +112,7 @@ pub static DARK: Palette = Palette {
 };
 
 /// Colors for a bright room.
-pub static LIGHT: Palette = Palette {
+pub(crate) static LIGHT: Palette = Palette {
     panel: rgb(244, 245, 247),
     raised: rgb(255, 255, 255),
     button: rgb(225, 229, 234),
@@ -137,14 +137,14 @@ pub static LIGHT: Palette = Palette {
 
 /// The colors in force.
 #[must_use]
-pub fn of(ui: &egui::Ui) -> &'static Palette {
+pub(crate) fn of(ui: &egui::Ui) -> &'static Palette {
     if ui.visuals().dark_mode { &DARK } else { &LIGHT }
 }
 
 impl Palette {
     /// Fill of a grade cell; `severity` runs from 0 (normal) to 1 (worst).
     #[must_use]
-    pub fn severity_fill(&self, severity: f32) -> Color32 {
+    pub(crate) fn severity_fill(&self, severity: f32) -> Color32 {
         let place = severity.clamp(0.0, 1.0) * (self.severity.len() - 1) as f32;
         let lower = (place as usize).min(self.severity.len() - 2);
         self.severity[lower].lerp_to_gamma(self.severity[lower + 1], place - lower as f32)
@@ -152,33 +152,33 @@ impl Palette {
 
     /// Text color that reads well on [`Self::severity_fill`].
     #[must_use]
-    pub fn severity_text(&self, severity: f32) -> Color32 {
+    pub(crate) fn severity_text(&self, severity: f32) -> Color32 {
         self.severity_text[usize::from(severity > self.severity_turn)]
     }
 }
 
 /// Color from sRGB parts between 0 and 1, for legends of color maps that live elsewhere.
 #[must_use]
-pub fn from_unit_rgb(parts: [f32; 3]) -> Color32 {
+pub(crate) fn from_unit_rgb(parts: [f32; 3]) -> Color32 {
     let byte = |part: f32| (part.clamp(0.0, 1.0) * 255.0).round() as u8;
     rgb(byte(parts[0]), byte(parts[1]), byte(parts[2]))
 }
 
 /// Dark backing under text that lies on the image.
 #[must_use]
-pub fn text_shadow() -> Color32 {
+pub(crate) fn text_shadow() -> Color32 {
     Color32::from_black_alpha(200)
 }
 
 /// Dark backing of a whole name on the image, through which the tissue is still seen.
 #[must_use]
-pub fn name_backing() -> Color32 {
+pub(crate) fn name_backing() -> Color32 {
     Color32::from_black_alpha(130)
 }
 
 /// Font of labels painted on the image.
 #[must_use]
-pub fn image_font(size: f32) -> FontId {
+pub(crate) fn image_font(size: f32) -> FontId {
     FontId::new(size, FontFamily::Proportional)
 }
 
@@ -205,7 +205,7 @@ pub fn install(ctx: &egui::Context) {
 }
 
 /// Chooses between the light and the dark colors.
-pub fn set_light(ctx: &egui::Context, is_light: bool) {
+pub(crate) fn set_light(ctx: &egui::Context, is_light: bool) {
     ctx.set_theme(if is_light { Theme::Light } else { Theme::Dark });
 }
 

@@ -14,7 +14,7 @@ use crate::spine::MeasurementKind;
 use crate::volume::WindowLevel;
 
 /// The strip along the top.
-pub fn top_bar_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
+pub(crate) fn top_bar_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
     Panel::top("top_bar").resizable(false).show(ui, |ui| {
         MenuBar::new().ui(ui, |ui| {
             menus_ui(ui, state, actions);

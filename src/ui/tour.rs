@@ -58,7 +58,7 @@ fn steps(ui: &Ui, state: &ViewerState) -> Vec<Step> {
 }
 
 /// The sentence that the reader is at, over the lower left of the image, so that nothing is hidden that it speaks of.
-pub fn tour_ui(ui: &Ui, state: &ViewerState, actions: &mut Actions) {
+pub(super) fn tour_ui(ui: &Ui, state: &ViewerState, actions: &mut Actions) {
     let Some(at) = state.tour.filter(|_| state.loaded().is_some()) else { return };
     let steps = steps(ui, state);
     let Some(step) = steps.get(at) else { return };

@@ -18,7 +18,6 @@ pub enum AnnotationLevel {
     None,
     /// Orientation, ruler, slice, disc names.
     Minimal,
-    /// Everything.
     #[default]
     All,
 }
@@ -41,9 +40,7 @@ pub enum Tool {
     /// Brightness and contrast.
     #[default]
     Window,
-    /// Move.
     Pan,
-    /// Magnify.
     Zoom,
     /// Scroll through the slices.
     Scroll,
@@ -53,7 +50,6 @@ pub enum Tool {
     Box,
     /// Move corners and bodies, add and delete vertebrae.
     Vertebra,
-    /// Measure.
     Measure(MeasurementKind),
 }
 
@@ -146,11 +142,11 @@ pub enum WindowPreset {
 
 impl WindowPreset {
     /// All, in the order of their keys 1 to 5.
-    pub const ALL: [Self; 5] = [Self::Header, Self::Series, Self::Slice, Self::Vertebrae, Self::Wide];
+    pub(crate) const ALL: [Self; 5] = [Self::Header, Self::Series, Self::Slice, Self::Vertebrae, Self::Wide];
 
     /// Name on screen.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Header => tr!("As recorded"),
             Self::Series => tr!("Automatic, series"),
@@ -185,7 +181,6 @@ pub struct ViewState {
     pub inverted: bool,
     /// Bilinear between pixels; otherwise every pixel is a flat rectangle.
     pub smooth: bool,
-    /// Tool.
     pub tool: Tool,
     /// Texts and outlines.
     pub annotations: AnnotationLevel,
@@ -229,7 +224,7 @@ impl Default for ViewState {
 impl ViewState {
     /// How images are looked at, without the place: for another series.
     #[must_use]
-    pub fn of_another_series(&self) -> Self {
+    pub(crate) fn of_another_series(&self) -> Self {
         let Self { inverted, smooth, annotations, viewport, layout, .. } = *self;
         Self { inverted, smooth, annotations, viewport, layout, ..Self::default() }
     }

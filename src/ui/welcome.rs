@@ -12,7 +12,7 @@ use super::theme;
 const PROGRAM: &str = "SpineNet Viewer";
 
 /// Shown while no folder is open.
-pub fn welcome_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
+pub(crate) fn welcome_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
     let share = if state.recent.is_empty() { 0.24 } else { 0.12 };
     let top = (ui.available_height() * share).max(20.0);
     ui.with_layout(Layout::top_down(Align::Center), |ui| {

@@ -26,7 +26,13 @@ const REASON_LINES: usize = 2;
 const REASON_HEIGHT: f32 = 50.0;
 
 /// The classes of a grade side by side, each with its probability as a bar; a click takes one.
-pub fn classes_ui(ui: &mut Ui, state: &ViewerState, selection: Selection, grade: ShownGrade, actions: &mut Actions) {
+pub(super) fn classes_ui(
+    ui: &mut Ui,
+    state: &ViewerState,
+    selection: Selection,
+    grade: ShownGrade,
+    actions: &mut Actions,
+) {
     let grading = selection.grading;
     let size = vec2(ui.available_width(), CLASSES_HEIGHT);
     let (area, _) = ui.allocate_exact_size(size, Sense::hover());
@@ -72,7 +78,7 @@ pub fn classes_ui(ui: &mut Ui, state: &ViewerState, selection: Selection, grade:
 }
 
 /// What was measured that the grade can be held against, and why to doubt it; of one height always.
-pub fn reason_ui(ui: &mut Ui, state: &ViewerState, selection: Selection) {
+pub(super) fn reason_ui(ui: &mut Ui, state: &ViewerState, selection: Selection) {
     let size = vec2(ui.available_width(), REASON_HEIGHT);
     ui.allocate_ui(size, |ui| {
         ui.set_min_size(size);
@@ -118,7 +124,7 @@ fn doubt(ui: &Ui, state: &ViewerState, Selection { level, grading }: Selection) 
 }
 
 /// Whether and how the map is shown, and how far it has come.
-pub fn switches_ui(ui: &mut Ui, state: &ViewerState, selection: Selection, actions: &mut Actions) {
+pub(super) fn switches_ui(ui: &mut Ui, state: &ViewerState, selection: Selection, actions: &mut Actions) {
     let evidence = &state.evidence;
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = 5.0;

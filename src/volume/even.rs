@@ -14,14 +14,14 @@ const MOST_FOR_ONE: usize = 8;
 
 /// The straight, evenly spaced stack that takes the place of another one.
 #[derive(Debug, Clone, PartialEq)]
-pub struct EvenStack {
+pub(crate) struct EvenStack {
     geometry: VolumeGeometry,
     places: Vec<Place>,
 }
 
 /// How voxels are found between slices and pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Interpolation {
+pub(crate) enum Interpolation {
     /// Linear, for quantities.
     Linear,
     /// That of the nearest voxel, for labels.
@@ -32,7 +32,7 @@ impl EvenStack {
     /// The even stack for `geometry`: as many slices, as far apart, as were acquired, those that are missing included.
     /// `None` where the slices are even already, or lie so that no stack can be made of them.
     #[must_use]
-    pub fn of(geometry: &VolumeGeometry) -> Option<Self> {
+    pub(crate) fn of(geometry: &VolumeGeometry) -> Option<Self> {
         let axis = StackAxis::of(geometry)?;
         let origins = geometry.slice_origins_lps();
         let gaps = origins.len() as f64 - 1.0;
@@ -61,13 +61,13 @@ impl EvenStack {
 
     /// Where its voxels lie.
     #[must_use]
-    pub fn geometry(&self) -> &VolumeGeometry {
+    pub(crate) fn geometry(&self) -> &VolumeGeometry {
         &self.geometry
     }
 
     /// Voxels of a volume of the stack that this one was made for, `[slice, row, column]`; 0 beside it.
     #[must_use]
-    pub fn resampled(&self, volume: &Volume, interpolation: Interpolation) -> Vec<f32> {
+    pub(crate) fn resampled(&self, volume: &Volume, interpolation: Interpolation) -> Vec<f32> {
         let mut voxels = Vec::with_capacity(self.places.len() * volume.rows() * volume.columns());
         for place in &self.places {
             for row in 0..volume.rows() {

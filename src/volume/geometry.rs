@@ -91,13 +91,12 @@ impl VolumeGeometry {
     /// The same place with the thickness of its slice, mm. Only a single slice keeps it: it has no neighbor whose distance
     /// says how far it reaches.
     #[must_use]
-    pub fn with_slice_thickness(self, thickness_mm: Option<f64>) -> Self {
+    pub(crate) fn with_slice_thickness(self, thickness_mm: Option<f64>) -> Self {
         let is_usable = |thickness: &f64| thickness.is_finite() && *thickness > 0.0;
         let kept = thickness_mm.filter(is_usable).filter(|_| self.slices() == 1);
         Self { single_slice_thickness_mm: kept, ..self }
     }
 
-    /// Number of slices.
     #[must_use]
     pub fn slices(&self) -> usize {
         self.slice_origins_lps.len()
@@ -156,7 +155,7 @@ impl VolumeGeometry {
     /// Spacing of the stack as it was acquired, mm: every gap between neighbors is a whole multiple of it, more than one
     /// where slices are missing. Of a single slice its thickness. `None` where gaps have nothing in common, to a tenth.
     #[must_use]
-    pub fn slice_step_mm(&self) -> Option<f64> {
+    pub(crate) fn slice_step_mm(&self) -> Option<f64> {
         if self.slices() == 1 {
             return self.single_slice_thickness_mm;
         }
@@ -198,7 +197,7 @@ impl VolumeGeometry {
     /// Fractional voxel index `[slice, row, column]` of a patient position; inverse of [`Self::lps_from_voxel`].
     /// A one-slice geometry projects onto its slice and reports slice 0.
     #[must_use]
-    pub fn voxel_from_lps(&self, lps: DVec3) -> [f64; 3] {
+    pub(crate) fn voxel_from_lps(&self, lps: DVec3) -> [f64; 3] {
         let segment = self.segment_of(lps);
         let (origin, step) = self.segment_origin_and_step(segment);
         let directions = DMat3::from_cols(
@@ -242,7 +241,7 @@ impl VolumeGeometry {
 /// Anatomical letters of a direction in LPS space, most important first: `A`/`P`, `L`/`R`, `H`/`F`; at most two.
 /// A second letter is added where its component is at least a quarter of the first's.
 #[must_use]
-pub fn orientation_letters(direction: DVec3) -> String {
+pub(crate) fn orientation_letters(direction: DVec3) -> String {
     let mut parts = [
         (direction.x, if direction.x > 0.0 { 'L' } else { 'R' }),
         (direction.y, if direction.y > 0.0 { 'P' } else { 'A' }),

@@ -8,10 +8,12 @@ mod geometry;
 mod section;
 mod window;
 
-pub use even::{EvenStack, Interpolation};
-pub use geometry::{GeometryError, PlaneOrientation, VolumeGeometry, orientation_letters};
-pub use section::{Section, SectionAxis};
-pub use window::WindowLevel;
+pub(crate) use even::{EvenStack, Interpolation};
+pub(crate) use geometry::{GeometryError, orientation_letters};
+pub use geometry::{PlaneOrientation, VolumeGeometry};
+pub(crate) use section::Section;
+pub use section::SectionAxis;
+pub(crate) use window::WindowLevel;
 
 /// A scalar image volume: voxel values `[slice, row, column]` with their place in the patient.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,7 +44,6 @@ impl Volume {
         [self.slices(), self.rows, self.columns]
     }
 
-    /// Number of slices.
     #[must_use]
     pub fn slices(&self) -> usize {
         self.geometry.slices()
@@ -88,7 +89,7 @@ impl Volume {
     /// # Panics
     /// If `slice` is not below [`Volume::slices`].
     #[must_use]
-    pub fn sample_bilinear(&self, slice: usize, x: f64, y: f64) -> Option<f32> {
+    pub(crate) fn sample_bilinear(&self, slice: usize, x: f64, y: f64) -> Option<f32> {
         let (max_x, max_y) = (self.columns as f64 - 1.0, self.rows as f64 - 1.0);
         let inside = (-0.5..=max_x + 0.5).contains(&x) && (-0.5..=max_y + 0.5).contains(&y);
         inside.then(|| {

@@ -74,7 +74,7 @@ impl Volume {
 impl Section {
     /// Fractional voxel `[slice, row, column]` of the stack under a point (x, y) of the plane's picture.
     #[must_use]
-    pub fn stack_voxel(&self, stack: &VolumeGeometry, x: f64, y: f64) -> Option<[f64; 3]> {
+    pub(crate) fn stack_voxel(&self, stack: &VolumeGeometry, x: f64, y: f64) -> Option<[f64; 3]> {
         let slice = StackAxis::of(stack)?.slice_at(self.across_mm[0] + self.across_mm[1] * x);
         let index = self.along[0] + self.along[1] * y;
         Some(match self.axis {
@@ -85,7 +85,7 @@ impl Section {
 
     /// Point (x, y) of the plane's picture nearest to a voxel `[slice, row, column]` of the stack.
     #[must_use]
-    pub fn point_of(&self, stack: &VolumeGeometry, [slice, row, column]: [f64; 3]) -> Option<[f64; 2]> {
+    pub(crate) fn point_of(&self, stack: &VolumeGeometry, [slice, row, column]: [f64; 3]) -> Option<[f64; 2]> {
         let height = StackAxis::of(stack)?.height_at(slice);
         let index = if self.axis == SectionAxis::Row { column } else { row };
         Some([(height - self.across_mm[0]) / self.across_mm[1], (index - self.along[0]) / self.along[1]])
@@ -101,7 +101,7 @@ pub(super) struct StackAxis {
 }
 
 impl StackAxis {
-    pub fn of(geometry: &VolumeGeometry) -> Option<Self> {
+    pub(super) fn of(geometry: &VolumeGeometry) -> Option<Self> {
         let origins = geometry.slice_origins_lps();
         let (first, last) = (origins.first()?, origins.last()?);
         let normal = geometry.normal();
@@ -112,7 +112,7 @@ impl StackAxis {
     }
 
     /// Distance between the first and the last slice, mm.
-    pub fn extent(&self) -> f64 {
+    pub(crate) fn extent(&self) -> f64 {
         self.heights[self.heights.len() - 1] - self.heights[0]
     }
 
@@ -130,7 +130,7 @@ impl StackAxis {
     }
 
     /// Where a height lies between the slices, with the shift of a sheared stack.
-    pub fn place(&self, geometry: &VolumeGeometry, height: f64) -> Place {
+    pub(super) fn place(&self, geometry: &VolumeGeometry, height: f64) -> Place {
         let slice = self.slice_at(height);
         let start = geometry.slice_origins_lps()[0] + self.normal * height;
         let shift = start - geometry.lps_from_voxel([slice, 0.0, 0.0]);
@@ -159,14 +159,14 @@ impl Place {
     }
 
     /// Value at a pixel of the straight stack, linear between slices and pixels; 0 beside them.
-    pub fn sample(&self, volume: &Volume, x: f64, y: f64) -> f32 {
+    pub(super) fn sample(&self, volume: &Volume, x: f64, y: f64) -> f32 {
         let at = |slice| volume.sample_bilinear(slice, x + self.dx, y + self.dy).unwrap_or(0.0);
         let low = at(self.lower);
         if self.share == 0.0 { low } else { low + (at(self.lower + 1) - low) * self.share }
     }
 
     /// Value of the nearest voxel, of the lower slice where both are as near; 0 beside them.
-    pub fn nearest(&self, volume: &Volume, x: f64, y: f64) -> f32 {
+    pub(crate) fn nearest(&self, volume: &Volume, x: f64, y: f64) -> f32 {
         let slice = self.lower + usize::from(self.share > 0.5);
         volume.sample_bilinear(slice, (x + self.dx).round(), (y + self.dy).round()).unwrap_or(0.0)
     }

@@ -15,7 +15,7 @@ impl WindowLevel {
     /// Window from the 1st to the 99th percentile of `values`, which shows MR of any scaling well.
     /// Constant or empty input gives a window of width 1 around the value (or 0).
     #[must_use]
-    pub fn from_percentiles(values: &[f32]) -> Self {
+    pub(crate) fn from_percentiles(values: &[f32]) -> Self {
         // A sample of some 100,000 values places the percentiles well enough to look at.
         let step = (values.len() / 100_000).max(1);
         let mut sample: Vec<f32> = values.iter().step_by(step).copied().filter(|v| v.is_finite()).collect();
@@ -35,7 +35,7 @@ impl WindowLevel {
 
     /// Display value 0 (black) to 1 (white) of a voxel value.
     #[must_use]
-    pub fn apply(self, value: f32) -> f32 {
+    pub(crate) fn apply(self, value: f32) -> f32 {
         ((value - self.center) / self.width + 0.5).clamp(0.0, 1.0)
     }
 }

@@ -4,7 +4,6 @@ use std::io;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
-use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use thiserror::Error;
@@ -13,9 +12,9 @@ use super::{JobError, JobEvent, JobId, Notice};
 use crate::task::{CancelToken, Cancelled, Progress};
 
 /// Commands that may wait.
-pub const COMMAND_CAPACITY: usize = 16;
+pub(crate) const COMMAND_CAPACITY: usize = 16;
 /// Events that may wait.
-pub const EVENT_CAPACITY: usize = 256;
+pub(crate) const EVENT_CAPACITY: usize = 256;
 
 /// What a worker does with its commands; lives on the worker's thread and keeps its state (loaded models) there.
 pub trait Work: Send + 'static {
@@ -90,7 +89,7 @@ impl<E: From<Notice>> JobContext<E> {
 
 /// Why a command was not taken.
 #[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
-pub enum SubmitError {
+pub(crate) enum SubmitError {
     /// The queue of commands is full.
     #[error("too much is waiting to be done ({COMMAND_CAPACITY} commands); try again in a moment")]
     Busy,
@@ -146,7 +145,7 @@ impl<W: Work> Handle<W> {
     ///
     /// # Errors
     /// [`SubmitError`] if the queue is full or the worker has ended; nothing is cancelled then.
-    pub fn submit(&mut self, command: W::Command) -> Result<JobId, SubmitError> {
+    pub(crate) fn submit(&mut self, command: W::Command) -> Result<JobId, SubmitError> {
         let (kind, cancel) = (W::kind(&command), CancelToken::default());
         let id = JobId(self.jobs_submitted + 1);
         let sender = self.commands.as_ref().ok_or(SubmitError::Stopped)?;
@@ -163,14 +162,14 @@ impl<W: Work> Handle<W> {
     }
 
     /// Asks a job to stop; it answers `Cancelled`, or with its result if that was already on its way.
-    pub fn cancel(&self, job: JobId) {
+    pub(crate) fn cancel(&self, job: JobId) {
         for active in self.active.iter().filter(|active| active.id == job) {
             active.cancel.cancel();
         }
     }
 
     /// Asks all jobs to stop.
-    pub fn cancel_all(&self) {
+    pub(crate) fn cancel_all(&self) {
         for active in &self.active {
             active.cancel.cancel();
         }
@@ -178,30 +177,31 @@ impl<W: Work> Handle<W> {
 
     /// Whether the last word of a job is still to come.
     #[must_use]
-    pub fn is_active(&self, job: JobId) -> bool {
+    pub(crate) fn is_active(&self, job: JobId) -> bool {
         self.active.iter().any(|active| active.id == job)
     }
 
     /// Whether no job was submitted after this one.
     #[must_use]
-    pub fn is_latest(&self, job: JobId) -> bool {
+    pub(crate) fn is_latest(&self, job: JobId) -> bool {
         job.0 == self.jobs_submitted
     }
 
     /// Whether any job is unfinished.
     #[must_use]
-    pub fn is_busy(&self) -> bool {
+    pub(crate) fn is_busy(&self) -> bool {
         !self.active.is_empty()
     }
 
     /// The next event, if there is one; never waits.
-    pub fn poll(&mut self) -> Option<JobEvent<W::Event>> {
+    pub(crate) fn poll(&mut self) -> Option<JobEvent<W::Event>> {
         let event = self.events.as_ref()?.try_recv().ok()?;
         Some(self.seen(event))
     }
 
-    /// The next event, waiting for it up to `timeout`; for programs without a screen and for tests.
-    pub fn wait(&mut self, timeout: Duration) -> Option<JobEvent<W::Event>> {
+    /// The next event, waiting for it up to `timeout`.
+    #[cfg(test)]
+    pub(crate) fn wait(&mut self, timeout: std::time::Duration) -> Option<JobEvent<W::Event>> {
         let event = self.events.as_ref()?.recv_timeout(timeout).ok()?;
         Some(self.seen(event))
     }

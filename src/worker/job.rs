@@ -65,7 +65,7 @@ pub enum Notice {
 
 /// An event together with the job that it belongs to.
 #[derive(Debug, Clone)]
-pub struct JobEvent<E> {
+pub(crate) struct JobEvent<E> {
     /// The job that asked for it.
     pub job: JobId,
     /// What happened.
@@ -84,7 +84,6 @@ pub enum Loadable<T> {
     Pending(JobId),
     /// The result.
     Ready(Arc<T>),
-    /// The job failed.
     Failed(Arc<JobError>),
 }
 
@@ -109,34 +108,34 @@ impl<T> Loadable<T> {
 
     /// The failure, if the job failed.
     #[must_use]
-    pub fn error(&self) -> Option<&Arc<JobError>> {
+    pub(crate) fn error(&self) -> Option<&Arc<JobError>> {
         if let Self::Failed(error) = self { Some(error) } else { None }
     }
 
     /// The job that is waited for.
     #[must_use]
-    pub fn pending(&self) -> Option<JobId> {
+    pub(crate) fn pending(&self) -> Option<JobId> {
         if let Self::Pending(job) = self { Some(*job) } else { None }
     }
 
     /// Whether this waits for `job`; events of any other job are stale.
     #[must_use]
-    pub fn awaits(&self, job: JobId) -> bool {
+    pub(crate) fn awaits(&self, job: JobId) -> bool {
         self.pending() == Some(job)
     }
 
     /// Takes the result of `job`; `false`, and nothing changes, if it is stale.
-    pub fn resolve(&mut self, job: JobId, value: Arc<T>) -> bool {
+    pub(crate) fn resolve(&mut self, job: JobId, value: Arc<T>) -> bool {
         self.settle(job, Self::Ready(value))
     }
 
     /// Takes the failure of `job`; `false`, and nothing changes, if it is stale.
-    pub fn fail(&mut self, job: JobId, error: Arc<JobError>) -> bool {
+    pub(crate) fn fail(&mut self, job: JobId, error: Arc<JobError>) -> bool {
         self.settle(job, Self::Failed(error))
     }
 
     /// Forgets `job` after it was cancelled; `false`, and nothing changes, if it is stale.
-    pub fn abandon(&mut self, job: JobId) -> bool {
+    pub(crate) fn abandon(&mut self, job: JobId) -> bool {
         self.settle(job, Self::Idle)
     }
 

@@ -22,10 +22,7 @@ use crate::volume::Volume;
 /// A request to the worker. It has no `Debug`: folders and series are patient data.
 pub enum Command {
     /// Find the series of a folder (or of a single file, NIfTI and MetaImage too).
-    ScanFolder {
-        /// Where.
-        folder: PathBuf,
-    },
+    ScanFolder { folder: PathBuf },
     /// Decode the pixels of a series.
     LoadSeries {
         /// Which, from [`Event::FolderScanned`].
@@ -61,9 +58,7 @@ pub enum Command {
     ExplainGrade {
         /// In which scan.
         volume: Arc<Volume>,
-        /// Of which disc.
         disc: Disc,
-        /// Which grading.
         grading: Grading,
         /// Which class of it, usually the predicted one.
         class: ClassIndex,
@@ -102,20 +97,12 @@ pub enum Command {
     },
     /// Draw the figures of a grade and write them.
     DrawFigures {
-        /// What.
         order: Arc<FigureOrder>,
         /// Into which folder, made where needed.
         folder: PathBuf,
     },
     /// Write the report of a study as PDF.
-    ExportPdf {
-        /// What.
-        study: Box<OpenStudy>,
-        /// How.
-        options: PdfOptions,
-        /// To which file.
-        file: PathBuf,
-    },
+    ExportPdf { study: Box<OpenStudy>, options: PdfOptions, file: PathBuf },
     /// Write a picture as PNG.
     SavePicture {
         /// What.
@@ -141,7 +128,6 @@ pub enum Command {
     },
     /// Copy a study without identity.
     Anonymize {
-        /// Which.
         folder: PathBuf,
         /// Into which empty folder.
         out: PathBuf,
@@ -155,11 +141,9 @@ pub enum JobKind {
     Scan,
     /// Loads a series.
     Load,
-    /// Detects.
     Detect,
     /// Detects in a series beside.
     DetectBeside,
-    /// Grades.
     Grade,
     /// Grades a series beside.
     GradeBeside,
@@ -201,7 +185,7 @@ impl JobKind {
 impl Command {
     /// The kind of job that it starts.
     #[must_use]
-    pub fn kind(&self) -> JobKind {
+    pub(crate) fn kind(&self) -> JobKind {
         match self {
             Self::ScanFolder { .. } => JobKind::Scan,
             Self::LoadSeries { .. } => JobKind::Load,
@@ -250,7 +234,6 @@ pub enum Event {
     DiscGraded(Arc<DiscPrediction>),
     /// One disc of them cannot be graded.
     DiscNotGraded {
-        /// Which.
         level: DiscLevel,
         /// Why, in words.
         reason: String,

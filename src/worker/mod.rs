@@ -16,8 +16,11 @@ mod network;
 #[cfg(test)]
 mod tests;
 
-pub use handle::{COMMAND_CAPACITY, EVENT_CAPACITY, Handle, JobContext, SubmitError, Work};
-pub use inference::{Inference, StartError, WorkerHandle};
-pub use job::{JobError, JobEvent, JobId, Loadable, Notice};
-pub use message::{Command, Event, JobKind};
-pub use network::{Network, NetworkCommand, NetworkEvent, NetworkHandle, NetworkKind};
+pub use handle::{Handle, JobContext, Work};
+pub(crate) use inference::StartError;
+pub use inference::{Inference, WorkerHandle};
+pub use job::JobError;
+pub(crate) use job::{JobEvent, JobId, Loadable, Notice};
+pub(crate) use message::JobKind;
+pub use message::{Command, Event};
+pub(crate) use network::{Network, NetworkCommand, NetworkEvent, NetworkHandle};

@@ -12,32 +12,27 @@ use crate::pacs::{Connection, FetchedStudy, IMAGES, StudyEntry, StudyQuery, arch
 use crate::task::Progress;
 
 /// The worker for archives.
-pub type NetworkHandle = Handle<Network>;
+pub(crate) type NetworkHandle = Handle<Network>;
 
 /// Talks with archives; every job makes its own connection.
 #[derive(Debug, Default)]
-pub struct Network;
+pub(crate) struct Network;
 
 /// What can be asked of an archive. It has no `Debug`: queries name patients.
-pub enum NetworkCommand {
+pub(crate) enum NetworkCommand {
     /// Is it there, and does it let us in?
     Echo(Connection),
     /// Which studies match?
     Find(Connection, StudyQuery),
     /// Bring the images of a study.
-    Fetch {
-        /// From where.
-        connection: Connection,
-        /// Which.
-        study_instance_uid: String,
-    },
+    Fetch { connection: Connection, study_instance_uid: String },
     /// Store the results on a study.
     Send(Connection, Box<OpenStudy>),
 }
 
 /// Sorts jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NetworkKind {
+pub(crate) enum NetworkKind {
     /// Asks something.
     Ask,
     /// Brings a study.
@@ -48,7 +43,7 @@ pub enum NetworkKind {
 
 /// What came of it.
 #[derive(Clone)]
-pub enum NetworkEvent {
+pub(crate) enum NetworkEvent {
     /// The job came this far.
     Progressed(Progress),
     /// It stopped because it was asked to, or newer work made it pointless.

@@ -4,10 +4,8 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use super::{
-    COMMAND_CAPACITY, EVENT_CAPACITY, Handle, JobContext, JobError, JobEvent, JobId, Loadable, Notice, SubmitError,
-    Work,
-};
+use super::handle::{COMMAND_CAPACITY, EVENT_CAPACITY, SubmitError};
+use super::{Handle, JobContext, JobError, JobEvent, JobId, Loadable, Notice, Work};
 use crate::task::Progress;
 
 const PATIENCE: Duration = Duration::from_secs(20);

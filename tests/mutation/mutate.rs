@@ -27,7 +27,7 @@ const TELLING: &[&[u8]] = &[
 const EXTREMES: [u32; 8] = [0, 1, 0x7F, 0xFF, 0x7FFF, 0xFFFF, 0x7FFF_FFFF, 0xFFFF_FFFF];
 
 /// A copy of `seed` with one to four kinds of damage.
-pub fn mutant(seed: &[u8], random: &mut impl Rng) -> Vec<u8> {
+pub(crate) fn mutant(seed: &[u8], random: &mut impl Rng) -> Vec<u8> {
     let mut bytes = seed.to_vec();
     for _ in 0..random.random_range(1..=4) {
         damage(&mut bytes, random);

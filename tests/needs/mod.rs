@@ -14,7 +14,7 @@ const SOURCE: &str = env!("CARGO_MANIFEST_DIR");
 ///
 /// # Panics
 /// Where `CI=true` and nothing was found.
-pub fn found<T>(found: Option<T>, missing: &str) -> Option<T> {
+pub(crate) fn found<T>(found: Option<T>, missing: &str) -> Option<T> {
     if found.is_none() {
         let thread = std::thread::current();
         let note = format!("{}: {missing}", thread.name().unwrap_or("a check"));
@@ -29,14 +29,14 @@ pub fn found<T>(found: Option<T>, missing: &str) -> Option<T> {
 }
 
 /// A program on the path, or else the Debian `package` that has it.
-pub fn program(name: &str, package: &str) -> Option<Command> {
+pub(crate) fn program(name: &str, package: &str) -> Option<Command> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let file = std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file());
     found(file, &format!("{name} is not installed (Debian, Ubuntu: apt install {package})")).map(Command::new)
 }
 
 /// Whether fontconfig has a font for a language.
-pub fn font(language: &str) -> Option<()> {
+pub(crate) fn font(language: &str) -> Option<()> {
     let listed = Command::new("fc-list").arg(format!(":lang={language}")).output();
     let missing =
         format!("no font for the language {language} (Debian, Ubuntu: apt install fontconfig fonts-wqy-microhei)");
@@ -44,7 +44,7 @@ pub fn font(language: &str) -> Option<()> {
 }
 
 /// Python with other readers of our files: `SPINENET_PYTHON`, or the one that `scripts/test` makes.
-pub fn python() -> Option<Command> {
+pub(crate) fn python() -> Option<Command> {
     let made = || Path::new(SOURCE).join("target/validators/bin/python").into_os_string();
     let python: OsString = std::env::var_os("SPINENET_PYTHON").unwrap_or_else(made);
     let packages = Command::new(&python).args(["-c", "import pydicom, highdicom, nibabel, pyarrow"]).output();
@@ -54,7 +54,7 @@ pub fn python() -> Option<Command> {
 }
 
 /// A folder or file of the development data: in `SPINENET_DATA`, or in `../shared/data` beside the source tree.
-pub fn data(name: &str) -> Option<PathBuf> {
+pub(crate) fn data(name: &str) -> Option<PathBuf> {
     let beside = || Path::new(SOURCE).join("../shared/data");
     let path = std::env::var_os("SPINENET_DATA").map_or_else(beside, PathBuf::from).join(name);
     found(path.exists().then_some(path), &format!("the development data are not here (SPINENET_DATA/{name})"))

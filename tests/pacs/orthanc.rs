@@ -12,16 +12,16 @@ use super::needs;
 
 const PROGRAMS: [&str; 2] = ["/usr/sbin/Orthanc", "/usr/bin/Orthanc"];
 const DICOMWEB: &str = "/usr/share/orthanc/plugins/libOrthancDicomWeb.so";
-pub const USER: &str = "ann";
-pub const PASSWORD: &str = "correct horse";
+pub(crate) const USER: &str = "ann";
+pub(crate) const PASSWORD: &str = "correct horse";
 
 /// A running Orthanc; stops when dropped.
-pub struct Orthanc {
+pub(crate) struct Orthanc {
     process: Child,
-    pub folder: tempfile::TempDir,
-    pub web_port: u16,
-    pub dicom_port: u16,
-    pub ca_file: Option<PathBuf>,
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) web_port: u16,
+    pub(crate) dicom_port: u16,
+    pub(crate) ca_file: Option<PathBuf>,
 }
 
 impl Drop for Orthanc {
@@ -32,13 +32,13 @@ impl Drop for Orthanc {
 }
 
 /// A port that nobody uses.
-pub fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").expect("loopback").local_addr().expect("bound").port()
 }
 
 impl Orthanc {
     /// Starts an Orthanc; `None` where it is not installed.
-    pub fn start(is_secure: bool) -> Option<Self> {
+    pub(crate) fn start(is_secure: bool) -> Option<Self> {
         let program = PROGRAMS.iter().find(|program| Path::new(program).exists() && Path::new(DICOMWEB).exists());
         let missing = "Orthanc with DICOMweb is not installed (Debian, Ubuntu: apt install orthanc orthanc-dicomweb)";
         let program = needs::found(program, missing)?;
@@ -85,12 +85,12 @@ impl Orthanc {
         Some(orthanc)
     }
 
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("orthanc.log")).unwrap_or_default()
     }
 
     /// What Orthanc's own interface says, which this program does not use.
-    pub fn ask(&self, path: &str) -> Value {
+    pub(crate) fn ask(&self, path: &str) -> Value {
         let agent = ureq::Agent::config_builder().proxy(None).build().new_agent();
         let mut response = agent
             .get(format!("http://127.0.0.1:{}{path}", self.web_port))
@@ -102,7 +102,7 @@ impl Orthanc {
     }
 
     /// Modalities of all series.
-    pub fn modalities(&self) -> Vec<String> {
+    pub(crate) fn modalities(&self) -> Vec<String> {
         let series = self.ask("/series");
         let ids = series.as_array().expect("a list").iter().map(|id| id.as_str().expect("an id").to_owned());
         let modality = |id: String| self.ask(&format!("/series/{id}"))["MainDicomTags"]["Modality"].clone();

@@ -18,17 +18,17 @@ use spinenet_viewer::volume::{PlaneOrientation, Volume, VolumeGeometry};
 use spinenet_viewer::worker::{Command, Event, JobContext, JobError, Work};
 
 /// Slices of the made-up scan.
-pub const SLICES: usize = 11;
+pub(crate) const SLICES: usize = 11;
 /// Slices of the made-up scan of thin ones, 1 mm each.
-pub const THIN_SLICES: usize = 41;
+pub(crate) const THIN_SLICES: usize = 41;
 const ROWS: usize = 320;
 const COLUMNS: usize = 256;
 
 /// Answers at once and always the same.
 #[derive(Default)]
-pub struct Answers {
+pub(crate) struct Answers {
     /// Discs in the order in which they were graded.
-    pub graded: Arc<Mutex<Vec<DiscLevel>>>,
+    pub(crate) graded: Arc<Mutex<Vec<DiscLevel>>>,
 }
 
 impl Work for Answers {
@@ -245,7 +245,7 @@ fn spine(slices: usize) -> Vec<Vertebra> {
 }
 
 /// Gray bodies on a dark ground, brighter from slice to slice.
-pub fn volume(slices: usize) -> Volume {
+pub(crate) fn volume(slices: usize) -> Volume {
     let spine = spine(slices);
     let geometry = if slices == SLICES { geometry() } else { geometry_of(slices, 1.0) };
     let mut voxels = Vec::with_capacity(slices * ROWS * COLUMNS);
@@ -293,11 +293,11 @@ fn blob(augmentations: f64) -> Vec<f32> {
 }
 
 /// Folder that the answers take for a study.
-pub fn study() -> PathBuf {
+pub(crate) fn study() -> PathBuf {
     PathBuf::from("study")
 }
 
 /// The disc that the answers find at a level.
-pub fn disc(level: DiscLevel) -> Disc {
+pub(crate) fn disc(level: DiscLevel) -> Disc {
     spinenet_viewer::spine::discs_between(&spine(SLICES)).into_iter().find(|disc| disc.level == level).expect("all six")
 }

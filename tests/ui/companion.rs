@@ -18,9 +18,9 @@ use spinenet_viewer::worker::{Inference, WorkerHandle};
 const MOVED: DVec3 = DVec3::new(6.0, -14.0, 38.0);
 
 /// Folders of an examination with a sagittal and an axial series, and of one a year before.
-pub struct Examinations {
-    pub today: PathBuf,
-    pub prior: PathBuf,
+pub(crate) struct Examinations {
+    pub(crate) today: PathBuf,
+    pub(crate) prior: PathBuf,
 }
 
 fn header(examination: &str, date: &str) -> SeriesHeader {
@@ -30,7 +30,7 @@ fn header(examination: &str, date: &str) -> SeriesHeader {
 }
 
 /// Axial slices 8 mm apart, cut out of a sagittal stack.
-pub fn axial_stack(volume: &Volume) -> Volume {
+pub(crate) fn axial_stack(volume: &Volume) -> Volume {
     let step = (8.0 / volume.geometry().row_spacing_mm()).round() as usize;
     let rows = (0..volume.rows()).rev().step_by(step);
     let sections: Vec<_> = rows.filter_map(|row| volume.section(SectionAxis::Row, row as f64)).collect();
@@ -53,7 +53,7 @@ fn moved(volume: &Volume) -> Volume {
     Volume::new(volume.rows(), volume.columns(), volume.voxels().to_vec(), moved.expect("valid")).expect("same size")
 }
 
-pub fn examinations(folder: &Path) -> Examinations {
+pub(crate) fn examinations(folder: &Path) -> Examinations {
     let cancel = CancelToken::default();
     let made = prepare_demo(Some(&folder.join("made")), DEMO_SEED, &cancel, &mut |_| ()).expect("a study");
     let scan = scan_folder(made.folder(), &cancel, &mut |_| ()).expect("readable");

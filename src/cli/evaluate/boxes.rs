@@ -17,7 +17,7 @@ use crate::records::BoxesFile;
 
 /// Arguments of `spinenet evaluate boxes`.
 #[derive(Debug, Args)]
-pub struct BoxesArguments {
+pub(crate) struct BoxesArguments {
     /// A reader's boxes, one file a series.
     #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
     truth: Vec<PathBuf>,
@@ -48,7 +48,7 @@ pub struct BoxesArguments {
 }
 
 /// Runs `spinenet evaluate boxes`.
-pub fn run(arguments: &BoxesArguments, console: Console) -> anyhow::Result<Outcome> {
+pub(super) fn run(arguments: &BoxesArguments, console: Console) -> anyhow::Result<Outcome> {
     let read = |paths: &[PathBuf]| -> anyhow::Result<Vec<BoxesFile>> {
         paths.iter().map(|path| read_boxes(path).with_context(|| path.display().to_string())).collect()
     };

@@ -33,7 +33,7 @@ const SPLIT_SEED: u64 = 0;
 
 /// Arguments of `spinenet evaluate evidence`.
 #[derive(Debug, Args)]
-pub struct EvidenceArguments {
+pub(crate) struct EvidenceArguments {
     /// Names of the grading weights to compare, such as grading and grading-2d.
     #[arg(long, value_name = "NAME", num_args = 1.., default_values_t = [GRADING_WEIGHTS.to_owned()])]
     networks: Vec<String>,
@@ -108,7 +108,7 @@ impl EvidenceArguments {
 }
 
 /// Runs `spinenet evaluate evidence`.
-pub fn run(arguments: &EvidenceArguments, console: Console) -> anyhow::Result<Outcome> {
+pub(super) fn run(arguments: &EvidenceArguments, console: Console) -> anyhow::Result<Outcome> {
     let device: Device = arguments.models.device.open()?;
     let mut graders = Vec::new();
     for name in &arguments.networks {

@@ -14,7 +14,7 @@ use crate::dicom::write::clean;
 ///
 /// # Errors
 /// If the picture's size is not `rows` × `columns` or does not fit.
-pub fn secondary_capture(
+pub(crate) fn secondary_capture(
     context: &ObjectContext,
     rgb: &[u8],
     (rows, columns): (u32, u32),

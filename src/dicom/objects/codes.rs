@@ -13,7 +13,7 @@ pub(super) const PRIVATE_SCHEME: &str = "99SPINENET";
 
 /// A coded term.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Code {
+pub(crate) struct Code {
     /// Code value, at most 16 characters.
     pub value: Cow<'static, str>,
     /// Coding scheme designator.
@@ -37,7 +37,7 @@ impl Code {
 
     /// The disc of a level (SNOMED CT).
     #[must_use]
-    pub const fn of_disc(level: DiscLevel) -> Self {
+    pub(crate) const fn of_disc(level: DiscLevel) -> Self {
         match level {
             DiscLevel::T12L1 => Self::sct("76206002", "T12/L1 disc"),
             DiscLevel::L1L2 => Self::sct("80064006", "L1/L2 disc"),
@@ -53,7 +53,7 @@ impl Code {
 
     /// A vertebra (SNOMED CT); above T12 only "vertebra", the label says which.
     #[must_use]
-    pub const fn of_vertebra(label: VertebraLabel) -> Self {
+    pub(crate) const fn of_vertebra(label: VertebraLabel) -> Self {
         match label {
             VertebraLabel::T12 => Self::sct("23215003", "T12 vertebra"),
             VertebraLabel::L1 => Self::sct("66794005", "L1 vertebra"),
@@ -68,13 +68,13 @@ impl Code {
 
     /// A grading; none has a code in a standard that means just this scale.
     #[must_use]
-    pub fn of_grading(grading: Grading) -> Self {
+    pub(crate) fn of_grading(grading: Grading) -> Self {
         Self::of(PRIVATE_SCHEME, grading.spec().code, grading.name())
     }
 
     /// A grade: the scale's own, or present and absent.
     #[must_use]
-    pub fn of_grade(grading: Grading, class: ClassIndex) -> Self {
+    pub(crate) fn of_grade(grading: Grading, class: ClassIndex) -> Self {
         match class {
             _ if !grading.is_presence() => {
                 let scale = Self::of_grading(grading);
@@ -91,7 +91,7 @@ impl Code {
 
     /// What a reader measured.
     #[must_use]
-    pub const fn of_measurement(kind: MeasurementKind) -> Self {
+    pub(crate) const fn of_measurement(kind: MeasurementKind) -> Self {
         match kind {
             MeasurementKind::Length => Self::sct("410668003", "Length"),
             MeasurementKind::Angle => Self::sct("1483009", "Angle"),
@@ -108,7 +108,7 @@ impl Code {
 
     /// The unit of a measured value (UCUM).
     #[must_use]
-    pub const fn of_unit(kind: MeasurementKind) -> Self {
+    pub(crate) const fn of_unit(kind: MeasurementKind) -> Self {
         match kind {
             MeasurementKind::Length | MeasurementKind::DiscHeight | MeasurementKind::CanalWidth => {
                 Self::of("UCUM", "mm", "millimeter")
@@ -120,19 +120,19 @@ impl Code {
 
     /// The category of anatomy (CID 7150).
     #[must_use]
-    pub const fn anatomical_structure() -> Self {
+    pub(crate) const fn anatomical_structure() -> Self {
         Self::sct("91723000", "Anatomical Structure")
     }
 
     /// The category of what is no anatomy: where in the image evidence lies.
     #[must_use]
-    pub const fn spatial_concept() -> Self {
+    pub(crate) const fn spatial_concept() -> Self {
         Self::sct("309825002", "Spatial and Relational Concept")
     }
 
     /// A hotspot of an evidence map.
     #[must_use]
-    pub const fn hotspot() -> Self {
+    pub(crate) const fn hotspot() -> Self {
         Self::of(PRIVATE_SCHEME, "HOTSPOT", "Hotspot of supporting evidence")
     }
 

@@ -20,9 +20,7 @@ use crate::volume::VolumeGeometry;
 /// When results were made, as their attributes say it.
 #[derive(Debug, Clone)]
 pub(super) struct ResultTime {
-    /// `YYYYMMDD`.
     pub date: String,
-    /// `HHMMSS`.
     pub time: String,
     /// `+HHMM` or `-HHMM`: what to add to UTC.
     offset: String,
@@ -56,7 +54,7 @@ fn zone(offset: &str) -> Option<FixedOffset> {
 
 /// The study that results belong to, and what made them.
 #[derive(Clone)]
-pub struct ObjectContext {
+pub(crate) struct ObjectContext {
     study: Item,
     study_uid: String,
     series_uid: String,
@@ -75,7 +73,7 @@ pub struct ObjectContext {
 
 /// A finished object.
 #[derive(Debug)]
-pub struct ResultObject {
+pub(crate) struct ResultObject {
     data: Item,
     sop_class: &'static str,
     instance_uid: String,
@@ -86,7 +84,7 @@ impl ResultObject {
     ///
     /// # Errors
     /// [`DicomError::Write`] if the folder or the file cannot be written.
-    pub fn write(self, folder: &Path, name: &str) -> Result<PathBuf, DicomError> {
+    pub(crate) fn write(self, folder: &Path, name: &str) -> Result<PathBuf, DicomError> {
         let path = folder.join(name);
         let failed = |message: String| DicomError::Write { message, path: path.clone() };
         fs::create_dir_all(folder).map_err(|error| failed(error.to_string()))?;
@@ -106,7 +104,7 @@ impl ObjectContext {
     ///
     /// # Errors
     /// If the image cannot be read any more.
-    pub fn of_series(series: &SeriesSummary, results: &str, created: DateTime<Utc>) -> Result<Self, DicomError> {
+    pub(crate) fn of_series(series: &SeriesSummary, results: &str, created: DateTime<Utc>) -> Result<Self, DicomError> {
         let first = series.instances.first().ok_or_else(|| DicomError::Unwritable("the series is empty".to_owned()))?;
         let refused = |reason| DicomError::File { reason, path: first.path.clone() };
         let file = DicomFile::open(&first.path).map_err(refused)?;
@@ -282,7 +280,6 @@ impl ObjectContext {
         measures
     }
 
-    /// The finished object.
     pub(super) fn finish(&self, data: Item, sop_class: &'static str, modality: &str) -> ResultObject {
         ResultObject { data, sop_class, instance_uid: self.uid(&format!("{modality} instance")) }
     }

@@ -42,7 +42,7 @@ impl ObjectContext {
 
 impl GrayScale {
     /// Whether both show the same stored value as the same gray.
-    pub fn is_like(&self, other: &Self) -> bool {
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
         let polarity = |scale: &Self| {
             let format = scale.format;
             format.is_inverted.then_some((format.bits_stored, format.is_signed))
@@ -51,7 +51,7 @@ impl GrayScale {
     }
 
     /// Puts modality LUT, window and presentation LUT into a state that shows voxel values through `window`.
-    pub fn put(&self, state: &mut Item, window: WindowLevel) {
+    pub(super) fn put(&self, state: &mut Item, window: WindowLevel) {
         let Rescale { slope, intercept } = self.rescale;
         if (slope, intercept) != (1.0, 0.0) {
             state.text(tags::RESCALE_INTERCEPT, VR::DS, &decimal(intercept));

@@ -15,14 +15,14 @@ mod segmentation;
 mod structured_report;
 mod study;
 
-pub use capture::secondary_capture;
-pub use codes::Code;
-pub use context::{ObjectContext, ResultObject};
-pub use parametric_map::{EvidenceMap, parametric_map};
-pub use presentation::{Marks, presentation_states};
-pub use segmentation::{Segment, SegmentationTexts, segmentation};
-pub use structured_report::{
-    GradedDisc, ImageBox, MeasuredImage, MeasurementReport, Observer, SignedGrade, structured_report,
+pub(crate) use capture::secondary_capture;
+pub(crate) use codes::Code;
+pub(crate) use context::ObjectContext;
+pub(crate) use parametric_map::{EvidenceMap, parametric_map};
+pub(crate) use presentation::{Marks, presentation_states};
+pub(crate) use segmentation::{Segment, SegmentationTexts, segmentation};
+pub(crate) use structured_report::{
+    GradedDisc, MeasuredImage, MeasurementReport, Observer, SignedGrade, structured_report,
 };
 
 #[cfg(test)]

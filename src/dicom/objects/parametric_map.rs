@@ -16,7 +16,7 @@ const SLICE_VOXELS: usize = PATCH_ROWS * PATCH_COLUMNS;
 
 /// Evidence in the voxels of a disc volume.
 #[derive(Debug, Clone, Copy)]
-pub struct EvidenceMap<'a> {
+pub(crate) struct EvidenceMap<'a> {
     /// Evidence `[9, 112, 224]`.
     pub values: &'a [f32],
     /// Where it lies in the scan.
@@ -35,7 +35,11 @@ pub struct EvidenceMap<'a> {
 ///
 /// # Errors
 /// If the scan has none of the slices, or the series has no frame of reference.
-pub fn parametric_map(context: &ObjectContext, map: &EvidenceMap<'_>, number: u32) -> Result<ResultObject, DicomError> {
+pub(crate) fn parametric_map(
+    context: &ObjectContext,
+    map: &EvidenceMap<'_>,
+    number: u32,
+) -> Result<ResultObject, DicomError> {
     let mut frames: Vec<(usize, usize)> =
         (0..PATCH_SLICES).filter_map(|patch| Some((map.frame.scan_slice(patch)?, patch))).collect();
     frames.retain(|(slice, _)| *slice < context.slices());

@@ -19,7 +19,7 @@ const TEXT_SIZE: [f64; 2] = [120.0, 14.0];
 
 /// What is drawn over the images.
 #[derive(Debug, Clone, Copy)]
-pub struct Marks<'a> {
+pub(crate) struct Marks<'a> {
     /// Boxes, named by disc and grading.
     pub boxes: &'a [ImageBox],
     /// Measurements with their values.
@@ -46,7 +46,7 @@ pub(super) fn box_outline(rect: &PixelBox) -> [[f32; 2]; 5] {
 ///
 /// # Errors
 /// If there is nothing to draw, a mark lies on a slice that the series does not have, or an image cannot be read any more.
-pub fn presentation_states(context: &ObjectContext, marks: &Marks<'_>) -> Result<Vec<ResultObject>, DicomError> {
+pub(crate) fn presentation_states(context: &ObjectContext, marks: &Marks<'_>) -> Result<Vec<ResultObject>, DicomError> {
     let slices = marks.boxes.iter().map(|found| found.slice).chain(marks.measurements.iter().map(|found| found.slice));
     let mut marked: Vec<usize> = slices.collect();
     marked.sort_unstable();

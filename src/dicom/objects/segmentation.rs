@@ -13,10 +13,9 @@ use crate::volume::VolumeGeometry;
 
 /// One structure, marked on some slices.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Segment {
+pub(crate) struct Segment {
     /// Name, such as `L4-L5`.
     pub label: String,
-    /// What it is.
     pub code: Code,
     /// What kind of thing that is.
     pub category: Code,
@@ -26,7 +25,7 @@ pub struct Segment {
 
 /// What a segmentation says of itself.
 #[derive(Debug, Clone, Copy)]
-pub struct SegmentationTexts<'a> {
+pub(crate) struct SegmentationTexts<'a> {
     /// Tells the segmentations of one study apart; from 1.
     pub number: u32,
     /// Series description.
@@ -45,7 +44,7 @@ pub struct SegmentationTexts<'a> {
 ///
 /// # Errors
 /// If there is nothing to mark, a mask has another size than the images, or the series has no frame of reference.
-pub fn segmentation(
+pub(crate) fn segmentation(
     context: &ObjectContext,
     segments: &[Segment],
     geometry: &VolumeGeometry,

@@ -19,7 +19,7 @@ const MODIFIER: &str = "HAS CONCEPT MOD";
 
 /// Who looked at the grades and stands for them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Observer {
+pub(crate) struct Observer {
     /// Name, initials or id.
     pub name: String,
     /// When, with the offset from UTC: `YYYYMMDDHHMMSS+HHMM`.
@@ -28,10 +28,8 @@ pub struct Observer {
 
 /// One grading of a disc.
 #[derive(Debug, Clone, PartialEq)]
-pub struct SignedGrade {
-    /// Grading.
+pub(crate) struct SignedGrade {
     pub grading: Grading,
-    /// Class that was computed.
     pub computed: ClassIndex,
     /// Class that the reader put in its place.
     pub edited: Option<ClassIndex>,
@@ -41,8 +39,7 @@ pub struct SignedGrade {
 
 /// A disc with its grades.
 #[derive(Debug, Clone, PartialEq)]
-pub struct GradedDisc {
-    /// Level.
+pub(crate) struct GradedDisc {
     pub level: DiscLevel,
     /// Slice nearest to its middle.
     pub slice: usize,
@@ -55,14 +52,12 @@ pub struct GradedDisc {
 }
 
 /// A box on an image.
-pub type ImageBox = SliceBox;
+pub(crate) type ImageBox = SliceBox;
 
 /// What a reader measured on an image.
 #[derive(Debug, Clone, PartialEq)]
-pub struct MeasuredImage {
-    /// What was measured.
+pub(crate) struct MeasuredImage {
     pub kind: MeasurementKind,
-    /// Slice.
     pub slice: usize,
     /// Points `[x, y]`; (0, 0) is the center of the first pixel.
     pub points: Vec<[f64; 2]>,
@@ -74,7 +69,7 @@ pub struct MeasuredImage {
 
 /// Everything the report says.
 #[derive(Debug, Clone, PartialEq)]
-pub struct MeasurementReport {
+pub(crate) struct MeasurementReport {
     /// Discs from the thorax down.
     pub discs: Vec<GradedDisc>,
     /// The study in words.
@@ -99,7 +94,10 @@ pub struct MeasurementReport {
 ///
 /// # Errors
 /// If a box or measurement lies on a slice that the series does not have.
-pub fn structured_report(context: &ObjectContext, report: &MeasurementReport) -> Result<ResultObject, DicomError> {
+pub(crate) fn structured_report(
+    context: &ObjectContext,
+    report: &MeasurementReport,
+) -> Result<ResultObject, DicomError> {
     let class = uids::COMPREHENSIVE3_DSR_STORAGE;
     let mut object = context.object(class, "SR", 9001, "spinenet grades, research use only");
     object.items(tags::REFERENCED_PERFORMED_PROCEDURE_STEP_SEQUENCE, Vec::new());

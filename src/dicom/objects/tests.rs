@@ -10,6 +10,7 @@ use dicom_dictionary_std::tags;
 use dicom_object::{DefaultDicomObject, InMemDicomObject, open_file};
 use glam::{DVec2, DVec3};
 
+use super::context::ResultObject;
 use super::*;
 use crate::dicom::{SeriesHeader, SeriesSummary, scan_folder, write_series};
 use crate::language::Language;

@@ -5,8 +5,7 @@ use std::fs;
 use dicom_core::VR;
 use dicom_dictionary_std::{tags, uids};
 
-use super::{codes, edit, put, scan, volume, written, zipped};
-use crate::dicom::*;
+use super::{WarningCode, codes, edit, put, scan, volume, written, zipped};
 
 #[test]
 fn objects_beside_the_images_are_no_failures() {

@@ -6,6 +6,7 @@ use dicom_object::DefaultDicomObject;
 use glam::DVec3;
 
 use super::{edit, put, scan};
+use crate::dicom::warning::WarningCode;
 use crate::dicom::*;
 use crate::volume::{Volume, VolumeGeometry};
 

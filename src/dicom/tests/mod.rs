@@ -17,6 +17,7 @@ use glam::DVec3;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use super::warning::WarningCode;
 use super::*;
 use crate::task::CancelToken;
 use crate::volume::{PlaneOrientation, Volume, VolumeGeometry, WindowLevel};

@@ -28,17 +28,17 @@ pub(super) struct Flow {
 
 impl Flow {
     /// Begins on the first page at the base line `y`.
-    pub fn new(y: f32, picture: (f32, f32)) -> Self {
+    pub(super) fn new(y: f32, picture: (f32, f32)) -> Self {
         Self { pages: vec![Vec::new()], y, picture }
     }
 
     /// The lines of each page.
-    pub fn pages(&self) -> &[Vec<Placed>] {
+    pub(crate) fn pages(&self) -> &[Vec<Placed>] {
         &self.pages
     }
 
     /// A title with the section below it.
-    pub fn section(&mut self, title: &str) {
+    pub(super) fn section(&mut self, title: &str) {
         self.y += 6.0;
         // A title does not stand alone at the end of a page.
         if self.y + 30.0 > BOTTOM {
@@ -48,12 +48,12 @@ impl Flow {
         self.y += 1.0;
     }
 
-    pub fn space(&mut self, height: f32) {
+    pub(super) fn space(&mut self, height: f32) {
         self.y += height;
     }
 
     /// Wrapped text, `indent` to the right.
-    pub fn paragraph(&mut self, style: Style, indent: f32, text: &str) {
+    pub(crate) fn paragraph(&mut self, style: Style, indent: f32, text: &str) {
         let mut room = self.room() - indent;
         let mut lines = style.wrapped(text, room);
         // A paragraph is not torn by the end of the picture.
@@ -74,7 +74,7 @@ impl Flow {
     }
 
     /// Keeps `height` free over the whole width; the page, counted from 0, and where on it the free part begins.
-    pub fn block(&mut self, height: f32) -> (usize, f32) {
+    pub(super) fn block(&mut self, height: f32) -> (usize, f32) {
         if self.is_beside() {
             self.y = self.picture.1 + 24.0;
         }

@@ -56,7 +56,7 @@ pub(super) fn compose(study: &ReportedStudy, template: &ReportTemplate) -> Compo
 
 impl Composition {
     /// Draws a page, counted from 0.
-    pub fn draw(&self, sheet: &mut Sheet, study: &ReportedStudy, page: usize, options: &PdfOptions) {
+    pub(super) fn draw(&self, sheet: &mut Sheet, study: &ReportedStudy, page: usize, options: &PdfOptions) {
         if page == 0 {
             header(sheet, study.language);
             study_lines(sheet, study, options);
@@ -140,7 +140,6 @@ fn study_lines(sheet: &mut Sheet, study: &ReportedStudy, options: &PdfOptions) {
     sheet.rule(130.0);
 }
 
-/// `20261124` as `2026-11-24`.
 fn day(date: &str) -> Option<String> {
     let is_date = date.len() == 8 && date.bytes().all(|letter| letter.is_ascii_digit());
     is_date.then(|| format!("{}-{}-{}", &date[..4], &date[4..6], &date[6..]))

@@ -11,12 +11,10 @@ use krilla::text::{Font, TextDirection};
 
 use crate::picture::{Face, faces_of, text_width};
 
-/// A4.
 pub(super) const WIDTH: f32 = 595.28;
 pub(super) const HEIGHT: f32 = 841.89;
 pub(super) const MARGIN: f32 = 42.0;
 
-/// sRGB.
 pub(super) type Ink = [u8; 3];
 pub(super) const TEXT: Ink = [28, 32, 38];
 pub(super) const QUIET: Ink = [96, 103, 113];
@@ -33,20 +31,20 @@ pub(super) struct Style {
 }
 
 impl Style {
-    pub fn new(size: f32, ink: Ink) -> Self {
+    pub(super) fn new(size: f32, ink: Ink) -> Self {
         Self { size, ink, bold: false }
     }
 
-    pub fn bold(self) -> Self {
+    pub(super) fn bold(self) -> Self {
         Self { bold: true, ..self }
     }
 
-    pub fn width(self, text: &str) -> f32 {
+    pub(super) fn width(self, text: &str) -> f32 {
         text_width(text, f64::from(self.size)) as f32
     }
 
     /// The text in lines not wider than `room`; words that are wider are broken.
-    pub fn wrapped(self, text: &str, room: f32) -> Vec<String> {
+    pub(crate) fn wrapped(self, text: &str, room: f32) -> Vec<String> {
         let mut lines: Vec<String> = Vec::new();
         let mut line = String::new();
         for word in text.split_whitespace() {
@@ -79,7 +77,7 @@ impl Style {
     }
 
     /// The text, cut short with an ellipsis where it is wider than `room`.
-    pub fn shortened(self, text: &str, room: f32) -> String {
+    pub(crate) fn shortened(self, text: &str, room: f32) -> String {
         if self.width(text) <= room {
             return text.to_owned();
         }
@@ -94,7 +92,7 @@ pub(super) struct Fonts(Vec<(Face, Font)>);
 
 impl Fonts {
     /// The bundled font alone; `None` if it cannot be read.
-    pub fn bundled() -> Option<Self> {
+    pub(crate) fn bundled() -> Option<Self> {
         let face = Face::bundled();
         Some(Self(vec![(face.clone(), embedded(&face)?)]))
     }
@@ -125,7 +123,7 @@ pub(super) struct Sheet<'a> {
 
 impl Sheet<'_> {
     /// One line of text; (`x`, `y`) is the start of its base line.
-    pub fn text(&mut self, x: f32, y: f32, style: Style, text: &str) {
+    pub(super) fn text(&mut self, x: f32, y: f32, style: Style, text: &str) {
         let paint = color(style.ink);
         self.surface.set_fill(Some(Fill { paint: paint.into(), ..Fill::default() }));
         // Each face comes in one weight; a thin stroke makes it heavier.
@@ -141,12 +139,12 @@ impl Sheet<'_> {
         self.surface.set_stroke(None);
     }
 
-    pub fn text_right(&mut self, x: f32, y: f32, style: Style, text: &str) {
+    pub(crate) fn text_right(&mut self, x: f32, y: f32, style: Style, text: &str) {
         self.text(x - style.width(text), y, style, text);
     }
 
     /// Wrapped text; returns the base line that would come next.
-    pub fn paragraph(&mut self, x: f32, y: f32, style: Style, text: &str, room: f32) -> f32 {
+    pub(crate) fn paragraph(&mut self, x: f32, y: f32, style: Style, text: &str, room: f32) -> f32 {
         let lines = style.wrapped(text, room);
         for (index, line) in lines.iter().enumerate() {
             self.text(x, y + index as f32 * style.size * 1.35, style, line);
@@ -155,7 +153,7 @@ impl Sheet<'_> {
     }
 
     /// A filled rectangle.
-    pub fn plate(&mut self, (x, y): (f32, f32), (width, height): (f32, f32), ink: Ink, opacity: f32) {
+    pub(crate) fn plate(&mut self, (x, y): (f32, f32), (width, height): (f32, f32), ink: Ink, opacity: f32) {
         let Some(rect) = Rect::from_xywh(x, y, width, height) else { return };
         let mut path = PathBuilder::new();
         path.push_rect(rect);
@@ -167,12 +165,12 @@ impl Sheet<'_> {
     }
 
     /// A thin horizontal line.
-    pub fn rule(&mut self, y: f32) {
+    pub(super) fn rule(&mut self, y: f32) {
         self.plate((MARGIN, y), (WIDTH - 2.0 * MARGIN, 0.6), RULE, 1.0);
     }
 
     /// A picture with its corner at (`x`, `y`).
-    pub fn picture(&mut self, (x, y): (f32, f32), (width, height): (f32, f32), picture: &RgbImage) {
+    pub(super) fn picture(&mut self, (x, y): (f32, f32), (width, height): (f32, f32), picture: &RgbImage) {
         let pixels = picture.pixels().flat_map(|pixel| [pixel.0[0], pixel.0[1], pixel.0[2], 255]).collect();
         let image = Image::from_rgba8(pixels, picture.width(), picture.height());
         self.surface.push_transform(&Transform::from_translate(x, y));

@@ -46,7 +46,7 @@ impl Dimensions {
 
     /// Slices of a patch's pool5, which the branches read.
     #[must_use]
-    pub fn pooled_slices(self) -> usize {
+    pub(crate) fn pooled_slices(self) -> usize {
         match self {
             Self::Two | Self::Three => 1,
             Self::ThreeUnreduced => PATCH_SLICES,
@@ -226,24 +226,9 @@ impl GradingConfig {
         tensors
     }
 
-    /// Number of parameters.
     #[must_use]
     pub fn parameter_count(&self) -> usize {
         self.parameters().iter().map(|(_, shape)| shape.iter().product::<usize>()).sum()
-    }
-
-    /// Multiplications and additions of a forward pass of one disc.
-    #[must_use]
-    pub fn flops(&self) -> usize {
-        // Output pixels of each convolution, over all slices.
-        let slices = if self.dimensions == Dimensions::Two { 1 } else { PATCH_SLICES };
-        let kept = self.dimensions.pooled_slices();
-        let pixels = [slices * 56 * 112, slices * 28 * 56, slices * 14 * 28, kept * 14 * 28, kept * 14 * 28];
-        let weights = self.parameters().into_iter().filter(|(_, shape)| shape.len() > 1);
-        weights
-            .enumerate()
-            .map(|(layer, (_, shape))| 2 * shape.iter().product::<usize>() * pixels.get(layer).copied().unwrap_or(1))
-            .sum()
     }
 
     /// New parameters to train from, drawn by `seed`: weights after Glorot, uniform in ±√(6 / (fan in + fan out));

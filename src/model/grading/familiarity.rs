@@ -26,7 +26,7 @@ const SHRINKAGE: f64 = 0.1;
 
 /// Distribution of the features of the discs that a network learned from.
 #[derive(Debug, Clone)]
-pub struct Familiarity {
+pub(crate) struct Familiarity {
     mean: Tensor,
     whitening: Tensor,
     limit: Tensor,
@@ -50,7 +50,7 @@ impl Familiarity {
     ///
     /// # Errors
     /// If there are no features or the device fails.
-    pub fn fit(features: &[Vec<f32>]) -> Result<Self> {
+    pub(crate) fn fit(features: &[Vec<f32>]) -> Result<Self> {
         let Some(length) = features.first().map(Vec::len) else { bail!("there are no discs to be familiar with") };
         let count = features.len() as f64;
         let sum_of = |value: &dyn Fn(&[f32]) -> f64| features.iter().map(|row| value(row)).sum::<f64>() / count;
@@ -83,13 +83,12 @@ impl Familiarity {
     ///
     /// # Errors
     /// If the device fails.
-    pub fn with_limit(self, limit: f32) -> Result<Self> {
+    pub(crate) fn with_limit(self, limit: f32) -> Result<Self> {
         Ok(Self { limit: Tensor::new(&[limit], self.mean.device())?, ..self })
     }
 
-    /// The tensors by name.
     #[must_use]
-    pub fn named(&self) -> [(&'static str, &Tensor); 3] {
+    pub(crate) fn named(&self) -> [(&'static str, &Tensor); 3] {
         [(MEAN, &self.mean), (WHITENING, &self.whitening), (LIMIT, &self.limit)]
     }
 
@@ -97,7 +96,7 @@ impl Familiarity {
     ///
     /// # Errors
     /// If `features` has another length or the device fails.
-    pub fn distance(&self, features: &[f32]) -> Result<f32> {
+    pub(crate) fn distance(&self, features: &[f32]) -> Result<f32> {
         let features = Tensor::new(features, self.mean.device())?;
         let white = self.whitening.matmul(&(features - &self.mean)?.unsqueeze(1)?)?;
         let distance = white.sqr()?.sum_all()?.sqrt()?;
@@ -108,7 +107,7 @@ impl Familiarity {
 /// What [`Familiarity`] compares: the mean of every block of the middle slice of a disc volume, `[112, 224]`, row by row,
 /// then their standard deviations, then how much neighbours in a row differ on average.
 #[must_use]
-pub fn appearance(middle: &[f32]) -> Vec<f32> {
+pub(crate) fn appearance(middle: &[f32]) -> Vec<f32> {
     const SLICE: usize = PATCH_ROWS * PATCH_COLUMNS;
     let [height, width] = [PATCH_ROWS / BLOCKS[0], PATCH_COLUMNS / BLOCKS[1]];
     let (mut means, mut spreads, mut roughness) = (vec![0.0; FEATURES / 2], vec![0.0; FEATURES / 2], 0.0);

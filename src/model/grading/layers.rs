@@ -11,12 +11,11 @@ use crate::nn::{ConvWindow, conv3d, max_pool_2x2, relu};
 
 /// Convolution with ReLU, and max-pooling where the plan has it.
 #[derive(Debug, Clone)]
-pub struct ConvolutionLayer {
+pub(crate) struct ConvolutionLayer {
     /// `conv1` to `conv5`.
     pub name: &'static str,
     /// `[filters, channels, slices, rows, columns]`.
     pub weight: Tensor,
-    /// `[filters]`.
     pub bias: Tensor,
     /// Steps and padding.
     pub window: ConvWindow,
@@ -46,7 +45,7 @@ impl ConvolutionLayer {
     ///
     /// # Errors
     /// If the input has other channels or the device fails.
-    pub fn forward(&self, input: &Tensor) -> Result<Tensor> {
+    pub(crate) fn forward(&self, input: &Tensor) -> Result<Tensor> {
         self.pooled(&self.rectified(input)?)
     }
 
@@ -57,10 +56,9 @@ impl ConvolutionLayer {
 
 /// Fully connected layer.
 #[derive(Debug, Clone)]
-pub struct LinearLayer {
+pub(crate) struct LinearLayer {
     /// `[outputs, inputs]`.
     pub weight: Tensor,
-    /// `[outputs]`.
     pub bias: Tensor,
 }
 
@@ -84,7 +82,7 @@ fn layer_tensors(vb: &VarBuilder, shape: &[usize]) -> Result<(Tensor, Tensor)> {
 
 /// The three fully connected layers of one grading.
 #[derive(Debug, Clone)]
-pub struct Head {
+pub(crate) struct Head {
     /// pool5 to hidden units.
     pub fc6: LinearLayer,
     /// Hidden to hidden units.
@@ -106,7 +104,7 @@ impl Head {
 
 /// Activations of the trunk, recorded on the way.
 #[derive(Debug, Clone)]
-pub struct TrunkTrace {
+pub(crate) struct TrunkTrace {
     /// Conv1 to Conv5 in order.
     pub steps: Vec<TrunkStep>,
     /// pool5, flattened to `[n, channels · slices · 7 · 14]`; what every head reads.
@@ -115,8 +113,7 @@ pub struct TrunkTrace {
 
 /// One convolution of the trunk and what it saw.
 #[derive(Debug, Clone)]
-pub struct TrunkStep {
-    /// The layer.
+pub(crate) struct TrunkStep {
     pub layer: ConvolutionLayer,
     /// What it read, `[n, channels, slices, rows, columns]`; not negative after the first layer.
     pub input: Tensor,
@@ -126,7 +123,7 @@ pub struct TrunkStep {
 
 /// Activations of one head.
 #[derive(Debug, Clone)]
-pub struct HeadTrace {
+pub(crate) struct HeadTrace {
     /// ReLU of FC6, `[n, units]`.
     pub fc6: Tensor,
     /// ReLU of FC7, `[n, units]`.
@@ -137,7 +134,7 @@ pub struct HeadTrace {
 
 /// Random dropping of hidden units while training.
 #[derive(Debug)]
-pub struct Dropout<'a> {
+pub(crate) struct Dropout<'a> {
     /// Share of the units of FC6 and FC7 that is dropped, below 1.
     pub rate: f32,
     /// Source of chance.

@@ -14,7 +14,6 @@ pub enum WeightsError {
     NotFound {
         /// What was looked for.
         name: String,
-        /// Where.
         searched: Vec<PathBuf>,
     },
     /// A file cannot be read or written.
@@ -29,7 +28,6 @@ pub enum WeightsError {
     /// `metadata.json` is not what it should be.
     #[error("the metadata is not valid ({reason}): {}", path.display())]
     Metadata {
-        /// What is wrong.
         reason: String,
         /// Which file.
         path: PathBuf,
@@ -47,7 +45,6 @@ pub enum WeightsError {
     /// The network is larger than the free memory.
     #[error("{source}; take a narrower network: {}", path.display())]
     Memory {
-        /// Figures.
         #[source]
         source: NotEnoughMemory,
         /// Which folder.
@@ -76,12 +73,10 @@ pub enum WeightsError {
     /// The tensors' file does not parse.
     #[error("not a safetensors file ({reason}): {}", path.display())]
     Format {
-        /// What is wrong.
         reason: String,
         /// Which file.
         path: PathBuf,
     },
-    /// A tensor is missing.
     #[error("tensor \"{name}\" is missing: {}", path.display())]
     MissingTensor {
         /// Which tensor.

@@ -92,7 +92,7 @@ impl<S: CloseSocket + Read + Write> Wire for ClientAssociation<S> {
 
 impl Association {
     /// Opens an association; `options` says what is proposed.
-    pub fn open(
+    pub(super) fn open(
         connection: &Connection,
         peer: &Peer,
         options: ClientAssociationOptions<'_>,
@@ -129,30 +129,29 @@ impl Association {
     }
 
     /// The accepted contexts.
-    pub fn contexts(&self) -> &[PresentationContextNegotiated] {
+    pub(crate) fn contexts(&self) -> &[PresentationContextNegotiated] {
         self.peer.contexts()
     }
 
     /// The first accepted context of an abstract syntax.
-    pub fn context(&self, abstract_syntax: &str) -> Result<(u8, String), PacsError> {
+    pub(super) fn context(&self, abstract_syntax: &str) -> Result<(u8, String), PacsError> {
         let found = self.contexts().iter().find(|context| context.abstract_syntax == abstract_syntax);
         let found = found.map(|context| (context.id, uid(&context.transfer_syntax)));
         found.ok_or_else(|| self.rejected("it does not offer this service"))
     }
 
     /// The transfer syntax of an accepted context.
-    pub fn transfer_syntax(&self, context: u8) -> Option<String> {
+    pub(super) fn transfer_syntax(&self, context: u8) -> Option<String> {
         self.contexts().iter().find(|other| other.id == context).map(|other| uid(&other.transfer_syntax))
     }
 
     /// A number for the next request.
-    pub fn next_message(&mut self) -> u16 {
+    pub(crate) fn next_message(&mut self) -> u16 {
         self.messages = self.messages.wrapping_add(1);
         self.messages
     }
 
-    /// Sends a command.
-    pub fn send(&mut self, context: u8, command: &CommandSet) -> Result<(), PacsError> {
+    pub(super) fn send(&mut self, context: u8, command: &CommandSet) -> Result<(), PacsError> {
         let value = PDataValue {
             presentation_context_id: context,
             value_type: PDataValueType::Command,
@@ -163,14 +162,19 @@ impl Association {
     }
 
     /// Sends the data set of the command sent last.
-    pub fn send_data(&mut self, context: u8, data: &mut dyn Read, cancel: &CancelToken) -> Result<(), PacsError> {
+    pub(crate) fn send_data(
+        &mut self,
+        context: u8,
+        data: &mut dyn Read,
+        cancel: &CancelToken,
+    ) -> Result<(), PacsError> {
         self.peer.send_data(context, data, cancel).map_err(|error| {
             cancel.check().err().map_or_else(|| PacsError::of_io(&self.place, &error), PacsError::from)
         })
     }
 
     /// The next command and its context.
-    pub fn receive(&mut self, cancel: &CancelToken) -> Result<(u8, CommandSet), PacsError> {
+    pub(crate) fn receive(&mut self, cancel: &CancelToken) -> Result<(u8, CommandSet), PacsError> {
         let mut bytes = Vec::new();
         loop {
             let value = self.next_value(cancel)?;
@@ -189,7 +193,7 @@ impl Association {
     }
 
     /// Writes the data set of the command received last to `out`.
-    pub fn receive_data(&mut self, cancel: &CancelToken, out: &mut dyn Write) -> Result<(), PacsError> {
+    pub(crate) fn receive_data(&mut self, cancel: &CancelToken, out: &mut dyn Write) -> Result<(), PacsError> {
         loop {
             let value = self.next_value(cancel)?;
             if value.value_type != PDataValueType::Data {
@@ -203,7 +207,7 @@ impl Association {
     }
 
     /// The data set of the command received last, of at most `limit` bytes.
-    pub fn receive_small(&mut self, cancel: &CancelToken, limit: usize) -> Result<Vec<u8>, PacsError> {
+    pub(crate) fn receive_small(&mut self, cancel: &CancelToken, limit: usize) -> Result<Vec<u8>, PacsError> {
         let mut bytes = Small { bytes: Vec::new(), limit };
         self.receive_data(cancel, &mut bytes).map_err(|error| match error {
             PacsError::File { .. } => {
@@ -234,17 +238,17 @@ impl Association {
     }
 
     /// Ends the association; what was done is done, so an archive that does not answer is not an error.
-    pub fn release(self) {
+    pub(crate) fn release(self) {
         if self.peer.release().is_err() {
             tracing::debug!(connection = self.place, "the association was not released properly");
         }
     }
 
-    pub fn rejected(&self, reason: &str) -> PacsError {
+    pub(crate) fn rejected(&self, reason: &str) -> PacsError {
         PacsError::Rejected { place: self.place.clone(), reason: reason.to_owned() }
     }
 
-    pub fn answer(&self, reason: &str) -> PacsError {
+    pub(super) fn answer(&self, reason: &str) -> PacsError {
         PacsError::Answer { place: self.place.clone(), reason: reason.to_owned() }
     }
 }

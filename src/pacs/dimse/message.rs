@@ -18,15 +18,13 @@ const MEDIUM: u16 = 0x0000;
 pub(super) const SUCCESS: u16 = 0x0000;
 pub(super) const CANNOT_UNDERSTAND: u16 = 0xC000;
 
-/// A command set.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct CommandSet {
     elements: Vec<(Tag, Vec<u8>)>,
 }
 
 impl CommandSet {
-    /// A request.
-    pub fn request(kind: u16, sop_class: &str, message: u16, has_data: bool) -> Self {
+    pub(super) fn request(kind: u16, sop_class: &str, message: u16, has_data: bool) -> Self {
         let mut command = Self::default();
         command.put_text(tags::AFFECTED_SOP_CLASS_UID, sop_class);
         command.put(tags::COMMAND_FIELD, kind);
@@ -39,7 +37,7 @@ impl CommandSet {
     }
 
     /// The response to a C-STORE request.
-    pub fn stored(request: &Self, status: u16) -> Self {
+    pub(super) fn stored(request: &Self, status: u16) -> Self {
         let mut command = Self::default();
         command.put_text(tags::AFFECTED_SOP_CLASS_UID, &request.text(tags::AFFECTED_SOP_CLASS_UID));
         command.put(tags::COMMAND_FIELD, C_STORE | RESPONSE);
@@ -51,7 +49,7 @@ impl CommandSet {
     }
 
     /// Names the object of a C-STORE request.
-    pub fn with_instance(mut self, uid: &str) -> Self {
+    pub(crate) fn with_instance(mut self, uid: &str) -> Self {
         self.put_text(tags::AFFECTED_SOP_INSTANCE_UID, uid);
         self
     }
@@ -69,7 +67,7 @@ impl CommandSet {
     }
 
     /// The command as bytes, its group length first.
-    pub fn bytes(&self) -> Vec<u8> {
+    pub(super) fn bytes(&self) -> Vec<u8> {
         let mut elements = self.elements.clone();
         elements.sort_by_key(|(tag, _)| *tag);
         let mut body = Vec::new();
@@ -83,7 +81,7 @@ impl CommandSet {
     }
 
     /// Reads a command; `None` if the bytes are none.
-    pub fn parse(mut bytes: &[u8]) -> Option<Self> {
+    pub(super) fn parse(mut bytes: &[u8]) -> Option<Self> {
         let mut command = Self::default();
         while !bytes.is_empty() {
             let [g0, g1, e0, e1, l0, l1, l2, l3] = *bytes.first_chunk::<8>()?;
@@ -103,44 +101,43 @@ impl CommandSet {
         self.elements.iter().find(|(other, _)| *other == tag).map(|(_, value)| value.as_slice())
     }
 
-    /// A number.
-    pub fn number(&self, tag: Tag) -> Option<u16> {
+    pub(super) fn number(&self, tag: Tag) -> Option<u16> {
         self.value(tag)?.first_chunk().map(|bytes| u16::from_le_bytes(*bytes))
     }
 
     /// A text without its padding; empty where there is none.
-    pub fn text(&self, tag: Tag) -> String {
+    pub(super) fn text(&self, tag: Tag) -> String {
         let bytes = self.value(tag).unwrap_or_default();
         String::from_utf8_lossy(bytes).trim_matches(['\0', ' ']).to_owned()
     }
 
     /// Kind of the message.
-    pub fn kind(&self) -> u16 {
+    pub(super) fn kind(&self) -> u16 {
         self.number(tags::COMMAND_FIELD).unwrap_or_default()
     }
 
     /// Whether a data set follows.
-    pub fn has_data(&self) -> bool {
+    pub(crate) fn has_data(&self) -> bool {
         self.number(tags::COMMAND_DATA_SET_TYPE).is_some_and(|kind| kind != NO_DATA_SET)
     }
 
     /// Status of a response.
-    pub fn status(&self) -> u16 {
+    pub(super) fn status(&self) -> u16 {
         self.number(tags::STATUS).unwrap_or(CANNOT_UNDERSTAND)
     }
 
     /// Whether more responses will follow (PS3.7 C.4).
-    pub fn is_pending(&self) -> bool {
+    pub(crate) fn is_pending(&self) -> bool {
         matches!(self.status(), 0xFF00 | 0xFF01)
     }
 
     /// Whether it says that the work is done, perhaps with a remark.
-    pub fn is_success(&self) -> bool {
+    pub(crate) fn is_success(&self) -> bool {
         matches!(self.status(), SUCCESS | 0x0001 | 0x0107 | 0x0116 | 0xB000..=0xBFFF)
     }
 
     /// A status that is no success, in words.
-    pub fn failure(&self) -> String {
+    pub(crate) fn failure(&self) -> String {
         let status = self.status();
         let words = match status {
             0x0105 => "no such attribute",

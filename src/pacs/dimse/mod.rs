@@ -64,7 +64,7 @@ pub(super) struct DimseArchive {
 }
 
 impl DimseArchive {
-    pub fn new(connection: &Connection, peer: Peer) -> Result<Self, PacsError> {
+    pub(super) fn new(connection: &Connection, peer: Peer) -> Result<Self, PacsError> {
         connection.check()?;
         Ok(Self { connection: connection.clone(), peer })
     }

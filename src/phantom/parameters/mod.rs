@@ -17,12 +17,12 @@ use rand::Rng;
 
 use super::texture::around;
 
-pub use patient::{BuildParameters, DistractorRates, PathologyRates, TissueParameters};
-pub use scanner::ScannerParameters;
+pub(crate) use patient::{BuildParameters, DistractorRates, PathologyRates, TissueParameters};
+pub(crate) use scanner::ScannerParameters;
 
 /// Drawn evenly from `low` to `high`.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Span {
+pub(crate) struct Span {
     /// Least value.
     pub low: f64,
     /// Greatest value.
@@ -41,8 +41,7 @@ impl Span {
 
 /// Drawn bell-shaped, never further than three deviations from the mean.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Bell {
-    /// Mean.
+pub(crate) struct Bell {
     pub mean: f64,
     /// Standard deviation.
     pub deviation: f64,
@@ -60,15 +59,13 @@ impl Bell {
 
 /// Everything that decides how phantoms vary.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct PhantomParameters {
+pub(crate) struct PhantomParameters {
     /// How common findings are.
     pub pathology: PathologyRates,
     /// How common lookalikes are.
     pub distractors: DistractorRates,
     /// Build of patients.
     pub build: BuildParameters,
-    /// Signals.
     pub tissues: TissueParameters,
-    /// Scanner.
     pub scanner: ScannerParameters,
 }

@@ -7,7 +7,7 @@ use super::{Bell, Span};
 /// Co-occurrence follows the development scans: the chance of each finding by Pfirrmann grade, patients who have it at
 /// one level being likelier to have it at the next (see `pathology`). These numbers scale it.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct PathologyRates {
+pub(crate) struct PathologyRates {
     /// Mean degeneration of the discs, added to their Pfirrmann grade before rounding (0: as in the development scans).
     pub degeneration: f64,
     /// Endplate defects against the development scans (there: two of five endplates).
@@ -43,7 +43,7 @@ impl Default for PathologyRates {
 /// How often a patient has something that is none of the eight gradings and may be taken for one. Rates are orders of
 /// magnitude from everyday reading, raised where the network would otherwise hardly see the thing.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct DistractorRates {
+pub(crate) struct DistractorRates {
     /// Hemangioma, for each body: round, bright.
     pub hemangioma: f64,
     /// Old compression fracture of one body of the thoracolumbar junction: wedged, of usual signal.
@@ -64,12 +64,11 @@ impl Default for DistractorRates {
 
 /// Build of patients: sizes against the mean of the table in `anatomy`.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct BuildParameters {
+pub(crate) struct BuildParameters {
     /// Size; development scans: body depth varies by 8 %.
     pub scale: Bell,
     /// Height of bodies against depth.
     pub slenderness: Bell,
-    /// Height of discs.
     pub disc_height: Bell,
     /// Rotation of the whole spine in the scanner, degrees.
     pub pitch: Bell,
@@ -106,7 +105,7 @@ impl Default for BuildParameters {
 
 /// Signals on T2 TSE, cerebrospinal fluid being 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct TissueParameters {
+pub(crate) struct TissueParameters {
     /// Marrow of the bodies; development scans: fluid is 1.5-3.3 times as bright, with the darker half of it clipped.
     pub marrow: Bell,
     /// Share of the marrow's signal that is fat: about half in the lumbar spine of adults, more in old age.

@@ -4,7 +4,7 @@ use super::Span;
 
 /// Protocols, coil and the scanner's faults.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct ScannerParameters {
+pub(crate) struct ScannerParameters {
     /// Share of studies whose T2 series is a SPACE; development scans: 20 of 154, all others TSE.
     pub space: f64,
     /// Slice thickness of TSE series, mm; Genodisc: median 4, development scans: 3-4. Drawn thrice, the middle one taken.

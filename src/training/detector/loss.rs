@@ -13,7 +13,7 @@ const LABEL_WEIGHT: f64 = 0.5;
 
 /// Parts of the loss of a batch, each a mean over what it is about.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct LossParts {
+pub(crate) struct LossParts {
     /// Soft-target focal loss of the peaks, per peak.
     pub peaks: f64,
     /// Absolute error of the offsets, per coordinate, in the network's unit.
@@ -25,7 +25,7 @@ pub struct LossParts {
 impl LossParts {
     /// The weighted sum that is minimized.
     #[must_use]
-    pub fn total(&self) -> f64 {
+    pub(crate) fn total(&self) -> f64 {
         PEAK_WEIGHT * self.peaks + OFFSET_WEIGHT * self.offsets + LABEL_WEIGHT * self.labels
     }
 
@@ -61,7 +61,7 @@ impl Norms {
 /// Loss of a batch and its gradient with respect to `outputs`, which holds one `[Head::TOTAL, rows, columns]` block
 /// per element of `targets`.
 #[must_use]
-pub fn loss_and_gradient(outputs: &[f32], targets: &[Targets]) -> (LossParts, Vec<f32>) {
+pub(crate) fn loss_and_gradient(outputs: &[f32], targets: &[Targets]) -> (LossParts, Vec<f32>) {
     let norms = Norms::of(targets);
     let block = outputs.len() / targets.len().max(1);
     let mut gradient = vec![0f32; outputs.len()];

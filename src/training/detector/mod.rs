@@ -23,12 +23,11 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-pub use loss::LossParts;
-pub use publish::{publish, write_measures};
-pub use run::{DetectorOutcome, Measured, MissedDiscs, cross_validate_and_train, train_on_phantoms};
-pub use sample::{AugmentationConfig, LabelledSlice};
-pub use targets::{CanvasBody, Targets};
-pub use validation::{DiscOutcome, ScanOutcome, Summary, evaluate_scan, stack_disc_centers, summarize};
+pub(crate) use loss::LossParts;
+pub(crate) use publish::{publish, write_measures};
+pub(crate) use run::{DetectorOutcome, Measured, MissedDiscs, cross_validate_and_train, train_on_phantoms};
+pub(crate) use sample::{AugmentationConfig, LabelledSlice};
+pub(crate) use targets::Targets;
 
 use super::optimizer::{Optimizer, UpdateRule, initialize, sorted};
 use super::schedule::CosineSchedule;
@@ -63,7 +62,7 @@ pub struct DetectorTrainingConfig {
     /// Steps between checkpoints.
     pub checkpoint_every: usize,
     /// Shares of the kinds of scans.
-    pub shares: Shares,
+    pub(crate) shares: Shares,
     /// Unseen phantoms that each fold is measured on, beside its held-out patients.
     pub measured_phantoms: usize,
     /// Seed of the first phantom; each sample shows another one.
@@ -71,26 +70,25 @@ pub struct DetectorTrainingConfig {
     /// Network size.
     pub network: DetectorConfig,
     /// Learning rate.
-    pub schedule: CosineSchedule,
+    pub(crate) schedule: CosineSchedule,
     /// Variation of the slices.
-    pub augmentation: AugmentationConfig,
+    pub(crate) augmentation: AugmentationConfig,
 }
 
 /// How often each kind of scan is drawn, relative to the others.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Shares {
+pub(crate) struct Shares {
     /// Single mid-sagittal slices.
     pub mid_sagittal: f64,
     /// Stacks of slices.
     pub stacks: f64,
-    /// Phantoms.
     pub phantoms: f64,
 }
 
 /// Why training stopped.
 #[derive(Debug, Error)]
-pub enum DetectorTrainingError {
+pub(crate) enum DetectorTrainingError {
     /// Nothing to learn from.
     #[error("there is no scan to train on")]
     NoScans,
@@ -105,7 +103,6 @@ pub enum DetectorTrainingError {
     /// The log or a checkpoint cannot be written.
     #[error("cannot write ({source}): {}", path.display())]
     Write {
-        /// What went wrong.
         source: std::io::Error,
         /// The file.
         path: PathBuf,
@@ -116,7 +113,6 @@ pub enum DetectorTrainingError {
     /// A table beside the data set is missing or malformed.
     #[error("cannot read the table ({reason}): {}", path.display())]
     Table {
-        /// What went wrong.
         reason: String,
         /// The table.
         path: PathBuf,
@@ -134,7 +130,7 @@ pub enum DetectorTrainingError {
 
 /// Scans to learn from, grouped by kind.
 #[derive(Default)]
-pub struct TrainingSet {
+pub(crate) struct TrainingSet {
     groups: Vec<Group>,
 }
 
@@ -152,7 +148,7 @@ enum Source {
 
 impl TrainingSet {
     /// Adds the slices of each scan of one kind, drawn with the given share. A kind without slices is left out.
-    pub fn add_kind(&mut self, share: f64, scans: impl Iterator<Item = Vec<LabelledSlice>>) {
+    pub(crate) fn add_kind(&mut self, share: f64, scans: impl Iterator<Item = Vec<LabelledSlice>>) {
         let scans: Vec<_> = scans.filter(|slices| !slices.is_empty()).collect();
         if !scans.is_empty() && share > 0.0 {
             self.groups.push(Group { share, source: Source::Scans(scans) });
@@ -160,7 +156,7 @@ impl TrainingSet {
     }
 
     /// Adds phantoms, another one for every sample.
-    pub fn add_phantoms(&mut self, share: f64, first_seed: u64, pixel_mm: f64) {
+    pub(crate) fn add_phantoms(&mut self, share: f64, first_seed: u64, pixel_mm: f64) {
         if share > 0.0 {
             self.groups.push(Group { share, source: Source::Phantoms { first_seed, pixel_mm } });
         }
@@ -192,7 +188,7 @@ impl TrainingSet {
 ///
 /// # Errors
 /// If there is no scan, the checkpoint does not fit, a file cannot be written, or the work is cancelled.
-pub fn train(
+pub(crate) fn train(
     config: &DetectorTrainingConfig,
     set: &TrainingSet,
     start: Option<&VarMap>,

@@ -26,7 +26,7 @@ const CHANGES: [(&str, &str); 3] = [
 ///
 /// # Errors
 /// If the files cannot be written.
-pub fn publish(
+pub(crate) fn publish(
     folder: &Path,
     config: &DetectorTrainingConfig,
     outcome: &DetectorOutcome,
@@ -41,7 +41,7 @@ pub fn publish(
 ///
 /// # Errors
 /// If the file cannot be written.
-pub fn write_measures(folder: &Path, measured: &Measured) -> Result<(), DetectorTrainingError> {
+pub(crate) fn write_measures(folder: &Path, measured: &Measured) -> Result<(), DetectorTrainingError> {
     let path = folder.join("measures.json");
     let text = serde_json::to_vec_pretty(measured).map_err(std::io::Error::from);
     text.and_then(|text| fs::write(&path, text)).map_err(|source| DetectorTrainingError::Write { source, path })

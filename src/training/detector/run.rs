@@ -36,7 +36,7 @@ const PHANTOM: &str = "phantom";
 
 /// Figures of the scans that were held out, by kind.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct Measured {
+pub(crate) struct Measured {
     /// Folds measured, of how many.
     pub folds: [usize; 2],
     /// By kind of scan and truth.
@@ -47,7 +47,7 @@ pub struct Measured {
 
 /// A held-out scan with discs that were not found.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct MissedDiscs {
+pub(crate) struct MissedDiscs {
     /// Name of the scan in the data set.
     pub scan: String,
     /// The discs, each with the distance to the detected disc of that level (mm) and the level of the one found there.
@@ -56,20 +56,17 @@ pub struct MissedDiscs {
     pub error: Option<String>,
     /// Kind of scan.
     pub kind: String,
-    /// What was detected.
     #[serde(skip)]
     pub detection: Option<Detection>,
 }
 
 /// What training made.
-pub struct DetectorOutcome {
+pub(crate) struct DetectorOutcome {
     /// Held-out figures.
     pub measured: Measured,
     /// Tensors of the network of all patients.
     pub variables: VarMap,
-    /// Patients.
     pub patients: usize,
-    /// Scans.
     pub scans: usize,
 }
 
@@ -78,7 +75,7 @@ pub struct DetectorOutcome {
 ///
 /// # Errors
 /// As [`cross_validate_and_train`].
-pub fn train_on_phantoms(
+pub(crate) fn train_on_phantoms(
     config: &DetectorTrainingConfig,
     folder: &Path,
     job: &TrainingJob,
@@ -100,7 +97,7 @@ pub fn train_on_phantoms(
 ///
 /// # Errors
 /// If the data cannot be read, a file cannot be written, a tensor operation fails, or the work is cancelled.
-pub fn cross_validate_and_train(
+pub(crate) fn cross_validate_and_train(
     config: &DetectorTrainingConfig,
     folder: &Path,
     job: &TrainingJob,

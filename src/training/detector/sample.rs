@@ -15,7 +15,7 @@ use crate::volume::{Volume, VolumeGeometry};
 /// How much slices are varied.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct AugmentationConfig {
+pub(crate) struct AugmentationConfig {
     /// Largest rotation to either side, degrees.
     pub rotation_degrees: f64,
     /// Smallest and largest magnification.
@@ -38,7 +38,7 @@ pub struct AugmentationConfig {
 
 /// A slice with the bodies seen on it, in image pixels.
 #[derive(Clone)]
-pub struct LabelledSlice {
+pub(crate) struct LabelledSlice {
     picture: SlicePicture,
     geometry: VolumeGeometry,
     size_image: DVec2,
@@ -49,7 +49,7 @@ pub struct LabelledSlice {
 impl LabelledSlice {
     /// Prepares a slice. Bodies without an outline on it take the nearest one: they change little over a centimeter.
     #[must_use]
-    pub fn new(
+    pub(crate) fn new(
         volume: &Volume,
         slice: usize,
         vertebrae: &[Vertebra],
@@ -68,14 +68,14 @@ impl LabelledSlice {
 
     /// All slices of a scan whose bodies are outlined on its middle.
     #[must_use]
-    pub fn of_case(case: &ScanCase, pixel_mm: f64) -> Vec<Self> {
+    pub(crate) fn of_case(case: &ScanCase, pixel_mm: f64) -> Vec<Self> {
         let slice = |slice| Self::new(&case.volume, slice, &case.vertebrae, case.top_is_extrapolated, pixel_mm);
         (0..case.volume.slices()).map(slice).collect()
     }
 
     /// A slice of a phantom: one on which every body is outlined, or one far enough to the side to show none. Between them
     /// partial volume leaves open what there is to find.
-    pub fn of_phantom(patient: &PhantomPatient, pixel_mm: f64, random: &mut impl Rng) -> Self {
+    pub(crate) fn of_phantom(patient: &PhantomPatient, pixel_mm: f64, random: &mut impl Rng) -> Self {
         let vertebrae = patient.vertebrae();
         let outlined = |body: &Vertebra, slice: usize| body.outlines.iter().any(|outline| outline.slice == slice);
         let near = |body: &Vertebra, slice: usize| body.outlines.iter().any(|o| o.slice.abs_diff(slice) < 2);
@@ -96,7 +96,7 @@ impl LabelledSlice {
     }
 
     /// A random view of `edge` × `edge` pixels: pixels and the bodies in canvas coordinates, from the thorax down.
-    pub fn view(
+    pub(crate) fn view(
         &self,
         edge: usize,
         pixel_mm: f64,

@@ -15,12 +15,11 @@ const NEAR_CENTER: f32 = 0.3;
 const SEEN_ABOVE_TOP_MM: f64 = 8.0;
 
 /// Channels with peaks: body, sacrum, four corners, in the order of the network's first heads.
-pub const PEAK_CHANNELS: usize = 6;
+pub(crate) const PEAK_CHANNELS: usize = 6;
 
 /// A labelled body on a canvas.
 #[derive(Debug, Clone)]
-pub struct CanvasBody {
-    /// Level.
+pub(crate) struct CanvasBody {
     pub label: VertebraLabel,
     /// Corners SA, SP, IP, IA, canvas pixels; the lower two of S1 are not used.
     pub corners: [DVec2; 4],
@@ -30,7 +29,7 @@ pub struct CanvasBody {
 
 /// Dense targets of one view, cells row-major.
 #[derive(Debug, Clone)]
-pub struct Targets {
+pub(crate) struct Targets {
     /// Cell rows.
     pub rows: usize,
     /// Cell columns.
@@ -54,7 +53,7 @@ pub struct Targets {
 impl Targets {
     /// Targets of a canvas of `edge` × `edge` pixels of `pixel_mm`, its bodies ordered from the thorax down.
     #[must_use]
-    pub fn new(edge: usize, pixel_mm: f64, bodies: &[CanvasBody]) -> Self {
+    pub(crate) fn new(edge: usize, pixel_mm: f64, bodies: &[CanvasBody]) -> Self {
         let side = edge / OUTPUT_STRIDE;
         let cells = side * side;
         let mut targets = Self {

@@ -12,11 +12,11 @@ use crate::spine::{Disc, DiscLevel, Vertebra, VertebraLabel, discs_between};
 use crate::volume::{Volume, VolumeGeometry};
 
 /// A disc counts as found when a disc of its level lies this near, mm.
-pub const FOUND_WITHIN_MM: f64 = 5.0;
+pub(crate) const FOUND_WITHIN_MM: f64 = 5.0;
 
 /// What became of a labelled disc.
 #[derive(Debug, Clone, PartialEq)]
-pub struct DiscOutcome {
+pub(crate) struct DiscOutcome {
     /// True level.
     pub level: DiscLevel,
     /// Distance to the detected disc of the same level, mm; `None` if there is none.
@@ -28,14 +28,14 @@ pub struct DiscOutcome {
 impl DiscOutcome {
     /// Whether the disc was found with the right level.
     #[must_use]
-    pub fn is_found(&self) -> bool {
+    pub(crate) fn is_found(&self) -> bool {
         self.distance_mm.is_some_and(|distance| distance <= FOUND_WITHIN_MM)
     }
 }
 
 /// What became of a scan.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct ScanOutcome {
+pub(crate) struct ScanOutcome {
     /// One per labelled disc.
     pub discs: Vec<DiscOutcome>,
     /// Distance of each labelled corner to the detected one of the same level, mm; S1 with its upper corners only.
@@ -51,7 +51,7 @@ pub struct ScanOutcome {
 impl ScanOutcome {
     /// Whether any body has a wrong name.
     #[must_use]
-    pub fn is_misnamed(&self) -> bool {
+    pub(crate) fn is_misnamed(&self) -> bool {
         self.names.iter().any(|(_, right)| !right)
     }
 }
@@ -60,7 +60,7 @@ impl ScanOutcome {
 ///
 /// Corners are compared on the slices with labelled outlines. A body above the topmost labelled one is not false.
 #[must_use]
-pub fn evaluate_scan(
+pub(crate) fn evaluate_scan(
     volume: &Volume,
     truth: &[Vertebra],
     discs: &[(DiscLevel, [f64; 3])],
@@ -126,14 +126,14 @@ fn labelled_at(body: &Vertebra, truth: &[Vertebra]) -> Option<VertebraLabel> {
 }
 
 /// Disc centers `[slice, row, column]` by patient.
-pub type DiscCenters = HashMap<u32, Vec<(DiscLevel, [f64; 3])>>;
+pub(crate) type DiscCenters = HashMap<u32, Vec<(DiscLevel, [f64; 3])>>;
 
 /// Disc centers of the T2 SPACE stacks by patient, from the centroids of the data set's disc masks
 /// (`gt_discs.csv` in `folder`). Slices are counted from the first one that is there.
 ///
 /// # Errors
 /// If the table or the folder of images cannot be read.
-pub fn stack_disc_centers(folder: &Path) -> Result<DiscCenters, DetectorTrainingError> {
+pub(crate) fn stack_disc_centers(folder: &Path) -> Result<DiscCenters, DetectorTrainingError> {
     let (images, table) = (folder.join("t2_SPACE/images"), folder.join("gt_discs.csv"));
     let unreadable = |path: &Path, reason: String| DetectorTrainingError::Table { reason, path: path.to_owned() };
     let mut first_slices: HashMap<u32, f64> = HashMap::new();
@@ -167,8 +167,7 @@ struct DiscRow {
 
 /// Figures over many scans.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct Summary {
-    /// Scans.
+pub(crate) struct Summary {
     pub scans: usize,
     /// Labelled discs.
     pub discs: usize,
@@ -198,7 +197,7 @@ pub struct Summary {
 
 /// Figures over the outcomes of many scans.
 #[must_use]
-pub fn summarize(outcomes: &[ScanOutcome]) -> Summary {
+pub(crate) fn summarize(outcomes: &[ScanOutcome]) -> Summary {
     let discs: Vec<&DiscOutcome> = outcomes.iter().flat_map(|outcome| &outcome.discs).collect();
     let share = |count: usize| count as f64 / discs.len().max(1) as f64;
     let mut distances: Vec<f64> = discs.iter().filter_map(|disc| disc.distance_mm).collect();

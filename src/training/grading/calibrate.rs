@@ -25,7 +25,7 @@ const SMALLEST_PROBABILITY: f32 = 1e-6;
 
 /// What becomes of the logits of one grading: `scale · logits + shift`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct GradingCalibration {
+pub(crate) struct GradingCalibration {
     /// Below 1 where the network is too sure of itself.
     pub scale: f32,
     /// For each class.
@@ -34,14 +34,14 @@ pub struct GradingCalibration {
 
 /// Calibration of all gradings; gradings without labels stay as they are.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Calibration(PerGrading<GradingCalibration>);
+pub(crate) struct Calibration(PerGrading<GradingCalibration>);
 
 impl Calibration {
     /// The calibration that makes the labels of held-out discs most probable.
     ///
     /// # Errors
     /// If a tensor operation fails.
-    pub fn fit(predictions: &[HeldOutPrediction]) -> Result<Self> {
+    pub(crate) fn fit(predictions: &[HeldOutPrediction]) -> Result<Self> {
         let device = &Device::Cpu;
         let weights = LabelWeights::of(predictions.iter().map(|prediction| &prediction.labels));
         let discs: Vec<_> = predictions.iter().map(|prediction| (&prediction.labels, &weights, 1.0)).collect();
@@ -85,7 +85,7 @@ impl Calibration {
 
     /// What becomes of probabilities: those of the calibrated logits.
     #[must_use]
-    pub fn applied(&self, probabilities: &PerGrading<Vec<f32>>) -> PerGrading<Vec<f32>> {
+    pub(crate) fn applied(&self, probabilities: &PerGrading<Vec<f32>>) -> PerGrading<Vec<f32>> {
         probabilities.map(|grading, probabilities| {
             let Some(GradingCalibration { scale, shift }) = self.0.get(grading) else { return probabilities.clone() };
             let logit = |p: &f32, shift: &f32| (p.max(SMALLEST_PROBABILITY).ln() * scale + shift).exp();
@@ -99,7 +99,7 @@ impl Calibration {
     ///
     /// # Errors
     /// If the variables are not those of a grading network.
-    pub fn fold_into(&self, variables: &VarMap) -> Result<()> {
+    pub(crate) fn fold_into(&self, variables: &VarMap) -> Result<()> {
         let variables = sorted(variables);
         let find = |name: String| -> Result<&Var> {
             let found = variables.iter().find(|(other, _)| *other == name);
@@ -127,7 +127,7 @@ mod tests {
     use super::*;
     use crate::model::{Dimensions, GradingConfig, GradingNetwork, probabilities};
     use crate::spine::{DiscLevel, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES};
-    use crate::training::grading::ScanKind;
+    use crate::training::grading::examples::ScanKind;
     use crate::training::labels::{ClassSet, DiscLabels};
 
     fn disc(grading: Grading, label: ClassSet, of_grading: &[f32]) -> HeldOutPrediction {

@@ -22,7 +22,7 @@ const MIDDLE: usize = PATCH_SLICES / 2;
 /// What kind of scan a disc was seen on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "&'static str", try_from = "String")]
-pub enum ScanKind {
+pub(crate) enum ScanKind {
     /// One mid-sagittal slice of a clinical scan.
     MidSagittal,
     /// A stack of sagittal slices.
@@ -35,14 +35,12 @@ words!(ScanKind, "kind of scan", [MidSagittal "mid_sagittal", Stack "stack", Pha
 
 /// A disc to learn from or to be measured on.
 #[derive(Debug, Clone)]
-pub struct GradingExample {
+pub(crate) struct GradingExample {
     /// The set that it belongs to, read by the same readers.
     pub cohort: Arc<str>,
     /// Patient number; splits go by it.
     pub patient: u32,
-    /// Scan kind.
     pub kind: ScanKind,
-    /// Level.
     pub level: DiscLevel,
     /// The scan.
     pub volume: Arc<Volume>,
@@ -57,7 +55,7 @@ impl GradingExample {
     ///
     /// # Errors
     /// If the outlines of the neighbouring bodies do not span a frame.
-    pub fn new(
+    pub(crate) fn new(
         cohort: &Arc<str>,
         patient: u32,
         kind: ScanKind,
@@ -73,7 +71,7 @@ impl GradingExample {
     ///
     /// # Errors
     /// If a disc has no frame.
-    pub fn of_cases(cohort: &str, cases: Vec<ScanCase>) -> Result<Vec<Self>, DiscFrameError> {
+    pub(crate) fn of_cases(cohort: &str, cases: Vec<ScanCase>) -> Result<Vec<Self>, DiscFrameError> {
         let cohort = Arc::from(cohort);
         let mut examples = Vec::new();
         for case in cases {
@@ -89,7 +87,7 @@ impl GradingExample {
     /// One slice `[112, 224]` of the disc: the middle one, or, where `change` shifts the window, that one if the scan
     /// has it.
     #[must_use]
-    pub fn flat_patch(&self, change: &PatchAugmentation) -> Vec<f32> {
+    pub(crate) fn flat_patch(&self, change: &PatchAugmentation) -> Vec<f32> {
         let mut pixels = vec![0.0; SLICE_PIXELS];
         if !self.frame.augmented(change).sample_slice(&self.volume, MIDDLE, &mut pixels) {
             let unshifted = PatchAugmentation { slice_shift: 0, ..*change };
@@ -101,13 +99,13 @@ impl GradingExample {
     /// The wide volume of the disc (see [`DiscFrame::sample_wide`]) that shows it changed as `change` says at `place`;
     /// its slice window stays that of the disc.
     #[must_use]
-    pub fn wide_volume(&self, change: &PatchAugmentation, place: Place) -> Vec<f32> {
+    pub(crate) fn wide_volume(&self, change: &PatchAugmentation, place: Place) -> Vec<f32> {
         self.wide_frame(change, place).sample_wide(&self.volume)
     }
 
     /// One slice of the wide volume, as [`Self::flat_patch`] is one of the disc volume.
     #[must_use]
-    pub fn flat_wide(&self, change: &PatchAugmentation, place: Place) -> Vec<f32> {
+    pub(crate) fn flat_wide(&self, change: &PatchAugmentation, place: Place) -> Vec<f32> {
         match self.wide_frame(change, place).sample_wide_slice(&self.volume, MIDDLE as isize + change.slice_shift) {
             (pixels, true) => pixels,
             _ => self.wide_frame(change, place).sample_wide_slice(&self.volume, MIDDLE as isize).0,
@@ -121,7 +119,7 @@ impl GradingExample {
 
     /// The disc volume `[9, 112, 224]`, changed as `change` says.
     #[must_use]
-    pub fn disc_volume(&self, change: &PatchAugmentation) -> Vec<f32> {
+    pub(crate) fn disc_volume(&self, change: &PatchAugmentation) -> Vec<f32> {
         self.frame.augmented(change).sample(&self.volume).voxels
     }
 }
@@ -129,7 +127,7 @@ impl GradingExample {
 /// Ranges of the random changes; each is drawn evenly from minus to plus its value.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Augmentation {
+pub(crate) struct Augmentation {
     /// In-plane rotation, degrees.
     pub rotation_degrees: f64,
     /// Shift along columns, patch pixels.
@@ -151,7 +149,7 @@ pub struct Augmentation {
 
 impl Augmentation {
     /// Draws a change.
-    pub fn draw(&self, random: &mut impl Rng) -> PatchAugmentation {
+    pub(crate) fn draw(&self, random: &mut impl Rng) -> PatchAugmentation {
         let mut even = |range: f64| if range > 0.0 { random.random_range(-range..=range) } else { 0.0 };
         let rotation = even(self.rotation_degrees).to_radians();
         let shift = DVec2::new(even(self.shift_columns), even(self.shift_rows));
@@ -163,7 +161,7 @@ impl Augmentation {
     }
 
     /// Draws how many slices stay on each side of the middle: 4 at most, 0 at least.
-    pub fn draw_shown(&self, random: &mut impl Rng) -> usize {
+    pub(crate) fn draw_shown(&self, random: &mut impl Rng) -> usize {
         let mut shown = MIDDLE;
         while shown > 0 && random.random_bool(self.drop_slices) {
             shown -= 1;
@@ -173,7 +171,7 @@ impl Augmentation {
 }
 
 /// Blanks the slices more than `shown` from the middle of `slices` slices.
-pub fn blank_outer_slices(voxels: &mut [f32], slices: usize, shown: usize) {
+pub(crate) fn blank_outer_slices(voxels: &mut [f32], slices: usize, shown: usize) {
     let pixels = voxels.len() / slices;
     for (slice, pixels) in voxels.chunks_exact_mut(pixels).enumerate() {
         if slice.abs_diff(slices / 2) > shown {

@@ -19,7 +19,7 @@ const LEVEL_UNITS: usize = 8;
 /// What is changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Experiment {
+pub(crate) enum Experiment {
     /// Gradings learned together, one added at a time (Table 1).
     Tasks,
     /// Two or three dimensions (Table 2).
@@ -32,7 +32,7 @@ pub enum Experiment {
 
 /// Measures of one variant.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ExperimentColumn {
+pub(crate) struct ExperimentColumn {
     /// What is special about it.
     pub name: String,
     /// The folder of its training.
@@ -45,8 +45,7 @@ pub struct ExperimentColumn {
 
 /// What an experiment found, as `experiment.json` holds it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ExperimentResult {
-    /// Which.
+pub(crate) struct ExperimentResult {
     pub experiment: Experiment,
     /// Its variants in order.
     pub columns: Vec<ExperimentColumn>,
@@ -55,7 +54,7 @@ pub struct ExperimentResult {
 /// The paper's balanced accuracy in two and in three dimensions, percent (Jamaludin et al. 2017, Table 2 and text); of
 /// narrowing as yes or no; `None` of gradings that it does not have. The paper tells the two marrows apart; here stands their mean.
 #[must_use]
-pub fn published(grading: MeasuredGrading) -> Option<[f64; 2]> {
+pub(crate) fn published(grading: MeasuredGrading) -> Option<[f64; 2]> {
     match grading {
         MeasuredGrading::One(Grading::Pfirrmann) => Some([71.9, 71.5]),
         MeasuredGrading::One(Grading::DiscNarrowing) => Some([87.8, 90.0]),
@@ -69,10 +68,10 @@ pub fn published(grading: MeasuredGrading) -> Option<[f64; 2]> {
 }
 
 /// Pfirrmann grades at most one off, in two and in three dimensions, percent.
-pub const PUBLISHED_WITHIN_ONE: [f64; 2] = [96.1, 95.6];
+pub(crate) const PUBLISHED_WITHIN_ONE: [f64; 2] = [96.1, 95.6];
 
 /// Stenosis by level, percent.
-pub const PUBLISHED_STENOSIS: [(DiscLevel, f64); 3] =
+pub(crate) const PUBLISHED_STENOSIS: [(DiscLevel, f64); 3] =
     [(DiscLevel::L3L4, 94.7), (DiscLevel::L4L5, 85.9), (DiscLevel::L5S1, 93.7)];
 
 impl Experiment {
@@ -118,7 +117,7 @@ impl Experiment {
     ///
     /// # Errors
     /// As [`train`]; also if the configuration has no folds.
-    pub fn run(
+    pub(crate) fn run(
         self,
         config: &GradingTrainingConfig,
         examples: &[GradingExample],
@@ -165,7 +164,7 @@ fn stenosis_by_level(answers: &[HeldOutPrediction]) -> BTreeMap<DiscLevel, Vec<M
 impl ExperimentResult {
     /// A Markdown table for each kind of scans that was measured, the paper's figures in the columns beside ours.
     #[must_use]
-    pub fn markdown(&self) -> String {
+    pub(crate) fn markdown(&self) -> String {
         let mut lines: Vec<String> = Vec::new();
         for (kind, name) in [(ScanKind::MidSagittal, "Single slices"), (ScanKind::Stack, "Stacks of slices")] {
             let of_kind = |rows: &[MeasuredRow], grading| {
@@ -220,7 +219,7 @@ impl ExperimentResult {
 mod tests {
     use super::*;
     use crate::spine::PerGrading;
-    use crate::training::{ClassSet, DiscLabels};
+    use crate::training::labels::{ClassSet, DiscLabels};
 
     #[test]
     fn variants_change_one_thing() {

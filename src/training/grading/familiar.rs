@@ -21,7 +21,7 @@ const FALSE_ALARMS: f64 = 0.01;
 /// Ways in which a disc is spoiled to see whether that is noticed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Spoiled {
+pub(crate) enum Spoiled {
     /// Not at all.
     No,
     /// The frame lies on a vertebra.
@@ -36,7 +36,7 @@ pub enum Spoiled {
 
 impl Spoiled {
     /// All ways.
-    pub const ALL: [Self; 5] = [Self::No, Self::OnVertebra, Self::Turned, Self::Inverted, Self::Noise];
+    pub(crate) const ALL: [Self; 5] = [Self::No, Self::OnVertebra, Self::Turned, Self::Inverted, Self::Noise];
 
     fn disc_volume(self, example: &GradingExample, random: &mut impl Rng) -> Vec<f32> {
         let change = match self {
@@ -58,7 +58,7 @@ impl Spoiled {
 
 /// What the limit of familiarity catches.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct FamiliarityMeasures {
+pub(crate) struct FamiliarityMeasures {
     /// Distance that one in a hundred discs of patients left out exceeds.
     pub limit: f32,
     /// Discs measured.

@@ -58,7 +58,6 @@ pub(super) struct Run<'a> {
     pub(super) validation: Vec<&'a GradingExample>,
     /// Distinguishes runs of one configuration.
     pub(super) seed: u64,
-    /// Where and how.
     pub(super) job: &'a TrainingJob,
 }
 

@@ -17,7 +17,6 @@ pub(super) struct Watched {
 /// A line of the log.
 pub(super) struct LogLine<'a> {
     pub(super) stage: &'static str,
-    /// From 0 on.
     pub(super) epoch: usize,
     pub(super) steps: usize,
     pub(super) seconds: f64,

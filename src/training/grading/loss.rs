@@ -35,11 +35,11 @@ fn label_key(labels: &DiscLabels, grading: Grading) -> Option<LabelKey> {
 /// Weights that make every distinct label of a grading count the same in all: α = 1 / frequency, scaled so that the
 /// mean weight over the known labels is 1 (Jamaludin et al. 2017, section 4).
 #[derive(Debug, Clone, Default)]
-pub struct LabelWeights(PerGrading<BTreeMap<LabelKey, f32>>);
+pub(crate) struct LabelWeights(PerGrading<BTreeMap<LabelKey, f32>>);
 
 impl LabelWeights {
     /// Weights from the labels of a training set.
-    pub fn of<'a>(labels: impl IntoIterator<Item = &'a DiscLabels>) -> Self {
+    pub(super) fn of<'a>(labels: impl IntoIterator<Item = &'a DiscLabels>) -> Self {
         let mut counts = PerGrading::<BTreeMap<LabelKey, usize>>::default();
         for labels in labels {
             for grading in Grading::ALL {
@@ -63,7 +63,7 @@ impl LabelWeights {
 
 /// Targets of a batch: what each disc admits, and how much it counts.
 #[derive(Debug)]
-pub struct BatchTargets {
+pub(crate) struct BatchTargets {
     /// Per grading `[discs, classes]`: 0 where admitted or nothing is known, [`EXCLUDED`] elsewhere.
     masks: PerGrading<Tensor>,
     /// Per grading `[discs]`: weight of the label, 0 where it is unknown.
@@ -78,7 +78,7 @@ impl BatchTargets {
     ///
     /// # Errors
     /// If the device fails.
-    pub fn new(
+    pub(super) fn new(
         gradings: &BTreeSet<Grading>,
         discs: &[(&DiscLabels, &LabelWeights, f32)],
         device: &Device,
@@ -117,7 +117,7 @@ impl BatchTargets {
     ///
     /// # Errors
     /// If the logits do not have the shape of the targets.
-    pub fn loss(&self, logits: &PerGrading<Tensor>) -> Result<PerGrading<Tensor>> {
+    pub(super) fn loss(&self, logits: &PerGrading<Tensor>) -> Result<PerGrading<Tensor>> {
         let mut losses = PerGrading::default();
         let mut log_absent = Vec::new();
         for (grading, logits) in logits.iter() {

@@ -12,17 +12,14 @@ use crate::words::UnknownWord;
 
 /// The network's answer for a disc of a patient left out of its training.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct HeldOutPrediction {
+pub(crate) struct HeldOutPrediction {
     /// Index of the fold.
     pub fold: usize,
     /// The set that the disc belongs to.
     #[serde(default)]
     pub cohort: String,
-    /// Patient number.
     pub patient: u32,
-    /// Scan kind.
     pub kind: ScanKind,
-    /// Level.
     pub level: DiscLevel,
     /// What is known of the disc.
     pub labels: DiscLabels,
@@ -33,7 +30,7 @@ pub struct HeldOutPrediction {
 /// What is measured: gradings as far as the labels tell them apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "&'static str", try_from = "String")]
-pub enum MeasuredGrading {
+pub(crate) enum MeasuredGrading {
     /// Pfirrmann in five grades, narrowing as yes or no, presence of the others.
     One(Grading),
     /// Upper or lower marrow changed, or both: labels do not say which.
@@ -47,7 +44,7 @@ impl MeasuredGrading {
 
     /// What can be measured of some gradings, in the order of [`Grading::ALL`].
     #[must_use]
-    pub fn of(gradings: impl IntoIterator<Item = Grading>) -> Vec<Self> {
+    pub(crate) fn of(gradings: impl IntoIterator<Item = Grading>) -> Vec<Self> {
         let mut measured = Vec::new();
         for grading in gradings {
             match grading {
@@ -61,7 +58,7 @@ impl MeasuredGrading {
 
     /// Name in files.
     #[must_use]
-    pub fn key(self) -> &'static str {
+    pub(crate) fn key(self) -> &'static str {
         match self {
             Self::One(Grading::DiscNarrowing) => Self::NARROWING_PRESENT,
             Self::One(grading) => grading.key(),
@@ -71,7 +68,7 @@ impl MeasuredGrading {
 
     /// Name for readers.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::One(Grading::DiscNarrowing) => "narrowing, yes or no",
             Self::One(grading) => grading.spec().in_sentence,
@@ -81,16 +78,15 @@ impl MeasuredGrading {
 
     /// The gradings of the network that it measures.
     #[must_use]
-    pub fn gradings(self) -> Vec<Grading> {
+    pub(crate) fn gradings(self) -> Vec<Grading> {
         match self {
             Self::One(grading) => vec![grading],
             Self::EitherMarrowChange => vec![Grading::UpperMarrowChange, Grading::LowerMarrowChange],
         }
     }
 
-    /// Number of classes.
     #[must_use]
-    pub fn classes(self) -> usize {
+    pub(crate) fn classes(self) -> usize {
         match self {
             Self::One(Grading::Pfirrmann) => Grading::Pfirrmann.classes(),
             Self::One(_) | Self::EitherMarrowChange => 2,
@@ -99,7 +95,7 @@ impl MeasuredGrading {
 
     /// True class of a disc, where it is known.
     #[must_use]
-    pub fn truth(self, labels: &DiscLabels) -> Option<usize> {
+    pub(crate) fn truth(self, labels: &DiscLabels) -> Option<usize> {
         match self {
             Self::One(Grading::Pfirrmann) => labels.of(Grading::Pfirrmann).single(),
             Self::One(grading) => labels.of(grading).lowest().map(|class| class.min(1)),
@@ -109,7 +105,7 @@ impl MeasuredGrading {
 
     /// Probabilities of the classes that this measure tells apart; `None` where a grading is missing.
     #[must_use]
-    pub fn probabilities(self, all: &PerGrading<Vec<f32>>) -> Option<Vec<f32>> {
+    pub(crate) fn probabilities(self, all: &PerGrading<Vec<f32>>) -> Option<Vec<f32>> {
         let absent = |grading| Some(*all.get(grading)?.first()?);
         let absent = match self {
             Self::One(Grading::Pfirrmann) => return all.get(Grading::Pfirrmann).cloned(),
@@ -140,15 +136,12 @@ impl TryFrom<String> for MeasuredGrading {
 
 /// One row of the table.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct MeasuredRow {
+pub(crate) struct MeasuredRow {
     /// The set that the discs belong to.
     #[serde(default)]
     pub cohort: String,
-    /// What was measured.
     pub grading: MeasuredGrading,
-    /// On which scans.
     pub scans: ScanKind,
-    /// Patients.
     pub patients: usize,
     /// Discs with a label.
     pub discs: usize,
@@ -190,7 +183,7 @@ pub(super) fn measure_all(predictions: &[HeldOutPrediction]) -> Vec<MeasuredRow>
 
 /// The table of a scan kind of a cohort; gradings without labels or answers are left out.
 #[must_use]
-pub fn measure(predictions: &[HeldOutPrediction], cohort: &str, kind: ScanKind) -> Vec<MeasuredRow> {
+pub(crate) fn measure(predictions: &[HeldOutPrediction], cohort: &str, kind: ScanKind) -> Vec<MeasuredRow> {
     let is_chosen = |prediction: &&HeldOutPrediction| prediction.kind == kind && prediction.cohort == cohort;
     let chosen: Vec<_> = predictions.iter().filter(is_chosen).collect();
     let rows = MeasuredGrading::of(Grading::ALL).into_iter().filter_map(|grading| row(&chosen, kind, grading));

@@ -31,13 +31,10 @@ use crate::model::{GraderError, GradingConfig, WeightsError};
 use crate::spine::{DiscFrameError, Grading};
 use crate::task::Cancelled;
 
-pub use calibrate::{Calibration, GradingCalibration};
-pub use examples::{Augmentation, GradingExample, ScanKind};
-pub use experiments::{Experiment, ExperimentColumn, ExperimentResult, published};
-pub use familiar::{FamiliarityMeasures, Spoiled};
-pub use measure::{HeldOutPrediction, MeasuredGrading, MeasuredRow, measure};
-pub use publish::publish;
-pub use run::{CrossValidation, TrainingOutcome, train, train_on_phantoms};
+pub(crate) use examples::{Augmentation, GradingExample};
+pub(crate) use experiments::Experiment;
+pub(crate) use publish::publish;
+pub(crate) use run::{CrossValidation, TrainingOutcome, train, train_on_phantoms};
 
 /// Everything that decides a training beside the data (`assets/training/grading.toml` made the shipped weights).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -49,7 +46,7 @@ pub struct GradingTrainingConfig {
     pub folds: usize,
     /// How patients are divided; with the paper's 80:10:10 the number of folds only says whether to measure.
     #[serde(default)]
-    pub split: SplitKind,
+    pub(crate) split: SplitKind,
     /// Of folds, the share of the patients learned from that is set aside to watch training on; it then calibrates, too.
     #[serde(default)]
     pub validation_share: f64,
@@ -65,7 +62,7 @@ pub struct GradingTrainingConfig {
     pub tasks: Option<BTreeMap<Grading, f64>>,
     /// How gradients change the weights.
     #[serde(default)]
-    pub optimizer: UpdateRule,
+    pub(crate) optimizer: UpdateRule,
     /// Whether to train on all patients after cross-validation and write weights.
     pub final_network: bool,
     /// Share of hidden units dropped while training.
@@ -82,19 +79,19 @@ pub struct GradingTrainingConfig {
     /// Widths of the network.
     pub network: GradingConfig,
     /// Random changes of the discs.
-    pub augmentation: Augmentation,
+    pub(crate) augmentation: Augmentation,
     /// First stage: single slices.
-    pub flat: Stage,
+    pub(crate) flat: Stage,
     /// Second stage: disc volumes of nine slices.
-    pub deep: Stage,
+    pub(crate) deep: Stage,
     /// Synthetic discs mixed into training.
-    pub phantoms: PhantomMix,
+    pub(crate) phantoms: PhantomMix,
 }
 
 impl GradingTrainingConfig {
     /// How much the loss of a grading counts; 0 where it is not learned.
     #[must_use]
-    pub fn task_weight(&self, grading: Grading) -> f64 {
+    pub(crate) fn task_weight(&self, grading: Grading) -> f64 {
         if !self.network.gradings.contains(&grading) {
             return 0.0;
         }
@@ -119,8 +116,7 @@ impl GradingTrainingConfig {
 /// One stage of training.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Stage {
-    /// Passes.
+pub(crate) struct Stage {
     pub epochs: usize,
     /// Discs per step.
     pub batch: usize,
@@ -145,7 +141,7 @@ pub struct Stage {
 /// [`Stage`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct PhantomMix {
+pub(crate) struct PhantomMix {
     /// Seed of the first patient; the others follow, six discs each.
     pub first_seed: u64,
     /// How much a phantom's loss counts against a patient's.
@@ -154,7 +150,7 @@ pub struct PhantomMix {
 
 /// Why training stopped.
 #[derive(Debug, Error)]
-pub enum GradingTrainingError {
+pub(crate) enum GradingTrainingError {
     /// Asked to.
     #[error(transparent)]
     Cancelled(#[from] Cancelled),
@@ -205,7 +201,6 @@ pub enum GradingTrainingError {
     /// A file could not be read or written.
     #[error("cannot read or write ({source}): {}", path.display())]
     File {
-        /// What went wrong.
         source: std::io::Error,
         /// The file.
         path: PathBuf,

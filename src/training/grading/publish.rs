@@ -49,7 +49,7 @@ const CHANGES_2D: [(&str, &str); 1] = [(VERSION_2D, "First training, as that of 
 ///
 /// # Errors
 /// If the files cannot be written.
-pub fn publish(
+pub(crate) fn publish(
     folder: &Path,
     config: &GradingTrainingConfig,
     outcome: &TrainingOutcome,

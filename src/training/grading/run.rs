@@ -30,7 +30,7 @@ const UNMEASURED_LIMIT: f32 = 15.0;
 
 /// What cross-validation measured, as written to `cross-validation.json` and into the metadata of the weights.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct CrossValidation {
+pub(crate) struct CrossValidation {
     /// Folds; patients of one fold are never in its training.
     pub folds: usize,
     /// The network as it grades in use: calibrated on the other folds, 54 views.
@@ -45,7 +45,7 @@ pub struct CrossValidation {
 }
 
 /// What training made.
-pub struct TrainingOutcome {
+pub(crate) struct TrainingOutcome {
     /// Cross-validated measures, if asked for.
     pub cross_validation: Option<CrossValidation>,
     /// The network of all patients with its tensors, if asked for.
@@ -81,7 +81,7 @@ struct Fold {
 /// # Errors
 /// If a task is no grading of the network, there are fewer patients than folds, a disc has no frame, a file cannot be written, or it was cancelled.
 #[expect(clippy::too_many_lines, reason = "one after the other: folds, calibration, the network of all")]
-pub fn train(
+pub(crate) fn train(
     config: &GradingTrainingConfig,
     examples: &[GradingExample],
     job: &TrainingJob,
@@ -211,7 +211,7 @@ pub fn train(
 ///
 /// # Errors
 /// As [`train`].
-pub fn train_on_phantoms(
+pub(crate) fn train_on_phantoms(
     config: &GradingTrainingConfig,
     examples: &[GradingExample],
     job: &TrainingJob,

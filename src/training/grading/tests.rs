@@ -5,6 +5,9 @@ use std::path::Path;
 use candle_core::Device;
 use glam::{DVec2, DVec3};
 
+use super::examples::ScanKind;
+use super::familiar::Spoiled;
+use super::measure::MeasuredGrading;
 use super::*;
 use crate::model::weights::{EXPERIMENTAL_GRADINGS, WeightsFolder, find_weights};
 use crate::model::{Dimensions, Grader, Views};

@@ -5,7 +5,8 @@ mod send;
 mod state;
 mod studies;
 
-pub use state::{ArchiveAction, ArchiveMessage, ArchivePage, ArchiveState, ConnectionDraft};
+pub use state::{ArchiveAction, ArchivePage, ConnectionDraft};
+pub(crate) use state::{ArchiveMessage, ArchiveState};
 
 use eframe::egui::{Align2, Button, ComboBox, Label, ProgressBar, RichText, Ui, Window, vec2};
 
@@ -15,7 +16,7 @@ use super::theme;
 use crate::ui::language::{in_force, tr};
 
 /// The window over everything else, while a page is open.
-pub fn archive_ui(ui: &Ui, state: &ViewerState, actions: &mut Actions) {
+pub(crate) fn archive_ui(ui: &Ui, state: &ViewerState, actions: &mut Actions) {
     let Some(page) = state.archive.page else { return };
     let title = match page {
         ArchivePage::Studies => tr!("Open from archive"),

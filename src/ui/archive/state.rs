@@ -31,7 +31,7 @@ pub struct ArchiveState {
 impl ArchiveState {
     /// The connection in use.
     #[must_use]
-    pub fn connection(&self) -> Option<&Connection> {
+    pub(crate) fn connection(&self) -> Option<&Connection> {
         self.connections.get(self.chosen)
     }
 }
@@ -74,7 +74,7 @@ impl ConnectionDraft {
 
     /// The connection as it shall be.
     #[must_use]
-    pub fn finished(&self) -> Connection {
+    pub(crate) fn finished(&self) -> Connection {
         let mut connection = self.connection.clone();
         connection.name = connection.name.trim().to_owned();
         connection.address = connection.address.trim().to_owned();
@@ -109,7 +109,6 @@ pub struct ArchiveMessage {
 /// What the user asks for on the archive pages.
 #[derive(Clone, PartialEq, Eq)]
 pub enum ArchiveAction {
-    /// Show a page.
     Show(ArchivePage),
     /// Close the pages.
     Close,

@@ -13,7 +13,7 @@ use crate::ui::theme;
 const SURE: f32 = 0.5;
 
 /// Outlines (only with all annotations) and the names of the discs, which can be clicked.
-pub fn anatomy_ui(ui: &Ui, scene: &Scene, actions: &mut Actions) {
+pub(crate) fn anatomy_ui(ui: &Ui, scene: &Scene, actions: &mut Actions) {
     let painter = ui.painter_at(scene.transform.viewport);
     if scene.state.view.annotations == AnnotationLevel::All {
         for vertebra in &scene.state.reading.findings.vertebrae {

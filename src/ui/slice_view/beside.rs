@@ -12,7 +12,7 @@ use crate::ui::state::ViewerState;
 use crate::ui::{criteria, theme};
 
 /// Choices at the top, the image below; it is zoomed and leafed through together with the first.
-pub fn beside_view_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
+pub(crate) fn beside_view_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
     let bar = Frame::new().fill(theme::of(ui).panel).inner_margin(Margin::symmetric(8, 5));
     bar.show(ui, |ui| {
         ui.set_min_width(ui.available_width());

@@ -31,13 +31,13 @@ enum BoxDrag {
 
 /// A box while it is being dragged: which one (`None`: new) and where it is now.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct DraggedBox {
+pub(crate) struct DraggedBox {
     index: Option<usize>,
     rect: PixelBox,
 }
 
 /// The box tool.
-pub fn edit_ui(ui: &Ui, response: &Response, scene: &Scene, actions: &mut Actions) {
+pub(crate) fn edit_ui(ui: &Ui, response: &Response, scene: &Scene, actions: &mut Actions) {
     let id = response.id.with("box drag");
     let pointer = ui.input(|input| input.pointer.interact_pos());
     if response.drag_started_by(PointerButton::Primary)
@@ -73,7 +73,7 @@ pub fn edit_ui(ui: &Ui, response: &Response, scene: &Scene, actions: &mut Action
 }
 
 /// The reader's box of the selection under an image point.
-pub fn box_at(scene: &Scene, point: DVec2) -> Option<usize> {
+pub(super) fn box_at(scene: &Scene, point: DVec2) -> Option<usize> {
     boxes_here(scene).find(|(_, rect)| holds(rect, point)).map(|(index, _)| index)
 }
 
@@ -137,7 +137,7 @@ fn screen_rect(scene: &Scene, rect: &PixelBox) -> Rect {
 }
 
 /// Predicted boxes of a map, dashed, while it is shown.
-pub fn predicted(painter: &Painter, scene: &Scene, map: &MapState) {
+pub(crate) fn predicted(painter: &Painter, scene: &Scene, map: &MapState) {
     if scene.state.evidence.visible(map).is_some() {
         for predicted in map.predicted_boxes.iter().filter(|found| found.slice == scene.slice) {
             dashed(painter, screen_rect(scene, &predicted.rect));
@@ -146,7 +146,7 @@ pub fn predicted(painter: &Painter, scene: &Scene, map: &MapState) {
 }
 
 /// Reader's boxes solid, predicted ones dashed, the overlap of the slice beside them.
-pub fn paint(ui: &Ui, scene: &Scene, dragged: Option<DraggedBox>) {
+pub(crate) fn paint(ui: &Ui, scene: &Scene, dragged: Option<DraggedBox>) {
     let painter = ui.painter_at(scene.transform.viewport);
     predicted(&painter, scene, &scene.state.evidence.main);
     let mut last = None;

@@ -19,7 +19,7 @@ const LINE_HEIGHT: f32 = 16.0;
 const NARROW: f32 = 660.0;
 
 /// Paints what the level of annotations asks for; the legend shows whenever evidence does.
-pub fn paint(ui: &Ui, scene: &Scene, probe: Option<Probe>) {
+pub(crate) fn paint(ui: &Ui, scene: &Scene, probe: Option<Probe>) {
     let painter = ui.painter_at(scene.transform.viewport);
     let level = scene.state.view.annotations;
     if level != AnnotationLevel::None {
@@ -56,7 +56,7 @@ fn present(painter: &Painter, scene: &Scene) {
 
 /// The texts of a series that stands beside another: whose and when is told first, on the left, where a narrow view has
 /// room for it. Gives back where the next line would begin.
-pub fn texts_beside(ui: &Ui, scene: &Scene, probe: Option<Probe>) -> Pos2 {
+pub(crate) fn texts_beside(ui: &Ui, scene: &Scene, probe: Option<Probe>) -> Pos2 {
     let painter = ui.painter_at(scene.transform.viewport);
     let level = scene.state.view.annotations;
     let start = scene.transform.viewport.shrink(MARGIN).left_top();
@@ -156,7 +156,7 @@ fn ruler(painter: &Painter, scene: &Scene) {
 }
 
 /// Color bar on the right above the middle, and what it explains at the top.
-pub fn legend(painter: &Painter, scene: &Scene, shown: &MapState) {
+pub(crate) fn legend(painter: &Painter, scene: &Scene, shown: &MapState) {
     let evidence = &scene.state.evidence;
     let Some(map) = evidence.visible(shown) else { return };
     let area = scene.transform.viewport.shrink(MARGIN);

@@ -17,7 +17,7 @@ use crate::ui::theme;
 use crate::worker::Loadable;
 
 /// Which series, and whether it is linked, at the top; its slice below.
-pub fn companion_view_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
+pub(crate) fn companion_view_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
     let bar = Frame::new().fill(theme::of(ui).panel).inner_margin(Margin::symmetric(8, 5));
     bar.show(ui, |ui| {
         ui.set_min_width(ui.available_width());
@@ -104,7 +104,7 @@ fn places_ui(ui: &Ui, scene: &Scene, read: &LoadedSeries) {
 }
 
 /// Where the companion's slice cuts the read one, with its number at the end.
-pub fn line_on_slice(ui: &Ui, scene: &Scene) {
+pub(crate) fn line_on_slice(ui: &Ui, scene: &Scene) {
     let companion = &scene.state.companion;
     if companion.is_unlinked || companion.is_parallel(scene.series) {
         return;

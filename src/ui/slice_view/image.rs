@@ -8,7 +8,7 @@ use crate::render::{EvidencePaint, SeriesHandle, SlicePaint};
 use crate::ui::state::{EvidenceState, MapState};
 
 /// Paints the slice with evidence over it; nothing where there is no GPU (tests of state alone).
-pub fn image_ui(ui: &Ui, scene: &Scene, texture: Option<&SeriesHandle>, evidence: Option<EvidencePaint>) {
+pub(crate) fn image_ui(ui: &Ui, scene: &Scene, texture: Option<&SeriesHandle>, evidence: Option<EvidencePaint>) {
     let Some(texture) = texture else { return };
     let view = &scene.state.view;
     let look = SliceLook { invert: view.inverted, smooth: view.smooth, ..SliceLook::new(scene.window) };
@@ -18,7 +18,7 @@ pub fn image_ui(ui: &Ui, scene: &Scene, texture: Option<&SeriesHandle>, evidence
 }
 
 /// A map as it is shown now.
-pub fn evidence_paint(evidence: &EvidenceState, map: &MapState) -> Option<EvidencePaint> {
+pub(crate) fn evidence_paint(evidence: &EvidenceState, map: &MapState) -> Option<EvidencePaint> {
     evidence.visible(map)?;
     let look = EvidenceLook {
         opacity: evidence.opacity,

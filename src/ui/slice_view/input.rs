@@ -13,7 +13,7 @@ use crate::ui::language::{in_force, tr};
 use crate::ui::state::{Tool, ViewLayout};
 
 /// Wheel and drags.
-pub fn gestures_ui(ui: &Ui, response: &Response, scene: &Scene, actions: &mut Actions) {
+pub(crate) fn gestures_ui(ui: &Ui, response: &Response, scene: &Scene, actions: &mut Actions) {
     let viewport = scene.transform.viewport;
     for gesture in gestures(ui, response, scene.state.view.tool, scene.state.right_drag_windows) {
         actions.push(match gesture {
@@ -29,7 +29,7 @@ pub fn gestures_ui(ui: &Ui, response: &Response, scene: &Scene, actions: &mut Ac
 
 /// A click on a measurement selects it, with any tool but those that measure; double click fits; a click on a disc
 /// selects it.
-pub fn click(response: &Response, scene: &Scene, actions: &mut Actions) {
+pub(super) fn click(response: &Response, scene: &Scene, actions: &mut Actions) {
     let tool = scene.state.view.tool;
     if matches!(tool, Tool::Measure(_)) {
         return;
@@ -65,7 +65,7 @@ pub fn click(response: &Response, scene: &Scene, actions: &mut Actions) {
 }
 
 /// The disc whose space between the endplates holds an image point.
-pub fn disc_at(scene: &Scene, point: DVec2) -> Option<DiscLevel> {
+pub(crate) fn disc_at(scene: &Scene, point: DVec2) -> Option<DiscLevel> {
     scene.state.reading.discs.iter().find_map(|disc| {
         let (above, below) = (disc.upper.corners_at(scene.slice as f64)?, disc.lower.corners_at(scene.slice as f64)?);
         let space = Corners { sa: above.ia, sp: above.ip, ip: below.sp, ia: below.sa };
@@ -75,7 +75,7 @@ pub fn disc_at(scene: &Scene, point: DVec2) -> Option<DiscLevel> {
 
 /// Right click: what lies under the pointer comes first, a measurement before a box before a disc; then view and tools, and
 /// last what changes the anatomy.
-pub fn context_menu(response: &Response, scene: &Scene, actions: &mut Actions) {
+pub(super) fn context_menu(response: &Response, scene: &Scene, actions: &mut Actions) {
     let id = response.id.with("menu point");
     if response.secondary_clicked()
         && let Some(at) = response.interact_pointer_pos()
@@ -157,7 +157,7 @@ fn anatomy_menu_ui(ui: &mut Ui, scene: &Scene, point: DVec2, actions: &mut Actio
 }
 
 /// "This disc is …": all levels, those of a sixth lumbar vertebra last.
-pub fn relabel_menu_ui(ui: &mut Ui, from: DiscLevel, actions: &mut Actions) {
+pub(crate) fn relabel_menu_ui(ui: &mut Ui, from: DiscLevel, actions: &mut Actions) {
     ui.label(egui::RichText::new(tr!("{level}: this disc is …", level = from)).strong());
     for to in DiscLevel::every() {
         if ui.selectable_label(to == from, to.to_string()).clicked() {

@@ -28,7 +28,7 @@ struct Hand {
 }
 
 /// The measuring tools: click or drag to place points, drag a point to move it.
-pub fn edit_ui(ui: &Ui, response: &Response, scene: &Scene, kind: MeasurementKind, actions: &mut Actions) {
+pub(crate) fn edit_ui(ui: &Ui, response: &Response, scene: &Scene, kind: MeasurementKind, actions: &mut Actions) {
     let id = response.id.with("measuring");
     let mut hand = ui.data(|data| data.get_temp::<Hand>(id)).unwrap_or_default();
     if hand.of != Some((kind, scene.slice)) {
@@ -82,7 +82,7 @@ pub fn edit_ui(ui: &Ui, response: &Response, scene: &Scene, kind: MeasurementKin
 }
 
 /// Forgets the points of a measurement that is not complete.
-pub fn cancel(ui: &Ui, response_id: Id) {
+pub(crate) fn cancel(ui: &Ui, response_id: Id) {
     ui.data_mut(|data| data.remove::<Hand>(response_id.with("measuring")));
 }
 
@@ -99,7 +99,7 @@ fn grabbed(scene: &Scene, at: Pos2) -> Option<(usize, usize)> {
 }
 
 /// The measurement under a screen position, by any of its lines and points.
-pub fn measurement_at(scene: &Scene, at: Pos2) -> Option<usize> {
+pub(super) fn measurement_at(scene: &Scene, at: Pos2) -> Option<usize> {
     let screen = |point: &DVec2| scene.transform.screen_from_image(*point);
     here(scene).find_map(|(index, measurement)| {
         let points: Vec<Pos2> = measurement.points.iter().map(screen).collect();
@@ -118,7 +118,7 @@ fn distance_to([from, to]: [Pos2; 2], at: Pos2) -> f32 {
 }
 
 /// What a measurement says, with its level.
-pub fn words(scene: &Scene, measurement: &Measurement) -> Option<String> {
+pub(super) fn words(scene: &Scene, measurement: &Measurement) -> Option<String> {
     let value = measurement.in_words(measurement.value(scene.series.frame().pixel_size_mm)?, in_force());
     Some(match scene.state.level_of(measurement) {
         Some(level) => format!("{level} {value}"),
@@ -127,7 +127,7 @@ pub fn words(scene: &Scene, measurement: &Measurement) -> Option<String> {
 }
 
 /// The measurements of this slice; `moved` is shown where the hand has it.
-pub fn paint(ui: &Ui, scene: &Scene, moved: Option<&(usize, Measurement)>) {
+pub(crate) fn paint(ui: &Ui, scene: &Scene, moved: Option<&(usize, Measurement)>) {
     let painter = ui.painter_at(scene.transform.viewport);
     let mut labels = Vec::new();
     for (index, measurement) in here(scene) {

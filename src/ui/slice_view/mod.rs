@@ -11,9 +11,9 @@ mod measure;
 mod scroll_bar;
 mod vertebrae;
 
-pub use beside::beside_view_ui;
-pub use companion::companion_view_ui;
-pub use image::evidence_paint;
+pub(crate) use beside::beside_view_ui;
+pub(crate) use companion::companion_view_ui;
+pub(crate) use image::evidence_paint;
 
 use eframe::egui::{self, Align2, Pos2, Rect, Role, Sense, Ui, WidgetInfo};
 
@@ -35,7 +35,7 @@ struct Scene<'a> {
 }
 
 /// The image area; fills what the other panels leave.
-pub fn slice_view_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
+pub(crate) fn slice_view_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
     let (viewport, response) = ui.allocate_exact_size(ui.available_size(), Sense::click_and_drag());
     if state.view.viewport != Some(viewport) {
         actions.push(ViewAction::Viewport(viewport));

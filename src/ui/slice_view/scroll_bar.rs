@@ -11,7 +11,7 @@ const WIDTH: f32 = 10.0;
 const SHORTEST_THUMB: f32 = 18.0;
 
 /// The bar; a click or drag shows the slice there.
-pub fn scroll_bar_ui(ui: &Ui, scene: &Scene, actions: &mut Actions) {
+pub(crate) fn scroll_bar_ui(ui: &Ui, scene: &Scene, actions: &mut Actions) {
     let slices = scene.series.volume.slices();
     if slices < 2 {
         return;

@@ -37,7 +37,7 @@ impl Grab {
 }
 
 /// Handles on the corners of every body, and what the mouse does with them.
-pub fn edit_ui(ui: &Ui, response: &Response, scene: &Scene, actions: &mut Actions) {
+pub(crate) fn edit_ui(ui: &Ui, response: &Response, scene: &Scene, actions: &mut Actions) {
     let id = response.id.with("vertebra drag");
     let pointer = ui.input(|input| input.pointer.interact_pos());
     if response.drag_started_by(PointerButton::Primary)
@@ -88,7 +88,7 @@ fn grabbed(scene: &Scene, at: Pos2) -> Option<Grab> {
 }
 
 /// The body under an image point.
-pub fn body_at(scene: &Scene, point: DVec2) -> Option<VertebraLabel> {
+pub(crate) fn body_at(scene: &Scene, point: DVec2) -> Option<VertebraLabel> {
     bodies(scene).find(|(_, corners)| corners.contains(point)).map(|(label, _)| label)
 }
 
