@@ -7,9 +7,32 @@ use std::time::{Duration, SystemTime};
 
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
+use thiserror::Error;
 
 /// Start of the names of files that are not yet whole.
 const UNFINISHED: &str = ".spinenet-";
+
+/// The file system refused something.
+#[derive(Debug, Error)]
+#[error("{}", path.display())]
+pub struct PathError {
+    /// What it said.
+    source: io::Error,
+    path: PathBuf,
+}
+
+impl PathError {
+    /// Adds the path to what the file system says.
+    pub(crate) fn at(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self { source, path }
+    }
+
+    #[must_use]
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
 
 /// Writes `bytes` to a temporary file beside `path`, syncs it, renames it to `path` and syncs the folder.
 ///

@@ -8,6 +8,7 @@
 
 #[cfg(feature = "gui")]
 pub mod app;
+pub(crate) mod causes;
 pub mod cli;
 pub mod detection;
 pub mod dicom;

@@ -9,6 +9,7 @@ use proc_macro2::{TokenStream, TokenTree};
 const LAYERS: &[&str] = &[
     "volume",
     "task",
+    "causes",
     "files",
     "memory",
     "words",

@@ -10,7 +10,7 @@ use spinenet_viewer::pipeline::prepare_demo;
 use spinenet_viewer::spine::{Disc, DiscLevel, Grading, discs_between};
 use spinenet_viewer::task::CancelToken;
 use spinenet_viewer::training::located::ScanError;
-use spinenet_viewer::training::manifest::{Cohort, DataManifest, ManifestError, TrainingData};
+use spinenet_viewer::training::manifest::{DataManifest, ManifestError, TrainingCohort, TrainingData};
 use spinenet_viewer::training::{ClassSet, ScanCase};
 use spinenet_viewer::volume::Volume;
 
@@ -21,7 +21,7 @@ fn load(folder: &Path, manifest: &str) -> Result<TrainingData, ManifestError> {
 }
 
 /// The scans of all cohorts.
-fn cases(cohorts: Vec<Cohort>) -> Vec<ScanCase> {
+fn cases(cohorts: Vec<TrainingCohort>) -> Vec<ScanCase> {
     cohorts.into_iter().flat_map(|cohort| cohort.cases).collect()
 }
 

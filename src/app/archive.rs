@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::{Command, Event, Viewer};
+use crate::causes::with_causes;
 use crate::export::OpenStudy;
-use crate::pacs::{FetchedStudy, StudyEntry};
+use crate::pacs::{ArchivedStudy, FetchedStudy};
 use crate::pipeline::Evidence;
 use crate::ui::archive::{ArchiveAction, ArchiveMessage, ArchivePage};
 use crate::ui::language::{in_force, tr};
@@ -56,7 +57,10 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             match self.store.load_connections() {
                 Ok(connections) => self.state.archive.connections = connections.list,
                 Err(error) => {
-                    self.tell_error(tr!("The archive connections could not be read. {reason}", reason = error));
+                    self.tell_error(tr!(
+                        "The archive connections could not be read. {reason}",
+                        reason = with_causes(&error)
+                    ));
                     return;
                 }
             }
@@ -187,7 +191,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         }
     }
 
-    fn studies_found(&mut self, studies: Arc<Vec<StudyEntry>>) {
+    fn studies_found(&mut self, studies: Arc<Vec<ArchivedStudy>>) {
         self.state.archive.studies = Some(studies);
     }
 
@@ -201,7 +205,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
 
     fn network_failed(&mut self, job: JobId, error: &JobError) {
         if self.network_job == Some(job) || self.state.archive.page.is_none() {
-            let text = error.to_string();
+            let text = error.chain();
             let mut letters = text.chars();
             let text = letters.next().map_or_else(String::new, |first| first.to_uppercase().collect::<String>());
             self.archive_says(false, text + letters.as_str() + ".");

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use glam::DVec3;
 
-use super::prior::PriorReading;
+use super::prior::{FoundPrior, PriorReading};
 use super::{Command, Event, Viewer, navigation, present};
 use crate::detection::Detection;
 use crate::dicom::{FolderScan, Series, SeriesSummary};
@@ -114,6 +114,8 @@ pub(super) struct CompanionJobs {
     comparing: Option<JobId>,
     /// The examination beside while it is graded.
     pub(super) prior: Option<PriorReading>,
+    /// The examination beside while what its reader decided is read.
+    pub(super) found_prior: Option<FoundPrior>,
     /// The place of the read series that the companion shows, LPS, mm.
     followed: Option<DVec3>,
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::reader_store::{SavedWork, SeenImages, StoreError};
 use super::{Command, Event, Viewer};
 use crate::dicom::Series;
 use crate::model::Views;
@@ -21,27 +22,49 @@ pub(super) struct PriorReading {
     outcomes: Vec<GradeOutcome>,
 }
 
+/// The other examination before what its reader decided about it is read.
+pub(super) struct FoundPrior {
+    series: Arc<Series>,
+    vertebrae: Vec<Vertebra>,
+}
+
 impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
-    /// Grades the examination beside, if it is the same patient's: with the bodies that its reader corrected, else with
+    /// Has the examination beside graded, if it is the same patient's: with the bodies that its reader corrected, else with
     /// those that were `found`.
     pub(super) fn grade_prior(&mut self, found: &[Vertebra]) {
-        self.companion_jobs.prior = None;
+        (self.companion_jobs.prior, self.companion_jobs.found_prior) = (None, None);
         let (Some(read), Some(shown)) = (self.state.loaded(), self.state.companion.image.ready()) else { return };
         if !read.series.summary.is_of_patient(&shown.series.summary) {
             return;
         }
-        let (volume, series) = (Arc::clone(&shown.volume), Arc::clone(&shown.series));
+        let series = Arc::clone(&shown.series);
+        let key = SeenImages::of(&series);
+        if let Err(message) = self.store.request_work(key) {
+            return self.tell_error(message.to_owned());
+        }
+        self.companion_jobs.found_prior = Some(FoundPrior { series, vertebrae: found.to_vec() });
+    }
+
+    /// What its reader decided about the examination beside is known.
+    pub(super) fn prior_work_read(&mut self, key: &SeenImages, work: Result<Box<SavedWork>, StoreError>) {
+        let awaited = &mut self.companion_jobs.found_prior;
+        let Some(FoundPrior { series, vertebrae: found }) =
+            awaited.take_if(|found| SeenImages::of(&found.series) == *key)
+        else {
+            return;
+        };
         // Work that cannot be read is told of when that examination is read itself.
-        let saved = self.store.load(&series.summary.series_instance_uid, &series.voxel_sha256).ok();
-        let saved = saved.and_then(|saved| saved.review);
+        let saved = work.ok().and_then(|saved| saved.review);
         let corrected = saved.as_ref().and_then(ReviewFile::corrected_vertebrae);
-        let vertebrae = corrected.unwrap_or_else(|| found.to_vec());
+        let vertebrae = corrected.unwrap_or(found);
         let review = saved.map(|file| file.review).unwrap_or_default();
         let discs = discs_between(&vertebrae);
         if discs.is_empty() {
             return;
         }
-        if let Some(job) = self.submit(Command::GradeBeside { volume, discs: discs.clone() }) {
+        if let Some(job) =
+            self.submit(Command::GradeBeside { volume: Arc::clone(&series.volume), discs: discs.clone() })
+        {
             let (days_before, outcomes) = (self.state.companion_days_before(), Vec::new());
             self.companion_jobs.prior =
                 Some(PriorReading { job, series, days_before, vertebrae, discs, review, outcomes });

@@ -10,8 +10,9 @@ use thiserror::Error;
 
 use super::languages::FoundLanguages;
 use super::settings::Settings;
+use crate::dicom::Series;
 use crate::export::{ReportTemplate, TEMPLATE_FILE, TemplateError};
-use crate::files::{make_private_folder, remove_unfinished};
+use crate::files::{PathError, make_private_folder, remove_unfinished};
 use crate::pacs::{CONNECTIONS_FILE, Connection, Connections, PacsError};
 use crate::records::{BlindReading, BoxesError, BoxesFile, RecordError, ReviewError, ReviewFile};
 use crate::spine::SliceBox;
@@ -42,17 +43,40 @@ pub(crate) enum StoreError {
     /// The connections to archives.
     #[error(transparent)]
     Connections(#[from] PacsError),
-    #[error("the settings cannot be saved: {0}")]
+    #[error("the settings cannot be saved")]
     Settings(#[source] std::io::Error),
 }
 
-/// A file that waits to be saved.
-enum Save {
+/// What the thread of the store is asked for, in this order: what was saved before is what a later look finds.
+enum Request {
+    Work(SeenImages),
     Boxes(PathBuf, BoxesFile),
     Review(PathBuf, ReviewFile),
     Reading(PathBuf, BlindReading),
     Settings(PathBuf, Settings),
     Connections(PathBuf, Connections),
+}
+
+/// The images that work is about: a series, and the SHA-256 of its voxels.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SeenImages {
+    pub series_instance_uid: String,
+    pub voxel_sha256: String,
+}
+
+impl SeenImages {
+    pub(super) fn of(series: &Series) -> Self {
+        let series_instance_uid = series.summary.series_instance_uid.clone();
+        Self { series_instance_uid, voxel_sha256: series.voxel_sha256.clone() }
+    }
+}
+
+/// What the thread of the store answers.
+pub(crate) enum StoreEvent {
+    /// Earlier work on the images asked for. An error means that there is a file that cannot be read; then the other one is
+    /// lost for this session too, so that nothing is overwritten half known.
+    Work(SeenImages, Result<Box<SavedWork>, StoreError>),
+    NotSaved(StoreError),
 }
 
 /// What was saved for a series.
@@ -68,52 +92,187 @@ pub(crate) struct SavedWork {
     pub is_on_other_images: bool,
 }
 
-/// Loads the work on a series, and saves it on a thread of its own so that a slow disk does not stop the window.
+/// Reads and saves the work on series on a thread of its own, so that a slow disk does not stop the window.
 ///
 /// Dropping it waits until everything is saved.
 pub struct ReaderStore {
-    folder: Option<PathBuf>,
-    saves: Option<Sender<Save>>,
-    errors: Receiver<StoreError>,
+    folder: WorkFolder,
+    requests: Option<Sender<Request>>,
+    events: Receiver<StoreEvent>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl ReaderStore {
-    /// A store in `folder`; with `None` nothing is kept. `wake` is called when a save failed.
+    /// A store in `folder`; with `None` nothing is kept. `wake` is called when there is an event.
     ///
     /// # Errors
     /// If the system gives no thread.
     pub fn start(folder: Option<PathBuf>, wake: impl Fn() + Send + 'static) -> std::io::Result<Self> {
-        let (saves, waiting) = bounded::<Save>(WAITING);
-        let (failed, errors) = bounded(WAITING);
-        let folders = folder.iter().flat_map(|folder| ["", "boxes", "reviews", READINGS].map(|name| folder.join(name)));
-        let folders: Vec<PathBuf> = folders.collect();
+        let (requests, waiting) = bounded::<Request>(WAITING);
+        // The window takes events in every frame, and there is one for a request at most.
+        let (told, events) = bounded(2 * WAITING);
+        let work = WorkFolder(folder.clone());
         let thread = std::thread::Builder::new().name("reader store".into()).spawn(move || {
-            for folder in folders {
-                remove_unfinished(&folder, UNFINISHED_AGE);
-            }
-            while let Ok(work) = waiting.recv() {
-                if let Err(error) = save(&work) {
-                    // A full queue of errors means that the user was told already.
-                    let _ = failed.try_send(error);
+            work.remove_unfinished();
+            while let Ok(request) = waiting.recv() {
+                let event = match request {
+                    Request::Work(key) => {
+                        let found = work.read(&key).map(Box::new);
+                        Some(StoreEvent::Work(key, found))
+                    }
+                    Request::Boxes(path, file) => save_boxes(&path, &file).err().map(StoreEvent::NotSaved),
+                    Request::Review(path, file) => save_review(&path, &file).err().map(StoreEvent::NotSaved),
+                    Request::Reading(path, reading) => save_reading(&path, &reading).err().map(StoreEvent::NotSaved),
+                    Request::Connections(path, list) => {
+                        list.save(&path).err().map(|error| StoreEvent::NotSaved(error.into()))
+                    }
+                    Request::Settings(path, settings) => make_folder_of(&path)
+                        .and_then(|()| settings.save(&path))
+                        .err()
+                        .map(|error| StoreEvent::NotSaved(StoreError::Settings(error))),
+                };
+                if let Some(event) = event {
+                    // While the window closes nobody takes them, and only what was to be saved still matters.
+                    let _ = told.try_send(event);
                     wake();
                 }
             }
         })?;
-        Ok(Self { folder, saves: Some(saves), errors, thread: Some(thread) })
+        Ok(Self { folder: WorkFolder(folder), requests: Some(requests), events, thread: Some(thread) })
     }
 
-    /// What was saved for a series with these voxels.
+    /// Asks for earlier work on these images; [`StoreEvent::Work`] brings it.
     ///
     /// # Errors
-    /// If there is a file that cannot be read; the other one is lost for this session too, so that nothing is
-    /// overwritten half known.
-    pub(crate) fn load(&self, series_instance_uid: &str, voxel_sha256: &str) -> Result<SavedWork, StoreError> {
+    /// A message for the user if the disk has not answered for many changes.
+    pub(crate) fn request_work(&self, key: SeenImages) -> Result<(), &'static str> {
+        self.queue(Request::Work(key))
+    }
+
+    /// Queues the boxes of a series to be saved.
+    ///
+    /// # Errors
+    /// A message for the user if the disk has not answered for many changes.
+    pub(crate) fn save_boxes(&self, file: BoxesFile) -> Result<(), &'static str> {
+        let voxels = file.voxel_sha256.as_deref().unwrap_or_default();
+        let path = self.folder.path_of("boxes", &file.series_instance_uid, voxels).ok_or_else(not_kept)?;
+        self.queue(Request::Boxes(path, file))
+    }
+
+    /// Queues the review of a series to be saved.
+    ///
+    /// # Errors
+    /// A message for the user if the disk has not answered for many changes.
+    pub(crate) fn save_review(&self, file: ReviewFile) -> Result<(), &'static str> {
+        let path =
+            self.folder.path_of("reviews", &file.series_instance_uid, &file.voxel_sha256).ok_or_else(not_kept)?;
+        self.queue(Request::Review(path, file))
+    }
+
+    /// Queues a blind reading to be saved.
+    ///
+    /// # Errors
+    /// A message for the user if the disk has not answered for many changes.
+    pub fn save_reading(&self, reading: BlindReading) -> Result<(), &'static str> {
+        let stem = file_stem_of(&reading.series_instance_uid, &reading.voxel_sha256);
+        let (folder, stem) = self.folder.readings().zip(stem).ok_or_else(not_kept)?;
+        self.queue(Request::Reading(folder.join(format!("{stem}-{}.json", reading.reader_key())), reading))
+    }
+
+    /// Where the work is kept; `None` if nothing is.
+    #[must_use]
+    pub fn folder(&self) -> Option<&Path> {
+        self.folder.0.as_deref()
+    }
+
+    /// Where blind readings are kept; `None` if nothing is.
+    #[must_use]
+    pub fn readings_folder(&self) -> Option<PathBuf> {
+        self.folder.readings()
+    }
+
+    /// The settings of this user; those of a new user where there are none that can be read.
+    #[must_use]
+    pub(crate) fn load_settings(&self) -> Settings {
+        self.folder.0.as_ref().map(|folder| Settings::read(&folder.join(SETTINGS))).unwrap_or_default()
+    }
+
+    /// What reports of this user say and in which order; `None` where it is as the program has it.
+    pub(super) fn load_template(&self) -> Option<Result<ReportTemplate, TemplateError>> {
+        let file = self.folder.0.as_ref()?.join(TEMPLATE_FILE);
+        file.exists().then(|| ReportTemplate::read(&file))
+    }
+
+    /// The tables of languages that this user has; none without a folder.
+    #[must_use]
+    pub(super) fn load_languages(&self) -> FoundLanguages {
+        self.folder.0.as_ref().map(|folder| FoundLanguages::in_folder(&folder.join(LANGUAGES))).unwrap_or_default()
+    }
+
+    /// Queues the settings to be saved; without a folder they are forgotten.
+    pub(crate) fn save_settings(&self, settings: Settings) {
+        if let Some(folder) = &self.folder.0 {
+            // Settings are not worth a message: what is lost is a habit.
+            let _ = self.queue(Request::Settings(folder.join(SETTINGS), settings));
+        }
+    }
+
+    /// The connections to archives.
+    ///
+    /// # Errors
+    /// If their file cannot be used, or other users can read it.
+    pub(crate) fn load_connections(&self) -> Result<Connections, StoreError> {
+        let file = self.folder.0.as_ref().map(|folder| folder.join(CONNECTIONS_FILE));
+        Ok(file.map_or_else(|| Ok(Connections::default()), |file| Connections::read(&file))?)
+    }
+
+    /// Queues the connections to be saved.
+    ///
+    /// # Errors
+    /// A message for the user if the disk has not answered for many changes.
+    pub(crate) fn save_connections(&self, list: Vec<Connection>) -> Result<(), &'static str> {
+        let file = self.folder.0.as_ref().map(|folder| folder.join(CONNECTIONS_FILE));
+        self.queue(Request::Connections(file.ok_or_else(not_kept)?, Connections { list }))
+    }
+
+    fn queue(&self, request: Request) -> Result<(), &'static str> {
+        let Some(requests) = &self.requests else { return Ok(()) };
+        match requests.try_send(request) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Full(_)) => Err(tr!("The disk does not answer; the last change is not saved yet.")),
+            Err(TrySendError::Disconnected(_)) => Err(tr!("Changes can no longer be saved; restart the program.")),
+        }
+    }
+
+    /// What happened since; never waits.
+    #[must_use]
+    pub(crate) fn poll(&self) -> Option<StoreEvent> {
+        self.events.try_recv().ok()
+    }
+}
+
+fn not_kept() -> &'static str {
+    tr!("Your work is not kept: no folder for this user's data was found (set HOME).")
+}
+
+/// Where the work lies; nowhere, then nothing is found and nothing kept.
+struct WorkFolder(Option<PathBuf>);
+
+impl WorkFolder {
+    fn remove_unfinished(&self) {
+        let folders = self.0.iter().flat_map(|folder| ["", "boxes", "reviews", READINGS].map(|name| folder.join(name)));
+        for folder in folders {
+            remove_unfinished(&folder, UNFINISHED_AGE);
+        }
+    }
+
+    /// What was saved for these images.
+    fn read(&self, SeenImages { series_instance_uid, voxel_sha256 }: &SeenImages) -> Result<SavedWork, StoreError> {
         let existing = |kind| self.path_of(kind, series_instance_uid, voxel_sha256).filter(|path| path.exists());
         let boxes = existing("boxes").map(|path| BoxesFile::read(&path)).transpose()?;
         let review = existing("reviews").map(|path| ReviewFile::read(&path)).transpose()?;
-        let boxes = boxes.filter(|file| file.voxel_sha256.as_deref() == Some(voxel_sha256));
-        let review = review.filter(|file| file.voxel_sha256 == voxel_sha256);
+        let boxes = boxes.filter(|file| file.voxel_sha256.as_deref() == Some(voxel_sha256.as_str()));
+        let review = review.filter(|file| file.voxel_sha256 == *voxel_sha256);
         let readings = self.readings_of(series_instance_uid, voxel_sha256)?;
         let is_unknown = boxes.is_none() && review.is_none() && readings.is_empty();
         let is_on_other_images = is_unknown && self.has_work_on(series_instance_uid);
@@ -123,7 +282,7 @@ impl ReaderStore {
 
     /// The blind readings of a series with these voxels.
     fn readings_of(&self, series_instance_uid: &str, voxel_sha256: &str) -> Result<Vec<BlindReading>, StoreError> {
-        let Some((folder, start)) = self.readings_folder().zip(file_stem_of(series_instance_uid, voxel_sha256)) else {
+        let Some((folder, start)) = self.readings().zip(file_stem_of(series_instance_uid, voxel_sha256)) else {
             return Ok(Vec::new());
         };
         let files = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
@@ -133,10 +292,8 @@ impl ReaderStore {
         Ok(readings?.into_iter().filter(|reading| reading.voxel_sha256 == voxel_sha256).collect())
     }
 
-    /// Where blind readings are kept; `None` if nothing is.
-    #[must_use]
-    pub fn readings_folder(&self) -> Option<PathBuf> {
-        self.folder.as_ref().map(|folder| folder.join(READINGS))
+    fn readings(&self) -> Option<PathBuf> {
+        self.0.as_ref().map(|folder| folder.join(READINGS))
     }
 
     /// Whether there is work on a series, whatever its images.
@@ -145,110 +302,14 @@ impl ReaderStore {
         // Before images were noted, the series alone named the file.
         let is_ending = |rest: &str| rest.starts_with('-') || rest == ".json";
         let is_of_series = |name: &str| name.strip_prefix(&*series).is_some_and(is_ending);
-        let folders = self.folder.iter().flat_map(|folder| [folder.join("boxes"), folder.join("reviews")]);
+        let folders = self.0.iter().flat_map(|folder| [folder.join("boxes"), folder.join("reviews")]);
         let mut files = folders.filter_map(|folder| std::fs::read_dir(folder).ok()).flatten().filter_map(Result::ok);
         files.any(|file| file.file_name().to_str().is_some_and(is_of_series))
     }
 
-    /// Where the work is kept; `None` if nothing is.
-    #[must_use]
-    pub fn folder(&self) -> Option<&Path> {
-        self.folder.as_deref()
-    }
-
-    /// Queues the boxes of a series to be saved.
-    ///
-    /// # Errors
-    /// A message for the user if the disk has not answered for many changes.
-    pub(crate) fn save_boxes(&self, file: BoxesFile) -> Result<(), &'static str> {
-        let voxels = file.voxel_sha256.as_deref().unwrap_or_default();
-        self.queue(self.path_of("boxes", &file.series_instance_uid, voxels).map(|path| Save::Boxes(path, file)))
-    }
-
-    /// Queues the review of a series to be saved.
-    ///
-    /// # Errors
-    /// A message for the user if the disk has not answered for many changes.
-    pub(crate) fn save_review(&self, file: ReviewFile) -> Result<(), &'static str> {
-        let path = self.path_of("reviews", &file.series_instance_uid, &file.voxel_sha256);
-        self.queue(path.map(|path| Save::Review(path, file)))
-    }
-
-    /// Queues a blind reading to be saved.
-    ///
-    /// # Errors
-    /// A message for the user if the disk has not answered for many changes.
-    pub fn save_reading(&self, reading: BlindReading) -> Result<(), &'static str> {
-        let stem = file_stem_of(&reading.series_instance_uid, &reading.voxel_sha256);
-        let path = self.readings_folder().zip(stem);
-        let path = path.map(|(folder, stem)| folder.join(format!("{stem}-{}.json", reading.reader_key())));
-        self.queue(path.map(|path| Save::Reading(path, reading)))
-    }
-
-    /// The settings of this user; those of a new user where there are none that can be read.
-    #[must_use]
-    pub(crate) fn load_settings(&self) -> Settings {
-        self.folder.as_ref().map(|folder| Settings::read(&folder.join(SETTINGS))).unwrap_or_default()
-    }
-
-    /// What reports of this user say and in which order; `None` where it is as the program has it.
-    pub(super) fn load_template(&self) -> Option<Result<ReportTemplate, TemplateError>> {
-        let file = self.folder.as_ref()?.join(TEMPLATE_FILE);
-        file.exists().then(|| ReportTemplate::read(&file))
-    }
-
-    /// The tables of languages that this user has; none without a folder.
-    #[must_use]
-    pub(super) fn load_languages(&self) -> FoundLanguages {
-        self.folder.as_ref().map(|folder| FoundLanguages::in_folder(&folder.join(LANGUAGES))).unwrap_or_default()
-    }
-
-    /// Queues the settings to be saved; without a folder they are forgotten.
-    pub(crate) fn save_settings(&self, settings: Settings) {
-        if let Some(folder) = &self.folder {
-            // Settings are not worth a message: what is lost is a habit.
-            let _ = self.queue(Some(Save::Settings(folder.join(SETTINGS), settings)));
-        }
-    }
-
-    /// The connections to archives.
-    ///
-    /// # Errors
-    /// If their file cannot be used, or other users can read it.
-    pub(crate) fn load_connections(&self) -> Result<Connections, StoreError> {
-        let file = self.folder.as_ref().map(|folder| folder.join(CONNECTIONS_FILE));
-        Ok(file.map_or_else(|| Ok(Connections::default()), |file| Connections::read(&file))?)
-    }
-
-    /// Queues the connections to be saved.
-    ///
-    /// # Errors
-    /// A message for the user if the disk has not answered for many changes.
-    pub(crate) fn save_connections(&self, list: Vec<Connection>) -> Result<(), &'static str> {
-        let file = self.folder.as_ref().map(|folder| folder.join(CONNECTIONS_FILE));
-        self.queue(file.map(|file| Save::Connections(file, Connections { list })))
-    }
-
-    fn queue(&self, work: Option<Save>) -> Result<(), &'static str> {
-        let (Some(work), Some(saves)) = (work, &self.saves) else {
-            return Err(tr!("Your work is not kept: no folder for this user's data was found (set HOME)."));
-        };
-        match saves.try_send(work) {
-            Ok(()) => Ok(()),
-            Err(TrySendError::Full(_)) => Err(tr!("The disk does not answer; the last change is not saved yet.")),
-            Err(TrySendError::Disconnected(_)) => Err(tr!("Changes can no longer be saved; restart the program.")),
-        }
-    }
-
-    /// The next failed save, if there is one.
-    #[must_use]
-    pub(crate) fn failure(&self) -> Option<StoreError> {
-        self.errors.try_recv().ok()
-    }
-
     fn path_of(&self, kind: &str, series_instance_uid: &str, voxel_sha256: &str) -> Option<PathBuf> {
         let stem = file_stem_of(series_instance_uid, voxel_sha256)?;
-        self.folder.as_ref().map(|folder| folder.join(kind).join(format!("{stem}.json")))
+        self.0.as_ref().map(|folder| folder.join(kind).join(format!("{stem}.json")))
     }
 }
 
@@ -268,7 +329,7 @@ fn file_name_of(series_instance_uid: &str) -> Option<String> {
 
 impl Drop for ReaderStore {
     fn drop(&mut self) {
-        self.saves = None;
+        self.requests = None;
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {
@@ -277,25 +338,19 @@ impl Drop for ReaderStore {
     }
 }
 
-fn save(work: &Save) -> Result<(), StoreError> {
-    match work {
-        Save::Boxes(path, file) => {
-            make_folder_of(path).map_err(BoxesError::Write)?;
-            Ok(file.save(path)?)
-        }
-        Save::Review(path, file) => {
-            make_folder_of(path).map_err(ReviewError::Write)?;
-            Ok(file.save(path)?)
-        }
-        Save::Reading(path, reading) => {
-            make_folder_of(path).map_err(RecordError::file(path))?;
-            Ok(reading.save(path)?)
-        }
-        Save::Connections(path, connections) => Ok(connections.save(path)?),
-        Save::Settings(path, settings) => {
-            make_folder_of(path).and_then(|()| settings.save(path)).map_err(StoreError::Settings)
-        }
-    }
+fn save_boxes(path: &Path, file: &BoxesFile) -> Result<(), StoreError> {
+    make_folder_of(path).map_err(BoxesError::Write)?;
+    Ok(file.save(path)?)
+}
+
+fn save_review(path: &Path, file: &ReviewFile) -> Result<(), StoreError> {
+    make_folder_of(path).map_err(ReviewError::Write)?;
+    Ok(file.save(path)?)
+}
+
+fn save_reading(path: &Path, reading: &BlindReading) -> Result<(), StoreError> {
+    make_folder_of(path).map_err(PathError::at(path)).map_err(RecordError::from)?;
+    Ok(reading.save(path)?)
 }
 
 /// The folder of a file, made where needed.
@@ -323,12 +378,50 @@ mod tests {
         BoxesFile::new("AB", "1.2.3", boxes).on_voxels(&voxels('a'))
     }
 
+    /// Earlier work on the images, as the window gets it.
+    fn work_on(store: &ReaderStore, series: &str, letter: char) -> SavedWork {
+        let key = SeenImages { series_instance_uid: series.to_owned(), voxel_sha256: voxels(letter) };
+        store.request_work(key.clone()).expect("room");
+        match store.events.recv_timeout(Duration::from_secs(20)).expect("an answer") {
+            StoreEvent::Work(of, work) => {
+                assert_eq!(of, key);
+                *work.expect("readable")
+            }
+            StoreEvent::NotSaved(error) => panic!("{error}"),
+        }
+    }
+
+    /// A decision is queued before the look for earlier work, so the look finds it.
+    #[test]
+    fn work_asked_for_after_a_decision_holds_the_decision() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let store = ReaderStore::start(Some(folder.path().to_owned()), || ()).expect("a thread");
+        for x in 0..20 {
+            store.save_boxes(boxes_file(vec![a_box(f64::from(x))])).expect("room");
+        }
+        assert_eq!(work_on(&store, "1.2.3", 'a').boxes, [a_box(19.0)]);
+    }
+
+    #[test]
+    fn work_that_cannot_be_read_is_told_and_stays() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let file = folder.path().join("boxes").join(format!("1.2.3-{}.json", &voxels('a')[..16]));
+        std::fs::create_dir(folder.path().join("boxes")).expect("made");
+        std::fs::write(&file, "{ broken").expect("written");
+        let store = ReaderStore::start(Some(folder.path().to_owned()), || ()).expect("a thread");
+        let key = SeenImages { series_instance_uid: "1.2.3".to_owned(), voxel_sha256: voxels('a') };
+        store.request_work(key).expect("room");
+        let answer = store.events.recv_timeout(Duration::from_secs(20)).expect("an answer");
+        assert!(matches!(answer, StoreEvent::Work(_, Err(StoreError::Boxes(BoxesError::Json(_))))));
+        assert_eq!(std::fs::read_to_string(file).expect("there"), "{ broken");
+    }
+
     #[test]
     fn work_comes_back_from_disk() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let place = folder.path().join("deep/data");
         let store = ReaderStore::start(Some(place.clone()), || ()).expect("a thread");
-        assert!(store.load("1.2.3", &voxels('a')).expect("no file").boxes.is_empty());
+        assert!(work_on(&store, "1.2.3", 'a').boxes.is_empty());
         store.save_boxes(boxes_file(vec![a_box(1.0)])).expect("room");
         store.save_boxes(boxes_file(vec![a_box(1.0), a_box(9.0)])).expect("room");
         let mut review = Review::default();
@@ -343,7 +436,7 @@ mod tests {
             assert_eq!(mode & 0o777, 0o700, "closed to other users");
         }
         let store = ReaderStore::start(Some(place), || ()).expect("a thread");
-        let saved = store.load("1.2.3", &voxels('a')).expect("readable");
+        let saved = work_on(&store, "1.2.3", 'a');
         assert_eq!(saved.boxes, [a_box(1.0), a_box(9.0)]);
         assert_eq!((saved.review, saved.is_on_other_images), (Some(file), false));
     }
@@ -362,26 +455,26 @@ mod tests {
         store.save_review(ReviewFile::new("1.2.3", &voxels('a'), None, review("all slices"))).expect("room");
         drop(store);
         let store = ReaderStore::start(Some(place.clone()), || ()).expect("a thread");
-        let half = store.load("1.2.3", &voxels('b')).expect("readable");
+        let half = work_on(&store, "1.2.3", 'b');
         assert!(half.is_on_other_images && half.review.is_none() && half.boxes.is_empty());
         for unseen in ["1.2", "1.2.3.4"] {
-            assert!(!store.load(unseen, &voxels('b')).expect("no file").is_on_other_images, "{unseen}");
+            assert!(!work_on(&store, unseen, 'b').is_on_other_images, "{unseen}");
         }
         store.save_review(ReviewFile::new("1.2.3", &voxels('b'), None, review("half of them"))).expect("room");
         drop(store);
         let store = ReaderStore::start(Some(place), || ()).expect("a thread");
         for (images, words) in [('a', "all slices"), ('b', "half of them")] {
-            let saved = store.load("1.2.3", &voxels(images)).expect("readable");
+            let saved = work_on(&store, "1.2.3", images);
             assert_eq!(saved.review.expect("kept").review.comment_of(DiscLevel::L5S1), words);
         }
     }
 
     #[test]
     fn a_hostile_uid_stays_in_the_folder() {
-        let store = ReaderStore::start(Some(PathBuf::from("/data")), || ()).expect("a thread");
-        let path = store.path_of("boxes", "../../etc/passwd", &voxels('a')).expect("a path");
+        let place = WorkFolder(Some(PathBuf::from("/data")));
+        let path = place.path_of("boxes", "../../etc/passwd", &voxels('a')).expect("a path");
         assert_eq!(path.parent(), Some(Path::new("/data/boxes")));
-        assert_eq!(store.path_of("boxes", "../..", &voxels('a')), None);
+        assert_eq!(place.path_of("boxes", "../..", &voxels('a')), None);
     }
 
     #[test]
@@ -396,6 +489,6 @@ mod tests {
         let store = ReaderStore::start(Some(blocked), wake_once).expect("a thread");
         store.save_boxes(boxes_file(vec![a_box(1.0)])).expect("room");
         wake.recv_timeout(std::time::Duration::from_secs(20)).expect("the failure wakes the window");
-        assert!(store.failure().is_some());
+        assert!(matches!(store.poll(), Some(StoreEvent::NotSaved(_))));
     }
 }

@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::reader_store::{SavedWork, SeenImages, StoreError};
 use super::search::Search;
 use super::{Command, Event, Viewer, present};
+use crate::causes::with_causes;
 use crate::dicom::{FolderScan, Series, SeriesSummary};
 use crate::pipeline::{DemoStudy, GradeOutcome, ModelsInfo, most_abnormal};
 use crate::spine::{DiscLevel, DiscPrediction};
@@ -87,6 +89,39 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     }
 
     pub(super) fn series_loaded(&mut self, job: JobId, series: Arc<Series>) {
+        if !self.state.reading.image.awaits(job) {
+            return;
+        }
+        // Shown once earlier work on it is known, so that nothing is decided beside that.
+        let asked = self.store.request_work(SeenImages::of(&series));
+        self.reading.awaits_work = Some((job, series));
+        if let Err(message) = asked {
+            self.reading.saved_work_is_unread = true;
+            self.tell_error(message.to_owned());
+            self.show_loaded(SavedWork::default());
+        }
+    }
+
+    /// Earlier work on a series, or why it cannot be read, is known: on the one to be shown, or on the one beside it.
+    pub(super) fn work_read(&mut self, key: &SeenImages, work: Result<Box<SavedWork>, StoreError>) {
+        let is_of = |(_, series): &(JobId, Arc<Series>)| SeenImages::of(series) == *key;
+        if !self.reading.awaits_work.as_ref().is_some_and(is_of) {
+            return self.prior_work_read(key, work);
+        }
+        let work = work.unwrap_or_else(|error| {
+            self.reading.saved_work_is_unread = true;
+            self.tell_error(tr!(
+                "Earlier work on this series could not be read and is left as it is. {reason}",
+                reason = with_causes(&error)
+            ));
+            Box::default()
+        });
+        self.show_loaded(*work);
+    }
+
+    /// Shows the series that waits for its earlier work.
+    fn show_loaded(&mut self, work: SavedWork) {
+        let Some((job, series)) = self.reading.awaits_work.take() else { return };
         let is_chosen = series.summary.choice.is_chosen || self.study.search.is_some();
         let series = Arc::new(present::loaded_series(series));
         if !self.state.reading.image.resolve(job, Arc::clone(&series)) {
@@ -94,7 +129,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         }
         self.state.study.preview = None;
         self.state.view.slice = series.volume.slices() / 2;
-        let is_corrected = self.load_work(&series.series);
+        let is_corrected = self.take_work(work);
         self.go_on_reading_blind();
         self.state.reading.image_texture = self.upload_series(&series.volume, self.state.view.slice);
         if is_corrected {
@@ -107,18 +142,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     }
 
     /// Takes in what the reader did on this series before; says whether that includes the vertebral bodies.
-    fn load_work(&mut self, series: &Series) -> bool {
-        let saved = match self.store.load(&series.summary.series_instance_uid, &series.voxel_sha256) {
-            Ok(saved) => saved,
-            Err(error) => {
-                self.reading.saved_work_is_unread = true;
-                self.tell_error(tr!(
-                    "Earlier work on this series could not be read and is left as it is. {reason}",
-                    reason = error
-                ));
-                return false;
-            }
-        };
+    fn take_work(&mut self, saved: SavedWork) -> bool {
         if saved.is_on_other_images {
             self.tell(
                 BannerKind::Warning,

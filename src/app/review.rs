@@ -209,7 +209,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         let (state, reading) = (&self.state, &self.state.reading);
         let outcome = |(level, grades): (&DiscLevel, &Loadable<DiscPrediction>)| match grades {
             Loadable::Ready(prediction) => Some(GradeOutcome::Graded(prediction.as_ref().clone())),
-            Loadable::Failed(error) => Some(GradeOutcome::NotGraded { level: *level, reason: error.to_string() }),
+            Loadable::Failed(error) => Some(GradeOutcome::NotGraded { level: *level, reason: error.chain() }),
             Loadable::Idle | Loadable::Pending(_) => None,
         };
         let outcomes: Vec<GradeOutcome> = reading.grades.iter().filter_map(outcome).collect();

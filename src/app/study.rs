@@ -9,7 +9,7 @@ use super::evidence::MapWanted;
 use super::history::History;
 use super::search::Search;
 use super::{Command, DemoOptions, Event, Viewer, present};
-use crate::dicom::{FolderScan, is_packed_study};
+use crate::dicom::{FolderScan, Series, is_packed_study};
 use crate::model::Views;
 use crate::pacs::FetchedStudy;
 use crate::research::is_volume_file;
@@ -52,6 +52,8 @@ pub(super) struct OpenedSeries {
     pub(super) is_to_be_graded: bool,
     pub(super) history: History,
     pub(super) grade_book: GradeBook,
+    /// The series is loaded and shown as soon as earlier work on it is read.
+    pub(super) awaits_work: Option<(JobId, Arc<Series>)>,
     /// The saved work on the series could not be read, so nothing is written over it.
     pub(super) saved_work_is_unread: bool,
     /// Computed grades were on the screen before the reader began to read blind.

@@ -11,11 +11,12 @@ use super::companion::CompanionJobs;
 use super::dialog::{DialogOutcome, PathDialog};
 use super::listing::ListingHandle;
 use super::pictures::AwaitedPicture;
-use super::reader_store::ReaderStore;
+use super::reader_store::{ReaderStore, StoreEvent};
 use super::settings::Settings;
 use super::study::{OpenedSeries, OpenedStudy};
 use super::thumbnails::{ThumbnailEvent, ThumbnailHandle, ThumbnailRequest, Thumbnails};
 use super::{Command, Event, navigation};
+use crate::causes::with_causes;
 use crate::dicom::SeriesSummary;
 use crate::export::ReportTemplate;
 use crate::pipeline::ModelsInfo;
@@ -132,8 +133,13 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         for text in std::mem::take(&mut self.startup_warnings) {
             self.tell(BannerKind::Warning, text);
         }
-        while let Some(error) = self.store.failure() {
-            self.tell_error(tr!("Your last change was not saved. {reason}", reason = error));
+        while let Some(event) = self.store.poll() {
+            match event {
+                StoreEvent::Work(key, work) => self.work_read(&key, work),
+                StoreEvent::NotSaved(error) => {
+                    self.tell_error(tr!("Your last change was not saved. {reason}", reason = with_causes(&error)));
+                }
+            }
         }
         if let Some((wanted, outcome)) =
             self.dialog.as_ref().and_then(|dialog| Some((dialog.wanted, dialog.outcome()?)))

@@ -57,7 +57,7 @@ pub enum AppError {
     #[error(transparent)]
     Worker(#[from] StartError),
     /// The system gives no thread.
-    #[error("a background thread cannot be started: {0}")]
+    #[error("a background thread cannot be started")]
     Thread(#[from] std::io::Error),
 }
 

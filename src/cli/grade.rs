@@ -12,6 +12,7 @@ use super::arguments::ModelArguments;
 use super::console::{Console, ProgressLine, RESEARCH_USE_ONLY, complain};
 use super::grade_archive;
 use super::grade_table::{aligned, cohort_table, grade_table};
+use crate::causes::with_causes;
 use crate::export::{OutputFormat, write_reports};
 use crate::language::Language;
 use crate::model::Views;
@@ -250,7 +251,7 @@ impl<'a> Work<'a> {
     /// Tells of a failure and notes it.
     fn failed(&self, input: usize, shown: &Path, error: &PipelineError) -> ReportEntry {
         let code = error.code().map(str::to_owned);
-        ReportEntry::Failed(FailedScan { code, ..self.told(input, shown, &chain(error)) })
+        ReportEntry::Failed(FailedScan { code, ..self.told(input, shown, &with_causes(error)) })
     }
 
     /// Tells what went wrong.
@@ -272,20 +273,6 @@ fn draw(analysis: &OpenSeries, input: usize, folder: &Path) -> anyhow::Result<()
         picture.save(&file).with_context(|| format!("cannot write: {}", file.display()))?;
     }
     Ok(())
-}
-
-/// The message of an error with those of its causes that it does not repeat itself.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let message = cause.to_string();
-        if !text.contains(&message) {
-            text = format!("{text}: {message}");
-        }
-        source = cause.source();
-    }
-    text
 }
 
 struct Observer {

@@ -6,8 +6,9 @@ use chrono::Utc;
 
 use super::Outcome;
 use super::console::Console;
-use super::grade::{GradeArguments, Work, chain, finish};
+use super::grade::{GradeArguments, Work, finish};
 use super::pacs::connection;
+use crate::causes::with_causes;
 use crate::export::{ReportedStudy, write_dicom};
 use crate::files::remove_abandoned_studies;
 use crate::language::Language;
@@ -46,12 +47,13 @@ fn grade(
         let line = console.progress(name);
         let mut show = |progress: Progress| line.show(progress);
         let uid = uid.to_string_lossy();
-        fetch_study(connection, &uid, IMAGES, &CancelToken::default(), &mut show).map_err(|error| error.to_string())?
+        fetch_study(connection, &uid, IMAGES, &CancelToken::default(), &mut show)
+            .map_err(|error| with_causes(&error))?
     };
-    let (report, analysis) = work.report(study.folder(), uid, name, true).map_err(|error| chain(&error))?;
+    let (report, analysis) = work.report(study.folder(), uid, name, true).map_err(|error| with_causes(&error))?;
     if is_sent {
         let sent = send(connection, &report, analysis, work.language(), name, console)
-            .map_err(|error| format!("graded, but the results could not be stored: {error}"))?;
+            .map_err(|error| format!("graded, but the results could not be stored: {}", with_causes(error.as_ref())))?;
         console.say(&format!("  {sent} objects stored in {}", connection.name));
     }
     Ok(report)

@@ -27,6 +27,7 @@ pub(crate) use demo::DemoArguments;
 use arguments::Command;
 use console::Console;
 
+use crate::causes::with_causes;
 use crate::pipeline::DeviceChoice;
 
 /// How a command ended.
@@ -112,13 +113,5 @@ pub fn without_window(request: ViewerRequest, reason: &str) -> anyhow::Result<Ou
 
 /// Prints the error that ended a command, with its causes.
 pub fn print_error(error: &anyhow::Error) {
-    let mut text = error.to_string();
-    for cause in error.chain().skip(1) {
-        let message = cause.to_string();
-        // Many errors of this program name their cause themselves.
-        if !text.contains(&message) {
-            text = format!("{text}: {message}");
-        }
-    }
-    eprintln!("spinenet: {text}");
+    eprintln!("spinenet: {}", with_causes(error.as_ref()));
 }

@@ -12,7 +12,7 @@ use super::console::{Console, complain};
 use super::grade_table::aligned;
 use crate::dicom::readable_name;
 use crate::pacs::{
-    Connection, Connections, IMAGES, Secret, StudyEntry, StudyQuery, archive, fetch_study_into, is_date_range,
+    ArchivedStudy, Connection, Connections, IMAGES, Secret, StudyQuery, archive, fetch_study_into, is_date_range,
     send_files,
 };
 use crate::task::{CancelToken, Progress};
@@ -261,7 +261,7 @@ fn query(find: &FindArguments) -> StudyQuery {
     }
 }
 
-fn study_table(studies: &[StudyEntry]) -> Vec<String> {
+fn study_table(studies: &[ArchivedStudy]) -> Vec<String> {
     if studies.is_empty() {
         return vec!["No study matches.".to_owned()];
     }
@@ -281,7 +281,7 @@ fn study_table(studies: &[StudyEntry]) -> Vec<String> {
     aligned(&rows)
 }
 
-fn json_lines(studies: &[StudyEntry]) -> anyhow::Result<Vec<String>> {
+fn json_lines(studies: &[ArchivedStudy]) -> anyhow::Result<Vec<String>> {
     studies.iter().map(|study| Ok(serde_json::to_string(study)?)).collect()
 }
 

@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use super::Outcome;
 use super::console::{Console, ProgressLine};
 use super::training_log::draw_logs;
+use crate::causes::with_causes;
 use crate::files::write_whole;
 use crate::language::Language;
 use crate::model::weights::WeightsFolder;
@@ -20,7 +21,7 @@ use crate::task::{CancelToken, Progress};
 use crate::training::TrainingJob;
 use crate::training::grading::{Experiment, GradingExample};
 use crate::training::located::LeftOut;
-use crate::training::manifest::{Cohort, DataManifest, DataSet, DataUse, TrainingData};
+use crate::training::manifest::{DataManifest, DataSet, DataUse, TrainingCohort, TrainingData};
 use crate::training::spider::load_cases;
 use crate::training::{contrast, detector, grading};
 
@@ -172,7 +173,7 @@ impl<'a> Job<'a> {
             self.console.note(&format!("{count} of {all} scans are left out: {file} says why"));
         }
         let mut examples = Vec::new();
-        for Cohort { name, cases } in cohorts {
+        for TrainingCohort { name, cases } in cohorts {
             examples.extend(GradingExample::of_cases(&name, cases)?);
         }
         Ok(examples)
@@ -253,7 +254,7 @@ fn write_left_out(file: &Path, left_out: &[LeftOut]) -> anyhow::Result<()> {
     let mut table = csv::Writer::from_path(file)?;
     table.write_record(["scan", "reason"])?;
     for LeftOut { path, error } in left_out {
-        table.write_record([path.display().to_string(), error.to_string()])?;
+        table.write_record([path.display().to_string(), with_causes(error)])?;
     }
     Ok(table.flush()?)
 }

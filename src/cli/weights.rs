@@ -9,6 +9,7 @@ use clap::{Args, Subcommand};
 use super::Outcome;
 use super::console::{Console, complain, print_line};
 use super::grade_table::aligned;
+use crate::causes::with_causes;
 use crate::measuring::{EvidenceMeasures, chosen_ways};
 use crate::model::weights::{WeightsError, WeightsFolder, list_weights, weights_search_path};
 use crate::pipeline::{DeviceChoice, verify_weights};
@@ -95,9 +96,9 @@ pub(super) fn run(arguments: &WeightsArguments, console: Console) -> anyhow::Res
     anyhow::ensure!(!found.is_empty(), "no weights in {}", listed(&folders));
     let mut rows = vec![["Name", "Version", "SHA-256", "Bytes", "Trained on"].map(str::to_owned).to_vec()];
     let mut failures = 0;
-    let mut fail = |error: &dyn std::fmt::Display| {
+    let mut fail = |error: &(dyn std::error::Error + 'static)| {
         failures += 1;
-        complain(&error.to_string());
+        complain(&with_causes(error));
     };
     for weights in found {
         match weights {

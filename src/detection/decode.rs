@@ -2,7 +2,7 @@
 
 use glam::DVec2;
 
-use crate::model::detector::{Head, OFFSET_UNIT_MM, OUTPUT_STRIDE};
+use crate::model::detector::{DetectorHead, OFFSET_UNIT_MM, OUTPUT_STRIDE};
 use crate::spine::{Corners, VertebraLabel};
 
 /// Peaks below this probability are not looked at.
@@ -48,7 +48,7 @@ pub(crate) struct Candidate {
     pub log_labels: [f32; VertebraLabel::ALL.len()],
 }
 
-/// Raw output of one slice, `[Head::TOTAL, rows, columns]`.
+/// Raw output of one slice, `[DetectorHead::TOTAL, rows, columns]`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SliceOutput<'a> {
     /// Values, channel-major.
@@ -80,7 +80,7 @@ impl SliceOutput<'_> {
     #[must_use]
     pub(crate) fn candidates(&self) -> Vec<Candidate> {
         let mut found = Vec::new();
-        for (kind, head) in [(Kind::Body, Head::Body), (Kind::Sacrum, Head::Sacrum)] {
+        for (kind, head) in [(Kind::Body, DetectorHead::Body), (Kind::Sacrum, DetectorHead::Sacrum)] {
             for (row, column) in self.peaks(head.channels().0, PEAK_THRESHOLD) {
                 found.push(self.candidate(kind, head.channels().0, row, column));
             }
@@ -179,13 +179,13 @@ impl SliceOutput<'_> {
 
     /// Predicted offset to a corner, canvas pixels.
     fn offset(&self, corner: usize, row: usize, column: usize) -> DVec2 {
-        let first = Head::Offsets.channels().0 + 2 * corner;
+        let first = DetectorHead::Offsets.channels().0 + 2 * corner;
         let units = DVec2::new(self.value(first, row, column).into(), self.value(first + 1, row, column).into());
         units * (OFFSET_UNIT_MM / self.pixel_mm)
     }
 
     fn log_softmax(&self, row: usize, column: usize) -> [f32; VertebraLabel::ALL.len()] {
-        let first = Head::Labels.channels().0;
+        let first = DetectorHead::Labels.channels().0;
         let logits: [f32; VertebraLabel::ALL.len()] = std::array::from_fn(|i| self.value(first + i, row, column));
         let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         let log_sum = logits.iter().map(|logit| (logit - largest).exp()).sum::<f32>().ln() + largest;
@@ -216,7 +216,7 @@ impl SliceOutput<'_> {
 
     /// Position and probability of the strongest peak of a corner near `predicted`.
     fn corner_peak(&self, corner: usize, predicted: DVec2) -> Option<(DVec2, f32)> {
-        let channel = Head::Corners.channels().0 + corner;
+        let channel = DetectorHead::Corners.channels().0 + corner;
         let cell = cell_from_canvas(predicted);
         let radius = CORNER_RADIUS_MM / self.pixel_mm / OUTPUT_STRIDE as f64;
         let range = |center: f64, count: usize| {

@@ -6,7 +6,7 @@ use super::Detection;
 use crate::spine::VertebraLabel;
 
 /// Other names at least this probable are told to the reader: some 1 % of the T2 scans whose names are right, 2 % of the T1 scans.
-const WORTH_TELLING: f64 = 0.1;
+const WORTH_MENTIONING: f64 = 0.1;
 
 /// A reason to check the levels, in words through `Display`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -65,7 +65,7 @@ impl Detection {
             doubts.push(LevelDoubt::NoSacrum);
         }
         for (up, probability) in [(true, self.shifted[0]), (false, self.shifted[1])] {
-            if probability >= WORTH_TELLING {
+            if probability >= WORTH_MENTIONING {
                 doubts.push(LevelDoubt::Shifted { up, probability });
             }
         }

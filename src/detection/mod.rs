@@ -42,10 +42,10 @@ pub enum DetectionError {
     #[error(transparent)]
     Cancelled(#[from] Cancelled),
     /// The detector's weights cannot be used.
-    #[error("no vertebra detector: {0}")]
+    #[error("no vertebra detector")]
     Weights(#[from] WeightsError),
     /// The network failed.
-    #[error("the detector network failed: {0}")]
+    #[error("the detector network failed")]
     Network(#[from] candle_core::Error),
 }
 

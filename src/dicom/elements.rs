@@ -356,6 +356,11 @@ pub(super) fn is_used(element: &Element) -> bool {
         && element.length.is_some_and(|length| length <= MAX_VALUE_BYTES)
 }
 
+/// Whether an element is of the command of a message (PS3.7 6.3.1).
+pub(super) fn is_of_command(element: &Element) -> bool {
+    element.tag.group() == 0x0000 && element.length.is_some_and(|length| length <= MAX_VALUE_BYTES)
+}
+
 /// Value representation of a tag in the standard's dictionary; `UN` for tags that it does not have.
 fn dictionary_vr(tag: Tag) -> VR {
     StandardDataDictionary.by_tag(tag).map_or(VR::UN, |entry| entry.vr().relaxed())

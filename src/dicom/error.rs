@@ -8,12 +8,13 @@ use thiserror::Error;
 use crate::task::Cancelled;
 use crate::volume::GeometryError;
 
-/// Why one file cannot be used; names no path, which its holder knows.
+/// Why one file cannot be used; names no path, which its holder knows. It is shown in lists, where no chain is printed, so the
+/// words of the file system are part of its own.
 #[derive(Debug, Error)]
 pub enum FileError {
     /// The file system refused.
     #[error("cannot be read: {0}")]
-    Io(#[from] std::io::Error),
+    Io(std::io::Error),
     /// Neither the DICOM prefix nor a plausible data set was found.
     #[error("is not a DICOM file")]
     NotDicom,
@@ -126,6 +127,12 @@ pub enum FileError {
     },
 }
 
+impl From<std::io::Error> for FileError {
+    fn from(error: std::io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
 /// Why a folder could not be scanned, or a series loaded or written.
 #[derive(Debug, Error)]
 pub enum DicomError {
@@ -140,7 +147,7 @@ pub enum DicomError {
     #[error(transparent)]
     Cancelled(#[from] Cancelled),
     /// The folder (or single file) to scan cannot be read.
-    #[error("cannot read the folder: {source}: {}", path.display())]
+    #[error("cannot read the folder {}", path.display())]
     Folder {
         /// what the file system said
         source: std::io::Error,
@@ -148,7 +155,7 @@ pub enum DicomError {
         path: PathBuf,
     },
     /// One file of the series cannot be used.
-    #[error("{reason}: {}", path.display())]
+    #[error("{}", path.display())]
     File {
         #[source]
         reason: FileError,
@@ -165,7 +172,7 @@ pub enum DicomError {
     #[error("series of {slices} slices of {rows} x {columns} pixels is too large")]
     TooLarge { slices: usize, rows: usize, columns: usize },
     /// Positions and orientation do not place the voxels.
-    #[error("the series has no usable geometry: {0}")]
+    #[error("the series has no usable geometry")]
     Geometry(#[from] GeometryError),
     /// The volume to write does not fit what the standard's attributes can hold.
     #[error("cannot write the series: {0}")]

@@ -257,11 +257,15 @@ fn inflate(reader: Box<dyn Read + '_>, file_length: u64) -> Result<Vec<u8>, File
     if bytes.len() as u64 > limit { Err(FileError::InflatedTooLarge { limit }) } else { Ok(bytes) }
 }
 
-/// Decodes the elements that the program uses of a data set in memory.
-pub(super) fn decode_message(bytes: Vec<u8>, encoding: Encoding) -> Result<InMemDicomObject, FileError> {
+/// Decodes the wanted elements of a data set in memory.
+pub(super) fn decode_message(
+    bytes: Vec<u8>,
+    encoding: Encoding,
+    is_wanted: fn(&Element) -> bool,
+) -> Result<InMemDicomObject, FileError> {
     let end = bytes.len() as u64;
     let source = Source::Inflated(bytes);
-    let layout = Walker::new(source.reader(), encoding, 0, end)?.layout(is_used)?;
+    let layout = Walker::new(source.reader(), encoding, 0, end)?.layout(is_wanted)?;
     decode_header(&source, &layout, encoding)
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use dicom_dictionary_std::{tags, uids};
 use dicom_object::InMemDicomObject;
 
-use super::elements::Encoding;
+use super::elements::{Encoding, is_of_command, is_used};
 use super::error::FileError;
 use super::file::{DicomFile, decode_message, text};
 
@@ -52,7 +52,16 @@ impl ObjectIdentity {
 /// # Errors
 /// If the bytes are no data set.
 pub(crate) fn read_message(bytes: Vec<u8>, is_explicit: bool) -> Result<InMemDicomObject, FileError> {
-    decode_message(bytes, if is_explicit { Encoding::EXPLICIT_LITTLE } else { Encoding::IMPLICIT_LITTLE })
+    let encoding = if is_explicit { Encoding::EXPLICIT_LITTLE } else { Encoding::IMPLICIT_LITTLE };
+    decode_message(bytes, encoding, is_used)
+}
+
+/// Decodes the command of a message; what is not of its group is passed over.
+///
+/// # Errors
+/// If the bytes are no data set.
+pub(crate) fn read_command(bytes: Vec<u8>) -> Result<InMemDicomObject, FileError> {
+    decode_message(bytes, Encoding::IMPLICIT_LITTLE, is_of_command)
 }
 
 #[cfg(test)]

@@ -34,7 +34,7 @@ pub use contrast::Weighting;
 pub use error::DicomError;
 pub(crate) use error::FileError;
 pub use frames::HeaderTexts;
-pub(crate) use identity::{ObjectIdentity, read_message};
+pub(crate) use identity::{ObjectIdentity, read_command, read_message};
 pub use load::{Series, load_series};
 pub(crate) use packed::is_packed_study;
 pub(crate) use person_name::readable_name;

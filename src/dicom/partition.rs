@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use glam::{DVec2, DVec3};
 
-use super::series::ImageFrame;
+use super::series::SourceFrame;
 
 /// Slices nearer than this along the normal lie at one position, mm.
 pub(super) const SAME_POSITION_MM: f64 = 0.01;
@@ -14,8 +14,8 @@ const ORIENTATION_TOLERANCE: f64 = 2e-3;
 const STATION_SHIFT_MM: f64 = 50.0;
 
 /// Parts frames by orientation, matrix, spacing, echo, part of the signal, stack, station of the table, and repetition.
-pub(super) fn stacks(frames: Vec<ImageFrame>) -> Vec<Vec<ImageFrame>> {
-    let mut alike: Vec<Vec<ImageFrame>> = Vec::new();
+pub(super) fn stacks(frames: Vec<SourceFrame>) -> Vec<Vec<SourceFrame>> {
+    let mut alike: Vec<Vec<SourceFrame>> = Vec::new();
     for frame in frames {
         match alike.iter_mut().find(|stack| stacks_with(stack[0], frame)) {
             Some(stack) => stack.push(frame),
@@ -26,11 +26,11 @@ pub(super) fn stacks(frames: Vec<ImageFrame>) -> Vec<Vec<ImageFrame>> {
 }
 
 /// Whether two frames can be slices of one stack.
-fn stacks_with(one: ImageFrame, other: ImageFrame) -> bool {
+fn stacks_with(one: SourceFrame, other: SourceFrame) -> bool {
     let (a, b) = (one.header(), other.header());
     let close = |a: f64, b: f64, tolerance: f64| (a - b).abs() < tolerance;
     let same = |a: DVec3, b: DVec3| (a - b).abs().max_element() < ORIENTATION_TOLERANCE;
-    let size = |frame: ImageFrame| (frame.image.header.format.rows, frame.image.header.format.columns);
+    let size = |frame: SourceFrame| (frame.image.header.format.rows, frame.image.header.format.columns);
     let orientation = match (a.orientation, b.orientation) {
         (Some(a), Some(b)) => same(a.0, b.0) && same(a.1, b.1),
         (a, b) => a.is_none() && b.is_none(),
@@ -54,13 +54,13 @@ fn stacks_with(one: ImageFrame, other: ImageFrame) -> bool {
 
 /// Parts frames of parallel planes that were taken at several positions of the table. The slices of one stack shift
 /// little by little in their plane, if at all; the next station lies a field of view further on.
-fn split_stations(mut frames: Vec<ImageFrame>) -> Vec<Vec<ImageFrame>> {
+fn split_stations(mut frames: Vec<SourceFrame>) -> Vec<Vec<SourceFrame>> {
     let Some((column, row)) = frames[0].header().orientation else { return vec![frames] };
     let in_plane =
-        |frame: &ImageFrame| frame.header().position.map_or(DVec2::ZERO, |at| DVec2::new(at.dot(column), at.dot(row)));
+        |frame: &SourceFrame| frame.header().position.map_or(DVec2::ZERO, |at| DVec2::new(at.dot(column), at.dot(row)));
     let mut stations = Vec::new();
     for axis in [DVec2::Y, DVec2::X] {
-        let along = |frame: &ImageFrame| in_plane(frame).dot(axis);
+        let along = |frame: &SourceFrame| in_plane(frame).dot(axis);
         frames.sort_by(|a, b| along(a).total_cmp(&along(b)));
         let jump = frames.windows(2).position(|pair| along(&pair[1]) - along(&pair[0]) > STATION_SHIFT_MM);
         if let Some(last) = jump {
@@ -74,14 +74,14 @@ fn split_stations(mut frames: Vec<ImageFrame>) -> Vec<Vec<ImageFrame>> {
 }
 
 /// Distance of a frame along its normal, mm; `None` without position or orientation.
-fn height(frame: ImageFrame) -> Option<f64> {
+fn height(frame: SourceFrame) -> Option<f64> {
     let header = frame.header();
     let (column, row) = header.orientation?;
     Some(header.position?.dot(column.cross(row).normalize_or_zero()))
 }
 
 /// Number of frames that lie where another one lies already.
-fn duplicates(frames: &[ImageFrame]) -> usize {
+fn duplicates(frames: &[SourceFrame]) -> usize {
     let mut heights: Vec<f64> = frames.iter().filter_map(|frame| height(*frame)).collect();
     heights.sort_by(f64::total_cmp);
     heights.windows(2).filter(|pair| pair[1] - pair[0] < SAME_POSITION_MM).count()
@@ -89,18 +89,18 @@ fn duplicates(frames: &[ImageFrame]) -> usize {
 
 /// Parts frames that share positions by what distinguishes repetitions: frame type, time, diffusion weighting, acquisition.
 /// Where only the clock distinguishes them, the images of each position are counted in the order in which they were taken.
-fn split_repetitions(frames: Vec<ImageFrame>) -> Vec<Vec<ImageFrame>> {
+fn split_repetitions(frames: Vec<SourceFrame>) -> Vec<Vec<SourceFrame>> {
     if duplicates(&frames) == 0 {
         return vec![frames];
     }
-    let marks: [fn(ImageFrame) -> String; 4] = [
+    let marks: [fn(SourceFrame) -> String; 4] = [
         |frame| frame.header().frame_type.clone(),
         |frame| frame.header().temporal_position.map_or_else(String::new, |time| format!("{time:08}")),
         |frame| frame.header().diffusion_b_value.map_or_else(String::new, |b| format!("{b:09.1}")),
         |frame| frame.image.header.acquisition_number.map_or_else(String::new, |number| format!("{number:08}")),
     ];
     for mark in marks {
-        let mut parts: BTreeMap<String, Vec<ImageFrame>> = BTreeMap::new();
+        let mut parts: BTreeMap<String, Vec<SourceFrame>> = BTreeMap::new();
         for frame in &frames {
             parts.entry(mark(*frame)).or_default().push(*frame);
         }
@@ -112,20 +112,20 @@ fn split_repetitions(frames: Vec<ImageFrame>) -> Vec<Vec<ImageFrame>> {
 }
 
 /// The frames without further copies of the same image.
-fn without_copies<'a>(frames: &[ImageFrame<'a>]) -> Vec<ImageFrame<'a>> {
+fn without_copies<'a>(frames: &[SourceFrame<'a>]) -> Vec<SourceFrame<'a>> {
     let mut seen = BTreeSet::new();
-    let is_new = |frame: &&ImageFrame<'a>| seen.insert((frame.image.header.sop_instance_uid.as_str(), frame.index));
+    let is_new = |frame: &&SourceFrame<'a>| seen.insert((frame.image.header.sop_instance_uid.as_str(), frame.index));
     frames.iter().filter(is_new).copied().collect()
 }
 
 /// The first, second, … image that was taken at each position; `None` if two of them bear the same time.
-fn by_clock<'a>(frames: &[ImageFrame<'a>]) -> Option<Vec<Vec<ImageFrame<'a>>>> {
+fn by_clock<'a>(frames: &[SourceFrame<'a>]) -> Option<Vec<Vec<SourceFrame<'a>>>> {
     let mut placed = Vec::with_capacity(frames.len());
     for frame in without_copies(frames) {
         placed.push((height(frame)?, frame.header().acquired_at.as_deref()?, frame));
     }
     placed.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let mut repetitions: Vec<Vec<ImageFrame>> = Vec::new();
+    let mut repetitions: Vec<Vec<SourceFrame>> = Vec::new();
     for position in placed.chunk_by_mut(|a, b| b.0 - a.0 < SAME_POSITION_MM) {
         position.sort_by_key(|(_, time, _)| *time);
         if position.windows(2).any(|pair| pair[0].1 == pair[1].1) {

@@ -144,12 +144,12 @@ pub(super) struct Image {
 
 /// A frame of one of the images.
 #[derive(Clone, Copy)]
-pub(super) struct ImageFrame<'a> {
+pub(super) struct SourceFrame<'a> {
     pub image: &'a Image,
     pub index: usize,
 }
 
-impl<'a> ImageFrame<'a> {
+impl<'a> SourceFrame<'a> {
     pub(super) fn header(self) -> &'a FrameHeader {
         &self.image.header.frames[self.index]
     }
@@ -160,11 +160,11 @@ type SeriesKey<'a> = (&'a str, Option<i64>, &'a str);
 
 /// Sorts images into stacks, ordered by series number, then UID, then first position.
 pub(super) fn group(images: &[Image]) -> Vec<SeriesSummary> {
-    let mut series: BTreeMap<SeriesKey, Vec<ImageFrame>> = BTreeMap::new();
+    let mut series: BTreeMap<SeriesKey, Vec<SourceFrame>> = BTreeMap::new();
     for image in images {
         let header = &image.header;
         let key = (header.study_instance_uid.as_str(), header.series_number, header.series_instance_uid.as_str());
-        let frames = (0..header.frames.len()).map(|index| ImageFrame { image, index });
+        let frames = (0..header.frames.len()).map(|index| SourceFrame { image, index });
         series.entry(key).or_default().extend(frames);
     }
     let mut summaries = Vec::new();
@@ -196,7 +196,7 @@ struct WholeSeries {
 }
 
 impl WholeSeries {
-    fn new(frames: &[ImageFrame]) -> Self {
+    fn new(frames: &[SourceFrame]) -> Self {
         let b_values = frames.iter().filter_map(|frame| frame.header().diffusion_b_value);
         let mut echoes: Vec<f64> = frames.iter().filter_map(|frame| frame.header().echo_time_ms).collect();
         echoes.sort_by(f64::total_cmp);

@@ -3,7 +3,7 @@
 use glam::DVec3;
 
 use super::partition::SAME_POSITION_MM;
-use super::series::ImageFrame;
+use super::series::SourceFrame;
 use super::warning::{SeriesWarning, WarningCode};
 use crate::language::message;
 use crate::volume::VolumeGeometry;
@@ -13,7 +13,7 @@ const PLAUSIBLE_SPACING_MM: std::ops::RangeInclusive<f64> = 0.05..=5.0;
 
 /// Parallel slices in order, at most one at each position.
 pub(super) struct Stack<'a> {
-    pub frames: Vec<ImageFrame<'a>>,
+    pub frames: Vec<SourceFrame<'a>>,
     pub geometry: VolumeGeometry,
     pub has_orientation: bool,
     pub warnings: Vec<SeriesWarning>,
@@ -23,8 +23,8 @@ impl<'a> Stack<'a> {
     /// Sorts frames along their normal, keeps one at each position, and measures the gaps.
     ///
     /// Without positions or orientation the order is that of instance numbers, which a warning says.
-    pub(super) fn sort(mut frames: Vec<ImageFrame<'a>>) -> Self {
-        let order = |frame: &ImageFrame| (frame.image.header.instance_number, frame.index);
+    pub(super) fn sort(mut frames: Vec<SourceFrame<'a>>) -> Self {
+        let order = |frame: &SourceFrame| (frame.image.header.instance_number, frame.index);
         frames.sort_by(|a, b| order(a).cmp(&order(b)).then_with(|| a.image.path.cmp(&b.image.path)));
         let mut warnings = Vec::new();
         let orientation = frames[0].header().orientation.and_then(|axes| orthonormal(axes, &mut warnings));
@@ -95,7 +95,7 @@ fn orthonormal((column, row): (DVec3, DVec3), warnings: &mut Vec<SeriesWarning>)
 }
 
 /// Keeps the first of the frames at each position.
-fn drop_duplicates(placed: &mut Vec<(ImageFrame, DVec3)>, normal: DVec3, warnings: &mut Vec<SeriesWarning>) {
+fn drop_duplicates(placed: &mut Vec<(SourceFrame, DVec3)>, normal: DVec3, warnings: &mut Vec<SeriesWarning>) {
     let before = placed.len();
     placed.dedup_by(|next, kept| (next.1 - kept.1).dot(normal) < SAME_POSITION_MM);
     let dropped = before - placed.len();

@@ -1,11 +1,11 @@
 //! Why results could not leave.
 
-use std::io;
 use std::path::PathBuf;
 
 use thiserror::Error;
 
 use crate::dicom::DicomError;
+use crate::files::PathError;
 use crate::picture::PictureError;
 use crate::pipeline::PipelineError;
 use crate::records::BoxesError;
@@ -72,20 +72,6 @@ pub enum ExportError {
     #[error(transparent)]
     Saliency(#[from] SaliencyError),
     /// A file cannot be written.
-    #[error("{source}: {}", path.display())]
-    File {
-        /// What the system said.
-        #[source]
-        source: io::Error,
-        /// Which file.
-        path: PathBuf,
-    },
-}
-
-impl ExportError {
-    /// Adds the path to what the system says.
-    pub(super) fn file(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
-        let path = path.into();
-        move |source| Self::File { source, path }
-    }
+    #[error(transparent)]
+    File(#[from] PathError),
 }

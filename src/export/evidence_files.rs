@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::ExportError;
 use super::coco::{CocoImage, coco_text};
 use super::nifti::{write_map, write_standard_error};
-use crate::files::write_whole;
+use crate::files::{PathError, write_whole};
 use crate::language::Language;
 use crate::picture::{OverlayStyle, figure_sheet, overlay, write_png};
 use crate::pipeline::Evidence;
@@ -89,7 +89,7 @@ impl BoxEntry {
 /// # Panics
 /// Never: the description holds only what JSON can.
 pub(crate) fn write_evidence(evidence: &Evidence, folder: &Path) -> Result<Vec<PathBuf>, ExportError> {
-    fs::create_dir_all(folder).map_err(ExportError::file(folder))?;
+    fs::create_dir_all(folder).map_err(PathError::at(folder))?;
     let stem = format!("{}_{}", evidence.map.level, evidence.map.grading);
     let path = |ending: &str| folder.join(format!("{stem}_{ending}"));
     let volume = path("evidence.nii.gz");
@@ -103,12 +103,12 @@ pub(crate) fn write_evidence(evidence: &Evidence, folder: &Path) -> Result<Vec<P
     let coco = path("boxes-coco.json");
     let [slices, rows, columns] = evidence.volume.shape();
     let text = coco_text(&predicted, CocoImage { slices, rows, columns });
-    write_whole(&coco, text.as_bytes()).map_err(ExportError::file(&coco))?;
+    write_whole(&coco, text.as_bytes()).map_err(PathError::at(&coco))?;
     let description = path("evidence.json");
     let errors = has_error.then_some(standard_error);
     let text = serde_json::to_string_pretty(&describe(evidence, &volume, interpolated, errors.as_deref()))
         .expect("plain values");
-    write_whole(&description, (text + "\n").as_bytes()).map_err(ExportError::file(&description))?;
+    write_whole(&description, (text + "\n").as_bytes()).map_err(PathError::at(&description))?;
 
     let figure = evidence.figure(Language::ENGLISH);
     let mut files = vec![volume, boxes, by_percentile, coco, description];

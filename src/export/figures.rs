@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::ExportError;
 use crate::evaluation::rank_correlation;
+use crate::files::PathError;
 use crate::language::Language;
 use crate::model::GradingNetwork;
 use crate::picture::{
@@ -335,7 +336,7 @@ pub(crate) fn write_figures(
     disc: &Disc,
     figures: &[NamedFigure],
 ) -> Result<Vec<PathBuf>, ExportError> {
-    fs::create_dir_all(folder).map_err(ExportError::file(folder))?;
+    fs::create_dir_all(folder).map_err(PathError::at(folder))?;
     let mut files = Vec::new();
     for NamedFigure { name, drawing } in figures {
         for ending in ["png", "svg", "pdf"] {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::masks::{Structure, structure_masks};
 use super::{ExportError, ReportedStudy};
+use crate::causes::with_causes;
 use crate::pipeline::Evidence;
 use crate::research::{Voxels, write_nifti};
 use crate::spine::{DiscFrame, DiscLevel, PATCH_COLUMNS, PATCH_ROWS, VertebraLabel};
@@ -37,7 +38,7 @@ pub(crate) fn write_volumes(study: &ReportedStudy, folder: &Path) -> Result<Writ
     let mut write = |name: String, voxels: Voxels, geometry: &VolumeGeometry, size: [usize; 2]| {
         let file = folder.join(name);
         let interpolated = write_nifti(&file, voxels, geometry, size, DESCRIPTION)
-            .map_err(|error| failed(&file, error.to_string()))?;
+            .map_err(|error| failed(&file, with_causes(&error)))?;
         files.push(file);
         Ok::<Option<f64>, ExportError>(interpolated)
     };
@@ -116,10 +117,10 @@ pub(super) fn write_patch(
     geometry: &VolumeGeometry,
 ) -> Result<Option<f64>, ExportError> {
     let failed = |reason: String| ExportError::Nifti { reason, path: file.to_owned() };
-    let geometry = frame.geometry(geometry).map_err(|error| failed(error.to_string()))?;
+    let geometry = frame.geometry(geometry).map_err(|error| failed(with_causes(&error)))?;
     let voxels = Voxels::Floats(values.to_vec());
     write_nifti(file, voxels, &geometry, [PATCH_ROWS, PATCH_COLUMNS], "spinenet evidence, research use only")
-        .map_err(|error| failed(error.to_string()))
+        .map_err(|error| failed(with_causes(&error)))
 }
 
 #[cfg(test)]

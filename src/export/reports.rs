@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::{ExportError, parquet, table};
-use crate::files::write_whole;
+use crate::files::{PathError, write_whole};
 use crate::records::ReportEntry;
 
 /// Format of a report file.
@@ -65,5 +65,5 @@ fn json<T: Serialize + ?Sized>(value: &T) -> String {
 /// If the name asks for no known format or the file cannot be written.
 pub fn write_reports(file: &Path, entries: &[ReportEntry]) -> Result<(), ExportError> {
     let bytes = OutputFormat::of(file)?.bytes(entries)?;
-    write_whole(file, &bytes).map_err(ExportError::file(file))
+    Ok(write_whole(file, &bytes).map_err(PathError::at(file))?)
 }

@@ -1,7 +1,7 @@
 //! The vertebra detector: a small U-shaped residual network that reads one sagittal slice.
 //!
 //! Input: one slice resampled to square pixels ([`DetectorConfig::pixel_mm`]), anterior left, superior up, intensities
-//! in about [0, 1]. Output at a quarter of that resolution, one value per cell and [`Head`] channel. Pre-activation residual
+//! in about [0, 1]. Output at a quarter of that resolution, one value per cell and [`DetectorHead`] channel. Pre-activation residual
 //! blocks (He et al. 2016) with group normalization; four scales, so that the deepest cells see the whole slice: the
 //! level of a body is told by where the sacrum is.
 
@@ -33,7 +33,7 @@ pub(crate) const OFFSET_UNIT_MM: f64 = 30.0;
 
 /// What the output channels mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Head {
+pub(crate) enum DetectorHead {
     /// Logit: center of a vertebral body T8 to L5 (mean of its four corners).
     Body,
     /// Logit: middle of the upper endplate of S1.
@@ -47,7 +47,7 @@ pub(crate) enum Head {
     Labels,
 }
 
-impl Head {
+impl DetectorHead {
     /// First channel and number of channels.
     #[must_use]
     pub(crate) const fn channels(self) -> (usize, usize) {
@@ -170,11 +170,11 @@ impl DetectorNetwork {
             down,
             up,
             features: NormConvolution::new(widths[0], config.head_channels, 3, 1, group, vb.pp("features"))?,
-            heads: NormConvolution::new(config.head_channels, Head::TOTAL, 1, 1, group, vb.pp("heads"))?,
+            heads: NormConvolution::new(config.head_channels, DetectorHead::TOTAL, 1, 1, group, vb.pp("heads"))?,
         })
     }
 
-    /// Raw outputs `[n, Head::TOTAL, h / 4, w / 4]` of slices `[n, 1, h, w]`; no sigmoid or softmax is applied.
+    /// Raw outputs `[n, DetectorHead::TOTAL, h / 4, w / 4]` of slices `[n, 1, h, w]`; no sigmoid or softmax is applied.
     ///
     /// # Errors
     /// If `h` or `w` is no multiple of [`INPUT_MULTIPLE`], or a tensor operation fails.
@@ -319,7 +319,7 @@ mod tests {
         let network = network(&variables);
         let slices = Tensor::randn(0f32, 1.0, (2, 1, 64, 96), &Device::Cpu).expect("random input");
         let output = network.forward(&slices).expect("forward");
-        assert_eq!(output.dims(), [2, Head::TOTAL, 16, 24]);
+        assert_eq!(output.dims(), [2, DetectorHead::TOTAL, 16, 24]);
         let grads = output.sqr().and_then(|o| o.sum_all()?.backward()).expect("backward");
         assert!(variables.all_vars().iter().all(|variable| grads.get(variable).is_some()));
         let parameters: usize = variables.all_vars().iter().map(|variable| variable.elem_count()).sum();

@@ -30,10 +30,10 @@ pub enum GraderError {
     #[error(transparent)]
     Weights(#[from] WeightsError),
     /// The disc cannot be framed.
-    #[error("the disc cannot be graded: {0}")]
+    #[error("the disc cannot be graded")]
     Frame(#[from] DiscFrameError),
     /// A tensor operation failed.
-    #[error("grading failed: {0}")]
+    #[error("grading failed")]
     Tensor(#[from] candle_core::Error),
 }
 

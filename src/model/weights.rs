@@ -17,7 +17,7 @@ use safetensors::{Dtype, SafeTensors};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::files::{sha256, source_folder, write_whole};
+use crate::files::{PathError, sha256, source_folder, write_whole};
 use crate::memory;
 
 pub(crate) use error::WeightsError;
@@ -376,7 +376,11 @@ pub(crate) fn find_weights(name: &str, user_folder: Option<&Path>) -> Result<Wei
 
 /// `error` if the folder it is about is named as weights of `name` are.
 fn candidate_error(error: WeightsError, name: &str) -> Option<WeightsError> {
-    let (WeightsError::File { path, .. } | WeightsError::Metadata { path, .. }) = &error else { return Some(error) };
+    let path = match &error {
+        WeightsError::File(file) => file.path(),
+        WeightsError::Metadata { path, .. } => path,
+        _ => return Some(error),
+    };
     let folder = path.parent()?.file_name()?.to_string_lossy().into_owned();
     let version = folder.strip_prefix(name)?.strip_prefix('-')?;
     version_numbers(version).map(|_| error)
@@ -389,7 +393,7 @@ fn version_numbers(version: &str) -> Option<[u64; 3]> {
 
 fn file_error(path: &Path) -> impl Fn(std::io::Error) -> WeightsError {
     let path = path.to_owned();
-    move |source| WeightsError::File { source, path: path.clone() }
+    move |source| PathError::at(&path)(source).into()
 }
 
 #[cfg(test)]
@@ -502,7 +506,7 @@ mod tests {
         replace(&mut weights, &integers);
         assert!(matches!(load(&weights), WeightsError::Shape { .. }));
         fs::remove_file(&path).expect("there");
-        assert!(matches!(load(&weights), WeightsError::File { .. }));
+        assert!(matches!(load(&weights), WeightsError::File(_)));
     }
 
     #[test]
@@ -520,7 +524,8 @@ mod tests {
         let folder = WeightsFolder { path: PathBuf::from("huge-1.0.0"), metadata };
         let refused = folder.load::<GradingConfig>(&Device::Cpu).map(|_| ()).expect_err("terabytes");
         assert!(matches!(refused, WeightsError::Memory { .. }), "{refused}");
-        assert!(refused.to_string().contains("GiB of memory are needed"), "{refused}");
+        let refused = crate::causes::with_causes(&refused);
+        assert!(refused.contains("GiB of memory are needed"), "{refused}");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::error::PacsError;
-use crate::files::{make_private_folder, user_data_folder, write_private};
+use crate::files::{PathError, make_private_folder, user_data_folder, write_private};
 
 /// Name of the file of connections in the user's data folder.
 pub(crate) const CONNECTIONS_FILE: &str = "pacs.toml";
@@ -218,7 +218,7 @@ impl Connections {
         let text = match fs::read_to_string(file) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
-            Err(error) => return Err(PacsError::file(file)(error)),
+            Err(error) => return Err(PathError::at(file)(error).into()),
         };
         let wrong = |what: String| PacsError::Configuration(format!("{what}: {}", file.display()));
         // The parser's message would quote the line, which may hold a password.
@@ -246,7 +246,7 @@ impl Connections {
         let text = toml::to_string_pretty(self)
             .map_err(|error| PacsError::Configuration(format!("the connections cannot be written: {error}")))?;
         let made = file.parent().map_or(Ok(()), make_private_folder);
-        made.and_then(|()| write_private(file, text.as_bytes())).map_err(PacsError::file(file))
+        Ok(made.and_then(|()| write_private(file, text.as_bytes())).map_err(PathError::at(file))?)
     }
 
     /// The connection of a name.

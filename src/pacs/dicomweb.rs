@@ -21,8 +21,9 @@ use super::inbox::Inbox;
 use super::multipart::{Parts, boundary_of};
 use super::patience::{Piped, interruptible};
 use super::secure::{Credentials, provider};
-use super::study::{SeriesEntry, StudyEntry, StudyQuery, sort_studies};
+use super::study::{ArchivedSeries, ArchivedStudy, StudyQuery, sort_studies};
 use crate::dicom::ObjectIdentity;
+use crate::files::PathError;
 use crate::task::{CancelToken, Progress};
 
 const CONNECT: Duration = Duration::from_secs(10);
@@ -151,8 +152,8 @@ impl WebArchive {
 
     /// Stores one object.
     fn store_one(&self, path: &Path, instance_uid: &str) -> Result<(), PacsError> {
-        let file = File::open(path).map_err(PacsError::file(path))?;
-        let length = file.metadata().map_err(PacsError::file(path))?.len();
+        let file = File::open(path).map_err(PathError::at(path))?;
+        let length = file.metadata().map_err(PathError::at(path))?.len();
         let head = format!("--{BOUNDARY}\r\nContent-Type: {OBJECT}\r\n\r\n");
         let tail = format!("\r\n--{BOUNDARY}--\r\n");
         let total = head.len() as u64 + length + tail.len() as u64;
@@ -184,14 +185,14 @@ impl Archive for WebArchive {
         self.listed(cancel, "studies".to_owned(), vec![("limit", "1".to_owned())]).map(|_| ())
     }
 
-    fn studies(&mut self, query: &StudyQuery, cancel: &CancelToken) -> Result<Vec<StudyEntry>, PacsError> {
+    fn studies(&mut self, query: &StudyQuery, cancel: &CancelToken) -> Result<Vec<ArchivedStudy>, PacsError> {
         let (mut fields, is_exact) = plain_fields(query);
         // What is asked for more loosely than it was meant is sifted here, so more of it is needed.
         let limit = if is_exact { query.limit } else { query.limit.max(LOOSE_LIMIT) };
         fields.push(("limit", limit.to_string()));
         fields.extend(STUDY_FIELDS.map(|field| ("includefield", field.to_owned())));
         let list = self.listed(cancel, "studies".to_owned(), fields)?;
-        let mut studies: Vec<StudyEntry> = list.iter().map(study).collect();
+        let mut studies: Vec<ArchivedStudy> = list.iter().map(study).collect();
         if !is_exact {
             studies.retain(|study| query.is_met_by(study));
         }
@@ -200,7 +201,7 @@ impl Archive for WebArchive {
         Ok(studies)
     }
 
-    fn series(&mut self, study_instance_uid: &str, cancel: &CancelToken) -> Result<Vec<SeriesEntry>, PacsError> {
+    fn series(&mut self, study_instance_uid: &str, cancel: &CancelToken) -> Result<Vec<ArchivedSeries>, PacsError> {
         let fields = SERIES_FIELDS.map(|field| ("includefield", field.to_owned())).to_vec();
         let path = format!("studies/{}/series", checked_uid(study_instance_uid)?);
         Ok(self.listed(cancel, path, fields)?.iter().map(series).collect())
@@ -320,7 +321,7 @@ fn tls(connection: &Connection) -> Result<TlsConfig, PacsError> {
     let roots: Vec<Certificate<'static>> = roots.iter().map(|root| owned(root)).collect();
     let client = match (own, &connection.key_file) {
         (Some((chain, _)), Some(file)) => {
-            let pem = fs::read(file).map_err(PacsError::file(file))?;
+            let pem = fs::read(file).map_err(PathError::at(file))?;
             let unreadable = |error| PacsError::Configuration(format!("connection \"{}\": {error}", connection.name));
             let chain: Vec<Certificate<'static>> = chain.iter().map(|one| owned(one)).collect();
             Some(ClientCert::new_with_certs(&chain, PrivateKey::from_pem(&pem).map_err(unreadable)?))
@@ -363,9 +364,9 @@ fn count(data: &Value, tag: &str) -> Option<usize> {
     word(data, tag).parse().ok()
 }
 
-fn study(data: &Value) -> StudyEntry {
+fn study(data: &Value) -> ArchivedStudy {
     let modalities = data.get("00080061").and_then(|element| element.get("Value")).and_then(Value::as_array);
-    StudyEntry {
+    ArchivedStudy {
         study_instance_uid: word(data, "0020000D"),
         patient_name: word(data, "00100010"),
         patient_id: word(data, "00100020"),
@@ -380,8 +381,8 @@ fn study(data: &Value) -> StudyEntry {
     }
 }
 
-fn series(data: &Value) -> SeriesEntry {
-    SeriesEntry {
+fn series(data: &Value) -> ArchivedSeries {
+    ArchivedSeries {
         series_instance_uid: word(data, "0020000E"),
         modality: word(data, "00080060"),
         description: word(data, "0008103E"),

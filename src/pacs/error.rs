@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use super::account::RefusedObject;
+use crate::causes::with_causes;
 use crate::dicom::FileError;
+use crate::files::PathError;
 use crate::task::Cancelled;
 
 /// Why a request to an archive failed. Texts name the connection, never a patient.
@@ -128,7 +130,7 @@ pub enum PacsError {
         what: String,
     },
     /// A file to send is no DICOM object.
-    #[error("cannot be sent, {reason}: {}", path.display())]
+    #[error("{} cannot be sent", path.display())]
     Object {
         /// What is wrong with it.
         #[source]
@@ -137,30 +139,18 @@ pub enum PacsError {
         path: PathBuf,
     },
     /// A file cannot be read or written.
-    #[error("{source}: {}", path.display())]
-    File {
-        /// What the system said.
-        #[source]
-        source: io::Error,
-        /// The file.
-        path: PathBuf,
-    },
+    #[error(transparent)]
+    File(#[from] PathError),
 }
 
 /// What became of the objects that were not stored.
 fn rest(refused: &[RefusedObject], stopped: Option<&PacsError>) -> String {
     let refused: Vec<String> = refused.iter().map(ToString::to_string).collect();
     let refused = if refused.is_empty() { String::new() } else { format!("; not stored: {}", refused.join(", ")) };
-    refused + &stopped.map(|error| format!("; {error}")).unwrap_or_default()
+    refused + &stopped.map(|error| format!("; {}", with_causes(error))).unwrap_or_default()
 }
 
 impl PacsError {
-    /// Adds the path to what the system says.
-    pub(super) fn file(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
-        let path = path.into();
-        move |source| Self::File { source, path }
-    }
-
     /// What the system said about a connection.
     pub(super) fn of_io(place: &str, error: &io::Error) -> Self {
         use io::ErrorKind as Kind;

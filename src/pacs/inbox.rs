@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::PacsError;
 use crate::dicom::ObjectIdentity;
+use crate::files::PathError;
 use crate::task::{CancelToken, Progress};
 
 /// Largest object, all objects together, and most of them. A 3-D series is about 0.2 GB.
@@ -59,7 +60,7 @@ impl<'a> Inbox<'a> {
         }
         // The name is a number: what the archive sends never becomes a path.
         let path = self.folder.join(format!("IM{:06}.dcm", self.objects + 1));
-        let file = OpenOptions::new().write(true).create_new(true).open(&path).map_err(PacsError::file(&path))?;
+        let file = OpenOptions::new().write(true).create_new(true).open(&path).map_err(PathError::at(&path))?;
         let limit = MAX_OBJECT_BYTES.min(MAX_BYTES - self.bytes);
         let file = BufWriter::with_capacity(1 << 16, file);
         let mut capped = Capped { file, written: 0, limit, cancel: self.cancel };
@@ -69,7 +70,7 @@ impl<'a> Inbox<'a> {
             return Err(too_much(limit, "bytes"));
         }
         received?;
-        capped.file.flush().map_err(PacsError::file(&path))?;
+        capped.file.flush().map_err(PathError::at(&path))?;
         let answer = |reason: String| PacsError::Answer { place: self.place.clone(), reason };
         let identity = ObjectIdentity::read(&path).map_err(|error| answer(format!("no DICOM object ({error})")))?;
         if identity.study_instance_uid != self.study_instance_uid {
@@ -119,7 +120,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let (cancel, mut ignore) = (CancelToken::default(), |_| ());
         let mut inbox = Inbox::new(folder.path(), "archive", "1.2", 1, &cancel, &mut ignore);
-        let error = inbox.take(|out| out.write_all(b"<html>").map_err(PacsError::file("x"))).expect_err("no DICOM");
+        let error = inbox.take(|out| Ok(out.write_all(b"<html>").map_err(PathError::at("x"))?)).expect_err("no DICOM");
         assert!(matches!(error, PacsError::Answer { .. }), "{error}");
         let file = BufWriter::new(tempfile::tempfile().expect("a file"));
         let mut capped = Capped { file, written: 0, limit: 4, cancel: &cancel };

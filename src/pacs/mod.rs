@@ -19,7 +19,7 @@ pub(crate) use connection::{Address, CONNECTIONS_FILE};
 pub use connection::{Connection, Connections, Secret};
 pub use error::PacsError;
 pub(crate) use inbox::Inbox;
-pub(crate) use study::{SeriesEntry, StudyEntry, StudyQuery, is_date_range};
+pub(crate) use study::{ArchivedSeries, ArchivedStudy, StudyQuery, is_date_range};
 pub(crate) use transfer::{FetchedStudy, IMAGES, fetch_study_into};
 pub use transfer::{fetch_study, send_files};
 
@@ -39,13 +39,13 @@ pub(crate) trait Archive {
     ///
     /// # Errors
     /// If the archive cannot be asked.
-    fn studies(&mut self, query: &StudyQuery, cancel: &CancelToken) -> Result<Vec<StudyEntry>, PacsError>;
+    fn studies(&mut self, query: &StudyQuery, cancel: &CancelToken) -> Result<Vec<ArchivedStudy>, PacsError>;
 
     /// The series of a study.
     ///
     /// # Errors
     /// If the archive cannot be asked.
-    fn series(&mut self, study_instance_uid: &str, cancel: &CancelToken) -> Result<Vec<SeriesEntry>, PacsError>;
+    fn series(&mut self, study_instance_uid: &str, cancel: &CancelToken) -> Result<Vec<ArchivedSeries>, PacsError>;
 
     /// Fetches all objects of a series into `inbox`.
     ///

@@ -3,6 +3,7 @@
 use std::io::{self, Read, Write};
 
 use super::error::PacsError;
+use crate::files::PathError;
 
 /// Largest head of a part.
 const MAX_HEAD_BYTES: usize = 16 << 10;
@@ -83,8 +84,7 @@ impl<R: Read> Parts<R> {
 
     /// Writes the content of the part to `out`, up to its boundary.
     pub(crate) fn copy_part(&mut self, out: &mut dyn Write) -> Result<(), PacsError> {
-        let write =
-            |out: &mut dyn Write, bytes: &[u8]| out.write_all(bytes).map_err(PacsError::file("received object"));
+        let write = |out: &mut dyn Write, bytes: &[u8]| out.write_all(bytes).map_err(PathError::at("received object"));
         loop {
             if let Some(end) = find(&self.buffer, &self.delimiter) {
                 write(out, &self.buffer[..end])?;

@@ -60,7 +60,7 @@ impl StudyQuery {
 impl StudyQuery {
     /// Whether a study is one that was meant, by name, number and accession number. Letters match in any case, and the marks
     /// between the parts of a name match each other.
-    pub(super) fn is_met_by(&self, study: &StudyEntry) -> bool {
+    pub(super) fn is_met_by(&self, study: &ArchivedStudy) -> bool {
         let pairs = [
             (self.name_pattern(), &study.patient_name),
             (self.patient_id.trim().to_owned(), &study.patient_id),
@@ -101,7 +101,7 @@ pub(crate) fn is_date_range(text: &str) -> bool {
 
 /// A study of an archive. It has no `Debug`: it names a patient.
 #[derive(Clone, Default, PartialEq, Eq, Serialize)]
-pub struct StudyEntry {
+pub struct ArchivedStudy {
     pub study_instance_uid: String,
     /// Patient's name, components parted by `^`.
     pub patient_name: String,
@@ -123,7 +123,7 @@ pub struct StudyEntry {
 
 /// A series of a study in an archive.
 #[derive(Clone, Default, PartialEq, Eq, Serialize)]
-pub(crate) struct SeriesEntry {
+pub(crate) struct ArchivedSeries {
     pub series_instance_uid: String,
     pub modality: String,
     /// Series description.
@@ -133,7 +133,7 @@ pub(crate) struct SeriesEntry {
 }
 
 /// Newest first; studies of one moment by UID, so that the order is always the same.
-pub(super) fn sort_studies(studies: &mut [StudyEntry]) {
+pub(super) fn sort_studies(studies: &mut [ArchivedStudy]) {
     studies.sort_by(|a, b| {
         let newest = (&b.study_date, &b.study_time).cmp(&(&a.study_date, &a.study_time));
         newest.then_with(|| a.study_instance_uid.cmp(&b.study_instance_uid))
@@ -157,7 +157,7 @@ mod tests {
     fn studies_are_sifted_by_what_was_typed() {
         let meets = |typed: &str, name: &str| {
             let query = StudyQuery { patient_name: typed.into(), ..StudyQuery::default() };
-            query.is_met_by(&StudyEntry { patient_name: name.into(), ..StudyEntry::default() })
+            query.is_met_by(&ArchivedStudy { patient_name: name.into(), ..ArchivedStudy::default() })
         };
         for (typed, name) in [
             ("Tester^Ann", "TESTER^Ann^"),
@@ -173,7 +173,7 @@ mod tests {
             assert!(!meets(typed, name), "{typed} {name}");
         }
         let query = StudyQuery { patient_id: "A/1".into(), ..StudyQuery::default() };
-        assert!(!query.is_met_by(&StudyEntry { patient_id: "A-1".into(), ..StudyEntry::default() }));
+        assert!(!query.is_met_by(&ArchivedStudy { patient_id: "A-1".into(), ..ArchivedStudy::default() }));
     }
 
     #[test]

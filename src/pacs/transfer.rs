@@ -7,7 +7,7 @@ use super::connection::Connection;
 use super::error::PacsError;
 use super::inbox::Inbox;
 use super::{Archive, archive};
-use crate::files::BorrowedFolder;
+use crate::files::{BorrowedFolder, PathError};
 use crate::task::{CancelToken, Progress};
 
 /// Modalities of the series that are read; results and presentations are not fetched with them.
@@ -29,7 +29,7 @@ impl FetchedStudy {
 
     /// Moves the study to a folder that is not there yet, and keeps it.
     fn keep_as(self, out: &Path) -> Result<usize, PacsError> {
-        self.folder.keep_as(out).map_err(PacsError::file(out))?;
+        self.folder.keep_as(out).map_err(PathError::at(out))?;
         Ok(self.objects)
     }
 }
@@ -65,7 +65,7 @@ pub(crate) fn fetch_study_into(
         return Err(PacsError::Configuration(format!("the folder for the study is there already: {}", out.display())));
     }
     let parent = out.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::create_dir_all(parent).map_err(PacsError::file(parent))?;
+    fs::create_dir_all(parent).map_err(PathError::at(parent))?;
     fetch_below(parent, connection, study_instance_uid, modalities, cancel, on_progress)?.keep_as(out)
 }
 
@@ -90,7 +90,7 @@ fn fetch_below(
     if series.is_empty() {
         return Err(not_found(format!("{} series in this study", modalities.join(" or "))));
     }
-    let folder = BorrowedFolder::new_in(parent).map_err(PacsError::file(parent))?;
+    let folder = BorrowedFolder::new_in(parent).map_err(PathError::at(parent))?;
     let expected = series.iter().map(|series| series.objects).sum::<Option<usize>>().unwrap_or_default();
     let mut inbox = Inbox::new(folder.path(), place, study_instance_uid, expected, cancel, on_progress);
     for series in series {

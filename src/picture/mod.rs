@@ -54,7 +54,7 @@ use crate::files::write_whole;
 
 /// A picture could not be written.
 #[derive(Debug, Error)]
-#[error("cannot write the picture ({source}): {}", path.display())]
+#[error("cannot write the picture {}", path.display())]
 pub struct PictureError {
     source: image::ImageError,
     /// The file.

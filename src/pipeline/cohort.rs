@@ -14,7 +14,7 @@ use std::str::FromStr;
 use sha2::{Digest, Sha256};
 
 use super::PipelineError;
-use crate::files::{read_text, write_whole};
+use crate::files::{PathError, read_text, write_whole};
 use crate::records::{CohortPlace, ReportEntry};
 use crate::spine::PerGrading;
 
@@ -38,7 +38,7 @@ impl Cohort {
     /// # Errors
     /// If the list cannot be read or is empty.
     pub(crate) fn read(list: &Path) -> Result<Self, PipelineError> {
-        let text = read_text(list).map_err(PipelineError::file(list))?;
+        let text = read_text(list).map_err(PathError::at(list))?;
         let cohort = Self::of_lines(text.lines());
         if cohort.studies.is_empty() {
             let reason = "the list names no study; write one folder a line".to_owned();
@@ -123,10 +123,10 @@ impl Results {
         let lock = |file: &File| match file.try_lock() {
             Ok(()) => Ok(()),
             Err(TryLockError::WouldBlock) => Err(wrong("another run is writing these results".to_owned())),
-            Err(TryLockError::Error(error)) => Err(PipelineError::file(path)(error)),
+            Err(TryLockError::Error(error)) => Err(PipelineError::from(PathError::at(path)(error))),
         };
         let open = || OpenOptions::new().read(true).append(true).create(true).open(path);
-        let mut file = open().map_err(PipelineError::file(path))?;
+        let mut file = open().map_err(PathError::at(path))?;
         lock(&file)?;
         let mut done = BTreeSet::new();
         let (mut whole, mut kept, mut dropped) = (0_u64, String::new(), false);
@@ -134,7 +134,7 @@ impl Results {
         let mut line = String::new();
         for number in 1.. {
             line.clear();
-            let read = reader.read_line(&mut line).map_err(PipelineError::file(path))?;
+            let read = reader.read_line(&mut line).map_err(PathError::at(path))?;
             if read == 0 || !line.ends_with('\n') {
                 break;
             }
@@ -158,13 +158,13 @@ impl Results {
         }
         drop(reader);
         if dropped {
-            write_whole(path, kept.as_bytes()).map_err(PipelineError::file(path))?;
-            file = open().map_err(PipelineError::file(path))?;
+            write_whole(path, kept.as_bytes()).map_err(PathError::at(path))?;
+            file = open().map_err(PathError::at(path))?;
             lock(&file)?;
         } else {
-            file.set_len(whole).map_err(PipelineError::file(path))?;
+            file.set_len(whole).map_err(PathError::at(path))?;
         }
-        file.seek(SeekFrom::End(0)).map_err(PipelineError::file(path))?;
+        file.seek(SeekFrom::End(0)).map_err(PathError::at(path))?;
         Ok(Self { file, path: path.to_owned(), done })
     }
 
@@ -180,7 +180,7 @@ impl Results {
     /// If it cannot be written.
     pub(crate) fn append(&mut self, entry: &ReportEntry) -> Result<(), PipelineError> {
         let written = self.file.write_all(entry.line().as_bytes()).and_then(|()| self.file.sync_data());
-        written.map_err(PipelineError::file(&self.path))?;
+        written.map_err(PathError::at(&self.path))?;
         self.done.extend(entry.cohort().map(|place| place.input));
         Ok(())
     }
@@ -223,6 +223,7 @@ impl CohortTally {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::causes::with_causes;
     use crate::records::FailedScan;
 
     fn failed(place: &CohortPlace) -> ReportEntry {
@@ -258,7 +259,7 @@ mod tests {
         }
         assert_eq!(plain.studies[0].1, Path::new("/data/Müller"));
         std::fs::write(&list, b"/data/M\xFCller").expect("writable");
-        let refused = Cohort::read(&list).expect_err("in no encoding that can be told").to_string();
+        let refused = with_causes(&Cohort::read(&list).expect_err("in no encoding that can be told"));
         assert!(refused.contains("save it in that encoding"), "{refused}");
     }
 

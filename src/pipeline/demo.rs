@@ -6,6 +6,7 @@ use tempfile::TempDir;
 
 use super::PipelineError;
 use super::phantom_study::write_phantom;
+use crate::files::PathError;
 use crate::phantom::PhantomSettings;
 use crate::task::{CancelToken, Progress};
 
@@ -44,7 +45,7 @@ pub fn prepare_demo(
     on_progress(Progress { step: STEP, done: 0, total: 1 });
     let temporary = match folder {
         Some(_) => None,
-        None => Some(tempfile::Builder::new().prefix("spinenet-demo-").tempdir().map_err(PipelineError::file("temp"))?),
+        None => Some(tempfile::Builder::new().prefix("spinenet-demo-").tempdir().map_err(PathError::at("temp"))?),
     };
     let folder = temporary.as_ref().map_or_else(|| folder.unwrap_or(Path::new(".")), TempDir::path).to_owned();
     write_phantom(&folder, &PhantomSettings::new(seed), cancel)?;

@@ -1,6 +1,5 @@
 //! Why the chain stopped.
 
-use std::io;
 use std::path::PathBuf;
 
 use thiserror::Error;
@@ -9,6 +8,7 @@ use super::DeviceError;
 use super::judgement::LEARNED_ON;
 use crate::detection::DetectionError;
 use crate::dicom::DicomError;
+use crate::files::PathError;
 use crate::model::{GraderError, WeightsError};
 use crate::records::{BoxesError, RecordError};
 use crate::research::ResearchError;
@@ -113,14 +113,8 @@ pub enum PipelineError {
         path: PathBuf,
     },
     /// A file cannot be read or written.
-    #[error("{source}: {}", path.display())]
-    File {
-        /// What the system said.
-        #[source]
-        source: io::Error,
-        /// Which file.
-        path: PathBuf,
-    },
+    #[error(transparent)]
+    File(#[from] PathError),
 }
 
 impl PipelineError {
@@ -128,12 +122,6 @@ impl PipelineError {
     #[must_use]
     pub fn code(&self) -> Option<&'static str> {
         if let Self::Unfit { code, .. } = self { Some(code) } else { None }
-    }
-
-    /// Adds the path to what the system says.
-    pub(super) fn file(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
-        let path = path.into();
-        move |source| Self::File { source, path }
     }
 }
 

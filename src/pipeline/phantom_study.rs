@@ -4,8 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use super::{PipelineError, Study};
+use crate::causes::with_causes;
 use crate::dicom::{SeriesHeader, write_series};
-use crate::files::write_whole;
+use crate::files::{PathError, write_whole};
 use crate::phantom::{PhantomPatient, PhantomSeries, PhantomSettings, PhantomStudy, Sequence};
 use crate::records::{BoxesFile, DiscTruth, Software, TRUTH_SCHEMA, TruthFile, TruthTable, VertebraEntry};
 use crate::research::{Voxels, write_nifti};
@@ -23,7 +24,7 @@ pub(crate) fn write_phantom(
     settings: &PhantomSettings,
     cancel: &CancelToken,
 ) -> Result<(), PipelineError> {
-    fs::create_dir_all(folder).map_err(PipelineError::file(folder))?;
+    fs::create_dir_all(folder).map_err(PathError::at(folder))?;
     let seed = settings.seed;
     let patient = PhantomPatient::draw(settings);
     let t2 = patient.t2();
@@ -43,7 +44,7 @@ pub(crate) fn write_phantom(
     let truth = truth_of(&patient.study_of(&t2), seed, &written.choose(None)?.series_instance_uid);
     let file = folder.join("truth.json");
     let text = serde_json::to_string_pretty(&truth).expect("truth holds no maps with other keys than text") + "\n";
-    write_whole(&file, text.as_bytes()).map_err(PipelineError::file(&file))?;
+    write_whole(&file, text.as_bytes()).map_err(PathError::at(&file))?;
     let mut table = TruthTable::default();
     table.add(&truth);
     table.write(&folder.join("truth-grades.csv"))?;
@@ -95,5 +96,5 @@ fn write_masks(file: &Path, labels: Vec<u8>, volume: &Volume) -> Result<(), Pipe
     let size = [volume.rows(), volume.columns()];
     write_nifti(file, Voxels::Labels(labels), volume.geometry(), size, "29 disc, 76 vertebra, 150 canal")
         .map(|_| ())
-        .map_err(|error| PipelineError::Nifti { reason: error.to_string(), path: file.to_owned() })
+        .map_err(|error| PipelineError::Nifti { reason: with_causes(&error), path: file.to_owned() })
 }

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::PipelineError;
+use crate::causes::with_causes;
 use crate::model::{Grader, GraderError, Views};
 use crate::saliency::{self, SaliencyMap, SaliencyRequest};
 use crate::spine::{Disc, DiscLevel, DiscPrediction};
@@ -51,7 +52,7 @@ pub(crate) fn grade_discs(
             Ok(prediction) => GradeOutcome::Graded(prediction),
             Err(GraderError::Cancelled(cancelled)) => return Err(cancelled.into()),
             Err(source) => {
-                let reason = source.to_string();
+                let reason = with_causes(&source);
                 first_failure.get_or_insert(source);
                 GradeOutcome::NotGraded { level: disc.level, reason }
             }

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::{RecordError, WeightsUsed};
-use crate::files::{sha256, write_private};
+use crate::files::{PathError, sha256, write_private};
 use crate::spine::{ClassIndex, DiscLevel, Grading};
 
 /// Name and version of the schema of blind readings.
@@ -126,7 +126,7 @@ impl BlindReading {
     /// If it cannot be read, is no blind reading of this schema, or holds a grade that does not exist.
     pub fn read(path: &Path) -> Result<Self, RecordError> {
         let broken = |reason: String| RecordError::BlindReading { reason, path: path.to_owned() };
-        let bytes = std::fs::read(path).map_err(RecordError::file(path))?;
+        let bytes = std::fs::read(path).map_err(PathError::at(path))?;
         // The schema is looked at first, so that a newer file is named as such and not as broken.
         let value: serde_json::Value = serde_json::from_slice(&bytes).map_err(|error| broken(error.to_string()))?;
         let schema = value.get("schema").and_then(serde_json::Value::as_str).unwrap_or_default();
@@ -162,7 +162,7 @@ impl BlindReading {
         let broken =
             |error: serde_json::Error| RecordError::BlindReading { reason: error.to_string(), path: path.to_owned() };
         let text = serde_json::to_string_pretty(self).map_err(broken)? + "\n";
-        write_private(path, text.as_bytes()).map_err(RecordError::file(path))
+        Ok(write_private(path, text.as_bytes()).map_err(PathError::at(path))?)
     }
 }
 

@@ -18,13 +18,13 @@ pub(crate) const BOXES_SCHEMA: &str = "spinenet-boxes/1";
 #[derive(Debug, Error)]
 pub enum BoxesError {
     /// The file cannot be read.
-    #[error("cannot read the boxes: {0}")]
+    #[error("cannot read the boxes")]
     Read(#[source] io::Error),
     /// The file cannot be written.
-    #[error("cannot save the boxes: {0}")]
+    #[error("cannot save the boxes")]
     Write(#[source] io::Error),
     /// The file is not JSON of the expected form.
-    #[error("not a boxes file: {0}")]
+    #[error("not a boxes file")]
     Json(#[from] serde_json::Error),
     /// Another schema.
     #[error("expected schema {BOXES_SCHEMA}, got \"{0}\"")]

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::RecordError;
 use super::report::{CohortPlace, REPORT_SCHEMA, Report, Software};
+use crate::files::PathError;
 
 /// What is reported about one scan. Reports are large, failures are rare.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -137,7 +138,7 @@ pub fn read_reports(file: &Path) -> Result<Vec<ReportEntry>, RecordError> {
         Some("jsonl") => true,
         _ => return Err(broken("reports are read from .json and .jsonl".to_owned())),
     };
-    let text = std::fs::read_to_string(file).map_err(RecordError::file(file))?;
+    let text = std::fs::read_to_string(file).map_err(PathError::at(file))?;
     if has_lines {
         let lines = text.lines().filter(|line| !line.trim().is_empty());
         return lines.map(|line| ReportEntry::parse(line).map_err(&broken)).collect();

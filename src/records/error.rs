@@ -1,9 +1,10 @@
 //! Why a file of results was refused.
 
-use std::io;
 use std::path::PathBuf;
 
 use thiserror::Error;
+
+use crate::files::PathError;
 
 /// Why a report, a blind reading or a table of true grades cannot be read or written.
 #[derive(Debug, Error)]
@@ -31,20 +32,6 @@ pub enum RecordError {
         path: PathBuf,
     },
     /// A file cannot be read or written.
-    #[error("{source}: {}", path.display())]
-    File {
-        /// What the system said.
-        #[source]
-        source: io::Error,
-        /// Which file.
-        path: PathBuf,
-    },
-}
-
-impl RecordError {
-    /// Adds the path to what the system says.
-    pub(crate) fn file(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
-        let path = path.into();
-        move |source| Self::File { source, path }
-    }
+    #[error(transparent)]
+    File(#[from] PathError),
 }

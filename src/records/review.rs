@@ -20,13 +20,13 @@ pub(crate) const REVIEW_SCHEMA: &str = "spinenet-review/1";
 #[derive(Debug, Error)]
 pub enum ReviewError {
     /// The file cannot be read.
-    #[error("cannot read the review: {0}")]
+    #[error("cannot read the review")]
     Read(#[source] io::Error),
     /// The file cannot be written.
-    #[error("cannot save the review: {0}")]
+    #[error("cannot save the review")]
     Write(#[source] io::Error),
     /// The file is not JSON of the expected form.
-    #[error("not a review: {0}")]
+    #[error("not a review")]
     Json(#[from] serde_json::Error),
     /// Another schema.
     #[error("expected schema {REVIEW_SCHEMA}, got \"{0}\"")]

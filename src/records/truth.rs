@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::RecordError;
 use super::report::{Software, VertebraEntry};
-use crate::files::write_whole;
+use crate::files::{PathError, write_whole};
 use crate::spine::{DiscLevel, Grading, PerGrading, SliceBox};
 
 /// Name and version of the schema of truth files.
@@ -133,7 +133,7 @@ impl TruthTable {
             text.push_str(&cells.join(","));
             text.push('\n');
         }
-        write_whole(file, text.as_bytes()).map_err(RecordError::file(file))
+        Ok(write_whole(file, text.as_bytes()).map_err(PathError::at(file))?)
     }
 }
 

@@ -20,12 +20,12 @@ use crate::volume::{GeometryError, Volume};
 /// Most voxels that are read: 2 GiB of them.
 const MAX_VOXELS: u64 = 1 << 29;
 
-/// Why a research file cannot be used; names no path.
+/// Why a research file cannot be used; names no path. Shown in lists too, so it says its cause itself.
 #[derive(Debug, Error)]
 pub enum ResearchError {
     /// The file system refused.
     #[error("cannot be read: {0}")]
-    Io(#[from] std::io::Error),
+    Io(std::io::Error),
     /// The header is not what the format says.
     #[error("is not a {format} file: {reason}")]
     Header {
@@ -52,7 +52,19 @@ pub enum ResearchError {
     NotSagittal(&'static str),
     /// Directions or spacings that place nothing.
     #[error("has no usable geometry: {0}")]
-    Geometry(#[from] GeometryError),
+    Geometry(GeometryError),
+}
+
+impl From<std::io::Error> for ResearchError {
+    fn from(error: std::io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<GeometryError> for ResearchError {
+    fn from(error: GeometryError) -> Self {
+        Self::Geometry(error)
+    }
 }
 
 /// Whether the name says that the file is a volume that [`read_volume`] reads.

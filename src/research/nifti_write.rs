@@ -18,7 +18,7 @@ const SCANNER: i16 = 1;
 #[derive(Debug, Error)]
 pub enum NiftiWriteError {
     /// Voxels and geometry do not belong together.
-    #[error("cannot write the volume: {0}")]
+    #[error("cannot write the volume")]
     Geometry(#[from] GeometryError),
     /// The file system or the format refused.
     #[error("cannot write the volume: {0}")]

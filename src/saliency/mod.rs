@@ -152,7 +152,7 @@ pub enum SaliencyError {
     #[error(transparent)]
     Cancelled(#[from] Cancelled),
     /// The disc cannot be cut out of the scan.
-    #[error("the disc has no usable outline: {0}")]
+    #[error("the disc has no usable outline")]
     Frame(#[from] DiscFrameError),
     /// The network has no such grading.
     #[error("these weights do not grade {0}")]
@@ -166,7 +166,7 @@ pub enum SaliencyError {
         class: ClassIndex,
     },
     /// The device failed.
-    #[error("the network cannot be evaluated: {0}")]
+    #[error("the network cannot be evaluated")]
     Device(#[from] candle_core::Error),
 }
 

@@ -28,6 +28,7 @@ use thiserror::Error;
 use super::located::{DiscFinder, LeftOut, ScanError};
 use super::spider::{ATTRIBUTION, ScanCase, SpiderError, load_cases};
 use super::{boxed, rsna, spider_release, synthetic, table};
+use crate::causes::with_causes;
 use crate::detection::DetectionError;
 use crate::spine::DiscFrame;
 use crate::task::{CancelToken, Cancelled, Progress};
@@ -39,14 +40,14 @@ const FIRST_NUMBER: u32 = 1_000_000;
 #[derive(Debug, Error)]
 pub enum ManifestError {
     /// The manifest cannot be read.
-    #[error("cannot read the data manifest ({source}): {}", path.display())]
+    #[error("cannot read the data manifest {}", path.display())]
     File {
         source: std::io::Error,
         /// The manifest.
         path: PathBuf,
     },
     /// The manifest is not valid.
-    #[error("the data manifest is not valid ({source}): {}", path.display())]
+    #[error("the data manifest {} is not valid", path.display())]
     Format {
         source: Box<toml::de::Error>,
         /// The manifest.
@@ -62,7 +63,7 @@ pub enum ManifestError {
     #[error(transparent)]
     Spider(#[from] SpiderError),
     /// A table is missing or malformed.
-    #[error("cannot read the table ({source}): {}", path.display())]
+    #[error("cannot read the table {}", path.display())]
     Csv {
         source: csv::Error,
         /// The table.
@@ -78,8 +79,8 @@ pub enum ManifestError {
         path: PathBuf,
     },
     /// The detector that finds discs cannot be loaded.
-    #[error("discs without marked vertebrae need a detector: {0}")]
-    Detector(DetectionError),
+    #[error("discs without marked vertebrae need a detector")]
+    Detector(#[source] DetectionError),
     /// The detector learns from marked vertebrae.
     #[error("the detector learns from one set of marked vertebrae, of kind spider-dev")]
     NeedsLandmarks,
@@ -217,7 +218,7 @@ pub struct DataManifest {
 
 /// Scans of one set, read by the same readers.
 #[derive(Debug)]
-pub struct Cohort {
+pub struct TrainingCohort {
     /// What it is called: [`DataSet::cohort`].
     pub name: String,
     /// Scans with labelled discs.
@@ -228,7 +229,7 @@ pub struct Cohort {
 #[derive(Debug)]
 pub struct TrainingData {
     /// In the order of the sets; those of one name are one cohort.
-    pub cohorts: Vec<Cohort>,
+    pub cohorts: Vec<TrainingCohort>,
     /// Scans that cannot be learned from.
     pub left_out: Vec<LeftOut>,
 }
@@ -275,7 +276,7 @@ impl DataManifest {
         let mut reading =
             Reading { cases: Vec::new(), left_out: Vec::new(), patients: HashMap::new(), set: 0, cancel, on_progress };
         let mut finder = None;
-        let mut cohorts: Vec<Cohort> = Vec::new();
+        let mut cohorts: Vec<TrainingCohort> = Vec::new();
         for (index, set) in self.data.iter().enumerate() {
             reading.set = index;
             match set {
@@ -293,13 +294,13 @@ impl DataManifest {
             let cases = std::mem::take(&mut reading.cases);
             match cohorts.iter_mut().find(|cohort| cohort.name == set.cohort()) {
                 Some(cohort) => cohort.cases.extend(cases),
-                None => cohorts.push(Cohort { name: set.cohort().to_owned(), cases }),
+                None => cohorts.push(TrainingCohort { name: set.cohort().to_owned(), cases }),
             }
         }
         let left_out = reading.left_out;
         match left_out.first().filter(|_| cohorts.iter().all(|cohort| cohort.cases.is_empty())) {
             Some(first) => {
-                Err(ManifestError::NothingLeft { left_out: left_out.len(), reason: first.error.to_string() })
+                Err(ManifestError::NothingLeft { left_out: left_out.len(), reason: with_causes(&first.error) })
             }
             None => Ok(TrainingData { cohorts, left_out }),
         }

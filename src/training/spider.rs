@@ -33,21 +33,21 @@ const ASSUMED_BODY_HEIGHT_MM: f64 = 25.0;
 #[derive(Debug, Error)]
 pub enum SpiderError {
     /// A table is missing or malformed.
-    #[error("cannot read the table ({source}): {}", path.display())]
+    #[error("cannot read the table {}", path.display())]
     Table {
         source: csv::Error,
         /// The table.
         path: PathBuf,
     },
     /// An image is missing or not a picture.
-    #[error("cannot read the image ({source}): {}", path.display())]
+    #[error("cannot read the image {}", path.display())]
     Image {
         source: image::ImageError,
         /// The image.
         path: PathBuf,
     },
     /// A folder cannot be listed.
-    #[error("cannot list the folder ({source}): {}", path.display())]
+    #[error("cannot list the folder {}", path.display())]
     Folder {
         source: std::io::Error,
         /// The folder.

@@ -194,14 +194,14 @@ mod tests {
 
     #[test]
     fn mistakes_are_told_with_their_row() {
-        let told = |text: &str| table(text).expect_err("wrong").to_string();
-        assert!(told("patient,scan\nA,a\n").contains("no column level"));
-        assert!(told("patient,scan,level,colour\nA,a,L4-L5,1\n").contains("no grading colour"));
-        let six = told("patient,scan,level,pfirrmann\nA,a,L4-L5,6\n");
+        let refusal = |text: &str| table(text).expect_err("wrong").to_string();
+        assert!(refusal("patient,scan\nA,a\n").contains("no column level"));
+        assert!(refusal("patient,scan,level,colour\nA,a,L4-L5,1\n").contains("no grading colour"));
+        let six = refusal("patient,scan,level,pfirrmann\nA,a,L4-L5,6\n");
         assert!(six.contains("row 2") && six.contains("pfirrmann is 6"), "{six}");
-        assert!(told("patient,scan,level,pfirrmann\nA,a,L4-L5,4-2\n").contains("no grade"));
-        assert!(told("patient,scan,level\nA,a,L9\n").contains("row 2"));
-        assert!(told("patient,scan,level\nA,a,L4-L5\nA,a,L4-L5\n").contains("row 3: L4-L5 of this scan"));
-        assert!(told("patient,scan,level\nA,a,L4-L5\nB,a,L5-S1\n").contains("another patient"));
+        assert!(refusal("patient,scan,level,pfirrmann\nA,a,L4-L5,4-2\n").contains("no grade"));
+        assert!(refusal("patient,scan,level\nA,a,L9\n").contains("row 2"));
+        assert!(refusal("patient,scan,level\nA,a,L4-L5\nA,a,L4-L5\n").contains("row 3: L4-L5 of this scan"));
+        assert!(refusal("patient,scan,level\nA,a,L4-L5\nB,a,L5-S1\n").contains("another patient"));
     }
 }

@@ -10,7 +10,7 @@ use super::message::{Command, Event, JobKind};
 use crate::detection::Detection;
 use crate::dicom::anonymize_folder;
 use crate::export::{ExportError, read_boxes, report_pdf, write_boxes, write_reports};
-use crate::files::write_whole;
+use crate::files::{PathError, write_whole};
 use crate::measuring::Agreement;
 use crate::model::Views;
 use crate::picture::write_png;
@@ -44,7 +44,7 @@ pub enum StartError {
     #[error(transparent)]
     Device(#[from] DeviceError),
     /// The system gives no thread.
-    #[error("the background worker cannot be started: {0}")]
+    #[error("the background worker cannot be started")]
     Thread(#[from] io::Error),
 }
 
@@ -139,8 +139,8 @@ impl Inference {
                 Ok(Event::AgreementMeasured(Arc::new(Agreement::gather(&folder, &open, &reader))))
             }
             Command::ExportAgreement { agreement, folder } => {
-                let written = agreement.write(&folder);
-                Ok(Event::Exported(written.map_err(|source| ExportError::File { source, path: folder.clone() })?))
+                let written = agreement.write(&folder).map_err(PathError::at(&folder)).map_err(ExportError::from)?;
+                Ok(Event::Exported(written))
             }
             Command::Anonymize { folder, out } => {
                 let secret = format!("{:032x}", rand::random::<u128>());
@@ -149,7 +149,7 @@ impl Inference {
             }
             Command::ExportPdf { study, options, file } => {
                 let bytes = report_pdf(&study.join()?, &options)?;
-                write_whole(&file, &bytes).map_err(|source| ExportError::File { source, path: file.clone() })?;
+                write_whole(&file, &bytes).map_err(PathError::at(&file)).map_err(ExportError::from)?;
                 Ok(Event::Exported(vec![file]))
             }
         }

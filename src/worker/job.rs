@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+use crate::causes::with_causes;
 use crate::task::Progress;
 
 /// Names one job of a worker; never used twice by the same worker.
@@ -37,18 +38,7 @@ impl JobError {
     /// The message with those of its causes, outermost first.
     #[must_use]
     pub fn chain(&self) -> String {
-        let mut text = self.to_string();
-        let mut source = std::error::Error::source(self);
-        while let Some(cause) = source {
-            let message = cause.to_string();
-            // Transparent wrappers repeat the message of what they wrap.
-            if !text.ends_with(&message) {
-                text.push_str(": ");
-                text.push_str(&message);
-            }
-            source = cause.source();
-        }
-        text
+        with_causes(self)
     }
 }
 

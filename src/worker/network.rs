@@ -8,7 +8,7 @@ use super::Notice;
 use super::handle::{Handle, JobContext, Work};
 use super::job::JobError;
 use crate::export::{OpenStudy, write_dicom};
-use crate::pacs::{Connection, FetchedStudy, IMAGES, StudyEntry, StudyQuery, archive, fetch_study, send_files};
+use crate::pacs::{ArchivedStudy, Connection, FetchedStudy, IMAGES, StudyQuery, archive, fetch_study, send_files};
 use crate::task::Progress;
 
 /// The worker for archives.
@@ -53,7 +53,7 @@ pub(crate) enum NetworkEvent {
     /// The archive answers.
     Echoed,
     /// The studies that match.
-    Found(Arc<Vec<StudyEntry>>),
+    Found(Arc<Vec<ArchivedStudy>>),
     /// The study is here, whole.
     Fetched(Arc<FetchedStudy>),
     /// So many objects were stored.

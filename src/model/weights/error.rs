@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::files::PathError;
 use crate::memory::NotEnoughMemory;
 
 /// Why weights cannot be used.
@@ -17,14 +18,8 @@ pub enum WeightsError {
         searched: Vec<PathBuf>,
     },
     /// A file cannot be read or written.
-    #[error("{source}: {}", path.display())]
-    File {
-        /// What failed.
-        #[source]
-        source: std::io::Error,
-        /// Which file.
-        path: PathBuf,
-    },
+    #[error(transparent)]
+    File(#[from] PathError),
     /// `metadata.json` is not what it should be.
     #[error("the metadata is not valid ({reason}): {}", path.display())]
     Metadata {
@@ -43,7 +38,7 @@ pub enum WeightsError {
         path: PathBuf,
     },
     /// The network is larger than the free memory.
-    #[error("{source}; take a narrower network: {}", path.display())]
+    #[error("the network does not fit into the free memory, take a narrower one than {}", path.display())]
     Memory {
         #[source]
         source: NotEnoughMemory,
@@ -105,7 +100,7 @@ pub enum WeightsError {
         path: PathBuf,
     },
     /// The device failed.
-    #[error("the tensors cannot be put on the device: {0}")]
+    #[error("the tensors cannot be put on the device")]
     Device(#[from] candle_core::Error),
 }
 

@@ -14,6 +14,7 @@ use dicom_ul::pdu::{
 };
 
 use super::message::CommandSet;
+use crate::files::PathError;
 use crate::pacs::PacsError;
 use crate::pacs::connection::{Connection, Peer};
 use crate::pacs::secure::Credentials;
@@ -199,7 +200,7 @@ impl Association {
             if value.value_type != PDataValueType::Data {
                 return Err(self.answer("a command in the middle of a data set"));
             }
-            out.write_all(&value.data).map_err(PacsError::file("received object"))?;
+            out.write_all(&value.data).map_err(PathError::at("received object"))?;
             if value.is_last {
                 return Ok(());
             }
@@ -210,9 +211,7 @@ impl Association {
     pub(crate) fn receive_small(&mut self, cancel: &CancelToken, limit: usize) -> Result<Vec<u8>, PacsError> {
         let mut bytes = Small { bytes: Vec::new(), limit };
         self.receive_data(cancel, &mut bytes).map_err(|error| match error {
-            PacsError::File { .. } => {
-                PacsError::TooMuch { place: self.place.clone(), limit: limit as u64, of: "bytes" }
-            }
+            PacsError::File(_) => PacsError::TooMuch { place: self.place.clone(), limit: limit as u64, of: "bytes" },
             other => other,
         })?;
         Ok(bytes.bytes)

@@ -1,7 +1,12 @@
-//! Command sets of DIMSE messages (PS3.7 E.1): implicit little endian, flat, in ascending order.
+//! Command sets of DIMSE messages (PS3.7 E.1): implicit little endian, flat.
 
-use dicom_core::Tag;
+use dicom_core::{DataElement, PrimitiveValue, Tag, VR};
 use dicom_dictionary_std::tags;
+use dicom_object::InMemDicomObject;
+use dicom_object::mem::InMemElement;
+use dicom_transfer_syntax_registry::entries::IMPLICIT_VR_LITTLE_ENDIAN;
+
+use crate::dicom::read_command;
 
 /// Kinds of messages.
 pub(super) const C_STORE: u16 = 0x0001;
@@ -18,97 +23,68 @@ const MEDIUM: u16 = 0x0000;
 pub(super) const SUCCESS: u16 = 0x0000;
 pub(super) const CANNOT_UNDERSTAND: u16 = 0xC000;
 
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct CommandSet {
-    elements: Vec<(Tag, Vec<u8>)>,
-}
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct CommandSet(InMemDicomObject);
 
 impl CommandSet {
     pub(super) fn request(kind: u16, sop_class: &str, message: u16, has_data: bool) -> Self {
-        let mut command = Self::default();
-        command.put_text(tags::AFFECTED_SOP_CLASS_UID, sop_class);
-        command.put(tags::COMMAND_FIELD, kind);
-        command.put(tags::MESSAGE_ID, message);
+        let mut command = Self(InMemDicomObject::from_element_iter([
+            uid(tags::AFFECTED_SOP_CLASS_UID, sop_class),
+            number(tags::COMMAND_FIELD, kind),
+            number(tags::MESSAGE_ID, message),
+            number(tags::COMMAND_DATA_SET_TYPE, if has_data { DATA_SET } else { NO_DATA_SET }),
+        ]));
         if kind != C_ECHO {
-            command.put(tags::PRIORITY, MEDIUM);
+            command.0.put(number(tags::PRIORITY, MEDIUM));
         }
-        command.put(tags::COMMAND_DATA_SET_TYPE, if has_data { DATA_SET } else { NO_DATA_SET });
         command
     }
 
     /// The response to a C-STORE request.
     pub(super) fn stored(request: &Self, status: u16) -> Self {
-        let mut command = Self::default();
-        command.put_text(tags::AFFECTED_SOP_CLASS_UID, &request.text(tags::AFFECTED_SOP_CLASS_UID));
-        command.put(tags::COMMAND_FIELD, C_STORE | RESPONSE);
-        command.put(tags::MESSAGE_ID_BEING_RESPONDED_TO, request.number(tags::MESSAGE_ID).unwrap_or_default());
-        command.put(tags::COMMAND_DATA_SET_TYPE, NO_DATA_SET);
-        command.put(tags::STATUS, status);
-        command.put_text(tags::AFFECTED_SOP_INSTANCE_UID, &request.text(tags::AFFECTED_SOP_INSTANCE_UID));
-        command
+        Self(InMemDicomObject::from_element_iter([
+            uid(tags::AFFECTED_SOP_CLASS_UID, &request.text(tags::AFFECTED_SOP_CLASS_UID)),
+            number(tags::COMMAND_FIELD, C_STORE | RESPONSE),
+            number(tags::MESSAGE_ID_BEING_RESPONDED_TO, request.number(tags::MESSAGE_ID).unwrap_or_default()),
+            number(tags::COMMAND_DATA_SET_TYPE, NO_DATA_SET),
+            number(tags::STATUS, status),
+            uid(tags::AFFECTED_SOP_INSTANCE_UID, &request.text(tags::AFFECTED_SOP_INSTANCE_UID)),
+        ]))
     }
 
     /// Names the object of a C-STORE request.
-    pub(crate) fn with_instance(mut self, uid: &str) -> Self {
-        self.put_text(tags::AFFECTED_SOP_INSTANCE_UID, uid);
+    pub(crate) fn with_instance(mut self, instance_uid: &str) -> Self {
+        self.0.put(uid(tags::AFFECTED_SOP_INSTANCE_UID, instance_uid));
         self
     }
 
-    fn put(&mut self, tag: Tag, value: u16) {
-        self.elements.push((tag, value.to_le_bytes().to_vec()));
-    }
-
-    fn put_text(&mut self, tag: Tag, value: &str) {
-        let mut bytes = value.as_bytes().to_vec();
-        if bytes.len() % 2 == 1 {
-            bytes.push(0);
-        }
-        self.elements.push((tag, bytes));
-    }
-
     /// The command as bytes, its group length first.
+    ///
+    /// # Panics
+    /// Never: numbers and UIDs can be written, and memory takes them.
     pub(super) fn bytes(&self) -> Vec<u8> {
-        let mut elements = self.elements.clone();
-        elements.sort_by_key(|(tag, _)| *tag);
-        let mut body = Vec::new();
-        for (tag, value) in &elements {
-            append(&mut body, *tag, value);
-        }
         let mut bytes = Vec::new();
-        append(&mut bytes, tags::COMMAND_GROUP_LENGTH, &(body.len() as u32).to_le_bytes());
-        bytes.extend(body);
+        let command = InMemDicomObject::command_from_element_iter(self.0.clone());
+        command
+            .write_dataset_with_ts(&mut bytes, &IMPLICIT_VR_LITTLE_ENDIAN.erased())
+            .expect("plain elements in memory");
         bytes
     }
 
     /// Reads a command; `None` if the bytes are none.
-    pub(super) fn parse(mut bytes: &[u8]) -> Option<Self> {
-        let mut command = Self::default();
-        while !bytes.is_empty() {
-            let [g0, g1, e0, e1, l0, l1, l2, l3] = *bytes.first_chunk::<8>()?;
-            let tag = Tag(u16::from_le_bytes([g0, g1]), u16::from_le_bytes([e0, e1]));
-            let length = u32::from_le_bytes([l0, l1, l2, l3]) as usize;
-            let value = bytes.get(8..8_usize.checked_add(length)?)?;
-            if tag.group() != 0 {
-                return None;
-            }
-            command.elements.push((tag, value.to_vec()));
-            bytes = &bytes[8 + length..];
-        }
-        command.number(tags::COMMAND_FIELD).map(|_| command)
-    }
-
-    fn value(&self, tag: Tag) -> Option<&[u8]> {
-        self.elements.iter().find(|(other, _)| *other == tag).map(|(_, value)| value.as_slice())
+    pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
+        let command = Self(read_command(bytes.to_vec()).ok()?);
+        command.number(tags::COMMAND_FIELD).is_some().then_some(command)
     }
 
     pub(super) fn number(&self, tag: Tag) -> Option<u16> {
-        self.value(tag)?.first_chunk().map(|bytes| u16::from_le_bytes(*bytes))
+        self.0.get(tag)?.to_int().ok()
     }
 
     /// A text without its padding; empty where there is none.
     pub(super) fn text(&self, tag: Tag) -> String {
-        let bytes = self.value(tag).unwrap_or_default();
-        String::from_utf8_lossy(bytes).trim_matches(['\0', ' ']).to_owned()
+        let text = self.0.get(tag).and_then(|element| element.to_str().ok()).unwrap_or_default();
+        text.trim_matches(['\0', ' ']).to_owned()
     }
 
     /// Kind of the message.
@@ -162,11 +138,12 @@ impl CommandSet {
     }
 }
 
-fn append(bytes: &mut Vec<u8>, tag: Tag, value: &[u8]) {
-    bytes.extend(tag.group().to_le_bytes());
-    bytes.extend(tag.element().to_le_bytes());
-    bytes.extend((value.len() as u32).to_le_bytes());
-    bytes.extend(value);
+fn number(tag: Tag, value: u16) -> InMemElement {
+    DataElement::new(tag, VR::US, PrimitiveValue::from(value))
+}
+
+fn uid(tag: Tag, value: &str) -> InMemElement {
+    DataElement::new(tag, VR::UI, PrimitiveValue::from(value))
 }
 
 #[cfg(test)]
@@ -180,6 +157,8 @@ mod tests {
         let read = CommandSet::parse(&bytes).expect("a command");
         assert_eq!((read.kind(), read.number(tags::MESSAGE_ID), read.has_data()), (C_STORE, Some(7), true));
         assert_eq!(read.text(tags::AFFECTED_SOP_INSTANCE_UID), "1.2.3.4");
+        // SOP class first, padded by a zero as UIDs are.
+        assert_eq!(bytes[12..26], *b"\0\0\x02\0\x06\0\0\x001.2.3\0");
         let group: [u8; 4] = bytes[8..12].try_into().expect("four bytes");
         assert_eq!(u32::from_le_bytes(group) as usize, bytes.len() - 12, "group length");
         let response = CommandSet::parse(&CommandSet::stored(&read, SUCCESS).bytes()).expect("a command");

@@ -28,8 +28,9 @@ use super::account::Account;
 use super::connection::{Connection, Peer};
 use super::error::PacsError;
 use super::inbox::Inbox;
-use super::study::{SeriesEntry, StudyEntry, StudyQuery, sort_studies};
+use super::study::{ArchivedSeries, ArchivedStudy, StudyQuery, sort_studies};
 use crate::dicom::{ObjectIdentity, read_message};
+use crate::files::PathError;
 use crate::task::{CancelToken, Progress};
 
 const FIND: &str = uids::STUDY_ROOT_QUERY_RETRIEVE_INFORMATION_MODEL_FIND;
@@ -169,7 +170,7 @@ impl Archive for DimseArchive {
         Ok(())
     }
 
-    fn studies(&mut self, query: &StudyQuery, cancel: &CancelToken) -> Result<Vec<StudyEntry>, PacsError> {
+    fn studies(&mut self, query: &StudyQuery, cancel: &CancelToken) -> Result<Vec<ArchivedStudy>, PacsError> {
         let mut identifier = keys("STUDY", &STUDY_KEYS);
         for (keyword, value) in query.matches() {
             let (tag, vr) = match keyword {
@@ -191,12 +192,12 @@ impl Archive for DimseArchive {
         Ok(studies)
     }
 
-    fn series(&mut self, study_instance_uid: &str, cancel: &CancelToken) -> Result<Vec<SeriesEntry>, PacsError> {
+    fn series(&mut self, study_instance_uid: &str, cancel: &CancelToken) -> Result<Vec<ArchivedSeries>, PacsError> {
         let mut identifier = keys("SERIES", &SERIES_KEYS);
         put(&mut identifier, tags::STUDY_INSTANCE_UID, VR::UI, study_instance_uid);
         let mut series = Vec::new();
         self.find(&identifier, cancel, &mut |entry| {
-            series.push(SeriesEntry {
+            series.push(ArchivedSeries {
                 series_instance_uid: word(&entry, tags::SERIES_INSTANCE_UID),
                 modality: word(&entry, tags::MODALITY),
                 description: word(&entry, tags::SERIES_DESCRIPTION),
@@ -301,8 +302,8 @@ fn store_one(
     let request = CommandSet::request(C_STORE, &identity.sop_class_uid, message, true);
     association.send(context, &request.with_instance(&identity.sop_instance_uid))?;
     if syntax == identity.transfer_syntax_uid {
-        let mut file = File::open(path).map_err(PacsError::file(path))?;
-        file.seek(SeekFrom::Start(identity.data_set_start)).map_err(PacsError::file(path))?;
+        let mut file = File::open(path).map_err(PathError::at(path))?;
+        file.seek(SeekFrom::Start(identity.data_set_start)).map_err(PathError::at(path))?;
         association.send_data(context, &mut file, cancel)?;
     } else {
         let object = open_file(path).map_err(|error| association.answer(&error.to_string()))?;
@@ -327,7 +328,7 @@ fn write_head(command: &CommandSet, syntax: &str, place: &str, out: &mut dyn Wri
     let mut head = vec![0; 128];
     head.extend(b"DICM");
     meta.write(&mut head).map_err(|error| PacsError::Answer { place: place.to_owned(), reason: error.to_string() })?;
-    out.write_all(&head).map_err(PacsError::file("received object"))
+    Ok(out.write_all(&head).map_err(PathError::at("received object"))?)
 }
 
 /// An identifier that asks for `wanted`.
@@ -357,9 +358,9 @@ fn word(entry: &InMemDicomObject, tag: Tag) -> String {
     text.trim_matches(['\0', ' ']).to_owned()
 }
 
-fn study(entry: &InMemDicomObject) -> StudyEntry {
+fn study(entry: &InMemDicomObject) -> ArchivedStudy {
     let text = |tag| word(entry, tag);
-    StudyEntry {
+    ArchivedStudy {
         study_instance_uid: text(tags::STUDY_INSTANCE_UID),
         patient_name: text(tags::PATIENT_NAME),
         patient_id: text(tags::PATIENT_ID),

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::targets::{PEAK_CHANNELS, Targets};
-use crate::model::detector::Head;
+use crate::model::detector::DetectorHead;
 use crate::spine::VertebraLabel;
 
 /// Weights of the parts of the loss.
@@ -58,7 +58,7 @@ impl Norms {
     }
 }
 
-/// Loss of a batch and its gradient with respect to `outputs`, which holds one `[Head::TOTAL, rows, columns]` block
+/// Loss of a batch and its gradient with respect to `outputs`, which holds one `[DetectorHead::TOTAL, rows, columns]` block
 /// per element of `targets`.
 #[must_use]
 pub(crate) fn loss_and_gradient(outputs: &[f32], targets: &[Targets]) -> (LossParts, Vec<f32>) {
@@ -105,7 +105,7 @@ fn peak_loss(outputs: &[f32], gradient: &mut [f32], targets: &Targets, norms: &N
 
 fn offset_loss(outputs: &[f32], gradient: &mut [f32], targets: &Targets, norms: &Norms) -> f64 {
     let cells = targets.rows * targets.columns;
-    let first = Head::Offsets.channels().0 * cells;
+    let first = DetectorHead::Offsets.channels().0 * cells;
     let scale = 1.0 / norms.offsets;
     let mut sum = 0f64;
     for channel in 0..8 {
@@ -126,7 +126,7 @@ fn offset_loss(outputs: &[f32], gradient: &mut [f32], targets: &Targets, norms: 
 fn label_loss(outputs: &[f32], gradient: &mut [f32], targets: &Targets, norms: &Norms) -> f64 {
     const LABELS: usize = VertebraLabel::ALL.len();
     let cells = targets.rows * targets.columns;
-    let first = Head::Labels.channels().0 * cells;
+    let first = DetectorHead::Labels.channels().0 * cells;
     let scale = 1.0 / norms.labels;
     let mut sum = 0f64;
     for (cell, weight) in targets.label_weights.iter().enumerate().filter(|(_, weight)| **weight > 0.0) {
@@ -167,7 +167,7 @@ mod tests {
     #[test]
     fn the_gradient_is_that_of_the_loss() {
         let targets = targets();
-        let outputs = outputs(2 * Head::TOTAL * 64);
+        let outputs = outputs(2 * DetectorHead::TOTAL * 64);
         let (_, gradient) = loss_and_gradient(&outputs, &targets);
         let loss_at = |index: usize, change: f32| {
             let mut moved = outputs.clone();
@@ -177,10 +177,16 @@ mod tests {
         let largest = |range: std::ops::Range<usize>| {
             range.max_by(|a, b| gradient[*a].abs().total_cmp(&gradient[*b].abs())).expect("not empty")
         };
-        for head in [Head::Body, Head::Sacrum, Head::Corners, Head::Offsets, Head::Labels] {
+        for head in [
+            DetectorHead::Body,
+            DetectorHead::Sacrum,
+            DetectorHead::Corners,
+            DetectorHead::Offsets,
+            DetectorHead::Labels,
+        ] {
             let (first, count) = head.channels();
             for sample in 0..2 {
-                let start = (sample * Head::TOTAL + first) * 64;
+                let start = (sample * DetectorHead::TOTAL + first) * 64;
                 let index = largest(start..start + count * 64);
                 let numeric = (loss_at(index, 5e-3) - loss_at(index, -5e-3)) / 1e-2;
                 let analytic = f64::from(gradient[index]);
@@ -192,8 +198,8 @@ mod tests {
     #[test]
     fn unknown_cells_have_no_gradient() {
         let targets = targets();
-        let (_, gradient) = loss_and_gradient(&outputs(2 * Head::TOTAL * 64), &targets);
-        let second = &gradient[Head::TOTAL * 64..];
+        let (_, gradient) = loss_and_gradient(&outputs(2 * DetectorHead::TOTAL * 64), &targets);
+        let second = &gradient[DetectorHead::TOTAL * 64..];
         for (cell, known) in targets[1].known.iter().enumerate() {
             assert_eq!(second[cell] != 0.0, *known);
         }

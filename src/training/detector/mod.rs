@@ -33,7 +33,7 @@ use super::optimizer::{Optimizer, UpdateRule, initialize, sorted};
 use super::schedule::CosineSchedule;
 use super::{CHECKPOINT, SpiderError, TrainingJob};
 use crate::model::WeightsError;
-use crate::model::detector::{DetectorConfig, DetectorNetwork, Head};
+use crate::model::detector::{DetectorConfig, DetectorHead, DetectorNetwork};
 use crate::phantom::{PhantomPatient, PhantomSettings};
 use crate::task::{Cancelled, Progress};
 
@@ -101,7 +101,7 @@ pub(crate) enum DetectorTrainingError {
         path: PathBuf,
     },
     /// The log or a checkpoint cannot be written.
-    #[error("cannot write ({source}): {}", path.display())]
+    #[error("cannot write {}", path.display())]
     Write {
         source: std::io::Error,
         /// The file.
@@ -124,7 +124,7 @@ pub(crate) enum DetectorTrainingError {
     #[error(transparent)]
     Cancelled(#[from] Cancelled),
     /// A tensor operation failed.
-    #[error("the detector network failed: {0}")]
+    #[error("the detector network failed")]
     Network(#[from] candle_core::Error),
 }
 
@@ -242,7 +242,7 @@ fn calm_heads(variables: &VarMap) -> candle_core::Result<()> {
             variable.set(&(variable.as_tensor() * 0.1)?)?;
         } else if name == "heads.bias" {
             let value = |channel| if channel < targets::PEAK_CHANNELS { -3.0f32 } else { 0.0 };
-            variable.set(&Tensor::from_iter((0..Head::TOTAL).map(value), variable.device())?)?;
+            variable.set(&Tensor::from_iter((0..DetectorHead::TOTAL).map(value), variable.device())?)?;
         }
     }
     Ok(())

@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::sample::LabelledSlice;
 use super::validation::{DiscCenters, ScanOutcome, Summary, evaluate_scan, stack_disc_centers, summarize};
 use super::{DetectorTrainingConfig, DetectorTrainingError, TrainingSet, train};
+use crate::causes::with_causes;
 use crate::detection::{Detection, DetectionError, Detector};
 use crate::model::WeightsInfo;
 use crate::model::detector::{DETECTOR_WEIGHTS, DetectorNetwork};
@@ -242,7 +243,7 @@ impl Outcomes {
             Ok(detection) => (Some(detection), None),
             Err(DetectionError::Cancelled(cancelled)) => return Err(cancelled.into()),
             Err(DetectionError::Network(error)) => return Err(error.into()),
-            Err(error) => (None, Some(error.to_string())),
+            Err(error) => (None, Some(with_causes(&error))),
         };
         let outcome = evaluate_scan(truth.volume, truth.vertebrae, &truth.discs, detection.as_ref());
         let missed: Vec<_> = outcome.discs.iter().filter(|disc| !disc.is_found()).collect();

@@ -158,7 +158,7 @@ impl Targets {
 mod tests {
     use super::*;
     use crate::detection::decode::{Kind, SliceOutput};
-    use crate::model::detector::Head;
+    use crate::model::detector::DetectorHead;
 
     fn body(label: VertebraLabel, y: f64) -> CanvasBody {
         let at = |x, dy| DVec2::new(x, y + dy);
@@ -169,15 +169,15 @@ mod tests {
     /// The targets, written as a network's raw output.
     fn as_output(targets: &Targets) -> Vec<f32> {
         let cells = targets.rows * targets.columns;
-        let mut values = vec![0f32; Head::TOTAL * cells];
+        let mut values = vec![0f32; DetectorHead::TOTAL * cells];
         for (value, peak) in values.iter_mut().zip(&targets.peaks) {
             let probability = peak.clamp(1e-4, 1.0 - 1e-4);
             *value = (probability / (1.0 - probability)).ln();
         }
-        let offsets = Head::Offsets.channels().0 * cells;
+        let offsets = DetectorHead::Offsets.channels().0 * cells;
         values[offsets..offsets + 8 * cells].copy_from_slice(&targets.offsets);
         for cell in 0..cells {
-            values[(Head::Labels.channels().0 + targets.labels[cell]) * cells + cell] = 9.0;
+            values[(DetectorHead::Labels.channels().0 + targets.labels[cell]) * cells + cell] = 9.0;
         }
         values
     }

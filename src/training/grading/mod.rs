@@ -155,13 +155,13 @@ pub(crate) enum GradingTrainingError {
     #[error(transparent)]
     Cancelled(#[from] Cancelled),
     /// The network and what training keeps of it are larger than the free memory.
-    #[error("{0}; take a narrower network")]
+    #[error("training does not fit into the free memory, take a narrower network")]
     Memory(#[from] NotEnoughMemory),
     /// The data set could not be read.
     #[error(transparent)]
     Data(#[from] SpiderError),
     /// A disc cannot be framed.
-    #[error("a training disc has no frame: {0}")]
+    #[error("a training disc has no frame")]
     Frame(#[from] DiscFrameError),
     /// No disc of a synthetic patient lies wholly in its image.
     #[error("the synthetic patient {seed} shows no disc: choose another first_seed")]
@@ -170,7 +170,7 @@ pub(crate) enum GradingTrainingError {
         seed: u64,
     },
     /// A tensor operation failed.
-    #[error("training failed: {0}")]
+    #[error("training failed")]
     Tensor(#[from] candle_core::Error),
     /// The weights could not be written.
     #[error(transparent)]
@@ -199,7 +199,7 @@ pub(crate) enum GradingTrainingError {
         path: PathBuf,
     },
     /// A file could not be read or written.
-    #[error("cannot read or write ({source}): {}", path.display())]
+    #[error("cannot read or write {}", path.display())]
     File {
         source: std::io::Error,
         /// The file.

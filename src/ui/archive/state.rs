@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::pacs::{Connection, Secret, StudyEntry, StudyQuery};
+use crate::pacs::{ArchivedStudy, Connection, Secret, StudyQuery};
 use crate::task::Progress;
 
 /// The archive pages.
@@ -17,7 +17,7 @@ pub struct ArchiveState {
     /// What is searched for.
     pub query: StudyQuery,
     /// What was found; `None` before the first search.
-    pub studies: Option<Arc<Vec<StudyEntry>>>,
+    pub studies: Option<Arc<Vec<ArchivedStudy>>>,
     /// Place of the selected study.
     pub selected: Option<usize>,
     /// The connection that is being edited.

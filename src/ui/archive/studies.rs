@@ -4,7 +4,7 @@ use eframe::egui::{Key, Label, RichText, ScrollArea, Sense, TextEdit, Ui, UiBuil
 
 use super::{ArchiveAction, ArchiveState, connection_ui, main_button};
 use crate::dicom::readable_name;
-use crate::pacs::{StudyEntry, is_date_range};
+use crate::pacs::{ArchivedStudy, is_date_range};
 use crate::ui::language::tr;
 use crate::ui::theme;
 
@@ -93,7 +93,7 @@ fn search_ui(ui: &mut Ui, state: &ArchiveState, actions: &mut Vec<ArchiveAction>
     });
 }
 
-fn study_ui(ui: &mut Ui, state: &ArchiveState, index: usize, study: &StudyEntry, actions: &mut Vec<ArchiveAction>) {
+fn study_ui(ui: &mut Ui, state: &ArchiveState, index: usize, study: &ArchivedStudy, actions: &mut Vec<ArchiveAction>) {
     let is_selected = state.selected == Some(index);
     let name = readable_name(&study.patient_name);
     let builder = UiBuilder::new().id_salt(("study", index)).sense(Sense::click());
