@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crossbeam_channel::{Receiver, bounded};
 
+use crate::export::named_formats;
 use crate::ui::language::tr;
 use crate::ui::state::PathPurpose;
 
@@ -70,13 +71,11 @@ fn ask(wanted: PathPurpose) -> Option<PathBuf> {
             .add_filter(tr!("Boxes (JSON; COCO where the name ends in .coco.json)"), &["json"])
             .save_file(),
         PathPurpose::LoadBoxes => dialog.add_filter(tr!("Boxes (JSON, COCO)"), &["json"]).pick_file(),
-        PathPurpose::SaveReport => dialog
-            .set_file_name("report.json")
-            .add_filter(tr!("JSON"), &["json"])
-            .add_filter(tr!("Document (PDF)"), &["pdf"])
-            .add_filter(tr!("Table (CSV)"), &["csv"])
-            .add_filter(tr!("Table (Parquet)"), &["parquet"])
-            .save_file(),
+        PathPurpose::SaveReport => {
+            let dialog = dialog.set_file_name("report.json");
+            let dialog = named_formats().fold(dialog, |dialog, (name, ending)| dialog.add_filter(name, &[ending]));
+            dialog.save_file()
+        }
         PathPurpose::SaveImage => {
             dialog.set_file_name("image.png").add_filter(tr!("Picture (PNG)"), &["png"]).save_file()
         }

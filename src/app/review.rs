@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::{SecondsFormat, Utc};
 
 use super::{Command, Event, Viewer};
-use crate::export::PdfOptions;
+use crate::export::ExportOptions;
 use crate::model::Views;
 use crate::pipeline::{GradeOutcome, ModelsInfo, OpenSeries, StudySummary, compared_grades};
 use crate::records::{Narrative, Report, SignOff};
@@ -167,14 +167,10 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         self.state.path_entry = None;
         let file = if file.extension().is_none() { file.with_extension("json") } else { file };
         let beside = file.clone();
-        let options = PdfOptions { with_identity: self.state.pdf_names_patient, template: self.template.clone() };
-        let command = if file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("pdf")) {
-            self.open_study().map(|study| Command::ExportPdf { study: Box::new(study), options, file })
-        } else {
-            self.report().map(|report| Command::ExportReport { report: Arc::new(report), file })
-        };
-        if let Some(command) = command {
-            self.submit(command);
+        let (with_identity, template) = (self.state.pdf_names_patient, self.template.clone());
+        let options = ExportOptions { with_identity, template, created: None };
+        if let Some(study) = self.open_study() {
+            self.submit(Command::ExportStudy { study: Box::new(study), options, file });
             self.save_boxes_beside(&beside);
         }
     }

@@ -6,52 +6,32 @@ use std::time::SystemTime;
 
 use anyhow::{Context, bail};
 use chrono::{DateTime, Utc};
-use clap::{ArgGroup, Args};
+use clap::error::ErrorKind;
+use clap::{Arg, ArgGroup, ArgMatches, Args, Command, FromArgMatches, value_parser};
 
 use super::Outcome;
 use super::arguments::ModelArguments;
 use super::console::{Console, RESEARCH_USE_ONLY};
 use super::explain::WayArguments;
 use crate::export::{
-    CocoImage, EvidenceOptions, ExportError, OutputFormat, PdfOptions, ReportTemplate, ReportedStudy, coco_text,
-    explain_abnormal, read_boxes, report_pdf, signature_time, spider_csv, write_dicom, write_reports, write_volumes,
+    EvidenceOptions, ExportError, ExportFormat, ExportOptions, FORMATS, ReportTemplate, ReportedStudy, Written,
+    explain_abnormal, read_boxes, signature_time,
 };
-use crate::files::write_whole;
 use crate::language::Language;
 use crate::pipeline::Models;
-use crate::records::{BoxesFile, Report, ReportEntry, read_reports};
+use crate::records::{Report, ReportEntry, read_reports};
 use crate::task::{CancelToken, Progress};
 
 /// Arguments of `spinenet export`.
 #[derive(Debug, Args)]
-#[command(group(ArgGroup::new("output").args(["pdf", "dicom", "nifti", "csv", "parquet", "spider_csv", "coco"]).required(true).multiple(true)))]
 pub(crate) struct ExportArguments {
     /// Report, as `spinenet grade` or the viewer wrote it (.json, .jsonl).
     report: PathBuf,
     /// Folder with the images that were graded; needed for all but tables.
     #[arg(long, value_name = "FOLDER")]
     study: Option<PathBuf>,
-    /// Report to file and print.
-    #[arg(long, value_name = "FILE")]
-    pdf: Option<PathBuf>,
-    /// Folder for DICOM objects of the same study: structured report, segmentation, overview picture, evidence maps.
-    #[arg(long, value_name = "DIR")]
-    dicom: Option<PathBuf>,
-    /// Folder for NIfTI volumes: the scan, labels of bodies and discs, disc volumes, evidence maps.
-    #[arg(long, value_name = "DIR")]
-    nifti: Option<PathBuf>,
-    /// Boxes as COCO.
-    #[arg(long, value_name = "FILE")]
-    coco: Option<PathBuf>,
-    /// Grades in the columns of the SPIDER data set.
-    #[arg(long, value_name = "FILE")]
-    spider_csv: Option<PathBuf>,
-    /// Grades as a table, one row a disc.
-    #[arg(long, value_name = "FILE")]
-    csv: Option<PathBuf>,
-    /// The same table as Parquet.
-    #[arg(long, value_name = "FILE", value_parser = parquet_file)]
-    parquet: Option<PathBuf>,
+    #[command(flatten)]
+    outputs: Outputs,
     /// Name the patient in the PDF; left out otherwise. DICOM objects always belong to the patient of the study.
     #[arg(long)]
     identity: bool,
@@ -79,22 +59,50 @@ pub(crate) struct ExportArguments {
     models: ModelArguments,
 }
 
-impl ExportArguments {
-    fn needs_images(&self) -> bool {
-        self.pdf.is_some() || self.dicom.is_some() || self.nifti.is_some() || self.coco.is_some()
+/// What is to be written where: an option for every row of [`FORMATS`].
+#[derive(Debug)]
+struct Outputs(Vec<(&'static ExportFormat, PathBuf)>);
+
+impl Args for Outputs {
+    fn augment_args(command: Command) -> Command {
+        let group = ArgGroup::new("output").args(FORMATS.map(|format| format.key)).required(true).multiple(true);
+        let option = |format: &'static ExportFormat| {
+            let place = if format.ending.is_some() { "FILE" } else { "DIR" };
+            Arg::new(format.key)
+                .long(format.key)
+                .help(format.help)
+                .value_name(place)
+                .value_parser(value_parser!(PathBuf))
+        };
+        command.args(FORMATS.iter().map(option)).group(group)
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
     }
 }
 
-fn parquet_file(text: &str) -> Result<PathBuf, String> {
-    let path = PathBuf::from(text);
-    let fits = matches!(OutputFormat::of(&path), Ok(OutputFormat::Parquet));
-    fits.then_some(path).ok_or_else(|| "end the name in .parquet".to_owned())
-}
+impl FromArgMatches for Outputs {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let asked = |format: &'static ExportFormat| Some((format, matches.get_one::<PathBuf>(format.key)?.clone()));
+        let outputs: Vec<_> = FORMATS.iter().filter_map(asked).collect();
+        for (format, file) in &outputs {
+            // A table named like a PDF is a slip of the hand.
+            if let Some(ending) = format.ending
+                && ExportFormat::of_file(file).is_ok()
+                && !format.fits(file)
+            {
+                let message = format!("--{}: end the name in .{ending}: {}\n", format.key, file.display());
+                return Err(clap::Error::raw(ErrorKind::ValueValidation, message));
+            }
+        }
+        Ok(Self(outputs))
+    }
 
-fn save(file: &Path, bytes: &[u8], written: &mut Vec<PathBuf>) -> anyhow::Result<()> {
-    write_whole(file, bytes).with_context(|| format!("cannot write: {}", file.display()))?;
-    written.push(file.to_owned());
-    Ok(())
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
 }
 
 /// Runs `spinenet export`.
@@ -102,27 +110,36 @@ pub(super) fn run(arguments: &ExportArguments, console: Console) -> anyhow::Resu
     let mut entries = read_reports(&arguments.report)?;
     // Shards put together in any order give one table.
     entries.sort_by_key(|entry| entry.cohort().map(|place| place.input));
+    let outputs = arguments.outputs.0.iter();
+    let (of_studies, of_reports): (Vec<_>, Vec<_>) = outputs.partition(|(format, _)| format.needs_images());
     let mut written = Vec::new();
-    for file in [&arguments.csv, &arguments.parquet].into_iter().flatten() {
-        write_reports(file, &entries)?;
+    for (format, file) in of_reports {
+        format.write_reports(&entries, file)?;
         written.push(file.clone());
     }
-    if let Some(file) = &arguments.spider_csv {
-        let reports = entries.iter().filter_map(|entry| match entry {
-            ReportEntry::Report(report) => Some(report.as_ref()),
-            ReportEntry::Failed(_) => None,
-        });
-        save(file, spider_csv(reports).as_bytes(), &mut written)?;
-    }
-    if arguments.needs_images() {
+    if !of_studies.is_empty() {
         let report = single(entries, &arguments.report)?;
-        written.extend(with_images(arguments, report, console)?);
+        let options = options(arguments, &report)?;
+        let study = study(arguments, report, console)?;
+        for (format, place) in of_studies {
+            let Written { files, note } = format.write_study(&study, &options, place)?;
+            if let Some(note) = note {
+                console.note(&note);
+            }
+            written.extend(files);
+        }
     }
     for file in &written {
         console.say(&file.display().to_string());
     }
     console.say(RESEARCH_USE_ONLY);
     Ok(Outcome::Done)
+}
+
+fn options(arguments: &ExportArguments, report: &Report) -> anyhow::Result<ExportOptions> {
+    let template = arguments.template.as_deref().map(ReportTemplate::read).transpose()?.unwrap_or_default();
+    let created = Some(created(report, &arguments.report)?);
+    Ok(ExportOptions { with_identity: arguments.identity, template, created })
 }
 
 /// The one report of a file.
@@ -139,10 +156,9 @@ fn single(entries: Vec<ReportEntry>, file: &Path) -> anyhow::Result<Report> {
     }
 }
 
-/// Everything that is made from the images too.
-fn with_images(arguments: &ExportArguments, report: Report, console: Console) -> anyhow::Result<Vec<PathBuf>> {
+/// The report with its images, the boxes that were named, and the evidence that was asked for.
+fn study(arguments: &ExportArguments, report: Report, console: Console) -> anyhow::Result<ReportedStudy> {
     let folder = arguments.study.as_ref().context("give the folder with the images: --study FOLDER")?;
-    let created = created(&report, &arguments.report)?;
     let cancel = CancelToken::default();
     let line = console.progress("");
     let mut show = |progress: Progress| line.show(progress);
@@ -168,31 +184,7 @@ fn with_images(arguments: &ExportArguments, report: Report, console: Console) ->
         };
         explain_abnormal(&mut study, &mut models, options, &cancel, &mut show)?;
     }
-    let mut written = Vec::new();
-    if let Some(file) = &arguments.pdf {
-        let template = arguments.template.as_deref().map(ReportTemplate::read).transpose()?.unwrap_or_default();
-        let bytes = report_pdf(&study, &PdfOptions { with_identity: arguments.identity, template })?;
-        save(file, &bytes, &mut written)?;
-    }
-    if let Some(file) = &arguments.coco {
-        let [slices, rows, columns] = study.series.volume.shape();
-        let boxes = BoxesFile::new("", &study.report.series_instance_uid, study.boxes.clone());
-        save(file, coco_text(&boxes, CocoImage { slices, rows, columns }).as_bytes(), &mut written)?;
-    }
-    if let Some(folder) = &arguments.nifti {
-        let volumes = write_volumes(&study, folder)?;
-        if let Some(spacing) = volumes.interpolated_mm {
-            console.note(&format!(
-                "the slices are unevenly spaced or sheared, which NIfTI cannot say: the volumes were interpolated to slices \
-                 {spacing:.2} mm apart"
-            ));
-        }
-        written.extend(volumes.files);
-    }
-    if let Some(folder) = &arguments.dicom {
-        written.extend(write_dicom(&study, created, folder)?);
-    }
-    Ok(written)
+    Ok(study)
 }
 
 /// The time that DICOM objects carry: when the report was signed, else when its file was written; so the same file gives

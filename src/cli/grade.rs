@@ -13,7 +13,7 @@ use super::console::{Console, ProgressLine, RESEARCH_USE_ONLY, complain};
 use super::grade_archive;
 use super::grade_table::{aligned, cohort_table, grade_table};
 use crate::causes::with_causes;
-use crate::export::{OutputFormat, write_reports};
+use crate::export::{ExportFormat, write_reports};
 use crate::language::Language;
 use crate::model::Views;
 use crate::picture::{disc_sheet, study_overview};
@@ -106,7 +106,7 @@ pub(super) struct ScanArguments {
 
 fn report_file(text: &str) -> Result<PathBuf, String> {
     let path = PathBuf::from(text);
-    OutputFormat::of(&path).map(|_| path).map_err(|error| error.to_string())
+    ExportFormat::of_reports(&path).map(|_| path).map_err(|error| error.to_string())
 }
 
 /// Runs `spinenet grade`.
@@ -153,7 +153,7 @@ pub(super) fn finish(entries: &[ReportEntry], out: Option<&Path>) -> anyhow::Res
 /// Grades a cohort: study by study onto disk, and nothing kept but numbers.
 fn run_cohort(arguments: &GradeArguments, list: &Path, out: &Path, console: Console) -> anyhow::Result<Outcome> {
     anyhow::ensure!(
-        matches!(OutputFormat::of(out), Ok(OutputFormat::JsonLines)),
+        ExportFormat::of_reports(out).is_ok_and(|format| format.key == "jsonl"),
         "results of a list are appended one by one; end the name of --out in .jsonl (`spinenet export` makes tables)"
     );
     let cohort = Cohort::read(list)?;

@@ -53,7 +53,7 @@ enum Region {
 }
 
 /// Distances behind the back wall of a body, mm.
-const CANAL_MM: [f64; 2] = [1.0, 22.0];
+const CANAL_BEHIND_MM: [f64; 2] = [1.0, 22.0];
 const NEAR_MM: [f64; 2] = [18.0, 40.0];
 const FAR_MM: [f64; 2] = [40.0, 110.0];
 
@@ -194,7 +194,7 @@ pub fn intensities(volume: &Volume, vertebrae: &[Vertebra]) -> Option<Intensitie
             let gap = Corners { sa: corners.ia, sp: corners.ip, ip: below.sp, ia: below.sa };
             sight.at(Place::new(&gap, sight.pixel).inside(0.6))
         });
-        let mut canal = sight.at(place.behind(CANAL_MM));
+        let mut canal = sight.at(place.behind(CANAL_BEHIND_MM));
         let mut near = sight.at(place.behind(NEAR_MM));
         let mut far = sight.at(place.behind(FAR_MM));
         let mut disc = disc.unwrap_or_default();

@@ -9,6 +9,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use super::ReportedStudy;
 use crate::files::write_private;
 use crate::records::{BoxesError, BoxesFile, MapEntry, rounded};
 use crate::spine::{BoxSource, DiscLevel, Grading, PixelBox, SliceBox};
@@ -68,6 +69,13 @@ pub(crate) fn coco_text(file: &BoxesFile, size: CocoImage) -> String {
         coco["spinenet_maps"] = json!(file.maps);
     }
     serde_json::to_string_pretty(&coco).expect("plain values") + "\n"
+}
+
+/// The boxes of a study as COCO.
+pub(super) fn study_coco(study: &ReportedStudy) -> Vec<u8> {
+    let [slices, rows, columns] = study.series.volume.shape();
+    let boxes = BoxesFile::new("", &study.report.series_instance_uid, study.boxes.clone());
+    coco_text(&boxes, CocoImage { slices, rows, columns }).into_bytes()
 }
 
 /// Writes boxes for their owner alone: as COCO where the name of the file ends in `.coco.json`, else as `spinenet-boxes/1`.

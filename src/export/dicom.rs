@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::masks::{Structure, StructureMask, disc_outline, structure_masks};
 use super::study::signature_time;
-use super::{ExportError, ReportedStudy};
+use super::{ExportError, ExportOptions, ReportedStudy, Written};
 use crate::dicom::objects::{
     Code, EvidenceMap, GradedDisc, Marks, MeasuredImage, MeasurementReport, ObjectContext, Observer, Segment,
     SegmentationTexts, SignedGrade, parametric_map, presentation_states, secondary_capture, segmentation,
@@ -19,6 +19,16 @@ use crate::records::{DiscEntry, MeasurementEntry, Report, SignOff};
 use crate::saliency::SaliencyMap;
 use crate::spine::{Disc, PerGrading};
 use crate::volume::WindowLevel;
+
+/// [`write_dicom`] as a format of the table.
+pub(super) fn write_objects(
+    study: &ReportedStudy,
+    options: &ExportOptions,
+    folder: &Path,
+) -> Result<Written, ExportError> {
+    let files = write_dicom(study, options.created.unwrap_or_else(Utc::now), folder)?;
+    Ok(Written { files, note: None })
+}
 
 /// Writes structured report, segmentation and secondary capture, for evidence maps a parametric map each and a
 /// segmentation of their hotspots, and for boxes and measurements presentation states into `folder`; returns the files.

@@ -50,11 +50,16 @@ pub enum ExportError {
     #[error("cannot make the table: {0}")]
     Table(String),
     /// The ending of an output file names no known format.
-    #[error("cannot tell the format of the output; end its name in .json, .jsonl, .csv or .parquet: {}", path.display())]
+    #[error("cannot tell the format of the output; end its name in {endings}: {}", path.display())]
     OutputFormat {
+        /// Those that are known.
+        endings: String,
         /// Which file.
         path: PathBuf,
     },
+    /// A format that reports alone do not make.
+    #[error("{format} is made from the images too, not from reports alone")]
+    ImagesNeeded { format: &'static str },
     /// A volume could not be written.
     #[error("cannot write the volume ({reason}): {}", path.display())]
     Nifti {

@@ -10,6 +10,7 @@ mod error;
 mod evidence;
 mod evidence_files;
 mod figures;
+mod format;
 mod masks;
 mod nifti;
 mod overview;
@@ -24,9 +25,9 @@ mod template;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use coco::CocoImage;
 #[cfg(test)]
-pub(crate) use coco::parse_boxes;
-pub(crate) use coco::{CocoImage, coco_text};
+pub(crate) use coco::{coco_text, parse_boxes};
 pub use coco::{read_boxes, write_boxes};
 pub(crate) use dicom::write_dicom;
 pub use error::ExportError;
@@ -34,12 +35,76 @@ pub(crate) use evidence::{EvidenceOptions, abnormal_grades, explain_abnormal};
 pub(crate) use evidence_files::write_evidence;
 pub use figures::FigureOrder;
 pub(crate) use figures::{FigureRequest, write_figures};
-pub(crate) use nifti::write_volumes;
+pub(crate) use format::{ExportFormat, Make, Written, named_formats};
+pub use format::{ExportOptions, write_reports, write_study};
 pub use overview::write_overview;
-pub use pdf::{PdfOptions, report_pdf};
-pub(crate) use reports::OutputFormat;
-pub use reports::write_reports;
-pub(crate) use spider::spider_csv;
 pub use study::OpenStudy;
 pub(crate) use study::{ReportedStudy, signature_time};
 pub use template::{ReportTemplate, TEMPLATE_FILE, TemplateError};
+
+/// Every format that results leave in: all that command line and window know of them.
+pub(crate) const FORMATS: [ExportFormat; 9] = [
+    ExportFormat {
+        key: "json",
+        name: "JSON",
+        ending: Some("json"),
+        help: "Reports, as `spinenet grade` writes them",
+        make: Make::OfReports(|entries| Ok(reports::json(entries))),
+    },
+    ExportFormat {
+        key: "jsonl",
+        name: "JSON lines",
+        ending: Some("jsonl"),
+        help: "Reports, one a line",
+        make: Make::OfReports(|entries| Ok(reports::json_lines(entries))),
+    },
+    ExportFormat {
+        key: "csv",
+        name: "CSV",
+        ending: Some("csv"),
+        help: "Grades as a table, one row a disc",
+        make: Make::OfReports(|entries| Ok(table::csv(entries))),
+    },
+    ExportFormat {
+        key: "parquet",
+        name: "Parquet",
+        ending: Some("parquet"),
+        help: "The same table as Parquet",
+        make: Make::OfReports(parquet::parquet),
+    },
+    ExportFormat {
+        key: "spider-csv",
+        name: "SPIDER CSV",
+        ending: Some("csv"),
+        help: "Grades in the columns of the SPIDER data set",
+        make: Make::OfReports(|entries| Ok(spider::spider_csv(entries))),
+    },
+    ExportFormat {
+        key: "pdf",
+        name: "PDF",
+        ending: Some("pdf"),
+        help: "Report to file and print",
+        make: Make::OfStudy(pdf::report_pdf),
+    },
+    ExportFormat {
+        key: "coco",
+        name: "COCO",
+        ending: Some("json"),
+        help: "Boxes as COCO",
+        make: Make::OfStudy(|study, _| Ok(coco::study_coco(study))),
+    },
+    ExportFormat {
+        key: "nifti",
+        name: "NIfTI",
+        ending: None,
+        help: "Folder for NIfTI volumes: the scan, labels of bodies and discs, disc volumes, evidence maps",
+        make: Make::IntoFolder(nifti::write_volumes),
+    },
+    ExportFormat {
+        key: "dicom",
+        name: "DICOM",
+        ending: None,
+        help: "Folder for DICOM objects of the same study: structured report, segmentation, overview picture, evidence maps",
+        make: Make::IntoFolder(dicom::write_objects),
+    },
+];

@@ -1,10 +1,10 @@
 //! Volumes as NIfTI.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::masks::{Structure, structure_masks};
-use super::{ExportError, ReportedStudy};
+use super::{ExportError, ExportOptions, ReportedStudy, Written};
 use crate::causes::with_causes;
 use crate::pipeline::Evidence;
 use crate::research::{Voxels, write_nifti};
@@ -13,24 +13,19 @@ use crate::volume::VolumeGeometry;
 
 const DESCRIPTION: &str = "spinenet, research use only";
 
-/// What [`write_volumes`] wrote.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct WrittenVolumes {
-    pub files: Vec<PathBuf>,
-    /// Spacing in mm that slices were interpolated to, because the scan's are uneven or sheared and NIfTI has one step for
-    /// all; `None` where they lie as they were acquired.
-    pub interpolated_mm: Option<f64>,
-}
-
 /// Writes into `folder` the scan (`scan.nii.gz`), a label map of bodies and discs on its grid (`labels.nii.gz`), every
-/// disc's volume as the network sees it (`L4-L5_disc.nii.gz`) and the evidence maps.
+/// disc's volume as the network sees it (`L4-L5_disc.nii.gz`) and the evidence maps. A note says if slices were interpolated.
 ///
 /// Labels are those of the SPIDER data set: bodies count from the one above S1 = 1 upwards, discs from the
 /// lowest = 201.
 ///
 /// # Errors
 /// If a file cannot be written.
-pub(crate) fn write_volumes(study: &ReportedStudy, folder: &Path) -> Result<WrittenVolumes, ExportError> {
+pub(super) fn write_volumes(
+    study: &ReportedStudy,
+    _options: &ExportOptions,
+    folder: &Path,
+) -> Result<Written, ExportError> {
     let failed = |path: &Path, reason: String| ExportError::Nifti { reason, path: path.to_owned() };
     fs::create_dir_all(folder).map_err(|error| failed(folder, error.to_string()))?;
     let volume = &study.series.volume;
@@ -57,7 +52,13 @@ pub(crate) fn write_volumes(study: &ReportedStudy, folder: &Path) -> Result<Writ
         write_map(evidence, &file)?;
         files.push(file);
     }
-    Ok(WrittenVolumes { files, interpolated_mm })
+    let note = interpolated_mm.map(|spacing| {
+        format!(
+            "the slices are unevenly spaced or sheared, which NIfTI cannot say: the volumes were interpolated to slices \
+             {spacing:.2} mm apart"
+        )
+    });
+    Ok(Written { files, note })
 }
 
 /// Label of each voxel, discs over bodies where both claim one.

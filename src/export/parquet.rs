@@ -8,6 +8,7 @@ use parquet::file::properties::WriterProperties;
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::parser::parse_message_type;
 
+use super::ExportError;
 use super::table::{Cell, Column, Kind, Layout};
 use crate::records::ReportEntry;
 
@@ -18,7 +19,11 @@ const ROW_GROUP: usize = 65_536;
 ///
 /// # Errors
 /// If the file cannot be put together.
-pub(super) fn parquet(entries: &[ReportEntry]) -> Result<Vec<u8>, ParquetError> {
+pub(super) fn parquet(entries: &[ReportEntry]) -> Result<Vec<u8>, ExportError> {
+    table(entries).map_err(|error| ExportError::Table(error.to_string()))
+}
+
+fn table(entries: &[ReportEntry]) -> Result<Vec<u8>, ParquetError> {
     let layout = Layout::of(entries);
     let columns = layout.columns();
     let schema = Arc::new(parse_message_type(&schema(&columns))?);

@@ -1,20 +1,20 @@
 //! Grades in the columns of the SPIDER data set's `radiological_gradings.csv`.
 
-use crate::records::{DiscEntry, Report};
+use crate::records::{DiscEntry, ReportEntry};
 use crate::spine::{DiscLevel, Grading, PerGrading};
 
 const HEAD: &str = "Patient,IVD label,Modic,UP endplate,LOW endplate,Spondylolisthesis,Disc herniation,Disc narrowing,\
     Disc bulging,Pfirrman grade\n";
 
-/// CSV text of `reports`: the study UID stands for the patient, discs count from the one above S1 = 1 upwards, a reader's grade
+/// CSV of reports, failed scans left out: the study UID stands for the patient, discs count from the one above S1 = 1 upwards, a reader's grade
 /// counts before the computed one.
 ///
 /// Cells stay empty where the weights do not grade, and for the type of a marrow change (0 is written where there is none on
 /// either side).
-#[must_use]
-pub(crate) fn spider_csv<'a>(reports: impl IntoIterator<Item = &'a Report>) -> String {
+pub(super) fn spider_csv(entries: &[ReportEntry]) -> Vec<u8> {
     let mut text = HEAD.to_owned();
-    for report in reports {
+    for entry in entries {
+        let ReportEntry::Report(report) = entry else { continue };
         let mut discs: Vec<&DiscEntry> = report.discs.iter().collect();
         discs.sort_by_key(|disc| std::cmp::Reverse(disc.level));
         let levels = DiscLevel::of_spine(report.vertebrae.iter().map(|vertebra| vertebra.label));
@@ -25,7 +25,7 @@ pub(crate) fn spider_csv<'a>(reports: impl IntoIterator<Item = &'a Report>) -> S
             text.push_str(&row(&report.study_instance_uid, number, &grades));
         }
     }
-    text
+    text.into_bytes()
 }
 
 fn row(patient: &str, disc: usize, grades: &PerGrading<u8>) -> String {

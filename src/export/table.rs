@@ -163,7 +163,7 @@ impl Layout {
 
 /// CSV text of `entries` with a head row. It begins with a byte order mark: without it Excel takes UTF-8 for the code page
 /// of the computer.
-pub(super) fn csv(entries: &[ReportEntry]) -> String {
+pub(super) fn csv(entries: &[ReportEntry]) -> Vec<u8> {
     let mut writer = csv::Writer::from_writer("\u{feff}".as_bytes().to_vec());
     let mut write = |row: Vec<String>| writer.write_record(row).expect("writing to memory, rows of one length");
     let layout = Layout::of(entries);
@@ -171,8 +171,7 @@ pub(super) fn csv(entries: &[ReportEntry]) -> String {
     for row in entries.iter().flat_map(|entry| layout.rows(entry)) {
         write(row.iter().map(Cell::csv).collect());
     }
-    let bytes = writer.into_inner().expect("flushing to memory");
-    String::from_utf8(bytes).expect("written from strings")
+    writer.into_inner().expect("flushing to memory")
 }
 
 fn grade_cells(entry: &GradeEntry) -> Vec<Cell> {

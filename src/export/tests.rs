@@ -3,7 +3,9 @@ use std::path::Path;
 use glam::DVec3;
 
 use super::nifti::write_patch;
-use super::{OutputFormat, write_reports};
+use super::reports::json;
+use super::table::csv;
+use super::write_reports;
 use crate::language::Language;
 use crate::pipeline::DiscFindings;
 use crate::pipeline::tests::{report, scan};
@@ -11,8 +13,8 @@ use crate::records::{FailedScan, GradeEntry, Report, ReportEntry, Seconds, SignO
 use crate::research::nifti_write::ras_from_voxel;
 use crate::spine::{DiscFrame, DiscLevel, Grading, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, discs_between};
 
-fn text(format: OutputFormat, entries: &[ReportEntry]) -> String {
-    String::from_utf8(format.bytes(entries).expect("a text format")).expect("UTF-8")
+fn text(make: fn(&[ReportEntry]) -> Vec<u8>, entries: &[ReportEntry]) -> String {
+    String::from_utf8(make(entries)).expect("UTF-8")
 }
 
 #[test]
@@ -50,7 +52,7 @@ fn csv_holds_no_formulas_and_says_that_it_is_utf_8() {
     ] {
         let mut report = report();
         report.set_comment(DiscLevel::L4L5, comment);
-        let text = text(OutputFormat::Csv, &[report.into()]);
+        let text = text(csv, &[report.into()]);
         let mut reader = csv::Reader::from_reader(text.strip_prefix(MARK).expect("marked").as_bytes());
         let head = reader.headers().expect("a head").clone();
         let row = reader.records().next().expect("a disc").expect("a row");
@@ -65,7 +67,7 @@ fn csv_has_one_row_a_disc_and_one_a_failure() {
     let mut report = report();
     report.set_comment(DiscLevel::L4L5, "old, \"stable\"");
     report.sign_off = Some(SignOff { reader: "AB".into(), signed_at: "2026-11-24T18:30:00Z".into() });
-    let text = text(OutputFormat::Csv, &[report.into(), ReportEntry::Failed(failed)]);
+    let text = text(csv, &[report.into(), ReportEntry::Failed(failed)]);
     let mut reader = csv::Reader::from_reader(text.as_bytes());
     let head = reader.headers().expect("a head").clone();
     let rows: Vec<csv::StringRecord> = reader.records().map(|row| row.expect("rows of one length")).collect();
@@ -97,8 +99,6 @@ fn failures_name_the_folder_only_on_request() {
     assert_eq!((hidden.error.as_str(), hidden.folder), ("file is truncated", None));
     let shown = FailedScan::new(1, folder, message, true);
     assert_eq!((shown.error.as_str(), shown.folder.as_deref()), (message, Some("/data/Doe^John/")));
-    assert!(OutputFormat::of(Path::new("report.txt")).is_err());
-    assert_eq!(OutputFormat::of(Path::new("R.JSONL")).expect("known"), OutputFormat::JsonLines);
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn without_times_the_bytes_repeat() {
     let text = |seconds: f64| {
         let mut report = report();
         report.seconds = Some(Seconds { load: seconds, detect: seconds, grade: seconds });
-        text(OutputFormat::Json, &[report.without_times().into()])
+        text(json, &[report.without_times().into()])
     };
     assert_eq!(text(1.0), text(2.0));
     assert!(!text(1.0).contains("seconds"));
@@ -164,7 +164,7 @@ fn only_the_gradings_of_the_weights_are_reported() {
     *gradings = [(kept, pfirrmann), (added, herniation)].into_iter().collect();
     report.experimental_gradings.clear();
     let entry = ReportEntry::from(report.clone());
-    let csv = text(OutputFormat::Csv, std::slice::from_ref(&entry));
+    let csv = text(csv, std::slice::from_ref(&entry));
     let head = csv.lines().next().expect("a head");
     let named: Vec<&str> = Grading::ALL.map(Grading::key).into_iter().filter(|key| head.contains(key)).collect();
     assert_eq!(named, [kept.key(), added.key()]);
@@ -176,9 +176,11 @@ fn only_the_gradings_of_the_weights_are_reported() {
         "L4-L5: Pfirrmann II (60 %), disc herniation; height 5.0 mm, slip 0 %."
     );
     assert!(!report.set_edited(DiscLevel::L4L5, Grading::DiscBulging, Some(1)), "there is nothing to edit");
-    let json = text(OutputFormat::Json, &[entry]);
-    assert!(json.contains("disc_herniation") && !json.contains("disc_narrowing") && !json.contains("disc_bulging"));
-    assert_eq!(serde_json::from_str::<Report>(&json).expect("its own report"), report);
+    let written = text(json, &[entry]);
+    assert!(
+        written.contains("disc_herniation") && !written.contains("disc_narrowing") && !written.contains("disc_bulging")
+    );
+    assert_eq!(serde_json::from_str::<Report>(&written).expect("its own report"), report);
 }
 
 /// A report and its table as version 0.1.0 wrote them.
@@ -188,7 +190,7 @@ fn reports_written_before_optional_gradings_read_and_write_the_same() {
     let report: Report = serde_json::from_str(json).expect("an old report");
     assert_eq!(report.gradings(), Grading::PAPER.into());
     let entries = [ReportEntry::from(report)];
-    assert_eq!(text(OutputFormat::Json, &entries), json);
-    let table = text(OutputFormat::Csv, &entries);
+    assert_eq!(text(super::reports::json, &entries), json);
+    let table = text(csv, &entries);
     assert_eq!(table.strip_prefix(MARK).expect("marked as UTF-8"), include_str!("../../tests/golden/report-0.1.0.csv"));
 }

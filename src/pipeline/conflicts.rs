@@ -13,7 +13,7 @@ const LOST_HEIGHT: f64 = 0.5;
 const MODERATE_LOSS: usize = 2;
 /// Widths of the canal from front to back, mm: below the first it is narrow (absolute stenosis, Verbiest 1954), from the
 /// second on it is not.
-const CANAL_MM: [f64; 2] = [10.0, 13.0];
+const CANAL_WIDTHS_MM: [f64; 2] = [10.0, 13.0];
 
 /// A grade that disagrees with a measurement.
 #[derive(Debug, Clone, PartialEq)]
@@ -101,7 +101,7 @@ pub(super) fn heights_in_words(heights: &[(DiscLevel, f64)], language: Language)
 }
 
 fn stenosis(finding: &Finding, width_mm: f64) -> Option<Contradiction> {
-    let [narrow, wide] = CANAL_MM;
+    let [narrow, wide] = CANAL_WIDTHS_MM;
     let disagrees = if finding.is_abnormal() { width_mm >= wide } else { width_mm < narrow };
     disagrees.then_some(Contradiction::Canal(width_mm))
 }

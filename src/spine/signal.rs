@@ -9,7 +9,7 @@ use crate::volume::Volume;
 /// of the annulus and the partial volume of the endplates.
 const NUCLEUS: [[f64; 2]; 2] = [[0.3, 0.7], [0.3, 0.7]];
 /// Where the fluid of the canal lies behind the posterior wall of a body, mm.
-const CANAL_MM: [f64; 2] = [3.0, 14.0];
+const FLUID_MM: [f64; 2] = [3.0, 14.0];
 /// Distance between looks into the canal, mm.
 const STEP_MM: f64 = 0.5;
 /// Looks along a line.
@@ -62,7 +62,7 @@ fn brightest_behind(volume: &Volume, slice: usize, body: &Corners, down: f64) ->
     let (front, wall) = (body.sa.lerp(body.ia, down), body.sp.lerp(body.ip, down));
     let pixel_mm = volume.geometry().pixel_size_mm();
     let backward = ((wall - front) * pixel_mm).try_normalize()? / pixel_mm;
-    let [near, far] = CANAL_MM;
+    let [near, far] = FLUID_MM;
     let steps = ((far - near) / STEP_MM) as usize;
     let values = (0..=steps).map(|step| wall + backward * (near + STEP_MM * step as f64));
     values.filter_map(|point| pixel(volume, slice, point)).reduce(f64::max)

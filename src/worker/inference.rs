@@ -9,8 +9,8 @@ use super::job::JobError;
 use super::message::{Command, Event, JobKind};
 use crate::detection::Detection;
 use crate::dicom::anonymize_folder;
-use crate::export::{ExportError, read_boxes, report_pdf, write_boxes, write_reports};
-use crate::files::{PathError, write_whole};
+use crate::export::{ExportError, read_boxes, write_boxes, write_study};
+use crate::files::PathError;
 use crate::measuring::Agreement;
 use crate::model::Views;
 use crate::picture::write_png;
@@ -118,8 +118,8 @@ impl Inference {
                 self.demo = Some(Arc::clone(&study));
                 Ok(Event::DemoPrepared(study))
             }
-            Command::ExportReport { report, file } => {
-                write_reports(&file, &[report.as_ref().clone().into()])?;
+            Command::ExportStudy { study, options, file } => {
+                write_study(*study, &options, &file)?;
                 Ok(Event::Exported(vec![file]))
             }
             Command::ExportBoxes { boxes, size, file } => {
@@ -146,11 +146,6 @@ impl Inference {
                 let secret = format!("{:032x}", rand::random::<u128>());
                 let done = anonymize_folder(&folder, &out, &secret, cancel, &mut on_progress)?;
                 Ok(Event::Anonymized(Arc::new(done)))
-            }
-            Command::ExportPdf { study, options, file } => {
-                let bytes = report_pdf(&study.join()?, &options)?;
-                write_whole(&file, &bytes).map_err(PathError::at(&file)).map_err(ExportError::from)?;
-                Ok(Event::Exported(vec![file]))
             }
         }
     }

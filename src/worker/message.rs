@@ -9,11 +9,11 @@ use super::Notice;
 use super::job::JobError;
 use crate::detection::Detection;
 use crate::dicom::{AnonymizedFolder, FolderScan, Series, SeriesSummary};
-use crate::export::{CocoImage, FigureOrder, OpenStudy, PdfOptions};
+use crate::export::{CocoImage, ExportOptions, FigureOrder, OpenStudy};
 use crate::measuring::Agreement;
 use crate::model::Views;
 use crate::pipeline::{DemoStudy, ModelsInfo};
-use crate::records::{BlindReading, BoxesFile, Report};
+use crate::records::{BlindReading, BoxesFile};
 use crate::saliency::{SaliencyMap, SaliencyPlan};
 use crate::spine::{ClassIndex, Disc, DiscLevel, DiscPrediction, Grading};
 use crate::task::Progress;
@@ -74,13 +74,8 @@ pub enum Command {
         /// Which synthetic patient.
         seed: u64,
     },
-    /// Write a report as JSON, JSON lines or CSV, by the ending of the file's name.
-    ExportReport {
-        /// What.
-        report: Arc<Report>,
-        /// To which file.
-        file: PathBuf,
-    },
+    /// Write the study in the format that the ending of the file's name asks for.
+    ExportStudy { study: Box<OpenStudy>, options: ExportOptions, file: PathBuf },
     /// Write boxes, as COCO where the name of the file ends in `.coco.json`.
     ExportBoxes {
         /// What.
@@ -101,8 +96,6 @@ pub enum Command {
         /// Into which folder, made where needed.
         folder: PathBuf,
     },
-    /// Write the report of a study as PDF.
-    ExportPdf { study: Box<OpenStudy>, options: PdfOptions, file: PathBuf },
     /// Write a picture as PNG.
     SavePicture {
         /// What.
@@ -198,9 +191,8 @@ impl Command {
             Self::PrepareDemo { .. } => JobKind::Demo,
             Self::MeasureAgreement { .. } => JobKind::Agree,
             Self::ReadBoxes { .. } => JobKind::Import,
-            Self::ExportReport { .. }
+            Self::ExportStudy { .. }
             | Self::ExportBoxes { .. }
-            | Self::ExportPdf { .. }
             | Self::SavePicture { .. }
             | Self::Anonymize { .. }
             | Self::ExportAgreement { .. }

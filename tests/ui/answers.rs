@@ -137,9 +137,8 @@ impl Work for Answers {
                 job.emit(Event::SaliencyRefined(map(1))).map_err(JobError::failed)?;
                 Ok(Event::SaliencyFinished(map(16)))
             }
-            Command::ExportReport { report, file } => {
-                spinenet_viewer::export::write_reports(&file, &[report.as_ref().clone().into()])
-                    .map_err(JobError::failed)?;
+            Command::ExportStudy { study, options, file } => {
+                spinenet_viewer::export::write_study(*study, &options, &file).map_err(JobError::failed)?;
                 Ok(Event::Exported(vec![file]))
             }
             Command::SavePicture { picture, file } => {

@@ -1,12 +1,12 @@
 //! The report: whose spine, how it was looked at, what was found, and who stands for it.
 
-use super::PdfOptions;
 use super::flow::Flow;
 use super::page::{CAUTION, MARGIN, QUIET, READER, Sheet, Style, TEXT, WIDTH};
 use super::table;
 use image::RgbImage;
 
 use crate::dicom::readable_name;
+use crate::export::ExportOptions;
 use crate::export::report_text::{parts, pixels_in_words, slices_in_words, spacing_in_words};
 use crate::export::study::ReportedStudy;
 use crate::export::template::{Line, Place, ReportTemplate, Section};
@@ -56,7 +56,7 @@ pub(super) fn compose(study: &ReportedStudy, template: &ReportTemplate) -> Compo
 
 impl Composition {
     /// Draws a page, counted from 0.
-    pub(super) fn draw(&self, sheet: &mut Sheet, study: &ReportedStudy, page: usize, options: &PdfOptions) {
+    pub(super) fn draw(&self, sheet: &mut Sheet, study: &ReportedStudy, page: usize, options: &ExportOptions) {
         if page == 0 {
             header(sheet, study.language);
             study_lines(sheet, study, options);
@@ -100,7 +100,7 @@ fn header(sheet: &mut Sheet, language: Language) {
 }
 
 /// Whose study, and which series of it.
-fn study_lines(sheet: &mut Sheet, study: &ReportedStudy, options: &PdfOptions) {
+fn study_lines(sheet: &mut Sheet, study: &ReportedStudy, options: &ExportOptions) {
     let (texts, report, summary) = (&study.series.summary.texts, &study.report, &study.series.summary);
     let language = study.language;
     let not_given = || say!(language, "not given").to_owned();

@@ -10,27 +10,18 @@ use krilla::Document;
 use krilla::metadata::Metadata;
 use krilla::page::PageSettings;
 
-use super::{ExportError, ReportTemplate, ReportedStudy, abnormal_grades};
+use super::{ExportError, ExportOptions, ReportedStudy, abnormal_grades};
 use crate::language::say;
 use crate::picture::DISCLAIMER;
 use crate::pipeline::Evidence;
 use page::{CAUTION, Fonts, HEIGHT, MARGIN, QUIET, Sheet, Style, WIDTH};
-
-/// What the PDF says.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct PdfOptions {
-    /// Name, ID, birth date and sex of the patient, study date and institution stand in the header.
-    pub with_identity: bool,
-    /// What the text says and in which order.
-    pub template: ReportTemplate,
-}
 
 /// Makes the report: study, technique, key image, findings, impression, signature, grades and settings, then the evidence
 /// for the abnormal grades that count. The same study and options give the same bytes.
 ///
 /// # Errors
 /// If the document cannot be put together.
-pub fn report_pdf(study: &ReportedStudy, options: &PdfOptions) -> Result<Vec<u8>, ExportError> {
+pub(super) fn report_pdf(study: &ReportedStudy, options: &ExportOptions) -> Result<Vec<u8>, ExportError> {
     let mut fonts = Fonts::bundled().ok_or_else(|| ExportError::Pdf("the font cannot be read".to_owned()))?;
     let mut document = Document::new();
     let language = study.language;
