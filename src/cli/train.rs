@@ -21,7 +21,7 @@ use crate::task::{CancelToken, Progress};
 use crate::training::TrainingJob;
 use crate::training::grading::{Experiment, GradingExample};
 use crate::training::located::LeftOut;
-use crate::training::manifest::{DataManifest, DataSet, DataUse, TrainingCohort, TrainingData};
+use crate::training::manifest::{DataManifest, DataSet, DataSource, DataUse, TrainingCohort, TrainingData};
 use crate::training::spider::load_cases;
 use crate::training::{contrast, detector, grading};
 
@@ -132,16 +132,15 @@ impl<'a> Job<'a> {
     fn detector(&self) -> anyhow::Result<Option<WeightsFolder>> {
         let Self { files, training, line, .. } = self;
         let show = &mut |progress: Progress| line.show(progress);
-        let (config, folder, out) = (files.config()?, self.manifest.landmarks()?, &files.out);
+        let (config, (folder, _), out) = (files.config()?, self.manifest.detector_data()?, &files.out);
         if self.manifest.purpose == DataUse::Measure {
-            let outcome = detector::train_on_phantoms(&config, folder, training, show)?;
-            detector::write_measures(out, &outcome.measured)?;
+            let outcome = detector::train_on_phantoms(&config, &self.manifest, training, show)?;
             draw_failures(folder, &outcome.measured.failures, out)?;
             return Ok(None);
         }
-        let outcome = detector::cross_validate_and_train(&config, folder, training, show)?;
+        let outcome = detector::cross_validate_and_train(&config, &self.manifest, training, show)?;
         draw_failures(folder, &outcome.measured.failures, out)?;
-        Ok(Some(detector::publish(out, &config, &outcome, &files.command("detector"))?))
+        Ok(Some(detector::publish(out, &config, &outcome, &files.command("detector"), &self.sources())?))
     }
 
     /// Trains the grading network; `None` where it is only measured.
@@ -154,8 +153,12 @@ impl<'a> Job<'a> {
             return Ok(None);
         }
         let outcome = grading::train(&config, &examples, training, show)?;
-        let sources: Vec<_> = self.manifest.data.iter().map(DataSet::source).collect();
-        Ok(grading::publish(out, &config, &outcome, &files.command("grading"), &sources)?)
+        Ok(grading::publish(out, &config, &outcome, &files.command("grading"), &self.sources())?)
+    }
+
+    /// Where the scans come from.
+    fn sources(&self) -> Vec<DataSource> {
+        self.manifest.data.iter().map(DataSet::source).collect()
     }
 
     /// The discs of the manifest; scans that cannot be used are told, and listed in `left-out.csv`.

@@ -20,7 +20,9 @@ use super::labels::{ClassSet, DiscLabels};
 use super::located::{DiscFinder, ScanError};
 use super::manifest::{ManifestError, Reading};
 use super::spider::{LabelledDisc, ScanCase, SpiderError, read_image, read_table, stack_volume};
-use crate::spine::{BoxSource, Disc, DiscFrame, Grading, PATCH_COLUMNS, PATCH_ROWS, PixelBox, SliceBox, discs_between};
+use crate::spine::{
+    BoxSource, Disc, DiscFrame, DiscLevel, Grading, PATCH_COLUMNS, PATCH_ROWS, PixelBox, SliceBox, discs_between,
+};
 use crate::volume::Volume;
 
 /// A box names a disc if their centers are that near, mm: a quarter of the distance between two discs.
@@ -97,27 +99,40 @@ impl DiscRow {
 /// A picture and what it shows.
 pub(super) struct Picture {
     pub(super) patient: String,
+    pub(super) image: String,
     /// `t1`, `t2`.
     pub(super) weighting: String,
     pub(super) volume: Volume,
+    /// Centers of the boxes around discs of the six graded levels, in pixels.
+    pub(super) discs: Vec<(DiscLevel, DVec2)>,
 }
 
 /// All pictures of the set in `folder`, of whatever weighting.
 pub(super) fn pictures(folder: &Path) -> Result<Vec<Picture>, SpiderError> {
+    let rows = disc_rows(folder)?;
     let read = |row: ImageRow| {
         let ImageRow { image, patient, weighting, mm_per_px } = row;
         let picture = read_image(&folder.join(&weighting).join(format!("{image}.png")))?;
-        Ok(Picture { patient, weighting, volume: stack_volume(0, &[picture], DVec2::splat(mm_per_px))? })
+        let volume = stack_volume(0, &[picture], DVec2::splat(mm_per_px))?;
+        let disc = |row: &DiscRow| Some((row.level.parse().ok()?, DVec2::new(row.center_x, row.center_y)));
+        let discs = rows.get(&image).into_iter().flatten().filter_map(disc).collect();
+        Ok(Picture { patient, image, weighting, volume, discs })
     };
     read_table(&folder.join("images.csv"))?.into_iter().map(read).collect()
 }
 
-/// Reads the set in `folder` into `reading`.
-pub(super) fn load(folder: &Path, finder: &DiscFinder, reading: &mut Reading) -> Result<(), ManifestError> {
+/// What readers said of each disc, by picture.
+fn disc_rows(folder: &Path) -> Result<HashMap<String, Vec<DiscRow>>, SpiderError> {
     let mut discs: HashMap<String, Vec<DiscRow>> = HashMap::new();
     for row in read_table::<DiscRow>(&folder.join("discs.csv"))? {
         discs.entry(row.image.clone()).or_default().push(row);
     }
+    Ok(discs)
+}
+
+/// Reads the set in `folder` into `reading`.
+pub(super) fn load(folder: &Path, finder: &DiscFinder, reading: &mut Reading) -> Result<(), ManifestError> {
+    let discs = disc_rows(folder)?;
     let mut boxes: HashMap<String, Vec<BoxRow>> = HashMap::new();
     let file = folder.join("boxes.csv");
     for row in if file.exists() { read_table::<BoxRow>(&file)? } else { Vec::new() } {
@@ -189,7 +204,6 @@ mod tests {
 
     use super::*;
     use crate::phantom::Phantom;
-    use crate::spine::DiscLevel;
     use crate::task::CancelToken;
     use crate::training::manifest::DataManifest;
 

@@ -7,8 +7,9 @@ use candle_core::Device;
 use thiserror::Error;
 
 use super::spider::SpiderError;
-use crate::detection::{DetectionError, Detector};
+use crate::detection::{Detection, DetectionError, Detector};
 use crate::dicom::{DicomError, load_series, scan_folder};
+use crate::model::WeightsInfo;
 use crate::research::{ResearchError, is_volume_file, read_volume};
 use crate::spine::{Disc, DiscLevel, Vertebra, VertebraLabel};
 use crate::task::{CancelToken, Cancelled};
@@ -91,9 +92,19 @@ impl<'a> DiscFinder<'a> {
         Ok(Arc::unwrap_or_clone(load_series(series, self.cancel, &mut |_| {})?.volume))
     }
 
+    /// What the detector finds.
+    pub(super) fn detection(&self, volume: &Volume) -> Result<Detection, ScanError> {
+        Ok(self.detector.detect(volume, self.cancel, &mut |_| {})?)
+    }
+
     /// The vertebral bodies as the detector names them, from the thorax down.
     pub(super) fn vertebrae(&self, volume: &Volume) -> Result<Vec<Vertebra>, ScanError> {
-        Ok(self.detector.detect(volume, self.cancel, &mut |_| {})?.vertebrae)
+        Ok(self.detection(volume)?.vertebrae)
+    }
+
+    /// Name, version and hash of the detector's weights.
+    pub(super) fn weights(&self) -> &WeightsInfo {
+        self.detector.info()
     }
 }
 

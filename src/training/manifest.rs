@@ -30,6 +30,8 @@ use super::spider::{ATTRIBUTION, ScanCase, SpiderError, load_cases};
 use super::{boxed, rsna, spider_release, synthetic, table};
 use crate::causes::with_causes;
 use crate::detection::DetectionError;
+use crate::model::detector::DETECTOR_WEIGHTS;
+use crate::model::weights::{WeightsFolder, list_weights};
 use crate::spine::DiscFrame;
 use crate::task::{CancelToken, Cancelled, Progress};
 
@@ -82,8 +84,11 @@ pub enum ManifestError {
     #[error("discs without marked vertebrae need a detector")]
     Detector(#[source] DetectionError),
     /// The detector learns from marked vertebrae.
-    #[error("the detector learns from one set of marked vertebrae, of kind spider-dev")]
+    #[error("the detector learns from one set of marked vertebrae, of kind spider-dev, and any number of kind boxed")]
     NeedsLandmarks,
+    /// Boxes are taught by a detector, and none that may have learned from them.
+    #[error("boxed sets need a detector that did not learn from them: name the folder of its weights as `detector`")]
+    NeedsTeacher,
     /// No scan could be used.
     #[error("none of the {left_out} scans can be used; the first: {reason}")]
     NothingLeft {
@@ -253,15 +258,18 @@ impl DataManifest {
         Ok(manifest)
     }
 
-    /// The folder that the detector learns from.
+    /// The folder with marked vertebrae that the detector learns from, and its boxed sets.
     ///
     /// # Errors
-    /// If the manifest names anything but one set with marked vertebrae.
-    pub(crate) fn landmarks(&self) -> Result<&Path, ManifestError> {
-        match self.data.as_slice() {
-            [DataSet::SpiderDev { folder }] => Ok(folder),
-            _ => Err(ManifestError::NeedsLandmarks),
-        }
+    /// If the manifest names other sets, not one with marked vertebrae, or boxed ones and no detector to teach them.
+    pub(crate) fn detector_data(&self) -> Result<(&Path, Vec<&DataSet>), ManifestError> {
+        let (boxed, others): (Vec<_>, Vec<_>) = self.data.iter().partition(|set| matches!(set, DataSet::Boxed { .. }));
+        let [DataSet::SpiderDev { folder }] = others.as_slice() else { return Err(ManifestError::NeedsLandmarks) };
+        // Not the shipped one instead of one that is missing: it may have learned from the same patients.
+        let is_detector = |found: &WeightsFolder| found.metadata.name == DETECTOR_WEIGHTS;
+        let has_teacher =
+            self.detector.as_ref().is_some_and(|folder| list_weights(folder).iter().flatten().any(is_detector));
+        if boxed.is_empty() || has_teacher { Ok((folder, boxed)) } else { Err(ManifestError::NeedsTeacher) }
     }
 
     /// Reads all scans; those that cannot be used are left out and told.
@@ -379,7 +387,19 @@ mod tests {
         let manifest = DataManifest::read(&path).expect("valid");
         let set = DataSet::SpiderDev { folder: folder.path().join("scans") };
         assert_eq!(manifest, DataManifest { purpose: DataUse::Learn, detector: None, data: vec![set] });
-        assert_eq!(manifest.landmarks().expect("one set"), folder.path().join("scans"));
+        assert_eq!(manifest.detector_data().expect("one set").0, folder.path().join("scans"));
+        let boxed = "\n[[data]]\nkind = \"boxed\"\nname = \"made\"\nfolder = \"boxes\"";
+        let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/weights");
+        for (teacher, is_accepted) in [(None, false), (Some("."), false), (Some(shipped), true)] {
+            let teacher = teacher.map(|folder| format!("detector = {folder:?}\n")).unwrap_or_default();
+            write(&format!("{teacher}[[data]]\nkind = \"spider-dev\"\nfolder = \"scans\"{boxed}"));
+            let manifest = DataManifest::read(&path).expect("valid");
+            match manifest.detector_data() {
+                Ok((_, boxed)) => assert_eq!((is_accepted, boxed.len()), (true, 1)),
+                Err(error) => assert!(!is_accepted && matches!(error, ManifestError::NeedsTeacher), "{error}"),
+            }
+        }
+        write("[[data]]\nkind = \"spider-dev\"\nfolder = \"scans\"");
         assert!(matches!(load(), Err(ManifestError::Spider(_))), "no such folder");
         write("use = \"measure\"\ndetector = \"mine\"\n[[data]]\nkind = \"rsna-2024\"\nfolder = \"scans\"");
         let manifest = DataManifest::read(&path).expect("valid");
@@ -387,7 +407,7 @@ mod tests {
             (manifest.purpose, manifest.detector.as_deref()),
             (DataUse::Measure, Some(&*folder.path().join("mine")))
         );
-        assert!(matches!(manifest.landmarks(), Err(ManifestError::NeedsLandmarks)));
+        assert!(matches!(manifest.detector_data(), Err(ManifestError::NeedsLandmarks)));
         write("[[data]]\nkind = \"spider-dev\"\nfolder = \"scans\"\nsize = 3");
         assert!(matches!(DataManifest::read(&path), Err(ManifestError::Format { .. })));
         write("use = \"learn\"");

@@ -23,3 +23,6 @@ pub(crate) use job::{CHECKPOINT, TrainingJob};
 pub use labels::ClassSet;
 pub use spider::ScanCase;
 pub(crate) use spider::SpiderError;
+
+/// Version of weights trained on other data than those that ship.
+const OWN_VERSION: &str = "0.0.1";

@@ -1,5 +1,6 @@
 //! Training of the vertebra detector ([`crate::model::detector`]).
 
+mod lessons;
 mod loss;
 mod publish;
 mod run;
@@ -24,11 +25,12 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 pub(crate) use loss::LossParts;
-pub(crate) use publish::{publish, write_measures};
+pub(crate) use publish::publish;
 pub(crate) use run::{DetectorOutcome, Measured, MissedDiscs, cross_validate_and_train, train_on_phantoms};
 pub(crate) use sample::{AugmentationConfig, LabelledSlice};
 pub(crate) use targets::Targets;
 
+use super::manifest::ManifestError;
 use super::optimizer::{Optimizer, UpdateRule, initialize, sorted};
 use super::schedule::CosineSchedule;
 use super::{CHECKPOINT, SpiderError, TrainingJob};
@@ -83,6 +85,9 @@ pub(crate) struct Shares {
     pub mid_sagittal: f64,
     /// Stacks of slices.
     pub stacks: f64,
+    /// Boxed slices.
+    #[serde(default)]
+    pub boxed: f64,
     pub phantoms: f64,
 }
 
@@ -110,6 +115,9 @@ pub(crate) enum DetectorTrainingError {
     /// The data set could not be read.
     #[error(transparent)]
     Data(#[from] SpiderError),
+    /// The boxed sets could not be read, or there is no detector to teach them.
+    #[error(transparent)]
+    Boxed(#[from] ManifestError),
     /// A table beside the data set is missing or malformed.
     #[error("cannot read the table ({reason}): {}", path.display())]
     Table {

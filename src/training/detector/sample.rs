@@ -4,6 +4,7 @@ use glam::DVec2;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
+use super::lessons::BoxedScan;
 use super::targets::CanvasBody;
 use crate::detection::canvas::{CanvasFrame, SlicePicture};
 use crate::phantom::PhantomPatient;
@@ -71,6 +72,16 @@ impl LabelledSlice {
     pub(crate) fn of_case(case: &ScanCase, pixel_mm: f64) -> Vec<Self> {
         let slice = |slice| Self::new(&case.volume, slice, &case.vertebrae, case.top_is_extrapolated, pixel_mm);
         (0..case.volume.slices()).map(slice).collect()
+    }
+
+    /// A boxed slice by each way to name its bodies, so that each is learned as often.
+    pub(crate) fn of_boxed(scan: &BoxedScan, pixel_mm: f64) -> Vec<Self> {
+        let slice = |bodies: &Vec<Vertebra>| {
+            let top = bodies.first().and_then(|body| body.corners_at(0.0));
+            let is_cut_off = top.is_some_and(|corners| corners.sa.y.min(corners.sp.y) < 0.0);
+            Self::new(&scan.volume, 0, bodies, is_cut_off, pixel_mm)
+        };
+        scan.readings.iter().map(slice).collect()
     }
 
     /// A slice of a phantom: one on which every body is outlined, or one far enough to the side to show none. Between them

@@ -16,7 +16,7 @@ fn tiny() -> DetectorTrainingConfig {
         weight_decay: 0.01,
         largest_gradient: 5.0,
         checkpoint_every: 3,
-        shares: Shares { mid_sagittal: 0.0, stacks: 0.0, phantoms: 1.0 },
+        shares: Shares { mid_sagittal: 0.0, stacks: 0.0, boxed: 0.0, phantoms: 1.0 },
         measured_phantoms: 0,
         first_phantom: 1,
         network: DetectorConfig { channels: [8; 4], head_channels: 8, group_size: 4, pixel_mm: 2.5 },

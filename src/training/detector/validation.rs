@@ -4,15 +4,22 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
+use glam::DVec2;
 use serde::{Deserialize, Serialize};
 
 use super::DetectorTrainingError;
+use super::lessons::BoxedScan;
 use crate::detection::Detection;
+use crate::evaluation::{CONFIDENCE, bootstrap_by_patient};
 use crate::spine::{Disc, DiscLevel, Vertebra, VertebraLabel, discs_between};
 use crate::volume::{Volume, VolumeGeometry};
 
 /// A disc counts as found when a disc of its level lies this near, mm.
-pub(crate) const FOUND_WITHIN_MM: f64 = 5.0;
+const FOUND_WITHIN_MM: f64 = 5.0;
+/// The same where the truth is the middle of a box.
+const FOUND_WITHIN_MM_OF_BOX: f64 = 8.0;
+/// Resamples of an interval.
+const RESAMPLES: usize = 2000;
 
 /// What became of a labelled disc.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,16 +28,10 @@ pub(crate) struct DiscOutcome {
     pub level: DiscLevel,
     /// Distance to the detected disc of the same level, mm; `None` if there is none.
     pub distance_mm: Option<f64>,
-    /// Level of the nearest detected disc within `FOUND_WITHIN_MM`, whichever it is.
+    /// Whether that is near enough.
+    pub is_found: bool,
+    /// Level of the nearest detected disc that is near enough, whichever it is.
     pub nearest: Option<DiscLevel>,
-}
-
-impl DiscOutcome {
-    /// Whether the disc was found with the right level.
-    #[must_use]
-    pub(crate) fn is_found(&self) -> bool {
-        self.distance_mm.is_some_and(|distance| distance <= FOUND_WITHIN_MM)
-    }
 }
 
 /// What became of a scan.
@@ -44,16 +45,10 @@ pub(crate) struct ScanOutcome {
     pub false_vertebrae: usize,
     /// Confidence of each detected body that is a labelled one, and whether its name is right.
     pub names: Vec<(f32, bool)>,
+    /// Whether any body has a wrong name; of boxed scans, whether most discs are called otherwise than their boxes.
+    pub is_misnamed: bool,
     /// Whether the reader is asked to check the levels.
     pub is_doubted: bool,
-}
-
-impl ScanOutcome {
-    /// Whether any body has a wrong name.
-    #[must_use]
-    pub(crate) fn is_misnamed(&self) -> bool {
-        self.names.iter().any(|(_, right)| !right)
-    }
 }
 
 /// Compares a detection (`None` where it failed) with the labelled bodies and disc centers of a scan.
@@ -69,7 +64,10 @@ pub(crate) fn evaluate_scan(
     let geometry = volume.geometry();
     let found = detection.map(|detection| detection.vertebrae.as_slice()).unwrap_or_default();
     let found_discs = discs_between(found);
-    let discs = discs.iter().map(|(level, center)| disc_outcome(geometry, *level, *center, &found_discs)).collect();
+    let discs = discs
+        .iter()
+        .map(|(level, center)| disc_outcome(geometry, *level, *center, &found_discs, FOUND_WITHIN_MM))
+        .collect();
     let mut corner_errors_mm = Vec::new();
     for body in truth {
         if let Some(twin) = found.iter().find(|other| other.label == body.label) {
@@ -78,23 +76,61 @@ pub(crate) fn evaluate_scan(
     }
     let false_vertebrae = found.iter().filter(|body| is_false(body, truth)).count();
     let name = |body: &Vertebra| Some((body.confidence, labelled_at(body, truth)? == body.label));
+    let names: Vec<(f32, bool)> = found.iter().filter_map(name).collect();
     ScanOutcome {
         discs,
         corner_errors_mm,
         false_vertebrae,
-        names: found.iter().filter_map(name).collect(),
+        is_misnamed: names.iter().any(|(_, right)| !right),
+        names,
         is_doubted: detection.is_some_and(|detection| !detection.doubts().is_empty()),
     }
 }
 
-fn disc_outcome(geometry: &VolumeGeometry, level: DiscLevel, center: [f64; 3], found: &[Disc]) -> DiscOutcome {
+/// Compares a detection with the boxes around discs, and its corners with those that the slice teaches if it teaches one reading:
+/// the teacher's, which are no independent truth. What lies outside the boxes is not judged.
+#[must_use]
+pub(crate) fn evaluate_boxed(scan: &BoxedScan, detection: Option<&Detection>) -> ScanOutcome {
+    let geometry = scan.volume.geometry();
+    let found = detection.map(|detection| detection.vertebrae.as_slice()).unwrap_or_default();
+    let found_discs = discs_between(found);
+    let outcome = |(level, at): &(DiscLevel, DVec2)| {
+        disc_outcome(geometry, *level, [0.0, at.y, at.x], &found_discs, FOUND_WITHIN_MM_OF_BOX)
+    };
+    let discs: Vec<DiscOutcome> = scan.discs.iter().map(outcome).collect();
+    let name = |disc: &DiscOutcome| {
+        let upper = found.iter().find(|body| disc.nearest.is_some_and(|level| body.label == level.upper()))?;
+        Some((upper.confidence, disc.nearest == Some(disc.level)))
+    };
+    let names: Vec<(f32, bool)> = discs.iter().filter_map(name).collect();
+    let taught = if let [reading] = scan.readings.as_slice() { reading.as_slice() } else { &[] };
+    let pairs = taught.iter().filter_map(|body| Some((body, found.iter().find(|other| other.label == body.label)?)));
+    ScanOutcome {
+        corner_errors_mm: pairs.flat_map(|(body, twin)| corner_errors(geometry, body, twin)).collect(),
+        false_vertebrae: 0,
+        is_misnamed: 2 * names.iter().filter(|(_, right)| !right).count() > names.len(),
+        is_doubted: detection.is_some_and(|detection| !detection.doubts().is_empty()),
+        discs,
+        names,
+    }
+}
+
+fn disc_outcome(
+    geometry: &VolumeGeometry,
+    level: DiscLevel,
+    center: [f64; 3],
+    found: &[Disc],
+    reach_mm: f64,
+) -> DiscOutcome {
     let at = geometry.lps_from_voxel(center);
     let distance = |disc: &Disc| disc.center_lps(geometry).distance(at);
     let nearest = found.iter().min_by(|a, b| distance(a).total_cmp(&distance(b)));
+    let distance_mm = found.iter().find(|disc| disc.level == level).map(distance);
     DiscOutcome {
         level,
-        distance_mm: found.iter().find(|disc| disc.level == level).map(distance),
-        nearest: nearest.filter(|disc| distance(disc) <= FOUND_WITHIN_MM).map(|disc| disc.level),
+        distance_mm,
+        is_found: distance_mm.is_some_and(|distance| distance <= reach_mm),
+        nearest: nearest.filter(|disc| distance(disc) <= reach_mm).map(|disc| disc.level),
     }
 }
 
@@ -171,9 +207,11 @@ pub(crate) struct Summary {
     pub scans: usize,
     /// Labelled discs.
     pub discs: usize,
-    /// Share of them found within 5 mm with the right level.
+    /// Share of them found within 5 mm, of boxed ones 8 mm, with the right level.
     pub found: f64,
-    /// Share of them with a detected disc of another level within 5 mm.
+    /// Its 95 % interval by bootstrap over patients.
+    pub found_interval: [f64; 2],
+    /// Share of them with a detected disc of another level as near.
     pub wrong_level: f64,
     /// Median distance of the discs of the right level, mm.
     pub median_distance_mm: f64,
@@ -195,9 +233,18 @@ pub(crate) struct Summary {
     pub doubted_without_reason: usize,
 }
 
-/// Figures over the outcomes of many scans.
+/// Figures over the outcomes of many scans, each with the patient's number.
 #[must_use]
-pub(crate) fn summarize(outcomes: &[ScanOutcome]) -> Summary {
+pub(crate) fn summarize(scans: &[(u32, ScanOutcome)]) -> Summary {
+    let by_patient: Vec<(u32, bool)> = scans
+        .iter()
+        .flat_map(|(patient, outcome)| outcome.discs.iter().map(|disc| (*patient, disc.is_found)))
+        .collect();
+    let share_of = |found: &[bool]| {
+        Some(found.iter().filter(|found| **found).count() as f64 / found.len() as f64).filter(|_| !found.is_empty())
+    };
+    let interval = bootstrap_by_patient(&by_patient, CONFIDENCE, RESAMPLES, 0, share_of);
+    let outcomes: Vec<&ScanOutcome> = scans.iter().map(|(_, outcome)| outcome).collect();
     let discs: Vec<&DiscOutcome> = outcomes.iter().flat_map(|outcome| &outcome.discs).collect();
     let share = |count: usize| count as f64 / discs.len().max(1) as f64;
     let mut distances: Vec<f64> = discs.iter().filter_map(|disc| disc.distance_mm).collect();
@@ -209,12 +256,13 @@ pub(crate) fn summarize(outcomes: &[ScanOutcome]) -> Summary {
     };
     let names: Vec<(f32, bool)> = outcomes.iter().flat_map(|outcome| outcome.names.iter().copied()).collect();
     let per_name = |sum: f64| sum / names.len().max(1) as f64;
-    let misnamed = || outcomes.iter().filter(|outcome| outcome.is_misnamed());
+    let misnamed = || outcomes.iter().filter(|outcome| outcome.is_misnamed);
     let wrong = |disc: &&&DiscOutcome| disc.nearest.is_some_and(|level| level != disc.level);
     Summary {
         scans: outcomes.len(),
         discs: discs.len(),
-        found: share(discs.iter().filter(|disc| disc.is_found()).count()),
+        found: share(discs.iter().filter(|disc| disc.is_found).count()),
+        found_interval: interval.map_or([f64::NAN; 2], |interval| [interval.low, interval.high]),
         wrong_level: share(discs.iter().filter(wrong).count()),
         median_distance_mm: percentile(&distances, 0.5),
         distance_95_mm: percentile(&distances, 0.95),
@@ -225,7 +273,7 @@ pub(crate) fn summarize(outcomes: &[ScanOutcome]) -> Summary {
         names_right: per_name(names.iter().filter(|(_, right)| *right).count() as f64),
         mean_confidence: per_name(names.iter().map(|(confidence, _)| f64::from(*confidence)).sum()),
         misnamed_scans: [misnamed().count(), misnamed().filter(|outcome| outcome.is_doubted).count()],
-        doubted_without_reason: outcomes.iter().filter(|outcome| outcome.is_doubted && !outcome.is_misnamed()).count(),
+        doubted_without_reason: outcomes.iter().filter(|outcome| outcome.is_doubted && !outcome.is_misnamed).count(),
     }
 }
 
@@ -260,7 +308,7 @@ mod tests {
 
     #[test]
     fn a_perfect_detection_finds_everything() {
-        let summary = summarize(&[outcome(&[VertebraLabel::L2, VertebraLabel::L3, VertebraLabel::L4], 0.0)]);
+        let summary = summarize(&[(1, outcome(&[VertebraLabel::L2, VertebraLabel::L3, VertebraLabel::L4], 0.0))]);
         assert_eq!((summary.discs, summary.found, summary.wrong_level), (2, 1.0, 0.0));
         assert_eq!((summary.corner_95_mm, summary.false_vertebrae_per_scan), (0.0, 0.0));
         assert_eq!((summary.names_right, summary.misnamed_scans, summary.doubted_without_reason), (1.0, [0, 0], 1));
@@ -268,10 +316,10 @@ mod tests {
 
     #[test]
     fn shifted_levels_count_as_wrong_and_far_discs_as_missed() {
-        let shifted = summarize(&[outcome(&[VertebraLabel::L1, VertebraLabel::L2, VertebraLabel::L3], 0.0)]);
+        let shifted = summarize(&[(1, outcome(&[VertebraLabel::L1, VertebraLabel::L2, VertebraLabel::L3], 0.0))]);
         assert_eq!((shifted.found, shifted.wrong_level), (0.0, 1.0));
         assert_eq!((shifted.names_right, shifted.mean_confidence, shifted.misnamed_scans), (0.0, 1.0, [1, 1]));
-        let far = summarize(&[outcome(&[VertebraLabel::L2, VertebraLabel::L3, VertebraLabel::L4], 7.0)]);
+        let far = summarize(&[(1, outcome(&[VertebraLabel::L2, VertebraLabel::L3, VertebraLabel::L4], 7.0))]);
         assert_eq!((far.found, far.wrong_level, far.median_distance_mm), (0.0, 0.0, 7.0));
     }
 
@@ -280,6 +328,40 @@ mod tests {
         let truth = spine(&[VertebraLabel::L4, VertebraLabel::L5], 0.0);
         let outcome = evaluate_scan(&volume(), &truth, &[(DiscLevel::L4L5, [0.0, 40.0, 45.0])], None);
         assert_eq!(outcome.discs[0].distance_mm, None);
-        assert_eq!(summarize(&[outcome]).found, 0.0);
+        assert_eq!(summarize(&[(1, outcome)]).found, 0.0);
+    }
+
+    #[test]
+    fn boxes_judge_names_within_eight_millimeters() {
+        let labels = [VertebraLabel::L2, VertebraLabel::L3, VertebraLabel::L4, VertebraLabel::L5];
+        let truth = spine(&labels, 0.0);
+        let discs = discs_between(&truth).into_iter().map(|disc| {
+            let [_, y, x] = disc.center_voxel;
+            (disc.level, DVec2::new(x, y))
+        });
+        let scan = BoxedScan {
+            patient: 1,
+            name: "one".to_owned(),
+            kind: "made".to_owned(),
+            volume: volume(),
+            discs: discs.collect(),
+            readings: vec![truth.clone()],
+            taught: Err("not looked at".to_owned()),
+        };
+        let judged = |labels: &[VertebraLabel], shift| {
+            let detection =
+                Detection { vertebrae: spine(labels, shift), shifted: [0.0; 2], contrast: ImageContrast::T2 };
+            evaluate_boxed(&scan, Some(&detection))
+        };
+        let near = judged(&labels, 7.0);
+        assert!(near.discs.iter().all(|disc| disc.is_found) && !near.is_misnamed);
+        assert_eq!(near.corner_errors_mm, [7.0; 16]);
+        let far = judged(&labels, 9.0);
+        assert!(far.discs.iter().all(|disc| !disc.is_found && disc.nearest.is_none()) && !far.is_misnamed);
+        let lower = [VertebraLabel::L1, VertebraLabel::L2, VertebraLabel::L3, VertebraLabel::L4];
+        let shifted = judged(&lower, 0.0);
+        assert!(shifted.discs.iter().all(|disc| !disc.is_found) && shifted.is_misnamed && shifted.is_doubted);
+        let nothing = evaluate_boxed(&scan, None);
+        assert_eq!((nothing.discs.len(), nothing.is_misnamed, nothing.is_doubted), (3, false, false));
     }
 }

@@ -14,6 +14,7 @@ use crate::model::weights::{
     CALIBRATION, EXPERIMENTAL_GRADINGS, Training, WeightsFolder, WeightsMetadata, save_weights,
 };
 use crate::spine::Grading;
+use crate::training::OWN_VERSION;
 use crate::training::manifest::DataSource;
 use crate::training::optimizer::sorted;
 
@@ -23,8 +24,6 @@ const VERSION: &str = "0.4.0";
 const VERSION_2D: &str = "0.1.0";
 /// What the weights that ship were trained on.
 const SHIPPED_SOURCES: [&[&str]; 2] = [&["SPIDER"], &["SPIDER", "Sudirman"]];
-/// Version of weights trained on other data than those that ship.
-const OWN_VERSION: &str = "0.0.1";
 /// What came with each version of the 3-D weights.
 const CHANGES: [(&str, &str); 4] = [
     ("0.1.0", "First training."),
