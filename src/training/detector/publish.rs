@@ -14,17 +14,18 @@ use crate::training::OWN_VERSION;
 use crate::training::manifest::DataSource;
 use crate::training::optimizer::sorted;
 
-/// Version of the weights that this code trains.
-const VERSION: &str = "0.4.0";
-/// What the weights that ship learned from.
-const SHIPPED_SOURCES: [&str; 2] = ["SPIDER", "Sudirman"];
-/// What came with each version.
-const CHANGES: [(&str, &str); 4] = [
-    ("0.1.0", "First training."),
-    ("0.2.0", "All three folds measured; phantoms drawn fresh for every sample; views stretched."),
-    ("0.3.0", "Four times as many steps."),
-    (VERSION, "Learned from a second cohort, T2 and T1, with corners that weights 0.3.0 found in its boxes."),
-];
+/// Version of weights that learned from SPIDER alone, and what came with each version up to it.
+const MARKED: (&str, &[(&str, &str)]) = (
+    "0.3.0",
+    &[
+        ("0.1.0", "First training."),
+        ("0.2.0", "All three folds measured; phantoms drawn fresh for every sample; views stretched."),
+        ("0.3.0", "Four times as many steps."),
+    ],
+);
+/// What is new in weights that learned from both cohorts.
+const BOXED: (&str, &str) =
+    ("0.4.0", "Learned from a second cohort, T2 and T1, with corners that weights 0.3.0 found in its boxes.");
 
 /// Writes `<folder>/vertebra-detector-<version>/` with the network as f16; `command` is how to train it again, `sources` where the
 /// scans come from.
@@ -68,27 +69,27 @@ fn metadata(
 ) -> WeightsMetadata {
     let measured = &outcome.measured;
     let names: Vec<&str> = sources.iter().map(|source| source.name.as_str()).collect();
-    // Only weights of the same data carry the history of those that ship.
-    let is_shipped = names == SHIPPED_SOURCES;
+    let (version, changelog) = history(&names);
+    let is_ours = version != OWN_VERSION;
     let names = names.join(" and ");
-    let changes: BTreeMap<String, String> = if is_shipped {
-        CHANGES.map(|(version, change)| (version.to_owned(), change.to_owned())).into()
-    } else {
-        [(OWN_VERSION.to_owned(), format!("Trained on {names}."))].into()
-    };
     let attribution: Vec<String> = sources.iter().filter_map(|source| source.attribution.clone()).collect();
     let eval_metrics: BTreeMap<String, f64> =
         measured.summaries.iter().map(|(kind, summary)| (metric_name(kind), summary.found)).collect();
     WeightsMetadata {
-        version: if is_shipped { VERSION } else { OWN_VERSION }.to_owned(),
-        changelog: changes,
+        version: version.to_owned(),
+        changelog,
         name: DETECTOR_WEIGHTS.to_owned(),
         task: "Vertebral bodies T8 to S1 with corners and levels on sagittal lumbar MRI".to_owned(),
         description: "U-shaped residual network that reads one sagittal slice at 1.25 mm; bodies are linked across \
                       slices and named by the best chain from the sacrum up."
             .to_owned(),
-        authors: "spinenet-viewer contributors".to_owned(),
-        copyright: "Weights under the MIT License; trained on data under CC BY 4.0 (see attribution).".to_owned(),
+        authors: if is_ours { "spinenet-viewer contributors" } else { "" }.to_owned(),
+        copyright: if is_ours {
+            "Weights under the MIT License; trained on data under CC BY 4.0 (see attribution)."
+        } else {
+            "Whose data these weights were trained on decides (see attribution)."
+        }
+        .to_owned(),
         intended_use: "Research only; not a medical device.".to_owned(),
         data_source: attribution.join(" "),
         references: vec![
@@ -120,7 +121,41 @@ fn metadata(
     }
 }
 
+/// Version and history of weights that learned from these sets; only those of the development data go on with ours.
+fn history(sets: &[&str]) -> (&'static str, BTreeMap<String, String>) {
+    let (version, changes) = MARKED;
+    let mut changes: BTreeMap<String, String> =
+        changes.iter().map(|(version, change)| ((*version).to_owned(), (*change).to_owned())).collect();
+    match sets {
+        ["SPIDER"] => (version, changes),
+        ["SPIDER", "Sudirman"] => {
+            let (version, change) = BOXED;
+            changes.insert(version.to_owned(), change.to_owned());
+            (version, changes)
+        }
+        other => (OWN_VERSION, [(OWN_VERSION.to_owned(), format!("Trained on {}.", other.join(" and ")))].into()),
+    }
+}
+
 /// Such as `sudirman_t2_found`.
 fn metric_name(kind: &str) -> String {
     format!("{}_found", kind.to_lowercase().replace(' ', "_"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weights_of_other_data_do_not_carry_our_history() {
+        let (version, changes) = history(&["SPIDER"]);
+        assert_eq!((version, changes.len()), ("0.3.0", 3));
+        let (version, changes) = history(&["SPIDER", "Sudirman"]);
+        assert_eq!((version, changes.keys().last().map(String::as_str)), ("0.4.0", Some("0.4.0")));
+        let (version, changes) = history(&["SPIDER", "Elsewhere"]);
+        assert_eq!(
+            (version, changes["0.0.1"].as_str(), changes.len()),
+            ("0.0.1", "Trained on SPIDER and Elsewhere.", 1)
+        );
+    }
 }
