@@ -4,6 +4,7 @@ use dicom_dictionary_std::tags;
 use dicom_object::InMemDicomObject;
 
 use super::file::{integer, text};
+use super::vocabulary::{Concept, concepts};
 
 /// Beginnings of the classes of pictures that were not acquired as such, or that scanners write the patient's name into:
 /// secondary capture, ultrasound, photographs and video.
@@ -13,30 +14,6 @@ const CLASSES: [&str; 4] = [
     "1.2.840.10008.5.1.4.1.1.3.1",
     "1.2.840.10008.5.1.4.1.1.77.",
 ];
-/// Words by which image types and descriptions name copies of a screen, in the languages of departments.
-const WORDS: [&str; 20] = [
-    "SCREENSAVE",
-    "SCREENSHOT",
-    "SCREENCAPTURE",
-    "SCREENDUMP",
-    "SCREENGRAB",
-    "SECONDARYCAPTURE",
-    "SNAPSHOT",
-    "PRINTSCREEN",
-    "DISPLAYSAVE",
-    "SAVEDSCREEN",
-    "BILDSCHIRM",
-    "CAPTUREDECRAN",
-    "CAPTUREECRAN",
-    "COPIEDECRAN",
-    "CAPTURADEPANTALLA",
-    "CAPTURADETELA",
-    "CATTURASCHERMO",
-    "SCHERMATA",
-    "SCHERMAFDRUK",
-    "SKARMDUMP",
-];
-
 /// Why text may be burned into the pixels of an image, in words that follow "files left out"; `None` where the header gives
 /// no hint.
 pub(super) fn suspicion(header: &InMemDicomObject, media_sop_class: Option<&str>) -> Option<&'static str> {
@@ -50,22 +27,12 @@ pub(super) fn suspicion(header: &InMemDicomObject, media_sop_class: Option<&str>
         return Some("they were captured or photographed, and such pictures often show the patient's name");
     }
     let said = [tags::IMAGE_TYPE, tags::SERIES_DESCRIPTION, tags::PROTOCOL_NAME, tags::IMAGE_COMMENTS].map(word);
-    if said.iter().any(|text| WORDS.iter().any(|known| letters(text).contains(known))) {
+    if said.iter().any(|text| concepts(text).contains(&Concept::ScreenCopy)) {
         return Some("they are a copy of a screen, which often shows the patient's name");
     }
     let is_color = integer(header, tags::SAMPLES_PER_PIXEL).is_some_and(|samples| samples > 1)
         || word(tags::PHOTOMETRIC_INTERPRETATION).starts_with("PALETTE");
     is_color.then_some("they are in color, as copies of a screen are, and may show the patient's name")
-}
-
-/// Capital letters alone, without marks over them.
-fn letters(text: &str) -> String {
-    let plain = |letter: char| match letter {
-        'à' | 'á' | 'â' | 'ä' | 'å' | 'À' | 'Á' | 'Â' | 'Ä' | 'Å' => 'A',
-        'è' | 'é' | 'ê' | 'È' | 'É' | 'Ê' => 'E',
-        other => other.to_ascii_uppercase(),
-    };
-    text.chars().map(plain).filter(char::is_ascii_alphabetic).collect()
 }
 
 #[cfg(test)]
@@ -95,8 +62,20 @@ mod tests {
         {
             assert!(suspected(&[class(mr), (tags::IMAGE_TYPE, VR::CS, image_type)]), "{image_type}");
         }
-        for description in ["Screen Save", "screenshot 2", "Capture d'écran", "Bildschirmfoto", "Captura de pantalla"]
-        {
+        for description in [
+            "Screen Save",
+            "screenshot 2",
+            "Capture d'écran",
+            "Bildschirmfoto",
+            "Captura de pantalla",
+            "Zrzut ekranu",
+            "Ekran görüntüsü",
+            "Skjermbilde",
+            "Снимок экрана",
+            "截屏",
+            "画面キャプチャ",
+            "t2_tse_sag PosDisp",
+        ] {
             assert!(suspected(&[class(mr), (tags::SERIES_DESCRIPTION, VR::LO, description)]), "{description}");
         }
         for (image_type, description) in [

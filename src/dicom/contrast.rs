@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::vocabulary::{Concept, concepts, last_word};
+use super::vocabulary::{Concept, concepts, words};
 use crate::language::message;
 
 /// Contrast of a series.
@@ -62,20 +62,23 @@ impl SignalPart {
     /// By the values of Image Type or Frame Type from the third on, and by Complex Image Component.
     pub(crate) fn of_image_type(image_type: &str, complex_component: &str) -> Self {
         let of_value = |value: &str| match value.trim() {
-            "IP" | "IN" | "IN_PHASE" | "INPHASE" | "IN PHASE" => Self::InPhase,
-            "OP" | "OPP" | "OUT" | "OUT_PHASE" | "OUTPHASE" | "OUT PHASE" | "OUT_OF_PHASE" | "OPP_PHASE"
-            | "OPPOSED_PHASE" => Self::OpposedPhase,
-            "W" | "WATER" => Self::Water,
-            "F" | "FAT" => Self::Fat,
-            "P" | "PHASE" => Self::Phase,
+            "IP" | "IN" => Self::InPhase,
+            "OP" | "OPP" | "OUT" => Self::OpposedPhase,
+            "W" | "WI" => Self::Water,
+            "F" | "FI" => Self::Fat,
+            "P" => Self::Phase,
             "R" | "REAL" => Self::Real,
-            "I" | "IMAGINARY" => Self::Imaginary,
+            "I" => Self::Imaginary,
             "FF" | "FAT_FRACTION" | "WATER_FRACTION" | "R2_STAR" | "R2STAR" | "T2_STAR" => Self::Map,
-            value if value.contains("PHASE") || value.starts_with("P_") => Self::Phase,
+            value if value.starts_with("P_") => Self::Phase,
             value if value.starts_with("R_") => Self::Real,
             value if value.starts_with("I_") => Self::Imaginary,
             value if value.contains("MAP") => Self::Map,
-            _ => Self::Magnitude,
+            value if value.len() < 3 => Self::Magnitude,
+            value => match Self::named(&concepts(value)) {
+                None if value.contains("PHASE") => Self::Phase,
+                named => named.unwrap_or_default(),
+            },
         };
         let by_type = image_type.split('\\').skip(2).map(of_value).find(|part| *part != Self::Magnitude);
         by_type.unwrap_or_else(|| of_value(complex_component))
@@ -83,6 +86,26 @@ impl SignalPart {
 
     /// By the words of a series description.
     fn of_description(description: &str, concepts: &BTreeSet<Concept>) -> Self {
+        if let Some(part) = Self::named(concepts) {
+            return part;
+        }
+        if !concepts.contains(&Concept::Dixon) {
+            return Self::Magnitude;
+        }
+        let of_letters = |word: &String| match word.as_str() {
+            "W" => Some(Self::Water),
+            "F" => Some(Self::Fat),
+            "IN" | "IP" | "I" => Some(Self::InPhase),
+            "OUT" | "OP" | "O" => Some(Self::OpposedPhase),
+            _ => None,
+        };
+        words(description).iter().find_map(of_letters).unwrap_or_default()
+    }
+
+    /// The part that words name. Where they name suppression too, fat is what is missing.
+    fn named(concepts: &BTreeSet<Concept>) -> Option<Self> {
+        let has = |concept| concepts.contains(&concept);
+        let lacks_fat = has(Concept::Suppression) || (has(Concept::FatSuppressed) && !has(Concept::Dixon));
         let named = [
             (Concept::OpposedPhase, Self::OpposedPhase),
             (Concept::InPhase, Self::InPhase),
@@ -92,19 +115,8 @@ impl SignalPart {
             (Concept::Real, Self::Real),
             (Concept::Imaginary, Self::Imaginary),
         ];
-        if let Some((_, part)) = named.into_iter().find(|(concept, _)| concepts.contains(concept)) {
-            return part;
-        }
-        if !concepts.contains(&Concept::Dixon) {
-            return Self::Magnitude;
-        }
-        match last_word(description).as_deref() {
-            Some("W") => Self::Water,
-            Some("F") => Self::Fat,
-            Some("IN" | "IP" | "I") => Self::InPhase,
-            Some("OUT" | "OP" | "O") => Self::OpposedPhase,
-            _ => Self::Magnitude,
-        }
+        let counts = |(concept, _): &(Concept, Self)| has(*concept) && !(*concept == Concept::Fat && lacks_fat);
+        named.into_iter().find(counts).map(|(_, part)| part)
     }
 
     /// Why such an image is not graded; `None` where it may be.
@@ -178,6 +190,7 @@ impl ContrastHints<'_> {
             part,
             is_fat_suppressed: part == SignalPart::Water
                 || has(Concept::FatSuppressed)
+                || (has(Concept::Fat) && has(Concept::Suppression))
                 || suppresses(self.scan_options),
             is_derived: self.image_type.starts_with("DERIVED")
                 || has(Concept::Reformatted)

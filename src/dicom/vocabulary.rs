@@ -46,8 +46,10 @@ pub(super) enum Concept {
     Imaginary,
     Dixon,
     FatSuppressed,
+    Suppression,
     Reformatted,
     Map,
+    ScreenCopy,
 }
 
 /// The table in the form in which it is looked up.
@@ -75,12 +77,16 @@ static VOCABULARY: LazyLock<Vocabulary> = LazyLock::new(|| {
 });
 
 impl Vocabulary {
-    /// What `word` stands for: the whole word if it is known, else its longest known beginning.
-    fn meanings(&self, word: &str) -> Vec<Concept> {
-        if let Some(concepts) = self.words.get(word) {
+    /// What words in a row stand for as one term: the whole if it is known, else its longest known beginning that reaches into
+    /// the last of them.
+    fn meanings(&self, words: &[String]) -> Vec<Concept> {
+        let term = words.concat();
+        if let Some(concepts) = self.words.get(&term) {
             return concepts.clone();
         }
-        let fitting = || self.beginnings.iter().filter(|(beginning, _)| word.starts_with(beginning.as_str()));
+        let before_last = term.len() - words.last().map_or(0, String::len);
+        let reaches = |beginning: &str| beginning.len() > before_last && term.starts_with(beginning);
+        let fitting = || self.beginnings.iter().filter(|(beginning, _)| reaches(beginning));
         let longest = fitting().map(|(beginning, _)| beginning.len()).max();
         fitting().filter(|(beginning, _)| Some(beginning.len()) == longest).map(|(_, concept)| *concept).collect()
     }
@@ -94,11 +100,11 @@ pub(super) fn concepts(text: &str) -> BTreeSet<Concept> {
     let mut at = 0;
     while at < words.len() {
         let longest = LONGEST_TERM.min(words.len() - at);
-        let joined = (2..=longest).rev().find_map(|count| {
-            let concepts = vocabulary.words.get(&words[at..at + count].concat())?;
-            Some((count, concepts.clone()))
+        let term = (1..=longest).rev().find_map(|count| {
+            let concepts = vocabulary.meanings(&words[at..at + count]);
+            (!concepts.is_empty()).then_some((count, concepts))
         });
-        let (count, concepts) = joined.unwrap_or_else(|| (1, vocabulary.meanings(&words[at])));
+        let (count, concepts) = term.unwrap_or((1, Vec::new()));
         found.extend(concepts);
         found.extend(level(&words[at]));
         if is_b_value(&words[at]) {
@@ -110,11 +116,6 @@ pub(super) fn concepts(text: &str) -> BTreeSet<Concept> {
     found
         .extend(vocabulary.parts.iter().filter(|(part, _)| whole.contains(part.as_str())).map(|(_, concept)| *concept));
     found
-}
-
-/// The last word of `text`, in capitals.
-pub(super) fn last_word(text: &str) -> Option<String> {
-    words(text).pop()
 }
 
 /// The region of a vertebral level such as `L5`, `TH10` or `C7`; `T1` and `T2` are contrasts.
@@ -136,7 +137,7 @@ fn is_b_value(word: &str) -> bool {
 }
 
 /// Words in capitals without accents; `T2*` becomes `T2 STAR`, `SagT2` and `T2SAG` become two words.
-fn words(text: &str) -> Vec<String> {
+pub(super) fn words(text: &str) -> Vec<String> {
     let text = text.replace("T2*", "T2STAR").replace("t2*", "t2star");
     let letters: Vec<char> = without_accents(&text).collect();
     let mut parted = String::with_capacity(text.len() + 8);
@@ -192,11 +193,15 @@ mod tests {
         let named = |text: &str| concepts(text).into_iter().collect::<Vec<_>>();
         assert_eq!(named("T2 SAG L-SPINE"), [Concept::Lumbar, Concept::T2]);
         assert_eq!(named("T2 FAT SAT"), [Concept::T2, Concept::FatSuppressed]);
+        assert_eq!(named("SAG T2 FSE FAT-SATURATED"), [Concept::T2, Concept::FatSuppressed]);
+        assert_eq!(named("SmartPlan"), [Concept::Localizer]);
+        assert_eq!(named("Sag T2 LUMBAR"), [Concept::Lumbar, Concept::T2]);
         assert_eq!(named("FAT: T2 FLEX"), [Concept::T2, Concept::Fat, Concept::Dixon]);
         assert_eq!(named("t2_map"), [Concept::T2, Concept::Map]);
         assert_eq!(named("sag b800"), [Concept::Diffusion]);
         assert_eq!(named("T2 L1-S1"), [Concept::LumbarLetter, Concept::T2]);
         assert_eq!(named("MR 腰椎"), [Concept::Lumbar]);
+        assert_eq!(named("T-11503, 122494005"), [Concept::Lumbar, Concept::Cervical]);
     }
 
     #[test]

@@ -11,19 +11,19 @@ use crate::dicom::*;
 use crate::volume::{Volume, VolumeGeometry};
 
 /// A study that is written series by series.
-struct Study {
+pub(super) struct Study {
     folder: tempfile::TempDir,
     series: u32,
 }
 
 /// What one of its series is like.
 #[derive(Clone, Copy)]
-struct Written<'a> {
-    description: &'a str,
-    body_part: &'a str,
-    slices: usize,
+pub(super) struct Written<'a> {
+    pub(super) description: &'a str,
+    pub(super) body_part: &'a str,
+    pub(super) slices: usize,
     /// How far its middle lies above that of the others, mm.
-    above: f64,
+    pub(super) above: f64,
 }
 
 impl Default for Written<'_> {
@@ -33,16 +33,20 @@ impl Default for Written<'_> {
 }
 
 impl Study {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { folder: tempfile::tempdir().unwrap(), series: 0 }
     }
 
-    fn add(&mut self, series: Written) -> &mut Self {
+    pub(super) fn add(&mut self, series: Written) -> &mut Self {
         self.add_changed(series, |_, _| ())
     }
 
     /// Writes a series; `change` sees each file with the number of its slice.
-    fn add_changed(&mut self, series: Written, change: impl Fn(usize, &mut DefaultDicomObject)) -> &mut Self {
+    pub(super) fn add_changed(
+        &mut self,
+        series: Written,
+        change: impl Fn(usize, &mut DefaultDicomObject),
+    ) -> &mut Self {
         self.series += 1;
         let origins = (0..series.slices).map(|slice| DVec3::new(20.0 - 4.0 * slice as f64, -60.0, 80.0 + series.above));
         let geometry = VolumeGeometry::new(origins.collect(), DVec3::Y, -DVec3::Z, 1.0, 1.0).unwrap();
@@ -59,17 +63,17 @@ impl Study {
         self
     }
 
-    fn scan(&self) -> FolderScan {
+    pub(super) fn scan(&self) -> FolderScan {
         scan(self.folder.path())
     }
 
     /// Number of the chosen series.
-    fn chosen(&self) -> Option<i64> {
+    pub(super) fn chosen(&self) -> Option<i64> {
         self.scan().t2_sagittal().map(|series| series.series_number.unwrap())
     }
 }
 
-fn times(object: &mut DefaultDicomObject, repetition: &str, echo: &str) {
+pub(super) fn times(object: &mut DefaultDicomObject, repetition: &str, echo: &str) {
     put(object, tags::REPETITION_TIME, VR::DS, repetition);
     put(object, tags::ECHO_TIME, VR::DS, echo);
 }
@@ -161,6 +165,20 @@ fn the_lumbar_series_is_chosen_in_the_languages_of_departments() {
         ["Sag T2 Neck", "Sag T2 Mid-back", "Sag T2 Low back"],
         ["T2 SAG UPPER", "T2 SAG MID", "T2 SAG LOWER"],
         ["T2 SAG C/T", "T2 SAG THOR", "T2 SAG T/L"],
+        ["t2_tse_sag_boyun", "t2_tse_sag_sırt", "t2_tse_sag_bel"],
+        ["T2 sag nek", "T2 sag borst", "T2 sag lage rug"],
+        ["T2 sag nakkesøyle", "T2 sag brystsøyle", "T2 sag lendesøyle"],
+        ["T2 sag hálshryggur", "T2 sag brjósthryggur", "T2 sag lendhryggur"],
+        ["SAG T2 SHEYNYY", "SAG T2 GRUDNOY", "SAG T2 POYASNICHNYY"],
+        ["T2 САГ вратен", "T2 САГ граден", "T2 САГ поясен"],
+        ["T2WI SAG KEITSUI", "T2WI SAG KYOUTSUI", "T2WI SAG YOUTSUI"],
+        ["頸部 T2WI Sag", "胸部脊椎 T2WI Sag", "腰部 T2WI Sag"],
+        ["SAG T2 JINGZHUI", "SAG T2 XIONGZHUI", "SAG T2 YAOZHUI"],
+        ["T2 SAG AMSS", "T2 SAG THMSS", "T2 SAG OMSS"],
+        ["T2 SAG עמש\"צ", "T2 SAG עמש\"ג", "T2 SAG עמש\"מ"],
+        ["T2 SAG กระดูกคอ", "T2 SAG กระดูกอก", "T2 SAG กระดูกเอว"],
+        ["T2 SAG CSC", "T2 SAG CSN", "T2 SAG CSTL"],
+        ["SAG T2 Cx", "SAG T2 Tx", "SAG T2 Lx"],
     ] {
         assert_eq!(chosen_of_three(names, ["SPINE"; 3], 0.0), lumbar, "{names:?}");
         // What the console was told for the first part is not believed.
@@ -219,85 +237,6 @@ fn diffusion_is_no_t2_whatever_its_times() {
     assert_eq!(study.chosen(), Some(1));
 }
 
-/// The image type of the chosen stack of a series that holds a stack of each of `image_types`.
-fn chosen_image_type(image_types: &[&str]) -> Option<String> {
-    let mut study = Study::new();
-    study.add_changed(
-        Written { slices: 5 * image_types.len(), description: "T2W SAG", ..Written::default() },
-        |index, object| {
-            put(object, tags::IMAGE_TYPE, VR::CS, image_types[index / 5]);
-            let position = format!("{}\\-60\\80", 4 * (index % 5));
-            put(object, tags::IMAGE_POSITION_PATIENT, VR::DS, position);
-        },
-    );
-    let scan = study.scan();
-    assert!(scan.series.iter().all(|series| series.slices == 5 && !series.choice.reason.is_empty()));
-    scan.t2_sagittal().map(|series| series.image_type.clone())
-}
-
-#[test]
-fn of_dixon_images_those_in_phase_are_chosen_else_water() {
-    let siemens = ["DERIVED\\PRIMARY\\DIXON\\FAT", "DERIVED\\PRIMARY\\DIXON\\WATER"];
-    let philips = [
-        "ORIGINAL\\PRIMARY\\F\\F\\DERIVED",
-        "ORIGINAL\\PRIMARY\\OP\\OP\\DERIVED",
-        "ORIGINAL\\PRIMARY\\W\\W\\DERIVED",
-        "ORIGINAL\\PRIMARY\\IP\\IP\\DERIVED",
-    ];
-    assert_eq!(chosen_image_type(&philips).as_deref(), Some(philips[3]));
-    assert_eq!(chosen_image_type(&philips[..3]).as_deref(), Some(philips[2]));
-    assert_eq!(chosen_image_type(&philips[..2]), None);
-    assert_eq!(chosen_image_type(&siemens).as_deref(), Some(siemens[1]));
-    let parts = [
-        "ORIGINAL\\PRIMARY\\I\\ND",
-        "ORIGINAL\\PRIMARY\\M\\ND",
-        "ORIGINAL\\PRIMARY\\P\\ND",
-        "ORIGINAL\\PRIMARY\\R\\ND",
-    ];
-    assert_eq!(chosen_image_type(&parts).as_deref(), Some(parts[1]));
-    for names in [
-        ["FAT: Sag T2 FLEX", "WATER: Sag T2 FLEX", "OutPhase: Sag T2 FLEX", "InPhase: Sag T2 FLEX"],
-        ["t2_tse_dixon_sag_F", "t2_tse_dixon_sag_W", "t2_tse_dixon_sag_opp", "t2_tse_dixon_sag_in"],
-        ["T2 Dixon Fett sag", "T2 Dixon Wasser sag", "T2 Dixon Gegenphase sag", "T2 Dixon Gleichphase sag"],
-        ["SAG T2 IDEAL graisse", "SAG T2 IDEAL eau", "SAG T2 IDEAL hors phase", "SAG T2 IDEAL en phase"],
-    ] {
-        let mut study = Study::new();
-        for (place, description) in names.into_iter().enumerate() {
-            study.add(Written { description, ..Written::default() });
-            let expected = [None, Some(2), Some(2), Some(4)][place];
-            assert_eq!(study.chosen(), expected, "{:?}", &names[..=place]);
-        }
-    }
-}
-
-/// The echo time of the chosen stack of a series with these echoes.
-fn chosen_echo(description: &str, echoes: &[&str]) -> Option<f64> {
-    let mut study = Study::new();
-    add_echoes(&mut study, description, echoes);
-    study.scan().t2_sagittal().and_then(|series| series.texts.echo_time_ms)
-}
-
-fn add_echoes(study: &mut Study, description: &str, echoes: &[&str]) {
-    let slices = 5 * echoes.len();
-    study.add_changed(Written { description, slices, ..Written::default() }, |index, object| {
-        times(object, "3500", echoes[index % echoes.len()]);
-        let position = format!("{}\\-60\\80", 4 * (index / echoes.len()));
-        put(object, tags::IMAGE_POSITION_PATIENT, VR::DS, position);
-    });
-}
-
-#[test]
-fn of_several_echoes_the_t2_weighted_one_is_chosen() {
-    for description in ["SAG PD/T2", "t2_tse_sag_dual", "SAG DUAL ECHO", "Sag DP T2"] {
-        assert_eq!(chosen_echo(description, &["17", "100"]), Some(100.0), "{description}");
-    }
-    assert_eq!(chosen_echo("SAG T2", &["12", "24", "36", "48", "60", "72", "84", "96", "180"]), Some(84.0));
-    let mut study = Study::new();
-    add_echoes(&mut study, "sag_8echoes", &["12", "24", "36", "48", "60", "72", "84", "96"]);
-    study.add(Written { slices: 5, description: "t2_tse_sag", ..Written::default() });
-    assert_eq!(study.chosen(), Some(2), "a T2 series before the echoes of a map");
-}
-
 #[test]
 fn absent_attributes_are_not_wrong_ones() {
     let mut study = Study::new();
@@ -346,52 +285,19 @@ fn nobody_is_chosen_among_several_patients() {
     assert_eq!(scan.series[0].choice.reason, "not chosen: the folder holds images of 2 patients");
 }
 
-fn contrast(tr: Option<f64>, te: Option<f64>, ti: Option<f64>, sequence: &str, words: &str) -> Weighting {
-    use crate::dicom::contrast::ContrastHints;
-    let hints = ContrastHints {
-        echo_time_ms: te,
-        repetition_time_ms: tr,
-        inversion_time_ms: ti,
-        scanning_sequence: sequence,
-        description: words,
-        ..ContrastHints::default()
-    };
-    hints.judge().weighting
-}
-
 #[test]
-fn contrast_follows_times_then_words() {
-    assert_eq!(contrast(Some(3500.0), Some(110.0), None, "SE", ""), Weighting::T2);
-    assert_eq!(contrast(Some(600.0), Some(10.0), None, "SE", ""), Weighting::T1);
-    assert_eq!(contrast(Some(3000.0), Some(25.0), None, "SE", ""), Weighting::ProtonDensity);
-    assert_eq!(contrast(Some(3500.0), Some(17.0), None, "SE", "T2 SAG"), Weighting::ProtonDensity);
-    assert_eq!(contrast(Some(4000.0), Some(60.0), Some(160.0), "IR", ""), Weighting::Stir);
-    assert_eq!(contrast(Some(2000.0), Some(12.0), Some(860.0), "IR", "T1 FLAIR"), Weighting::T1);
-    assert_eq!(contrast(Some(2000.0), Some(12.0), None, "SE", "T1 FLAIR"), Weighting::T1);
-    assert_eq!(contrast(Some(500.0), Some(15.0), None, "GR", "T2* MEDIC"), Weighting::GradientEcho);
-    assert_eq!(contrast(None, None, None, "", "sag_t2_tse"), Weighting::T2);
-    assert_eq!(contrast(None, None, None, "", "T2 TIRM sag"), Weighting::Stir);
-    assert_eq!(contrast(None, None, None, "", "survey"), Weighting::Unknown);
-}
-
-#[test]
-fn converted_images_keep_their_times() {
-    use dicom_core::DataElement;
-    use dicom_core::value::DataSetSequence;
-    use dicom_object::InMemDicomObject;
-    let mut study = Study::new();
-    study.add_changed(Written { slices: 1, description: "SAG TSE", ..Written::default() }, |_, object| {
-        let mut kept = InMemDicomObject::new_empty();
-        put(&mut kept, tags::ECHO_TIME, VR::DS, "100");
-        put(&mut kept, tags::REPETITION_TIME, VR::DS, "3500");
-        let sequence = |object| DataSetSequence::from(vec![object]);
-        let mut shared = InMemDicomObject::new_empty();
-        shared.put(DataElement::new(tags::UNASSIGNED_SHARED_CONVERTED_ATTRIBUTES_SEQUENCE, VR::SQ, sequence(kept)));
-        object.put(DataElement::new(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE, VR::SQ, sequence(shared)));
-        object.remove_element(tags::ECHO_TIME);
-        object.remove_element(tags::REPETITION_TIME);
-    });
-    let scan = study.scan();
-    assert_eq!(scan.series[0].texts.echo_time_ms, Some(100.0));
-    assert_eq!(scan.series[0].weighting, Weighting::T2);
+fn localizers_and_images_made_of_others_are_known_by_name() {
+    for description in
+        ["SmartPlan sag", "PLAN SCAN", "Scano T2 sag", "Planung sag", "Whole spine counter", "sag T2 overview"]
+    {
+        let mut study = Study::new();
+        study.add(Written { description, ..Written::default() });
+        assert_eq!(study.scan().series[0].choice.reason, "not chosen: a localizer", "{description}");
+    }
+    for description in ["MAGiC T2 sag", "Syn T2W sag", "SyMRI T2W sag", "SAG T2 CartiGram"] {
+        let mut study = Study::new();
+        study.add(Written { description, slices: 20, ..Written::default() });
+        study.add(Written { description: "T2 SAG", slices: 6, ..Written::default() });
+        assert_eq!(study.chosen(), Some(2), "{description}");
+    }
 }

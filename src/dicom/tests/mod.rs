@@ -1,5 +1,6 @@
 mod beside;
 mod choice;
+mod contrast;
 mod pixels;
 mod stacks;
 
