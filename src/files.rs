@@ -76,7 +76,7 @@ fn share_like_other_files(_file: &File) -> io::Result<()> {
     Ok(())
 }
 
-/// Reads a text as other programs write it: UTF-8, with or without a byte order mark, or UTF-16 with one.
+/// Reads a text as other programs write it: UTF-8 or UTF-16, with or without a byte order mark.
 ///
 /// # Errors
 /// Whatever the file system says; [`io::ErrorKind::InvalidData`] for any other encoding.
@@ -86,8 +86,12 @@ pub(crate) fn read_text(path: &Path) -> io::Result<String> {
         [0xEF, 0xBB, 0xBF, rest @ ..] => String::from_utf8(rest.to_vec()).ok(),
         [0xFF, 0xFE, rest @ ..] => utf16(rest, u16::from_le_bytes),
         [0xFE, 0xFF, rest @ ..] => utf16(rest, u16::from_be_bytes),
+        // Without a mark, the half of its first letter that is empty tells.
+        [1..=0xFF, 0, ..] => utf16(&bytes, u16::from_le_bytes),
+        [0, 1..=0xFF, ..] => utf16(&bytes, u16::from_be_bytes),
         _ => String::from_utf8(bytes).ok(),
     };
+    let text = text.filter(|text| !text.contains('\0'));
     text.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "it is not text in UTF-8; save it in that encoding"))
 }
 

@@ -22,6 +22,8 @@ const INFLATION: (u64, u64) = (100, 16 << 20);
 
 /// Retired from the standard, alive in archives.
 const EXPLICIT_BIG_ENDIAN: &str = "1.2.840.10008.1.2.2";
+/// Of old GE scanners: implicit little endian, but for samples, whose high byte comes first.
+const GE_BIG_ENDIAN_SAMPLES: &str = "1.2.840.113619.5.2";
 
 /// The SOP classes of MR images.
 pub(super) const MR_SOP_CLASSES: [&str; 3] =
@@ -39,6 +41,7 @@ pub(super) struct DicomFile {
     pub data_set_start: u64,
     pixels: Option<Element>,
     encoding: Encoding,
+    has_big_endian_samples: bool,
     source: Source,
     end: u64,
 }
@@ -106,9 +109,11 @@ impl DicomFile {
         }
         let file_end = metadata.len();
         let start = read_start(&file, file_end)?;
+        let is_of_old_ge = start.syntax_uid == GE_BIG_ENDIAN_SAMPLES;
+        let syntax_uid = if is_of_old_ge { uids::IMPLICIT_VR_LITTLE_ENDIAN } else { &start.syntax_uid };
         let syntax = TransferSyntaxRegistry
-            .get(&start.syntax_uid)
-            .ok_or_else(|| FileError::UnknownTransferSyntax(start.syntax_uid.clone()))?;
+            .get(syntax_uid)
+            .ok_or_else(|| FileError::UnknownTransferSyntax(syntax_uid.to_owned()))?;
         let encoding = match syntax.uid() {
             uids::IMPLICIT_VR_LITTLE_ENDIAN => Encoding::IMPLICIT_LITTLE,
             EXPLICIT_BIG_ENDIAN => Encoding::EXPLICIT_BIG,
@@ -129,8 +134,20 @@ impl DicomFile {
         };
         let layout = Walker::new(source.reader(), encoding, dataset, end)?.layout(is_wanted)?;
         let header = decode_header(&source, &layout, encoding)?;
+        let has_big_endian_samples = encoding.big_endian || is_of_old_ge;
         let Start { media_sop_class, dataset: data_set_start, .. } = start;
-        Ok(Self { header, syntax, media_sop_class, data_set_start, pixels: layout.pixels, encoding, source, end })
+        let pixels = layout.pixels;
+        Ok(Self {
+            header,
+            syntax,
+            media_sop_class,
+            data_set_start,
+            pixels,
+            encoding,
+            has_big_endian_samples,
+            source,
+            end,
+        })
     }
 
     /// Whether the object may be an MR image, by its SOP class; objects without one may be.
@@ -151,7 +168,7 @@ impl DicomFile {
 
     /// Whether native samples are written high byte first.
     pub(crate) fn is_big_endian(&self) -> bool {
-        self.encoding.big_endian
+        self.has_big_endian_samples
     }
 
     /// Bytes of native pixel data: as declared, and as many of them as the file has.

@@ -24,6 +24,29 @@ pub struct Cohort {
     studies: Vec<(CohortPlace, PathBuf)>,
 }
 
+/// A line without spaces around it, and without the sign by which old programs end a file.
+fn trimmed(line: &str) -> &str {
+    line.trim_matches(|letter: char| letter.is_whitespace() || letter == '\u{1A}')
+}
+
+/// Whether a line names the columns of a table.
+fn is_heading(line: &str) -> bool {
+    let first = path_of(line);
+    first != line && ["path", "folder", "file", "study"].iter().any(|name| first.eq_ignore_ascii_case(name))
+}
+
+/// The path in a line: what stands in quotation marks, as Windows copies paths, else all of it if it is there, else the first
+/// cell of a table.
+fn path_of(line: &str) -> &str {
+    if let Some((quoted, _)) = line.strip_prefix('"').and_then(|rest| rest.split_once('"')) {
+        return quoted;
+    }
+    match line.split_once(['\t', ';']) {
+        Some((first, _)) if !Path::new(line).exists() => first.trim_end(),
+        _ => line,
+    }
+}
+
 impl fmt::Debug for Cohort {
     /// Leaves the paths out: they may name patients.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -32,14 +55,14 @@ impl fmt::Debug for Cohort {
 }
 
 impl Cohort {
-    /// Reads a list: one folder or file a line; empty lines and those that begin with `#` are passed over. Relative paths
-    /// start from the current folder.
+    /// Reads a list: one folder or file a line, or a table whose first column they are; empty lines and those that begin with
+    /// `#` are passed over. Relative paths start from the current folder.
     ///
     /// # Errors
     /// If the list cannot be read or is empty.
     pub(crate) fn read(list: &Path) -> Result<Self, PipelineError> {
         let text = read_text(list).map_err(PathError::at(list))?;
-        let cohort = Self::of_lines(text.lines());
+        let cohort = Self::of_lines(text.split(['\n', '\r']));
         if cohort.studies.is_empty() {
             let reason = "the list names no study; write one folder a line".to_owned();
             return Err(PipelineError::Cohort { reason, path: list.to_owned() });
@@ -49,12 +72,12 @@ impl Cohort {
 
     fn of_lines<'a>(lines: impl Iterator<Item = &'a str>) -> Self {
         let mut digest = Sha256::new();
-        let lines = lines.map(str::trim_end).filter(|line| !line.is_empty() && !line.starts_with('#'));
+        let lines = lines.map(trimmed).filter(|line| !line.is_empty() && !line.starts_with('#') && !is_heading(line));
         let place = |(index, line): (usize, &str)| {
             digest.update(line);
             digest.update("\n");
             let list_sha256 = format!("{:x}", digest.clone().finalize());
-            (CohortPlace { input: index + 1, list_sha256 }, PathBuf::from(line))
+            (CohortPlace { input: index + 1, list_sha256 }, PathBuf::from(path_of(line)))
         };
         Self { studies: lines.enumerate().map(place).collect() }
     }
@@ -253,11 +276,20 @@ mod tests {
         let units =
             |bytes: fn(u16) -> [u8; 2]| "\u{FEFF}".encode_utf16().chain(lines.encode_utf16()).flat_map(bytes).collect();
         let plain = Cohort::of_lines(lines.lines());
-        for bytes in [lines.as_bytes().to_vec(), marked, units(u16::to_le_bytes), units(u16::to_be_bytes)] {
+        let encoded = [units(u16::to_le_bytes), units(u16::to_be_bytes)];
+        let unmarked = encoded.each_ref().map(|bytes: &Vec<u8>| bytes[2..].to_vec());
+        let old = lines.replace("\r\n", "\r") + "\r\r \t\r\u{1A}";
+        for bytes in
+            [vec![lines.as_bytes().to_vec(), marked, old.into_bytes()], encoded.into(), unmarked.into()].concat()
+        {
             std::fs::write(&list, bytes).expect("writable");
             assert_eq!(Cohort::read(&list).expect("readable"), plain);
         }
         assert_eq!(plain.studies[0].1, Path::new("/data/Müller"));
+        let of_table =
+            Cohort::of_lines("folder;note\n\t\"/data/Müller\"\n\"/data/a;b\";x\n/data/c ; y\n/data/d\te".lines());
+        let paths: Vec<_> = of_table.studies.iter().map(|(_, path)| path.to_str().expect("UTF-8")).collect();
+        assert_eq!(paths, ["/data/Müller", "/data/a;b", "/data/c", "/data/d"]);
         std::fs::write(&list, b"/data/M\xFCller").expect("writable");
         let refused = with_causes(&Cohort::read(&list).expect_err("in no encoding that can be told"));
         assert!(refused.contains("save it in that encoding"), "{refused}");

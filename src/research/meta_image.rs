@@ -37,7 +37,7 @@ pub(super) fn read(path: &Path) -> Result<Grid, ResearchError> {
     let (mut source, length, behind_header) = if place.eq_ignore_ascii_case("LOCAL") {
         (reader, length, header_bytes)
     } else {
-        let file = File::open(path.with_file_name(plain_name(place)?))?;
+        let file = File::open(path.parent().unwrap_or(Path::new("")).join(place_below(place)?))?;
         let length = file.metadata()?.len();
         (BufReader::new(file), length, 0)
     };
@@ -66,13 +66,14 @@ pub(super) fn read(path: &Path) -> Result<Grid, ResearchError> {
     Ok(Grid { size: size.map(|side| side as usize), steps, origin: DVec3::from_array(origin), values })
 }
 
-/// The voxels lie beside the header; a name that leads elsewhere is refused.
-fn plain_name(name: &str) -> Result<&str, ResearchError> {
-    let mut parts = Path::new(name).components();
-    match (parts.next(), parts.next()) {
-        (Some(Component::Normal(_)), None) if !name.contains(['%', '\\']) => Ok(name),
-        _ => Err(ResearchError::Unsupported("voxels in several files or in another folder".to_owned())),
+/// The voxels lie beside the header or below; a name that leads elsewhere is refused.
+fn place_below(name: &str) -> Result<&Path, ResearchError> {
+    let is_below = |part: Component| matches!(part, Component::Normal(_) | Component::CurDir);
+    let is_one_file = !name.contains(['%', '\\']) && !name.eq_ignore_ascii_case("LIST");
+    if is_one_file && Path::new(name).file_name().is_some() && Path::new(name).components().all(is_below) {
+        return Ok(Path::new(name));
     }
+    Err(ResearchError::Unsupported("voxels in several files or outside of the header's folder".to_owned()))
 }
 
 impl Header {
@@ -104,8 +105,9 @@ impl Header {
         self.0.get(key).map(String::as_str)
     }
 
+    /// Whether a value says yes, by its first letter, as other readers see it.
     fn is(&self, key: &str) -> bool {
-        self.text(key).is_some_and(|value| value.eq_ignore_ascii_case("true"))
+        self.text(key).is_some_and(|value| value.starts_with(['T', 't', '1']))
     }
 
     fn numbers<const N: usize>(&self, key: &str) -> Result<[f64; N], ResearchError> {

@@ -50,8 +50,9 @@ pub(super) fn read(path: &Path, compressed: bool) -> Result<Grid, ResearchError>
     std::io::copy(&mut source.by_ref().take(offset as u64 - HEADER_BYTES), &mut std::io::sink())?;
     let mut values = sample.read(source, count, header.endianness == Endianness::Big)?;
     if header.scl_slope != 0.0 && header.scl_slope.is_finite() {
+        let intercept = if header.scl_inter.is_finite() { header.scl_inter } else { 0.0 };
         for value in &mut values {
-            *value = *value * header.scl_slope + header.scl_inter;
+            *value = *value * header.scl_slope + intercept;
         }
     }
     let (steps, origin) = placement(&header);
@@ -86,14 +87,15 @@ fn sample(datatype: i16) -> Result<Sample, ResearchError> {
 }
 
 /// Steps of the indices and position of the first voxel, RAS: sform before qform before spacings alone, as the format
-/// says (nifti1.h, methods 3, 2 and 1).
+/// says (nifti1.h, methods 3, 2 and 1). An sform without steps is a code that somebody set and forgot.
 fn placement(header: &NiftiHeader) -> ([DVec3; 3], DVec3) {
     let row = |row: [f32; 4]| row.map(f64::from);
     let spacing: [f64; 3] = std::array::from_fn(|axis| f64::from(header.pixdim[axis + 1]).abs());
-    if header.sform_code > 0 {
-        let rows = [row(header.srow_x), row(header.srow_y), row(header.srow_z)];
-        let column = |column: usize| DVec3::new(rows[0][column], rows[1][column], rows[2][column]);
-        return ([column(0), column(1), column(2)], column(3));
+    let rows = [row(header.srow_x), row(header.srow_y), row(header.srow_z)];
+    let column = |column: usize| DVec3::new(rows[0][column], rows[1][column], rows[2][column]);
+    let steps = [column(0), column(1), column(2)];
+    if header.sform_code > 0 && steps != [DVec3::ZERO; 3] {
+        return (steps, column(3));
     }
     if header.qform_code > 0 {
         let [b, c, d] = [header.quatern_b, header.quatern_c, header.quatern_d].map(f64::from);

@@ -72,8 +72,16 @@ fn meta_images_lie_where_itk_says() {
     let swapped = header(("OrderMSB = False", "OrderMSB = True"));
     check(&read_volume(&written(folder.path(), "c.mha", swapped.as_bytes(), &big)).expect("readable"));
     written(folder.path(), "d.raw", &[], &samples());
-    let beside = header(("LOCAL", "d.raw"));
-    check(&read_volume(&written(folder.path(), "d.mhd", beside.as_bytes(), &[])).expect("readable"));
+    fs::create_dir(folder.path().join("raw")).expect("a folder");
+    written(folder.path(), "raw/d.raw", &[], &samples());
+    for place in ["d.raw", "./d.raw", "raw/d.raw"] {
+        let beside = header(("LOCAL", place));
+        check(&read_volume(&written(folder.path(), "d.mhd", beside.as_bytes(), &[])).expect("readable"));
+    }
+    for yes in ["true", "T", "1"] {
+        let swapped = header(("OrderMSB = False", &format!("OrderMSB = {yes}")));
+        check(&read_volume(&written(folder.path(), "e.mha", swapped.as_bytes(), &big)).expect("readable"));
+    }
 }
 
 #[test]
@@ -168,6 +176,11 @@ fn nifti_files_lie_where_nibabel_says() {
     let mut quaternion_only = nifti_header();
     quaternion_only[254] = 0;
     check(&read_volume(&written(folder.path(), "b.nii", &quaternion_only, &samples())).expect("readable"));
+    // ITK too takes the quaternion where an sform was announced and left empty, and an intercept that is no number for none.
+    let mut empty_rows = nifti_header();
+    empty_rows[280..328].fill(0);
+    empty_rows[112..120].copy_from_slice(&[1_f32.to_le_bytes(), f32::NAN.to_le_bytes()].concat());
+    check(&read_volume(&written(folder.path(), "d.nii", &empty_rows, &samples())).expect("readable"));
     let mut packed = GzEncoder::new(Vec::new(), Compression::default());
     packed.write_all(&[nifti_header(), samples()].concat()).expect("to memory");
     let path = written(folder.path(), "c.nii.gz", &[], &packed.finish().expect("to memory"));
@@ -271,8 +284,9 @@ fn what_a_header_declares_is_checked_before_it_is_believed() {
     let meta = |change| refusal("a.mha", header(change).as_bytes());
     assert!(meta(("4 3 5", "4000 3000 5000")).contains("too many"));
     assert!(meta(("4 3 5", "4 3 50")).contains("truncated: expected 1200 bytes of voxels, got 120"));
-    assert!(meta(("LOCAL", "../secret.raw")).contains("another folder"));
-    assert!(meta(("LOCAL", "/etc/passwd")).contains("another folder"));
+    for elsewhere in ["../secret.raw", "raw/../../secret.raw", "/etc/passwd", "slice%03d.raw", "LIST", "."] {
+        assert!(meta(("LOCAL", elsewhere)).contains("outside of the header's folder"), "{elsewhere}");
+    }
     assert!(meta(("MET_SHORT", "MET_COMPLEX")).contains("element type"));
     assert!(meta(("NDims = 3\n", "nothing\n")).contains("MetaImage"));
     assert!(meta(("0.80000000000000004 0.5 4", "0.8 4 0.5")).contains("foot to head"));

@@ -1,6 +1,8 @@
-//! Padding, fragments without a table, and High-Throughput JPEG 2000.
+//! Padding, fragments without a table, High-Throughput JPEG 2000, and samples of old files of GE.
 
-use dicom_core::value::PixelFragmentSequence;
+use std::fs;
+
+use dicom_core::value::{PixelFragmentSequence, PrimitiveValue};
 use dicom_core::{DataElement, VR};
 use dicom_dictionary_std::{tags, uids};
 
@@ -108,4 +110,22 @@ fn fragments_without_a_table_are_parted_where_frames_end() {
     });
     let error = with_causes(&load(&scan(folder.path()).series[0]).unwrap_err());
     assert!(error.contains("6 compressed fragments do not make 4 frames"), "{error}");
+}
+
+#[test]
+fn old_files_of_ge_have_samples_with_the_high_byte_first() {
+    let original = volume(&[]);
+    let (folder, paths) = written(&original);
+    let swapped = original.voxels().iter().map(|value| (*value as u16).swap_bytes()).collect();
+    edit(&paths[0], |object| {
+        put(object, tags::PIXEL_DATA, VR::OW, PrimitiveValue::U16(swapped));
+        object.update_meta(|meta| meta.transfer_syntax = uids::IMPLICIT_VR_LITTLE_ENDIAN.to_owned());
+    });
+    // The library writes no such file: the name of the syntax is put in by hand.
+    let mut bytes = fs::read(&paths[0]).unwrap();
+    let [standard, of_ge] = ["1.2.840.10008.1.2\0", "1.2.840.113619.5.2"];
+    let at = bytes.windows(standard.len()).position(|window| window == standard.as_bytes()).unwrap();
+    bytes.splice(at..at + standard.len(), of_ge.bytes());
+    fs::write(&paths[0], bytes).unwrap();
+    assert_eq!(*load(&scan(folder.path()).series[0]).unwrap().volume, original);
 }
