@@ -10,10 +10,10 @@ const MAX_HEAD_BYTES: usize = 16 << 10;
 /// Bytes read at once.
 const CHUNK: usize = 64 << 10;
 
-/// The boundary of a `multipart/related` content type.
+/// The boundary of a content type of many parts; that it is `related`, as it should be, is not asked.
 pub(super) fn boundary_of(content_type: &str) -> Option<String> {
     let mut parts = content_type.split(';').map(str::trim);
-    if !parts.next()?.eq_ignore_ascii_case("multipart/related") {
+    if !parts.next()?.to_ascii_lowercase().starts_with("multipart/") {
         return None;
     }
     let value = parts.find_map(|part| {
@@ -186,6 +186,7 @@ mod tests {
         let named = |text| boundary_of(text);
         assert_eq!(named("multipart/related; type=\"application/dicom\"; boundary=\"a-b\"").as_deref(), Some("a-b"));
         assert_eq!(named("Multipart/Related;boundary=x").as_deref(), Some("x"));
+        assert_eq!(named("multipart/mixed; boundary=\"a=b\"").as_deref(), Some("a=b"));
         assert_eq!(named("application/dicom"), None);
         assert_eq!(named("multipart/related; boundary="), None);
     }

@@ -85,7 +85,8 @@ fn fetch_below(
     if all.is_empty() {
         return Err(not_found("such study".to_owned()));
     }
-    let is_wanted = |modality: &str| modalities.is_empty() || modalities.contains(&modality);
+    // A series of which the archive does not say what it is may be wanted.
+    let is_wanted = |modality: &str| modalities.is_empty() || modality.is_empty() || modalities.contains(&modality);
     let series: Vec<_> = all.iter().filter(|series| is_wanted(&series.modality)).collect();
     if series.is_empty() {
         return Err(not_found(format!("{} series in this study", modalities.join(" or "))));

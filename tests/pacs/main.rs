@@ -338,8 +338,9 @@ fn a_connection_that_breaks_leaves_no_half_study() {
     }
 }
 
-/// A web server that gives the same answers to everybody: what to answer to a list of series, and to images.
-fn web_server(series: &'static str, images: Vec<u8>, is_cut: bool) -> u16 {
+/// A web server that answers the first line of a request with a status, a kind of content, that content, and the length to
+/// declare.
+fn server(answer: impl Fn(&str) -> (&'static str, &'static str, Vec<u8>, usize) + Send + 'static) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
     let port = listener.local_addr().expect("bound").port();
     let serve = move || {
@@ -347,21 +348,47 @@ fn web_server(series: &'static str, images: Vec<u8>, is_cut: bool) -> u16 {
             let mut request = [0; 4096];
             let count = client.read(&mut request).unwrap_or_default();
             let request = String::from_utf8_lossy(&request[..count]).into_owned();
-            let is_list = request.lines().next().is_some_and(|line| line.contains("/series?"));
-            let (kind, body) = if is_list {
-                ("application/dicom+json", series.as_bytes().to_vec())
-            } else {
-                ("multipart/related; type=\"application/dicom\"; boundary=b1", images.clone())
-            };
-            let length = body.len() + if is_cut && !is_list { 1000 } else { 0 };
+            let (status, kind, body, length) = answer(request.lines().next().unwrap_or_default());
             let head = format!(
-                "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
+                "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
             );
             let _ = client.write_all(head.as_bytes()).and_then(|()| client.write_all(&body));
         }
     };
     std::thread::Builder::new().spawn(serve).expect("a thread");
     port
+}
+
+/// One that gives the same answers to everybody: what to answer to a list of series, and to images.
+fn web_server(series: &'static str, images: Vec<u8>, is_cut: bool) -> u16 {
+    server(move |request| {
+        if request.contains("/series?") {
+            return ("200 OK", "application/dicom+json", series.as_bytes().to_vec(), series.len());
+        }
+        let length = images.len() + if is_cut { 1000 } else { 0 };
+        ("200 OK", "multipart/related; type=\"application/dicom\"; boundary=b1", images.clone(), length)
+    })
+}
+
+#[test]
+fn servers_that_know_no_wildcard_are_asked_without() {
+    let study = |name: &str, number: usize| {
+        format!(
+            r#"{{"0020000D": {{"vr": "UI", "Value": ["1.2.{number}"]}}, "00100010": {{"vr": "PN", "Value": [{{"Alphabetic": "{name}"}}]}}}}"#
+        )
+    };
+    let all = format!("[{}, {}]", study("Tester^Ann", 1), study("Muster^Eva", 2));
+    let port = server(move |request| {
+        let list = if request.contains("PatientName") { "[]" } else { &all };
+        // It refuses long lists, too.
+        let status = if request.contains("limit=1000") { "400 Bad Request" } else { "200 OK" };
+        (status, "application/dicom+json", list.as_bytes().to_vec(), list.len())
+    });
+    let user = User::new(&[("literal", web(port))]);
+    let found = user.succeed(&["pacs", "find", "literal", "--patient-name", "Tester^Ann"]);
+    assert!(found.contains("1.2.1") && !found.contains("1.2.2"), "{found}");
+    let found = user.succeed(&["pacs", "find", "literal", "--patient-name", "Nobody"]);
+    assert!(!found.contains("1.2."), "{found}");
 }
 
 const ONE_SERIES: &str = r#"[{"0020000E": {"vr": "UI", "Value": ["1.2.3"]}, "00080060": {"vr": "CS", "Value": ["MR"]},

@@ -1,5 +1,7 @@
 //! DICOMweb (PS3.18): QIDO-RS finds, WADO-RS fetches, STOW-RS stores.
 
+mod answer;
+
 use std::fs::{self, File};
 use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
@@ -13,6 +15,7 @@ use ureq::http::Response;
 use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig};
 use ureq::{Agent, Body, SendBody};
 
+use self::answer::{series, stored, study};
 use super::Archive;
 use super::account::Account;
 use super::connection::Connection;
@@ -114,6 +117,30 @@ impl WebArchive {
         interruptible(cancel, move || this.list(&path, &fields))?
     }
 
+    /// Studies that match, at most `limit`; of those that are sifted here because the question was looser than meant, more.
+    fn found(
+        &self,
+        fields: &[(&'static str, String)],
+        limit: usize,
+        is_exact: bool,
+        cancel: &CancelToken,
+    ) -> Result<Vec<Value>, PacsError> {
+        let ask = |limit: usize| {
+            let mut fields = fields.to_vec();
+            fields.push(("limit", limit.to_string()));
+            fields.extend(STUDY_FIELDS.map(|field| ("includefield", field.to_owned())));
+            self.listed(cancel, "studies".to_owned(), fields)
+        };
+        if is_exact || limit >= LOOSE_LIMIT {
+            return ask(limit);
+        }
+        match ask(LOOSE_LIMIT) {
+            // Some servers refuse long lists.
+            Err(PacsError::Rejected { .. }) => ask(limit),
+            list => list,
+        }
+    }
+
     fn answer(&self, reason: String) -> PacsError {
         PacsError::Answer { place: self.place.clone(), reason }
     }
@@ -186,12 +213,18 @@ impl Archive for WebArchive {
     }
 
     fn studies(&mut self, query: &StudyQuery, cancel: &CancelToken) -> Result<Vec<ArchivedStudy>, PacsError> {
-        let (mut fields, is_exact) = plain_fields(query);
-        // What is asked for more loosely than it was meant is sifted here, so more of it is needed.
-        let limit = if is_exact { query.limit } else { query.limit.max(LOOSE_LIMIT) };
-        fields.push(("limit", limit.to_string()));
-        fields.extend(STUDY_FIELDS.map(|field| ("includefield", field.to_owned())));
-        let list = self.listed(cancel, "studies".to_owned(), fields)?;
+        let (fields, mut is_exact) = plain_fields(query);
+        let mut list = self.found(&fields, query.limit, is_exact, cancel)?;
+        let is_pattern = |(_, value): &(&str, String)| value.contains('*');
+        if list.is_empty() && fields.iter().any(is_pattern) {
+            // Some servers take `*` for a letter, and some refuse so wide a question.
+            let plain: Vec<_> = fields.into_iter().filter(|field| !is_pattern(field)).collect();
+            is_exact = false;
+            list = match self.found(&plain, query.limit, is_exact, cancel) {
+                Err(PacsError::Rejected { .. } | PacsError::TooMuch { .. }) => Vec::new(),
+                found => found?,
+            };
+        }
         let mut studies: Vec<ArchivedStudy> = list.iter().map(study).collect();
         if !is_exact {
             studies.retain(|study| query.is_met_by(study));
@@ -341,151 +374,9 @@ fn checked_uid(uid: &str) -> Result<&str, PacsError> {
     is_uid.then_some(uid).ok_or_else(|| PacsError::Configuration("a UID has digits and points, at most 64".to_owned()))
 }
 
-/// First value of an attribute in the JSON model (PS3.18 F.2).
-fn value<'a>(data: &'a Value, tag: &str) -> Option<&'a Value> {
-    data.get(tag)?.get("Value")?.get(0)
-}
-
-fn word(data: &Value, tag: &str) -> String {
-    let word = value(data, tag).map(|value| match value {
-        Value::String(text) => text.clone(),
-        Value::Number(number) => number.to_string(),
-        // A person's name has three representations, any of which may be missing (PS3.18 F.2.2).
-        other => {
-            let group = |name| other.get(name).and_then(Value::as_str).unwrap_or_default();
-            let groups = ["Alphabetic", "Ideographic", "Phonetic"].map(group).join("=");
-            groups.trim_end_matches('=').to_owned()
-        }
-    });
-    word.unwrap_or_default().trim().to_owned()
-}
-
-fn count(data: &Value, tag: &str) -> Option<usize> {
-    word(data, tag).parse().ok()
-}
-
-fn study(data: &Value) -> ArchivedStudy {
-    let modalities = data.get("00080061").and_then(|element| element.get("Value")).and_then(Value::as_array);
-    ArchivedStudy {
-        study_instance_uid: word(data, "0020000D"),
-        patient_name: word(data, "00100010"),
-        patient_id: word(data, "00100020"),
-        patient_birth_date: word(data, "00100030"),
-        study_date: word(data, "00080020"),
-        study_time: word(data, "00080030"),
-        description: word(data, "00081030"),
-        accession_number: word(data, "00080050"),
-        modalities: modalities.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect(),
-        series: count(data, "00201206"),
-        objects: count(data, "00201208"),
-    }
-}
-
-fn series(data: &Value) -> ArchivedSeries {
-    ArchivedSeries {
-        series_instance_uid: word(data, "0020000E"),
-        modality: word(data, "00080060"),
-        description: word(data, "0008103E"),
-        objects: count(data, "00201209"),
-    }
-}
-
-/// Whether an answer of STOW-RS says that the object is stored (PS3.18 10.5.3), else why not. 202 says that something is
-/// amiss, so then the object must be named as stored.
-fn stored(status: u16, answer: &str, instance_uid: &str) -> Result<(), String> {
-    let not_stored = |reason: &str| Err(format!("it did not store the object ({reason})"));
-    let (failed, is_named) = match serde_json::from_str::<Value>(answer) {
-        Ok(answer) => (failure_reason(&answer), is_referenced(&answer, instance_uid)),
-        // The native model in XML, whose attributes are named by the same tags.
-        Err(_) if answer.contains("<NativeDicomModel") => {
-            let of = |tag: &str| answer.find(tag).map(|at| &answer[at..]);
-            let failed = of("00081198").filter(|rest| rest.contains("<Item")).map(|_| "no reason given".to_owned());
-            (failed, of("00081199").is_some_and(|rest| rest.contains(instance_uid)))
-        }
-        Err(_) if answer.trim().is_empty() => (None, false),
-        Err(_) => return not_stored(&format!("{status}, and its answer cannot be understood")),
-    };
-    match (failed, status) {
-        (Some(reason), _) => not_stored(&reason),
-        (None, 409) => not_stored("409"),
-        (None, 202) if !is_named => not_stored("202, and it does not say that it is stored"),
-        (None, _) => Ok(()),
-    }
-}
-
-/// Whether the referenced SOP sequence names an object.
-fn is_referenced(answer: &Value, instance_uid: &str) -> bool {
-    let answer = answer.get(0).unwrap_or(answer);
-    let items = answer.get("00081199").and_then(|sequence| sequence.get("Value")).and_then(Value::as_array);
-    items.into_iter().flatten().any(|item| word(item, "00081155") == instance_uid)
-}
-
-/// Why an object was not stored, if there is an item in the failed SOP sequence.
-fn failure_reason(answer: &Value) -> Option<String> {
-    // Some servers answer with a list of one data set.
-    let answer = answer.get(0).unwrap_or(answer);
-    let failed = value(answer, "00081198")?;
-    Some(match value(failed, "00081197").and_then(Value::as_u64) {
-        Some(code @ 0xA700..=0xA7FF) => format!("out of resources, {code:04X}"),
-        Some(code @ (0xA900..=0xA9FF | 0xC000..=0xCFFF)) => format!("it does not understand it, {code:04X}"),
-        Some(0x0122) => "it does not take objects of this class".to_owned(),
-        Some(code) => format!("reason {code:04X}"),
-        None => "no reason given".to_owned(),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn entries_are_read_from_the_json_model() {
-        let data: Value = serde_json::from_str(
-            r#"{"0020000D": {"vr": "UI", "Value": ["1.2"]}, "00100010": {"vr": "PN", "Value": [{"Alphabetic": "A^B"}]},
-                "00080061": {"vr": "CS", "Value": ["MR", "SR"]}, "00201208": {"vr": "IS", "Value": ["12"]},
-                "00100020": {"vr": "LO"}}"#,
-        )
-        .expect("JSON");
-        let study = study(&data);
-        assert_eq!((study.study_instance_uid.as_str(), study.patient_name.as_str()), ("1.2", "A^B"));
-        let groups = serde_json::json!({"00100010": {"vr": "PN", "Value": [{"Ideographic": "洪^吉洞"}]}});
-        assert_eq!(super::study(&groups).patient_name, "=洪^吉洞");
-        assert_eq!((study.modalities.join(" "), study.objects, study.series), ("MR SR".to_owned(), Some(12), None));
-        let failed: Value =
-            serde_json::from_str(r#"{"00081198": {"Value": [{"00081197": {"Value": [290]}}]}}"#).expect("JSON");
-        assert_eq!(failure_reason(&failed).as_deref(), Some("it does not take objects of this class"));
-        assert_eq!(failure_reason(&Value::Null), None);
-    }
-
-    #[test]
-    fn only_what_is_said_to_be_stored_counts_as_stored() {
-        let named = r#"{"00081199": {"vr": "SQ", "Value": [{"00081155": {"vr": "UI", "Value": ["1.2.3"]}}]}}"#;
-        let failed = r#"{"00081198": {"Value": [{"00081197": {"Value": [290]}}]}}"#;
-        let xml = |tag: &str, uid: &str| {
-            format!(
-                r#"<NativeDicomModel><DicomAttribute tag="{tag}"><Item>{uid}</Item></DicomAttribute></NativeDicomModel>"#
-            )
-        };
-        for (status, answer, is_stored) in [
-            (200, named, true),
-            (200, "{}", true),
-            (200, "", true),
-            (202, named, true),
-            (202, &format!("[{named}]"), true),
-            (202, "{}", false),
-            (202, "", false),
-            (200, failed, false),
-            (202, failed, false),
-            (409, failed, false),
-            (409, "", false),
-            (200, "<html>Welcome</html>", false),
-            (202, &xml("00081198", "1.2.3"), false),
-            (202, &xml("00081199", "1.2.3"), true),
-            (202, &xml("00081199", "1.2.4"), false),
-        ] {
-            assert_eq!(stored(status, answer, "1.2.3").is_ok(), is_stored, "{status} {answer}");
-        }
-    }
 
     #[test]
     fn queries_have_letters_that_need_no_encoding() {
