@@ -214,6 +214,7 @@ fn enhanced(folder: &Path) {
     let frame = |number: u16| {
         let position = format!("{}\\-60\\80", 4 * number);
         let content = item(vec![
+            (tags::FRAME_ACQUISITION_DATE_TIME, VR::DT, text("20240229101500")),
             (tags::DIMENSION_INDEX_VALUES, VR::UL, u32::from(number + 1).into()),
             (tags::STACK_ID, VR::SH, text("2")),
         ]);
@@ -223,6 +224,10 @@ fn enhanced(folder: &Path) {
         groups.put(sequence(tags::PLANE_POSITION_SEQUENCE, vec![place]));
         groups
     };
+    object.put(DataElement::new(tags::DEVICE_SERIAL_NUMBER, VR::LO, text("SN-0815")));
+    object.put(DataElement::new(tags::PRESENTATION_LUT_SHAPE, VR::CS, text("IDENTITY")));
+    let circumstance = item(vec![(tags::TEXT_VALUE, VR::UT, text("Frau Mustermann"))]);
+    object.put(sequence(tags::ACQUISITION_CONTEXT_SEQUENCE, vec![circumstance]));
     object.put(sequence(tags::DIMENSION_ORGANIZATION_SEQUENCE, vec![organization]));
     object.put(sequence(tags::DIMENSION_INDEX_SEQUENCE, vec![index]));
     object.put(sequence(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE, vec![shared]));
@@ -280,6 +285,15 @@ fn frames_in_several_fragments_stay_readable_and_keep_their_dimensions() {
     assert_ne!(uid(&index), "1.2.3.4");
     let frame = item(&item(&copy, tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE), tags::FRAME_CONTENT_SEQUENCE);
     assert_eq!(frame.get(tags::STACK_ID).and_then(|stack| stack.to_str().ok()).as_deref(), Some("2"));
+    // What such images must have stands there, with a value that tells nothing.
+    let value = |object: &InMemDicomObject, tag: Tag| {
+        object.get(tag).map(|element| element.to_str().expect("a text").into_owned())
+    };
+    assert_eq!(value(&frame, tags::FRAME_ACQUISITION_DATE_TIME).as_deref(), Some("19000101000000"));
+    assert_eq!(value(&copy, tags::DEVICE_SERIAL_NUMBER).as_deref(), Some("REMOVED"));
+    assert_eq!(value(&copy, tags::PRESENTATION_LUT_SHAPE).as_deref(), Some("IDENTITY"));
+    let circumstances = copy.get(tags::ACQUISITION_CONTEXT_SEQUENCE).and_then(DataElement::items);
+    assert_eq!(circumstances.map(<[_]>::len), Some(0));
     let anatomy = item(&item(&copy, tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE), tags::FRAME_ANATOMY_SEQUENCE);
     let meaning = item(&anatomy, tags::ANATOMIC_REGION_SEQUENCE);
     assert_eq!(meaning.get(tags::CODE_MEANING).and_then(|text| text.to_str().ok()).as_deref(), Some("Lumbar spine"));

@@ -38,8 +38,30 @@ const EMPTIED: [(Tag, VR); 8] = [
     (tags::POSITION_REFERENCE_INDICATOR, VR::LO),
 ];
 
-/// What the places of frames in multi-frame images are counted by.
-const DIMENSIONS: [Tag; 2] = [tags::DIMENSION_ORGANIZATION_SEQUENCE, tags::DIMENSION_INDEX_SEQUENCE];
+/// What stands in the place of values that multi-frame images must have (action D), where the image had one.
+const DUMMIES: [(Tag, VR, &str); 11] = [
+    (tags::ACQUISITION_DATE_TIME, VR::DT, "19000101000000"),
+    (tags::FRAME_ACQUISITION_DATE_TIME, VR::DT, "19000101000000"),
+    (tags::FRAME_REFERENCE_DATE_TIME, VR::DT, "19000101000000"),
+    (tags::CONTENT_DATE, VR::DA, "19000101"),
+    (tags::CONTENT_TIME, VR::TM, "000000"),
+    (tags::DEVICE_SERIAL_NUMBER, VR::LO, "REMOVED"),
+    (tags::SOFTWARE_VERSIONS, VR::LO, "REMOVED"),
+    (tags::RECEIVE_COIL_NAME, VR::SH, "REMOVED"),
+    (tags::TRANSMIT_COIL_NAME, VR::SH, "REMOVED"),
+    (tags::MULTI_COIL_ELEMENT_NAME, VR::SH, "REMOVED"),
+    // The dummy of this one says "unspecified".
+    (tags::RESCALE_TYPE, VR::LO, "US"),
+];
+
+/// What multi-frame images have beside the elements that the program uses: what the places of their frames are counted by,
+/// the circumstances of the acquisition, which are emptied, and whether high values are bright.
+const OF_MULTI_FRAMES: [Tag; 4] = [
+    tags::DIMENSION_ORGANIZATION_SEQUENCE,
+    tags::DIMENSION_INDEX_SEQUENCE,
+    tags::ACQUISITION_CONTEXT_SEQUENCE,
+    tags::PRESENTATION_LUT_SHAPE,
+];
 /// A coded term.
 const CODE: [Tag; 3] = [tags::CODE_VALUE, tags::CODING_SCHEME_DESIGNATOR, tags::CODE_MEANING];
 /// Schemes whose terms anybody can look up (PS3.16 section 8).
@@ -114,7 +136,7 @@ impl Work<'_> {
 
     /// The copy of an image, and the transfer syntax that its pixels are written in.
     fn anonymized(&mut self, path: &Path) -> Result<(InMemDicomObject, &'static str), FileError> {
-        let file = DicomFile::open_for(path, |element| is_used(element) || DIMENSIONS.contains(&element.tag))?;
+        let file = DicomFile::open_for(path, |element| is_used(element) || OF_MULTI_FRAMES.contains(&element.tag))?;
         if !file.has_pixels() {
             return Err(FileError::UnsupportedPixels("there are none".to_owned()));
         }
@@ -156,6 +178,8 @@ impl Work<'_> {
             let (tag, vr) = (element.header().tag, element.vr());
             if tag.group() % 2 == 1 {
                 removed.insert(tag);
+            } else if tag == tags::ACQUISITION_CONTEXT_SEQUENCE {
+                object.put(DataElement::new(tag, VR::SQ, DataSetSequence::from(Vec::<InMemDicomObject>::new())));
             } else if vr == VR::SQ {
                 let items = element.items().unwrap_or_default();
                 let items: Vec<_> = items
@@ -169,7 +193,12 @@ impl Work<'_> {
                 object.put(DataElement::new(tag, VR::UI, PrimitiveValue::from(replaced.join("\\"))));
             } else if may_stay(tag, vr) || is_stack_number(element) {
                 object.put(element.clone());
-            } else if !element.to_str().is_ok_and(|value| value.trim().is_empty()) {
+            } else if element.to_str().is_ok_and(|value| value.trim().is_empty()) {
+                object.put(DataElement::empty(tag, vr));
+            } else {
+                if let Some((_, vr, dummy)) = DUMMIES.iter().find(|(known, ..)| *known == tag) {
+                    object.put(DataElement::new(tag, *vr, PrimitiveValue::from(*dummy)));
+                }
                 removed.insert(tag);
             }
         }
@@ -246,6 +275,7 @@ fn may_stay(tag: Tag, vr: VR) -> bool {
         0x0018 | 0x0020 | 0x0028 => is_number_or_code || HARMLESS_TEXTS.contains(&tag),
         // Echo times, frame types and the like of enhanced images lie in functional groups of these groups, too.
         0x0040 | 0x5200 => is_number_or_code,
+        0x2050 => tag == tags::PRESENTATION_LUT_SHAPE,
         _ => false,
     }
 }
