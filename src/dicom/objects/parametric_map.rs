@@ -10,7 +10,7 @@ use super::context::{ObjectContext, ResultObject, anatomy, put_content, put_dime
 use crate::dicom::error::DicomError;
 use crate::dicom::write::{clean, decimal, decimals};
 use crate::spine::{DiscFrame, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES};
-use crate::volume::VolumeGeometry;
+use crate::volume::{EvenStack, Interpolation, Volume, VolumeGeometry};
 
 const SLICE_VOXELS: usize = PATCH_ROWS * PATCH_COLUMNS;
 
@@ -30,8 +30,9 @@ pub(crate) struct EvidenceMap<'a> {
 }
 
 /// Makes a parametric map with the map's own values: its frames are the slices of the disc volume that the scan has, in
-/// the disc volume's own orientation and pixel size, so that nothing is resampled. `number` tells the maps of one study
-/// apart.
+/// the disc volume's own orientation and pixel size, so that nothing is resampled. Only where slices of the scan are missing,
+/// uneven or sheared are the frames interpolated to an even stack, as in NIfTI: readers know one distance between all frames
+/// and close the gaps. `number` tells the maps of one study apart.
 ///
 /// # Errors
 /// If the scan has none of the slices, or the series has no frame of reference.
@@ -47,7 +48,8 @@ pub(crate) fn parametric_map(
     if frames.is_empty() {
         return Err(DicomError::Unwritable("the map lies on none of the images".to_owned()));
     }
-    let place = frames_in_patient(map, &frames)?;
+    let stack = stack_in_patient(map, &frames)?;
+    let place = stack.geometry();
     let class = uids::PARAMETRIC_MAP_STORAGE;
     // Every map is an object of its own in one series.
     let key = format!("OT map {number}");
@@ -56,27 +58,34 @@ pub(crate) fn parametric_map(
     object.text(tags::SERIES_INSTANCE_UID, VR::UI, &context.uid("parametric map series"));
     object.text(tags::INSTANCE_NUMBER, VR::IS, &number.to_string());
     context.put_frame_of_reference(&mut object)?;
-    image_elements(&mut object, frames.len());
+    image_elements(&mut object, stack.slices());
     put_content(&mut object, "EVIDENCE", &clean(&format!("Evidence for {}", map.explained)));
     object.item(tags::REFERENCED_SERIES_SEQUENCE, context.referenced_series(tags::REFERENCED_INSTANCE_SEQUENCE));
     object.items(tags::ACQUISITION_CONTEXT_SEQUENCE, Vec::new());
     let position = [(tags::IMAGE_POSITION_PATIENT, tags::PLANE_POSITION_SEQUENCE, "Position")];
     put_dimensions(&mut object, &context.uid("map dimensions"), &position);
-    object.item(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE, shared_groups(context, map, &place));
-    let groups = frames.iter().zip(place.slice_origins_lps()).enumerate().map(|(number, ((slice, _), origin))| {
+    object.item(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE, shared_groups(context, map, place));
+    let slices = frames.iter().map(|(slice, _)| *slice);
+    let groups = place.slice_origins_lps().iter().enumerate().map(|(number, origin)| {
+        let slice = slices.clone().min_by(|a, b| {
+            let away = |slice: usize| (map.geometry.slice_origins_lps()[slice] - *origin).dot(place.normal()).abs();
+            away(*a).total_cmp(&away(*b))
+        });
         let mut content = Item::new_empty();
         content.longs(tags::DIMENSION_INDEX_VALUES, &[number as u32 + 1]);
         let corner = decimals(*origin);
         let mut groups = Item::new_empty();
         groups.item(tags::FRAME_CONTENT_SEQUENCE, content);
         groups.item(tags::PLANE_POSITION_SEQUENCE, texts(&[(tags::IMAGE_POSITION_PATIENT, VR::DS, &corner)]));
-        groups.item(tags::DERIVATION_IMAGE_SEQUENCE, context.derivation(*slice, &RESAMPLING, false));
+        groups.item(
+            tags::DERIVATION_IMAGE_SEQUENCE,
+            context.derivation(slice.unwrap_or(frames[0].0), &RESAMPLING, false),
+        );
         groups
     });
     object.items(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE, groups.collect());
-    let slice_of = |patch: usize| &map.values[patch * SLICE_VOXELS..(patch + 1) * SLICE_VOXELS];
-    let values: Vec<f32> = frames.iter().flat_map(|(_, patch)| slice_of(*patch).iter().copied()).collect();
-    object.put(DataElement::new(tags::FLOAT_PIXEL_DATA, VR::OF, PrimitiveValue::F32(values.into())));
+    let values = PrimitiveValue::F32(stack.voxels().into());
+    object.put(DataElement::new(tags::FLOAT_PIXEL_DATA, VR::OF, values));
     Ok(context.finish(object, class, &key))
 }
 
@@ -99,13 +108,23 @@ fn image_elements(object: &mut Item, frames: usize) {
     object.short(tags::COLUMNS, PATCH_COLUMNS as u16);
 }
 
-/// Where the frames, each a slice of the scan and one of the map, lie.
-fn frames_in_patient(map: &EvidenceMap<'_>, frames: &[(usize, usize)]) -> Result<VolumeGeometry, DicomError> {
+/// The frames, each a slice of the scan and one of the map, in their places, as an even stack.
+fn stack_in_patient(map: &EvidenceMap<'_>, frames: &[(usize, usize)]) -> Result<Volume, DicomError> {
     let patch = map.frame.geometry(map.geometry)?;
     let origins = frames.iter().map(|(_, slice)| patch.slice_origins_lps()[*slice]).collect();
     let (edge, thickness) = (map.frame.mm_per_patch_pixel(), map.geometry.slice_step_mm());
     let place = VolumeGeometry::new(origins, patch.column_direction(), patch.row_direction(), edge, edge)?;
-    Ok(place.with_slice_thickness(thickness))
+    let slice_of = |patch: usize| &map.values[patch * SLICE_VOXELS..(patch + 1) * SLICE_VOXELS];
+    let values: Vec<f32> = frames.iter().flat_map(|(_, patch)| slice_of(*patch).iter().copied()).collect();
+    let even = EvenStack::of(&place);
+    let volume = Volume::new(PATCH_ROWS, PATCH_COLUMNS, values, place.with_slice_thickness(thickness))?;
+    Ok(match even {
+        None => volume,
+        Some(even) => {
+            let values = even.resampled(&volume, Interpolation::Linear);
+            Volume::new(PATCH_ROWS, PATCH_COLUMNS, values, even.geometry().clone().with_slice_thickness(thickness))?
+        }
+    })
 }
 
 fn shared_groups(context: &ObjectContext, map: &EvidenceMap<'_>, place: &VolumeGeometry) -> Item {

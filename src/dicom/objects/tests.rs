@@ -15,8 +15,8 @@ use super::*;
 use crate::dicom::{SeriesHeader, SeriesSummary, scan_folder, write_series};
 use crate::language::Language;
 use crate::spine::{
-    BoxSource, Corners, DiscFrame, DiscLevel, Grading, PATCH_VOXELS, PixelBox, SliceBox, Vertebra, VertebraLabel,
-    VertebraOutline, discs_between,
+    BoxSource, Corners, DiscFrame, DiscLevel, Grading, PATCH_SLICES, PATCH_VOXELS, PixelBox, SliceBox, Vertebra,
+    VertebraLabel, VertebraOutline, discs_between,
 };
 use crate::task::CancelToken;
 use crate::volume::{Volume, VolumeGeometry, WindowLevel};
@@ -158,36 +158,68 @@ fn word_of_thickness(study: &Study) -> String {
     word(&open_file(&study.paths[0]).expect("readable"), tags::SLICE_THICKNESS)
 }
 
-#[test]
-fn maps_of_thin_slices_say_how_far_their_frames_are_apart() {
-    // The disc volume takes every fourth of slices 0.9 mm apart.
-    let places: Vec<f64> = (0..41).map(|slice| 0.9 * f64::from(slice)).collect();
-    let study = study(&places, Some(0.9));
+/// The frame of a disc that all slices of a study show.
+fn disc_frame(study: &Study) -> DiscFrame {
     let body = |label, top: f64| {
         let at = DVec2::new;
         let corners = Corners { sa: at(2.0, top), sp: at(9.0, top), ip: at(9.0, top + 4.0), ia: at(2.0, top + 4.0) };
-        let outlines = (0..41).map(|slice| VertebraOutline { slice, corners }).collect();
+        let outlines = (0..study.volume.slices()).map(|slice| VertebraOutline { slice, corners }).collect();
         Vertebra { label, confidence: 1.0, outlines }
     };
     let discs = discs_between(&[body(VertebraLabel::L4, 1.0), body(VertebraLabel::L5, 7.0)]);
-    let frame = DiscFrame::of_disc(&study.volume, &discs[0]).expect("a frame");
-    let map = EvidenceMap {
-        values: &vec![0.5; PATCH_VOXELS],
-        frame: &frame,
-        geometry: study.volume.geometry(),
-        explained: "test",
-        method: "test",
-    };
+    DiscFrame::of_disc(&study.volume, &discs[0]).expect("a frame")
+}
+
+/// A map whose value is the number of the slice of the disc volume, and the places of its frames from right to left.
+fn written_map(study: &Study, frame: &DiscFrame) -> (DefaultDicomObject, Vec<f64>) {
+    let per_slice = PATCH_VOXELS / PATCH_SLICES;
+    let values: Vec<f32> = (0..PATCH_VOXELS).map(|voxel| (voxel / per_slice) as f32).collect();
+    let geometry = study.volume.geometry();
+    let map = EvidenceMap { values: &values, frame, geometry, explained: "test", method: "test" };
     let object = study.written(parametric_map(&study.context("map"), &map, 1).expect("made"));
-    assert_eq!(measures(&object).map(|text| text.parse::<f64>().expect("a number")), [0.9, 3.6]);
     let frames = object.get(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE).and_then(DataElement::items).expect("frames");
     let x = |frame: &InMemDicomObject| {
         let position =
             item(frame, tags::PLANE_POSITION_SEQUENCE).get(tags::IMAGE_POSITION_PATIENT).expect("a position");
         position.to_multi_float64().expect("numbers")[0]
     };
-    assert_eq!(frames.len(), 9);
-    assert!(frames.windows(2).all(|pair| ((x(&pair[0]) - x(&pair[1])).abs() - 3.6).abs() < 1e-6));
+    let places = frames.iter().map(x).collect();
+    (object, places)
+}
+
+#[test]
+fn maps_of_thin_slices_say_how_far_their_frames_are_apart() {
+    // The disc volume takes every fourth of slices 0.9 mm apart.
+    let places: Vec<f64> = (0..41).map(|slice| 0.9 * f64::from(slice)).collect();
+    let study = study(&places, Some(0.9));
+    let (object, x) = written_map(&study, &disc_frame(&study));
+    assert_eq!(measures(&object).map(|text| text.parse::<f64>().expect("a number")), [0.9, 3.6]);
+    assert_eq!(x.len(), 9);
+    assert!(x.windows(2).all(|pair| ((pair[0] - pair[1]).abs() - 3.6).abs() < 1e-6));
+}
+
+#[test]
+fn maps_have_a_frame_where_a_slice_of_the_scan_is_missing() {
+    let places: Vec<f64> = (0..9).filter(|slice| *slice != 5).map(|slice| 4.0 * f64::from(slice)).collect();
+    let study = study(&places, Some(4.0));
+    let frame = disc_frame(&study);
+    let (object, x) = written_map(&study, &frame);
+    assert_eq!(measures(&object).map(|text| text.parse::<f64>().expect("a number")), [4.0, 4.0]);
+    assert!(x.windows(2).all(|pair| ((pair[0] - pair[1]).abs() - 4.0).abs() < 1e-6), "{x:?}");
+    let values = object.get(tags::FLOAT_PIXEL_DATA).expect("values").to_multi_float32().expect("numbers");
+    let value = |number: usize| values[number * (PATCH_VOXELS / PATCH_SLICES) + 1000];
+    let number_at = |place: f64| x.iter().position(|x| (x + place).abs() < 1e-6);
+    let mut tested = 0;
+    for (slice, place) in places.iter().enumerate() {
+        let patch = (0..PATCH_SLICES).find(|patch| frame.scan_slice(*patch) == Some(slice));
+        let (Some(patch), Some(number)) = (patch, number_at(*place)) else { continue };
+        assert!((value(number) - patch as f32).abs() < 1e-3, "at {place} mm");
+        tested += 1;
+    }
+    assert!(tested >= 7, "{tested} frames");
+    let missing = number_at(20.0).expect("a frame");
+    let between = f32::midpoint(value(missing - 1), value(missing + 1));
+    assert!((value(missing) - between).abs() < 1e-3);
 }
 
 /// Slope, intercept, window center, window width and shape of a presentation state.
