@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 
 use spinenet_viewer::export::{read_boxes, write_reports};
 use spinenet_viewer::language::Language;
-use spinenet_viewer::records::{BoxesFile, Report, ReportEntry, Review, SignOff, read_reports};
+use spinenet_viewer::records::{BoxesFile, KeyImage, Report, ReportEntry, Review, SignOff, read_reports};
 use spinenet_viewer::spine::{BoxSource, DiscLevel, Grading, Measurement, MeasurementKind, PixelBox, SliceBox};
 
 fn spinenet(arguments: &[&str]) -> Output {
@@ -57,6 +57,7 @@ fn study() -> &'static Path {
                     points: [&points[..], &[[95.0, 66.0].into()]].concat(),
                 },
             ],
+            key_images: key_images(level, other),
             ..Review::default()
         };
         review.note_in(&mut report);
@@ -69,6 +70,22 @@ fn study() -> &'static Path {
         write_reports(&file, &[report.into()]).expect("written");
         folder
     })
+}
+
+/// A part of a slice with its evidence, and a whole slice, as review files have them.
+fn key_images(level: DiscLevel, grade: u8) -> Vec<KeyImage> {
+    let map = serde_json::json!({
+        "grade": grade, "method": "hi-res-cam", "layer": "conv3", "smoothing_mm": 0.0,
+        "box_rule": "largest-of-slice", "percentile": 90.0
+    });
+    let images = serde_json::json!([
+        {
+            "slice": 4, "window": {"center": 300.0, "width": 600.0}, "region": [40.0, 120.0, 100.0, 80.0],
+            "subject": {"level": level, "grading": "pfirrmann", "map": map}
+        },
+        {"slice": 3, "window": {"center": 200.0, "width": 300.0}, "inverted": true}
+    ]);
+    serde_json::from_value(images).expect("as documented")
 }
 
 fn report(file: &Path) -> Report {
@@ -128,7 +145,7 @@ fn objects() -> Vec<PathBuf> {
 #[test]
 fn every_object_is_valid_dicom() {
     let files = objects();
-    assert_eq!(files.len(), 7, "report, two segmentations, marks, capture and two maps: {files:?}");
+    assert_eq!(files.len(), 10, "report, two segmentations, marks, two maps, selection and three captures: {files:?}");
     if needs::program("dciodvfy", "dicom3tools").is_some() {
         for file in &files {
             let output = Command::new("dciodvfy").args(["-new", path(file)]).output().expect("it starts");
@@ -168,7 +185,7 @@ fn other_readers_find_the_same_values() {
     let output = python.args(arguments).arg(folder.join("volumes")).output().expect("Python starts");
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
-    assert!(said.contains("2 maps, 2 hotspots, 3 measurements read back equal"), "{said}");
+    assert!(said.contains("2 maps, 2 hotspots, 3 measurements, 2 key images read back equal"), "{said}");
 }
 
 #[test]
@@ -276,6 +293,11 @@ fn the_pdf_repeats_and_names_the_patient_only_on_request() {
             assert!(cells.contains(grading.class_name(class)), "{} {grading} is missing in\n{cells}", disc.level);
         }
     }
+    for said in ["Key images", "Slice 5 of", "Pfirrmann grade", "HiResCAM at Conv3", "window 300, level 200, inverted"]
+    {
+        assert!(anonymous.contains(said), "{said} is missing in\n{anonymous}");
+    }
+    assert!(!anonymous.contains("without the evidence map"), "it was computed");
     assert!(!anonymous.contains("Phantom") && !anonymous.contains("PHANTOM"), "{anonymous}");
     assert!(named.contains("Phantom Lumbar") && named.contains("ID PHANTOM"), "{named}");
 }

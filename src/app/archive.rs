@@ -130,7 +130,8 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         let evidence: Vec<Evidence> = self.shown_evidence(&report).into_iter().collect();
         let mut boxes = self.state.reading.findings.boxes.clone();
         boxes.extend(evidence.iter().flat_map(Evidence::predicted_boxes));
-        Some(OpenStudy { report, series, boxes, evidence, language: in_force() })
+        let key_evidence = self.key_evidence(&report);
+        Some(OpenStudy { report, series, boxes, evidence, key_evidence, language: in_force() })
     }
 
     /// Starts a job; the thread for it is made with the first one.

@@ -1,148 +1,49 @@
-//! Other series beside the one that is read: priors, axial stacks, other contrasts. Read on a thread of their own, so that
-//! neither waits for grading; shown at the place that the reader looks at.
+//! Other series beside the one that is read: priors, axial stacks, other contrasts; shown at the place that the reader
+//! looks at.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use glam::DVec3;
 
+use super::added_study::WantedStudy;
 use super::prior::{FoundPrior, PriorReading};
+use super::series_reader::{Reading, ReadingCommand, ReadingEvent, ReadingHandle};
 use super::{Command, Event, Viewer, navigation, present};
 use crate::detection::Detection;
-use crate::dicom::{FolderScan, Series, SeriesSummary};
-use crate::pipeline::Study;
+use crate::dicom::{Series, SeriesSummary};
 use crate::spine::SpineAlignment;
-use crate::ui::companion::{CommonSpace, Companion, CompanionAction};
+use crate::ui::companion::{CommonSpace, Companion, CompanionAction, MOST_BESIDE};
 use crate::ui::language::tr;
-use crate::ui::state::{BannerKind, ViewLayout};
+use crate::ui::state::{SeriesGrid, ViewLayout};
 use crate::volume::PlaneOrientation;
-use crate::worker::{Handle, JobContext, JobError, JobEvent, JobId, Loadable, Notice, Work};
+use crate::worker::{JobEvent, JobId, Loadable, Work};
 
-/// The thread that reads.
-pub(crate) type ReadingHandle = Handle<Reading>;
-
-/// What it can read. It has no `Debug`: folders and series are patient data.
-pub(crate) enum ReadingCommand {
-    /// The headers of another study.
-    Scan(PathBuf),
-    /// The images of a series.
-    Load(Arc<SeriesSummary>),
-}
-
-/// What it tells.
-pub(crate) enum ReadingEvent {
-    /// The study's series.
-    Scanned(Arc<FolderScan>),
-    Loaded(Arc<Series>),
-    /// It could not be read.
-    Failed(Arc<JobError>),
-    /// Nothing that is shown.
-    Other,
-}
-
-impl From<Notice> for ReadingEvent {
-    fn from(notice: Notice) -> Self {
-        if let Notice::Failed(error) = notice { Self::Failed(error) } else { Self::Other }
-    }
-}
-
-/// Kinds of its jobs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ReadingKind {
-    /// A study.
-    Scan,
-    /// A series.
-    Load,
-}
-
-/// Reads headers and images.
-#[derive(Default)]
-pub(crate) struct Reading(Study);
-
-impl Work for Reading {
-    type Command = ReadingCommand;
-    type Kind = ReadingKind;
-    type Event = ReadingEvent;
-
-    fn kind(command: &ReadingCommand) -> ReadingKind {
-        match command {
-            ReadingCommand::Scan(_) => ReadingKind::Scan,
-            ReadingCommand::Load(_) => ReadingKind::Load,
-        }
-    }
-
-    fn supersedes(newer: ReadingKind, older: ReadingKind) -> bool {
-        newer == older
-    }
-
-    fn run(&mut self, command: ReadingCommand, job: &JobContext<ReadingEvent>) -> Result<ReadingEvent, JobError> {
-        let mut on_progress = |progress| job.progress(progress);
-        match command {
-            ReadingCommand::Scan(path) => {
-                let study = Study::open(&path, job.cancel(), &mut on_progress, &mut |_| ());
-                self.0 = study.map_err(JobError::failed)?;
-                Ok(ReadingEvent::Scanned(Arc::clone(self.0.scan())))
-            }
-            ReadingCommand::Load(series) => {
-                let loaded = self.0.load(&series, job.cancel(), &mut on_progress);
-                Ok(ReadingEvent::Loaded(loaded.map_err(JobError::failed)?))
-            }
-        }
-    }
-
-    fn reset(&mut self) {
-        *self = Self::default();
-    }
-}
-
-/// A study whose headers are being read while another one is open.
-struct WantedStudy {
-    job: JobId,
-    path: PathBuf,
-    /// It stands beside the open one; otherwise it takes its place.
-    is_added: bool,
-}
-
-/// What belongs to the companion and is not on the screen.
+/// What belongs to the series beside and is not on the screen. A view is the place of its series in
+/// [`ViewerState::companions`](crate::ui::state::ViewerState::companions).
 #[derive(Default)]
 pub(super) struct CompanionJobs {
     /// Started with the first thing that is asked of it.
     reading: Option<ReadingHandle>,
     /// The study that is being looked for.
-    wanted: Option<WantedStudy>,
-    /// The job that looks for the companion's vertebrae.
-    comparing: Option<JobId>,
+    pub(super) wanted: Option<WantedStudy>,
+    /// The view whose vertebrae are looked for, and the job that does.
+    comparing: Option<(usize, JobId)>,
     /// The examination beside while it is graded.
     pub(super) prior: Option<PriorReading>,
     /// The examination beside while what its reader decided is read.
     pub(super) found_prior: Option<FoundPrior>,
-    /// The place of the read series that the companion shows, LPS, mm.
-    followed: Option<DVec3>,
+    /// The place of the read series that each view shows, LPS, mm.
+    followed: [Option<DVec3>; MOST_BESIDE],
 }
 
 impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
-    /// Reads the headers of another study and adds its series to the list.
-    pub(super) fn add_study(&mut self, path: PathBuf) {
-        if self.study.scan.is_none() {
-            return self.open_folder(path);
-        }
-        if let Some(job) = self.read(ReadingCommand::Scan(path.clone())) {
-            self.companion_jobs.wanted = Some(WantedStudy { job, path, is_added: true });
-        }
-    }
-
-    /// Reads the headers of a study that takes the place of the open one, if it is one.
-    pub(super) fn scan_instead(&mut self, path: PathBuf) {
-        if let Some(job) = self.read(ReadingCommand::Scan(path.clone())) {
-            self.companion_jobs.wanted = Some(WantedStudy { job, path, is_added: false });
-        }
-    }
-
-    /// Does what was asked for in the view of the companion.
+    /// Does what was asked for in the view that is worked with.
     pub(super) fn companion(&mut self, action: CompanionAction) {
-        let companion = &mut self.state.companion;
+        let active = self.state.active;
+        let companion = &mut self.state.companions[active];
         match action {
-            CompanionAction::Show(index) => self.show_companion(index),
+            CompanionAction::Activate(view) => self.state.active = view.min(MOST_BESIDE - 1),
+            CompanionAction::Show(index) => self.show_companion(active, index),
             CompanionAction::Step(steps) => self.step_companion(steps),
             CompanionAction::SetWindow(window) => companion.window = window,
             CompanionAction::SetCamera(camera) => companion.camera = camera,
@@ -155,35 +56,42 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         }
     }
 
-    /// Forgets the companion; added studies go with the list.
-    pub(super) fn clear_companion(&mut self) {
+    /// Forgets the series beside; added studies go with the list.
+    pub(super) fn clear_companions(&mut self) {
         if let Some(reading) = &self.companion_jobs.reading {
             reading.cancel_all();
         }
         let reading = self.companion_jobs.reading.take();
         self.companion_jobs = CompanionJobs { reading, ..CompanionJobs::default() };
-        self.state.companion = Companion::default();
+        self.state.companions = Default::default();
+        self.state.active = 0;
     }
 
-    /// Chooses a companion when its view is opened, and lets it show the place that is looked at.
-    pub(super) fn follow_companion(&mut self) {
-        if self.state.view.layout != ViewLayout::Companion || self.state.loaded().is_none() {
+    /// Chooses series for views that are empty, and lets all show the place that is looked at.
+    pub(super) fn follow_companions(&mut self) {
+        let views = self.state.view.layout.beside();
+        if views == 0 || self.state.loaded().is_none() {
             return;
         }
-        if self.state.companion.index.is_none()
-            && let Some(index) = self.best_companion()
-        {
-            self.show_companion(index);
+        self.state.active = self.state.active.min(views - 1);
+        for view in 0..views {
+            if self.state.companions[view].index.is_none()
+                && let Some(index) = self.best_companion()
+            {
+                self.show_companion(view, index);
+            }
         }
         self.compare_vertebrae();
         let place = self.looked_at();
-        let companion = &mut self.state.companion;
-        if companion.is_unlinked || companion.image.ready().is_none() || self.companion_jobs.followed == place {
-            return;
-        }
-        self.companion_jobs.followed = place;
-        if let Some(slice) = place.and_then(|place| companion.nearest_slice(companion.there(place))) {
-            companion.slice = slice;
+        for (companion, followed) in self.state.companions.iter_mut().zip(&mut self.companion_jobs.followed).take(views)
+        {
+            if companion.is_unlinked || companion.image.ready().is_none() || *followed == place {
+                continue;
+            }
+            *followed = place;
+            if let Some(slice) = place.and_then(|place| companion.nearest_slice(companion.there(place))) {
+                companion.slice = slice;
+            }
         }
     }
 
@@ -201,7 +109,8 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         navigation::show_place(&mut self.state, slice.round().max(0.0) as usize, [row, column]);
     }
 
-    /// Axial images of the read study first, then the graded series of another study, then whatever there is.
+    /// Of what no view shows: axial images of the read study first, then the graded series of another study, then whatever
+    /// there is.
     fn best_companion(&self) -> Option<usize> {
         let scan = self.study.scan.as_ref()?;
         let read = scan.series.get(self.reading.index?)?;
@@ -214,23 +123,45 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
                 _ => 3,
             }
         };
-        let others = scan.series.iter().enumerate().filter(|(index, _)| Some(*index) != self.reading.index);
+        let is_seen = |index: usize| {
+            Some(index) == self.reading.index || self.state.companions.iter().any(|beside| beside.index == Some(index))
+        };
+        let others = scan.series.iter().enumerate().filter(|(index, _)| !is_seen(*index));
         others.min_by_key(|(_, series)| rank(series)).map(|(index, _)| index)
     }
 
-    pub(super) fn show_companion(&mut self, index: usize) {
+    /// Shows a series in the view that was worked with last, and opens one where the layout has none.
+    pub(super) fn show_series_beside(&mut self, index: usize) {
+        if self.state.view.layout.beside() == 0 {
+            self.state.view.layout = ViewLayout::Series(SeriesGrid::OneByTwo);
+            self.state.active = 0;
+        }
+        // A view that is alone in sight would hide it.
+        self.state.view.maximized = None;
+        match self.state.shown_beside().iter().position(|beside| beside.index == Some(index)) {
+            Some(view) => self.state.active = view,
+            None => self.show_companion(self.state.active, index),
+        }
+    }
+
+    /// Shows a series in a view.
+    pub(super) fn show_companion(&mut self, view: usize, index: usize) {
         let Some(series) = self.study.scan.as_ref().and_then(|scan| scan.series.get(index)).cloned() else { return };
+        let before = self.state.companions[view].image.pending();
+        if let (Some(reading), Some(job)) = (&self.companion_jobs.reading, before) {
+            reading.cancel(job);
+        }
         if let Some(job) = self.read(ReadingCommand::Load(Arc::new(series))) {
-            self.companion_jobs.comparing = None;
-            self.companion_jobs.followed = None;
+            self.companion_jobs.comparing.take_if(|(of, _)| *of == view);
+            self.companion_jobs.followed[view] = None;
             let image = Loadable::Pending(job);
-            self.state.companion = Companion { index: Some(index), image, ..Companion::default() };
+            self.state.companions[view] = Companion { index: Some(index), image, ..Companion::default() };
         }
     }
 
     fn step_companion(&mut self, steps: isize) {
-        let place = self.looked_at();
-        let companion = &mut self.state.companion;
+        let (place, active) = (self.looked_at(), self.state.active);
+        let companion = &mut self.state.companions[active];
         let Some(shown) = companion.image.ready() else { return };
         let geometry = shown.volume.geometry();
         let slice = companion.slice.saturating_add_signed(steps).min(shown.volume.slices() - 1);
@@ -241,13 +172,13 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         let there = companion.there(place);
         let moved = companion.here(there + geometry.normal() * (origin - there).dot(geometry.normal()));
         self.point_at(moved);
-        self.companion_jobs.followed = self.looked_at();
+        self.companion_jobs.followed[active] = self.looked_at();
     }
 
-    /// Links what both views show now, or lets them go.
+    /// Links what the slice and the view beside show now, or lets them go.
     fn toggle_link(&mut self) {
-        let place = self.looked_at();
-        let companion = &mut self.state.companion;
+        let (place, active) = (self.looked_at(), self.state.active);
+        let companion = &mut self.state.companions[active];
         companion.is_unlinked ^= true;
         if companion.is_unlinked {
             return;
@@ -259,11 +190,11 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             let shift = normal * (origin - companion.there(place)).dot(normal);
             companion.shift += shift;
         }
-        self.companion_jobs.followed = place;
+        self.companion_jobs.followed[active] = place;
     }
 
     /// Starts reading; the thread for it is made with the first job.
-    fn read(&mut self, command: ReadingCommand) -> Option<JobId> {
+    pub(super) fn read(&mut self, command: ReadingCommand) -> Option<JobId> {
         if self.companion_jobs.reading.is_none() {
             let wake = Arc::clone(&self.wake);
             self.companion_jobs.reading = ReadingHandle::start("reading", Reading::default(), move || wake()).ok();
@@ -305,7 +236,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
                     } else {
                         tr!("The study could not be opened. {reason}", reason = reason)
                     });
-                } else if self.state.companion.image.fail(job, error) {
+                } else if self.state.companions.iter_mut().any(|beside| beside.image.fail(job, Arc::clone(&error))) {
                     self.tell_error(tr!("The series beside could not be loaded. {reason}", reason = reason));
                 }
             }
@@ -313,119 +244,72 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         }
     }
 
-    /// Opens a study in the place of the open one; a folder without images changes nothing.
-    fn study_instead(&mut self, scan: Arc<FolderScan>, path: PathBuf) {
-        if scan.series.is_empty() {
-            return self.tell_error(tr!("No DICOM images were found in this folder.").to_owned());
-        }
-        self.close_study();
-        self.study.open_paths = vec![(0, path)];
-        self.study.is_kept = true;
-        self.state.study.folder = Loadable::Ready(Arc::new(()));
-        self.study_found(scan);
-    }
-
-    /// Puts the series of another study behind those that are listed, and shows the one of them that could be graded.
-    fn study_added(&mut self, other: FolderScan, path: PathBuf) {
-        let Some(scan) = self.study.scan.clone() else { return };
-        let is_known = |series: &SeriesSummary| scan.series.iter().any(|listed| listed.is_stack_of(series));
-        let (known, new): (Vec<_>, Vec<_>) = other.series.iter().cloned().partition(is_known);
-        let Some(first) = new.first() else {
-            let text = if known.is_empty() {
-                tr!("No study was added. No DICOM images were found in it.")
-            } else {
-                tr!("No study was added. It is open already.")
-            };
-            return self.tell(BannerKind::Warning, text.to_owned());
-        };
-        if scan.series.first().is_some_and(|open| !open.is_of_patient(first)) {
-            let text =
-                tr!("The added study names another patient than the open one. Compare the names above both images.");
-            self.tell(BannerKind::Warning, text.to_owned());
-        }
-        let first = scan.series.len();
-        let chosen = first + new.iter().position(|series| series.choice.is_chosen).unwrap_or(0);
-        let mut scan = Arc::unwrap_or_clone(scan);
-        scan.add(FolderScan { series: new, ..other });
-        self.state.study.folder_warnings = present::folder_warnings(&scan);
-        self.request_thumbnails(&scan.series);
-        self.study.scan = Some(Arc::new(scan));
-        self.study.open_paths.push((first, path));
-        self.list_series();
-        self.state.view.layout = ViewLayout::Companion;
-        self.show_companion(chosen);
-    }
-
     fn companion_loaded(&mut self, job: JobId, series: Arc<Series>) {
+        let Some(view) = self.state.companions.iter().position(|beside| beside.image.awaits(job)) else { return };
         let summary = series.summary.clone();
         let series = Arc::new(present::loaded_series(series));
-        if !self.state.companion.image.resolve(job, Arc::clone(&series)) {
-            return;
-        }
+        self.state.companions[view].image.resolve(job, Arc::clone(&series));
         let slice = series.volume.slices() / 2;
         let texture = self.upload_series(&series.volume, slice);
-        let companion = &mut self.state.companion;
-        (companion.slice, companion.texture) = (slice, texture);
-        self.companion_jobs.followed = None;
-        self.compare_spaces(&summary);
+        let space = self.space_of(&summary);
+        let companion = &mut self.state.companions[view];
+        (companion.slice, companion.texture, companion.space) = (slice, texture, space);
+        self.companion_jobs.followed[view] = None;
     }
 
-    /// Finds out how places of the read series lie in the companion.
-    fn compare_spaces(&mut self, summary: &SeriesSummary) {
-        let Some(read) =
-            self.study.scan.as_ref().zip(self.reading.index).and_then(|(scan, index)| scan.series.get(index))
-        else {
-            return;
-        };
+    /// How places of the read series lie in another one, as far as headers tell.
+    fn space_of(&self, summary: &SeriesSummary) -> CommonSpace {
+        let scan = self.study.scan.as_ref().zip(self.reading.index);
+        let Some(read) = scan.and_then(|(scan, index)| scan.series.get(index)) else { return CommonSpace::Unknown };
         let is_shared = match (&read.frame_of_reference_uid, &summary.frame_of_reference_uid) {
             (Some(ours), Some(theirs)) => ours == theirs,
             _ => read.study_instance_uid == summary.study_instance_uid,
         };
-        self.state.companion.space = match summary.plane {
+        match summary.plane {
             _ if is_shared => CommonSpace::Shared,
             Some(PlaneOrientation::Sagittal) => CommonSpace::Comparing,
             _ => CommonSpace::Unknown,
-        };
+        }
     }
 
-    /// Looks for the vertebrae of the companion as soon as those of the read series are known.
+    /// Looks for the vertebrae of a series beside as soon as those of the read series are known, one after the other.
     fn compare_vertebrae(&mut self) {
-        let is_due = self.state.companion.space == CommonSpace::Comparing && self.companion_jobs.comparing.is_none();
-        if !is_due || self.state.reading.findings.vertebrae.is_empty() {
+        let jobs = &self.companion_jobs;
+        let is_busy = jobs.comparing.is_some() || jobs.found_prior.is_some() || jobs.prior.is_some();
+        if is_busy || self.state.reading.findings.vertebrae.is_empty() {
             return;
         }
-        if let Some(shown) = self.state.companion.image.ready() {
-            let volume = Arc::clone(&shown.volume);
-            self.companion_jobs.comparing = self.submit(Command::DetectBeside { volume });
-            if self.companion_jobs.comparing.is_none() {
-                self.state.companion.space = CommonSpace::Unknown;
-            }
+        let waits = |beside: &Companion| beside.space == CommonSpace::Comparing && beside.image.ready().is_some();
+        let Some(view) = self.state.shown_beside().iter().position(waits) else { return };
+        let Some(shown) = self.state.companions[view].image.ready() else { return };
+        let volume = Arc::clone(&shown.volume);
+        match self.submit(Command::DetectBeside { volume }) {
+            Some(job) => self.companion_jobs.comparing = Some((view, job)),
+            None => self.state.companions[view].space = CommonSpace::Unknown,
         }
     }
 
-    /// The vertebrae of the companion are found: puts both examinations on each other.
+    /// The vertebrae of a series beside are found: puts both examinations on each other.
     pub(super) fn companion_detected(&mut self, job: JobId, detection: &Detection) {
-        if self.companion_jobs.comparing != Some(job) {
-            return;
-        }
-        self.companion_jobs.comparing = None;
-        let (Some(read), Some(shown)) = (self.state.loaded(), self.state.companion.image.ready()) else { return };
+        let Some((view, _)) = self.companion_jobs.comparing.take_if(|(_, of)| *of == job) else { return };
+        let companion = &self.state.companions[view];
+        let (Some(read), Some(shown)) = (self.state.loaded(), companion.image.ready()) else { return };
         let ours = (&self.state.reading.findings.vertebrae[..], read.volume.geometry());
         let theirs = (&detection.vertebrae[..], shown.volume.geometry());
         let alignment = SpineAlignment::between(ours, theirs);
-        self.state.companion.space = alignment.map_or(CommonSpace::Unknown, CommonSpace::BySpine);
-        self.companion_jobs.followed = None;
+        self.state.companions[view].space = alignment.map_or(CommonSpace::Unknown, CommonSpace::BySpine);
+        self.companion_jobs.followed[view] = None;
         // Like any other image, that of a prior is graded only if it is a T2 image of the lumbar spine.
         if detection.fitness().is_ok() {
-            self.grade_prior(&detection.vertebrae);
+            self.grade_prior(view, &detection.vertebrae);
         }
     }
 
-    /// The comparison ended without a result.
+    /// The comparison, or the grading that followed it, ended without a result.
     pub(super) fn comparison_ended(&mut self, job: JobId) {
-        if self.companion_jobs.comparing == Some(job) {
-            self.companion_jobs.comparing = None;
-            self.state.companion.space = CommonSpace::Unknown;
+        self.companion_jobs.prior.take_if(|prior| prior.job == job);
+        if let Some((view, _)) = self.companion_jobs.comparing.take_if(|(_, of)| *of == job) {
+            self.state.companions[view].space = CommonSpace::Unknown;
         }
     }
 }

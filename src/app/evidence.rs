@@ -11,7 +11,7 @@ use crate::picture::EvidenceFill;
 use crate::pipeline::{CURVE_PERCENTILES, Evidence};
 use crate::records::Report;
 use crate::saliency::{
-    CONVERGED, EvidenceWay, SaliencyLayer, SaliencyMap, SaliencyMethod, SaliencyPlan, SaliencyTarget,
+    CONVERGED, EvidenceWay, MOST_VIEWS, SaliencyLayer, SaliencyMap, SaliencyMethod, SaliencyPlan, SaliencyTarget,
 };
 use crate::spine::{ClassIndex, DiscLevel, Grading, SliceBox, interpolated_boxes};
 use crate::task::Progress;
@@ -22,8 +22,6 @@ use crate::ui::state::{
 };
 use crate::worker::{JobId, JobKind, Loadable, Work};
 
-/// Augmented views averaged into one map, at most: the paper's number; most maps converge earlier.
-pub(crate) const AUGMENTATIONS: usize = 150;
 /// Seed of the augmentations, so that the same question gets the same answer.
 const SEED: u64 = 0;
 /// Percentile with the strongest color: the few voxels above it would leave everything else pale.
@@ -223,7 +221,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             disc: disc.clone(),
             grading,
             class,
-            plan: SaliencyPlan { method, layer, smoothing_mm, augmentations: AUGMENTATIONS, precision, seed: SEED },
+            plan: SaliencyPlan { method, layer, smoothing_mm, augmentations: MOST_VIEWS, precision, seed: SEED },
             is_beside,
         };
         let job = self.submit(command)?;
@@ -235,7 +233,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     pub(super) fn evidence_refined(&mut self, job: JobId, map: Arc<SaliencyMap>) {
         let is_main = self.state.evidence.main.request.awaits(job);
         if is_main || self.state.evidence.beside.request.awaits(job) {
-            let progress = Progress { step: tr!("Computing evidence"), done: map.augmentations, total: AUGMENTATIONS };
+            let progress = Progress { step: tr!("Computing evidence"), done: map.augmentations, total: MOST_VIEWS };
             self.reporting_job = Some(job);
             self.state.job = Some(JobStatus { progress });
             if is_main { self.show_map(map) } else { self.show_beside(map) }
@@ -262,7 +260,11 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
 
     /// The finished map of the selection, with all that its files say.
     pub(super) fn shown_evidence(&self, report: &Report) -> Option<Evidence> {
-        let map = Arc::clone(self.state.evidence.main.request.ready()?);
+        self.evidence_of(report, Arc::clone(self.state.evidence.main.request.ready()?))
+    }
+
+    /// A finished map with all that its files say.
+    pub(super) fn evidence_of(&self, report: &Report, map: Arc<SaliencyMap>) -> Option<Evidence> {
         let volume = Arc::clone(&self.state.loaded()?.volume);
         let grades = self.state.grades_of(map.level);
         let EvidenceWay { percentile, box_rule, .. } = self.state.evidence.way(map.grading);
@@ -366,7 +368,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             disc: disc.clone(),
             target: SaliencyTarget { grading, class },
             probability,
-            augmentations: AUGMENTATIONS,
+            augmentations: MOST_VIEWS,
             seed: SEED,
             way: self.state.evidence.way(grading),
             reader_boxes: self.state.reading.findings.boxes.clone(),

@@ -72,6 +72,9 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             ProgramAction::ToggleRightDrag => self.toggle_right_drag(),
             ProgramAction::ToggleDiscZoom => self.toggle_disc_zoom(),
             ProgramAction::TogglePanel(panel) => self.toggle_panel(ctx, panel),
+            ProgramAction::ResizePanel(panel, width) => {
+                self.state.panel_widths.insert(panel, width);
+            }
             ProgramAction::ToggleFullScreen => {
                 let fills = ctx.input(|input| input.viewport().fullscreen.unwrap_or_default());
                 ctx.send_viewport_cmd(egui::ViewportCommand::Fullscreen(!fills));

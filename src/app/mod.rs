@@ -3,6 +3,7 @@
 //! The frame is always the same: take in what the worker sent ([`Viewer::logic`]), draw the state with the panels of
 //! [`crate::ui`], then apply the actions that they collected. Nothing here waits for anything.
 
+mod added_study;
 mod archive;
 mod blind;
 mod box_files;
@@ -15,8 +16,10 @@ mod file;
 mod findings;
 mod habits;
 mod history;
+mod key_images;
 mod languages;
 mod listing;
+mod looks;
 mod navigation;
 mod pictures;
 mod planes;
@@ -27,6 +30,7 @@ mod reading;
 mod results;
 mod review;
 mod search;
+mod series_reader;
 mod settings;
 mod study;
 #[cfg(test)]

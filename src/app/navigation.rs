@@ -27,7 +27,10 @@ pub(crate) fn apply(state: &mut ViewerState, ctx: &egui::Context, action: ViewAc
         ViewAction::ShowSlice(slice) => view.slice = slice.min(last),
         ViewAction::StepSlices(step) => view.slice = view.slice.saturating_add_signed(step).min(last),
         ViewAction::SetWindow(window) => view.window = Some(window),
-        ViewAction::ApplyPreset(preset) => state.view.window = preset_window(state, preset),
+        ViewAction::ApplyPreset(preset) => {
+            view.preset = preset;
+            apply_preset(state);
+        }
         ViewAction::ToggleInverted => view.inverted = !view.inverted,
         ViewAction::ToggleSmooth => view.smooth = !view.smooth,
         ViewAction::Turn(turn) => {
@@ -52,7 +55,7 @@ pub(crate) fn apply(state: &mut ViewerState, ctx: &egui::Context, action: ViewAc
             let selected = (&mut state.reading.selected_box, &mut state.reading.selected_measurement);
             if selected.0.take().is_none() & selected.1.take().is_none() {
                 if view.tool == Tool::Window {
-                    view.cine = None;
+                    (view.cine, view.maximized) = (None, None);
                 } else {
                     view.tool = Tool::Window;
                 }
@@ -60,10 +63,13 @@ pub(crate) fn apply(state: &mut ViewerState, ctx: &egui::Context, action: ViewAc
         }
         ViewAction::Reset => {
             view.plane_cameras = [None; 2];
-            (state.companion.camera, state.companion.window) = (None, None);
-            (view.camera, view.window, view.tool, view.cine) = (None, None, Tool::Window, None);
+            (view.camera, view.tool, view.cine) = (None, Tool::Window, None);
             view.inverted = false;
+            for beside in &mut state.companions {
+                (beside.camera, beside.window) = (None, None);
+            }
             (state.reading.selected_box, state.reading.selected_measurement) = (None, None);
+            apply_preset(state);
         }
         ViewAction::ToggleCine => {
             view.cine = match view.cine {
@@ -72,8 +78,9 @@ pub(crate) fn apply(state: &mut ViewerState, ctx: &egui::Context, action: ViewAc
             };
         }
         ViewAction::SetCineRate(rate) => view.cine = view.cine.map(|cine| Cine { rate, ..cine }),
-        ViewAction::SetLayout(layout) => view.layout = layout,
-        ViewAction::NextLayout => view.layout = view.layout.next(),
+        ViewAction::SetLayout(layout) => (view.layout, view.maximized) = (layout, None),
+        ViewAction::NextLayout => (view.layout, view.maximized) = (view.layout.next(), None),
+        ViewAction::Maximize(of) => view.maximized = if view.maximized == Some(of) { None } else { Some(of) },
         ViewAction::FocusPane(pane) => view.pane = pane,
         ViewAction::NextPane => {
             view.pane = if view.pane == Pane::Image { Pane::Table } else { Pane::Image };
@@ -101,7 +108,12 @@ pub(crate) fn show_place(state: &mut ViewerState, slice: usize, [row, column]: [
     state.view.crosshair = Some([row.clamp(0.0, corner[0]), column.clamp(0.0, corner[1])]);
 }
 
-/// The window of a preset; `None` is the one at the start.
+/// Sets the window of the ready-made one that was chosen last.
+pub(super) fn apply_preset(state: &mut ViewerState) {
+    state.view.window = preset_window(state, state.view.preset);
+}
+
+/// The window of a preset; `None` is the bodies mid-gray.
 fn preset_window(state: &ViewerState, preset: WindowPreset) -> Option<WindowLevel> {
     let series = state.loaded()?;
     let volume = &series.volume;

@@ -13,7 +13,7 @@ use crate::worker::{JobId, Work};
 
 /// The other examination while its discs are graded.
 pub(super) struct PriorReading {
-    job: JobId,
+    pub(super) job: JobId,
     series: Arc<Series>,
     days_before: Option<i64>,
     vertebrae: Vec<Vertebra>,
@@ -25,15 +25,18 @@ pub(super) struct PriorReading {
 /// The other examination before what its reader decided about it is read.
 pub(super) struct FoundPrior {
     series: Arc<Series>,
+    days_before: Option<i64>,
     vertebrae: Vec<Vertebra>,
 }
 
 impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
-    /// Has the examination beside graded, if it is the same patient's: with the bodies that its reader corrected, else with
+    /// Has the examination in a view beside graded, if it is the same patient's: with the bodies that its reader corrected, else with
     /// those that were `found`.
-    pub(super) fn grade_prior(&mut self, found: &[Vertebra]) {
+    pub(super) fn grade_prior(&mut self, view: usize, found: &[Vertebra]) {
         (self.companion_jobs.prior, self.companion_jobs.found_prior) = (None, None);
-        let (Some(read), Some(shown)) = (self.state.loaded(), self.state.companion.image.ready()) else { return };
+        let (Some(read), Some(shown)) = (self.state.loaded(), self.state.companions[view].image.ready()) else {
+            return;
+        };
         if !read.series.summary.is_of_patient(&shown.series.summary) {
             return;
         }
@@ -42,13 +45,14 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         if let Err(message) = self.store.request_work(key) {
             return self.tell_error(message.to_owned());
         }
-        self.companion_jobs.found_prior = Some(FoundPrior { series, vertebrae: found.to_vec() });
+        let days_before = self.state.days_before(&self.state.companions[view]);
+        self.companion_jobs.found_prior = Some(FoundPrior { series, days_before, vertebrae: found.to_vec() });
     }
 
     /// What its reader decided about the examination beside is known.
     pub(super) fn prior_work_read(&mut self, key: &SeenImages, work: Result<Box<SavedWork>, StoreError>) {
         let awaited = &mut self.companion_jobs.found_prior;
-        let Some(FoundPrior { series, vertebrae: found }) =
+        let Some(FoundPrior { series, days_before, vertebrae: found }) =
             awaited.take_if(|found| SeenImages::of(&found.series) == *key)
         else {
             return;
@@ -65,7 +69,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         if let Some(job) =
             self.submit(Command::GradeBeside { volume: Arc::clone(&series.volume), discs: discs.clone() })
         {
-            let (days_before, outcomes) = (self.state.companion_days_before(), Vec::new());
+            let outcomes = Vec::new();
             self.companion_jobs.prior =
                 Some(PriorReading { job, series, days_before, vertebrae, discs, review, outcomes });
         }

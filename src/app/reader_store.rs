@@ -9,7 +9,7 @@ use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use thiserror::Error;
 
 use super::languages::FoundLanguages;
-use super::settings::Settings;
+use super::settings::{SETTINGS_FILE, Settings};
 use crate::dicom::Series;
 use crate::export::{ReportTemplate, TEMPLATE_FILE, TemplateError};
 use crate::files::{PathError, make_private_folder, remove_unfinished};
@@ -27,8 +27,6 @@ const UNFINISHED_AGE: Duration = Duration::from_mins(10);
 const LANGUAGES: &str = "languages";
 /// Name of the folder of blind readings.
 const READINGS: &str = "readings";
-/// Name of the file of settings.
-const SETTINGS: &str = "settings.json";
 
 /// Why work could not be loaded or saved.
 #[derive(Debug, Error)]
@@ -194,7 +192,7 @@ impl ReaderStore {
     /// The settings of this user; those of a new user where there are none that can be read.
     #[must_use]
     pub(crate) fn load_settings(&self) -> Settings {
-        self.folder.0.as_ref().map(|folder| Settings::read(&folder.join(SETTINGS))).unwrap_or_default()
+        self.folder.0.as_ref().map(|folder| Settings::read(&folder.join(SETTINGS_FILE))).unwrap_or_default()
     }
 
     /// What reports of this user say and in which order; `None` where it is as the program has it.
@@ -213,7 +211,7 @@ impl ReaderStore {
     pub(crate) fn save_settings(&self, settings: Settings) {
         if let Some(folder) = &self.folder.0 {
             // Settings are not worth a message: what is lost is a habit.
-            let _ = self.queue(Request::Settings(folder.join(SETTINGS), settings));
+            let _ = self.queue(Request::Settings(folder.join(SETTINGS_FILE), settings));
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::reader_store::{SavedWork, SeenImages, StoreError};
 use super::search::Search;
-use super::{Command, Event, Viewer, present};
+use super::{Command, Event, Viewer, navigation, present};
 use crate::causes::with_causes;
 use crate::dicom::{FolderScan, Series, SeriesSummary};
 use crate::pipeline::{DemoStudy, GradeOutcome, ModelsInfo, most_abnormal};
@@ -129,6 +129,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         }
         self.state.study.preview = None;
         self.state.view.slice = series.volume.slices() / 2;
+        navigation::apply_preset(&mut self.state);
         let is_corrected = self.take_work(work);
         self.go_on_reading_blind();
         self.state.reading.image_texture = self.upload_series(&series.volume, self.state.view.slice);

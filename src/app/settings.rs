@@ -6,9 +6,12 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::looks::Looks;
 use crate::files::write_private;
 use crate::ui::state::{Approach, SidePanel};
 
+/// Name of the file in the folder of the user's data.
+pub(super) const SETTINGS_FILE: &str = "settings.json";
 /// Studies remembered.
 const MOST_RECENT: usize = 12;
 
@@ -39,6 +42,9 @@ pub(crate) struct Settings {
     pub keys: BTreeMap<String, Vec<String>>,
     /// Size of everything relative to the system's; 0 is that of the system.
     pub ui_scale: f32,
+    /// How the window looks and images are shown.
+    #[serde(deserialize_with = "Looks::lenient")]
+    pub looks: Looks,
     /// Studies opened before, newest first.
     pub recent: Vec<PathBuf>,
     /// The study that is open now; still there at the next start if the program did not end by itself.

@@ -17,7 +17,7 @@ use crate::saliency::SaliencyMap;
 use crate::spine::Disc;
 use crate::task::Progress;
 use crate::ui::language::tr;
-use crate::ui::state::{BannerKind, JobStatus, ReadingState, StudyState, ViewLayout};
+use crate::ui::state::{BannerKind, JobStatus, ReadingState, StudyState};
 use crate::worker::{JobEvent, JobId, JobKind, Loadable, Work};
 
 /// What is shown until a job reports how far it is.
@@ -114,7 +114,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         self.study = OpenedStudy::default();
         self.state.study = StudyState::default();
         self.state.banners.clear();
-        self.clear_companion();
+        self.clear_companions();
         self.forget_open_study();
     }
 
@@ -133,7 +133,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     pub(super) fn step_series(&mut self, step: isize) {
         let count = self.state.study.series_list.len();
         let read = self.reading.index;
-        let beside = self.state.companion.index.filter(|_| self.state.view.layout == ViewLayout::Companion);
+        let beside = self.state.shown_beside().get(self.state.active).and_then(|beside| beside.index);
         let mut next = beside.or(read).map_or(Some(0), |now| now.checked_add_signed(step));
         // What is read is in sight already.
         if next.is_some() && next == read {
@@ -153,21 +153,18 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         if self.reading.index == Some(index) {
             return;
         }
-        if self.state.view.layout != ViewLayout::Companion || self.state.companion.index != Some(index) {
-            self.state.view.layout = ViewLayout::Companion;
-            self.show_companion(index);
-        }
+        self.show_series_beside(index);
     }
 
     /// Reads and grades another series, or the one that stands beside; the one that was read takes its place there.
     pub(super) fn grade_instead(&mut self, index: Option<usize>) {
         let read = self.reading.index;
-        let Some(index) = index.or(self.state.companion.index).filter(|index| Some(*index) != read) else { return };
-        let is_beside = self.state.view.layout == ViewLayout::Companion && self.state.companion.index == Some(index);
+        let Some(index) = index.or(self.state.beside().index).filter(|index| Some(*index) != read) else { return };
+        let view = self.state.shown_beside().iter().position(|beside| beside.index == Some(index));
         self.choose_series(index);
         self.reading.is_to_be_graded = true;
-        if let Some(read) = read.filter(|_| is_beside) {
-            self.show_companion(read);
+        if let (Some(read), Some(view)) = (read, view) {
+            self.show_companion(view, read);
         }
     }
 
@@ -186,10 +183,12 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             self.state.study.preview = None;
         }
         // What stands beside it need not be read again, but how they lie to each other is another question.
-        let beside = self.state.companion.index.filter(|beside| *beside != index);
-        self.clear_companion();
-        if let Some(beside) = beside.filter(|_| self.state.view.layout == ViewLayout::Companion) {
-            self.show_companion(beside);
+        let beside: Vec<_> = self.state.shown_beside().iter().map(|beside| beside.index).collect();
+        self.clear_companions();
+        for (view, beside) in beside.into_iter().enumerate() {
+            if let Some(beside) = beside.filter(|beside| *beside != index) {
+                self.show_companion(view, beside);
+            }
         }
         self.reading.index = Some(index);
         self.list_series();

@@ -10,6 +10,7 @@ use eframe::egui;
 use super::companion::CompanionJobs;
 use super::dialog::{DialogOutcome, PathDialog};
 use super::listing::ListingHandle;
+use super::looks::Looks;
 use super::pictures::AwaitedPicture;
 use super::reader_store::{ReaderStore, StoreEvent};
 use super::settings::Settings;
@@ -40,6 +41,8 @@ pub struct Viewer<W: Work<Command = Command, Event = Event>> {
     pub(super) worker: Handle<W>,
     pub(super) store: ReaderStore,
     pub(super) settings: Settings,
+    /// How the window looks since the last frame, if that is not kept yet.
+    pub(super) new_looks: Option<Looks>,
     pub(super) study: OpenedStudy,
     pub(super) reading: OpenedSeries,
     /// Unfinished jobs of the worker whose results are waited for.
@@ -82,7 +85,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     ) -> Self {
         let settings = store.load_settings();
         let reader = if settings.reader.is_empty() { user_name() } else { settings.reader.clone() };
-        let state = ViewerState {
+        let mut state = ViewerState {
             reader,
             recent: settings.recent.clone(),
             light_theme: settings.light_theme,
@@ -94,11 +97,13 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             evidence: EvidenceState { blind: settings.reads_blind, ..EvidenceState::default() },
             ..ViewerState::default()
         };
+        settings.looks.apply(&mut state);
         let mut viewer = Self {
             state,
             worker,
             store,
             settings,
+            new_looks: None,
             study: OpenedStudy::default(),
             reading: OpenedSeries::default(),
             jobs: BTreeMap::new(),
@@ -149,6 +154,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         }
         self.follow_path_field();
         self.keep_scale(ctx);
+        self.keep_looks(ctx);
         self.take_thumbnails(ctx);
         self.take_network();
         self.take_reading();
@@ -156,7 +162,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         self.run_cine(ctx);
         self.follow_crosshair();
         self.follow_disc();
-        self.follow_companion();
+        self.follow_companions();
         self.follow_layout();
         self.grow_curve(ctx);
         self.advance_uploads(ctx);
@@ -189,6 +195,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             UiAction::Read(action) => self.apply_read(action),
             UiAction::Vertebra(action) => self.apply_vertebra(action),
             UiAction::Measure(action) => self.apply_measure(action),
+            UiAction::KeyImage(action) => self.apply_key_image(action),
             UiAction::Box(action) => self.apply_box(action),
             UiAction::Evidence(action) => self.apply_evidence(action),
             UiAction::Blind(action) => self.apply_blind(action),

@@ -10,6 +10,8 @@ use std::time::Duration;
 use eframe::egui_wgpu::RenderState;
 use thiserror::Error;
 
+use super::looks::Looks;
+use super::settings::{SETTINGS_FILE, Settings};
 use super::{ReaderStore, Viewer};
 use crate::files::user_data_folder;
 use crate::pipeline::{DEMO_SEED, DeviceChoice};
@@ -63,7 +65,7 @@ pub enum AppError {
 
 /// Smallest window in which everything has its place.
 const SMALLEST: egui::Vec2 = egui::vec2(960.0, 600.0);
-/// Window at the start.
+/// Window at the first start.
 const FIRST: egui::Vec2 = egui::vec2(1280.0, 800.0);
 
 /// Shown by the system beside the title.
@@ -89,7 +91,9 @@ pub fn run(options: AppOptions) -> Result<(), AppError> {
         Ok(Box::new(window) as Box<dyn eframe::App>)
     };
     // The toolkit panics where a lost device gives it no memory; unwinding saves the reader's work.
-    let shown = || eframe::run_native("spinenet-viewer", native_options(), Box::new(make));
+    // The window opens as it was left; its size must be known before there is a window.
+    let settings = user_data_folder().map(|folder| Settings::read(&folder.join(SETTINGS_FILE))).unwrap_or_default();
+    let shown = || eframe::run_native("spinenet-viewer", native_options(&settings.looks), Box::new(make));
     let ended = catch_unwind(AssertUnwindSafe(shown));
     if graphics.were_lost() {
         return start_again();
@@ -118,14 +122,16 @@ fn start_again() -> Result<(), AppError> {
     program.spawn().map(drop).map_err(failed)
 }
 
-fn native_options() -> eframe::NativeOptions {
+fn native_options(looks: &Looks) -> eframe::NativeOptions {
     // The file is part of the program; without it the system shows its own icon.
     let icon = eframe::icon_data::from_png_bytes(ICON).unwrap_or_default();
     let viewport = egui::ViewportBuilder::default()
         .with_title("SpineNet Viewer")
         .with_app_id("spinenet-viewer")
         .with_icon(icon)
-        .with_inner_size(FIRST)
+        .with_inner_size(looks.first_size().unwrap_or(FIRST))
+        .with_maximized(looks.is_maximized)
+        .with_clamp_size_to_monitor_size(true)
         .with_min_inner_size(SMALLEST);
     eframe::NativeOptions { viewport, renderer: eframe::Renderer::Wgpu, ..Default::default() }
 }

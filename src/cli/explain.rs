@@ -13,13 +13,10 @@ use crate::language::Language;
 use crate::model::Views;
 use crate::model::grader::GRADING_WEIGHTS;
 use crate::pipeline::{AnalysisOptions, Evidence, Explanation, Models, OpenSeries, analyze_folder};
-use crate::saliency::{CONVERGED, SaliencyLayer, SaliencyMethod, SaliencyTarget, WayChoice};
+use crate::saliency::{CONVERGED, MOST_VIEWS, SaliencyLayer, SaliencyMethod, SaliencyTarget, WayChoice};
 use crate::spine::{BoxRule, ClassIndex, DiscLevel, DiscPrediction, Grading};
 use crate::task::{CancelToken, Progress};
 use crate::words::UnknownWord;
-
-/// Views after which "auto" stops in any case: the paper's number.
-const AUTO_AUGMENTATIONS: usize = 150;
 
 /// How maps are made and boxed. What is left out is as the weights say is best for the grading.
 #[derive(Debug, Args)]
@@ -157,7 +154,7 @@ pub(crate) struct Augmentations {
 
 fn augmentations(text: &str) -> Result<Augmentations, String> {
     if text == "auto" {
-        return Ok(Augmentations { most: AUTO_AUGMENTATIONS, precision: Some(CONVERGED) });
+        return Ok(Augmentations { most: MOST_VIEWS, precision: Some(CONVERGED) });
     }
     let most = text.parse().ok().filter(|most| (1..=100_000).contains(most));
     most.map(|most| Augmentations { most, precision: None })

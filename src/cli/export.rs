@@ -15,7 +15,7 @@ use super::console::{Console, RESEARCH_USE_ONLY};
 use super::explain::WayArguments;
 use crate::export::{
     EvidenceOptions, ExportError, ExportFormat, ExportOptions, FORMATS, ReportTemplate, ReportedStudy, Written,
-    explain_abnormal, read_boxes, signature_time,
+    explain_abnormal, explain_key_images, read_boxes, signature_time,
 };
 use crate::language::Language;
 use crate::pipeline::Models;
@@ -174,8 +174,8 @@ fn study(arguments: &ExportArguments, report: Report, console: Console) -> anyho
         }
         study.boxes.extend(boxes.boxes);
     }
+    let mut models = Models::new(arguments.models.device, arguments.models.weights.clone())?;
     if arguments.evidence > 0 {
-        let mut models = Models::new(arguments.models.device, arguments.models.weights.clone())?;
         let options = EvidenceOptions {
             augmentations: arguments.augmentations as usize,
             seed: arguments.seed,
@@ -184,6 +184,7 @@ fn study(arguments: &ExportArguments, report: Report, console: Console) -> anyho
         };
         explain_abnormal(&mut study, &mut models, options, &cancel, &mut show)?;
     }
+    explain_key_images(&mut study, &mut models, &cancel, &mut show)?;
     Ok(study)
 }
 

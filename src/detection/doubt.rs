@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::Detection;
+use crate::language::message;
 use crate::spine::VertebraLabel;
 
 /// Other names at least this probable are told to the reader: some 1 % of the T2 scans whose names are right, 2 % of the T1 scans.
@@ -34,25 +35,33 @@ impl LevelDoubt {
 
 impl fmt::Display for LevelDoubt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoSacrum => write!(
-                f,
+        let words = match self {
+            Self::NoSacrum => message!(
                 "The sacrum was not found; the levels follow from the look of the vertebrae alone. Please check them."
-            ),
-            Self::Shifted { up, probability } => write!(
-                f,
-                "The levels may be named too {} (probability {:.0} %, as named {:.0} %): {}. The lumbosacral junction is unusual, \
-                 as with four or six lumbar vertebrae. Please check them.",
-                if *up { "low" } else { "high" },
-                100.0 * probability,
-                100.0 * (1.0 - probability),
+            )
+            .to_owned(),
+            Self::Shifted { up, probability } => {
+                let [shifted, as_named] = [*probability, 1.0 - probability].map(|part| format!("{:.0}", 100.0 * part));
                 if *up {
-                    "what is called L5 may be L4"
+                    message!(
+                        "The levels may be named too low (probability {shifted} %, as named {as_named} %): what is called L5 \
+                         may be L4. The lumbosacral junction is unusual, as with four or six lumbar vertebrae. Please check \
+                         them.",
+                        shifted = shifted,
+                        as_named = as_named
+                    )
                 } else {
-                    "what is called L5 may be a sixth lumbar vertebra or S1"
-                },
-            ),
-        }
+                    message!(
+                        "The levels may be named too high (probability {shifted} %, as named {as_named} %): what is called L5 \
+                         may be a sixth lumbar vertebra or S1. The lumbosacral junction is unusual, as with four or six \
+                         lumbar vertebrae. Please check them.",
+                        shifted = shifted,
+                        as_named = as_named
+                    )
+                }
+            }
+        };
+        f.write_str(&words)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::{Detection, ImageContrast};
+use crate::language::message;
 use crate::spine::VertebraLabel;
 
 /// Why the images of a scan must not be graded, in words through `Display`.
@@ -34,15 +35,23 @@ impl Unfit {
 impl fmt::Display for Unfit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::T1 => "the image looks T1-weighted: fluid in the canal is darker than the marrow",
+            Self::T1 => message!("the image looks T1-weighted: fluid in the canal is darker than the marrow"),
             Self::FatSuppressed => {
-                "the image looks like T2 or STIR with suppressed fat: marrow and fat are dark against the fluid"
+                message!(
+                    "the image looks like T2 or STIR with suppressed fat: marrow and fat are dark against the fluid"
+                )
             }
             Self::OtherContrast => {
-                "the image does not look T2-weighted: fluid, discs, marrow and fat do not stand to each other as they do there"
+                message!(
+                    "the image does not look T2-weighted: fluid, discs, marrow and fat do not stand to each other as \
+                     they do there"
+                )
             }
             Self::NoSacrum => {
-                "no sacrum was found below the vertebrae, so this may be another part of the spine, and the levels cannot be counted"
+                message!(
+                    "no sacrum was found below the vertebrae, so this may be another part of the spine, and the levels \
+                     cannot be counted"
+                )
             }
         })
     }

@@ -189,14 +189,15 @@ impl SeriesSummary {
         let mut tell = |message: String| warnings.push(SeriesWarning::new(WarningCode::HeaderContradicted, message));
         if is_contradictable(self.weighting) {
             let named = self.weighting.name();
-            tell(format!(
-                "the header says {named}, but the image looks T2-weighted with bright fat and is graded as that"
+            tell(message!(
+                "the header says {weighting}, but the image looks T2-weighted with bright fat and is graded as that",
+                weighting = named
             ));
         } else if self.traits.contrast.is_some_and(|contrast| contrast.is_fat_suppressed) {
-            tell("the header says that fat is suppressed, but it is bright in the image".to_owned());
+            tell(message!("the header says that fat is suppressed, but it is bright in the image").to_owned());
         }
         if let Some(part) = elsewhere(self) {
-            tell(format!("the series is {part}, but the image shows lumbar vertebrae and the sacrum"));
+            tell(message!("the series is {part}, but the image shows lumbar vertebrae and the sacrum", part = part));
         }
         warnings
     }
@@ -205,8 +206,8 @@ impl SeriesSummary {
     #[must_use]
     pub fn short_name(&self) -> String {
         match self.series_number {
-            Some(number) => format!("series {number}"),
-            None => "a series without a number".to_owned(),
+            Some(number) => message!("series {number}", number = number),
+            None => message!("a series without a number").to_owned(),
         }
     }
 }

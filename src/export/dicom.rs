@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 
+use super::key_images::key_pictures;
 use super::masks::{Structure, StructureMask, disc_outline, structure_masks};
 use super::study::signature_time;
 use super::{ExportError, ExportOptions, ReportedStudy, Written};
 use crate::dicom::objects::{
     Code, EvidenceMap, GradedDisc, Marks, MeasuredImage, MeasurementReport, ObjectContext, Observer, Segment,
-    SegmentationTexts, SignedGrade, parametric_map, presentation_states, secondary_capture, segmentation,
+    SegmentationTexts, SignedGrade, key_objects, parametric_map, presentation_states, secondary_capture, segmentation,
     structured_report,
 };
 use crate::language::{Language, say};
@@ -31,7 +32,7 @@ pub(super) fn write_objects(
 }
 
 /// Writes structured report, segmentation and secondary capture, for evidence maps a parametric map each and a
-/// segmentation of their hotspots, and for boxes and measurements presentation states into `folder`; returns the files.
+/// segmentation of their hotspots, for key images a selection and a picture each, and for boxes and measurements presentation states into `folder`; returns the files.
 /// `created` is the time that the objects carry.
 ///
 /// # Errors
@@ -84,8 +85,36 @@ pub(crate) fn write_dicom(
     let title = say!(language, "Lumbar spine");
     let picture = study_overview(volume, &study.vertebrae, &notes(&study.report, language), title, language);
     let size = (picture.height(), picture.width());
-    let capture = secondary_capture(&context, picture.as_raw(), size, "spinenet overview, research use only")?;
+    let capture = secondary_capture(&context, picture.as_raw(), size, CAPTURES, 1)?;
     files.push(capture.write(folder, "overview-sc.dcm")?);
+    files.extend(write_key_images(study, &context, folder)?);
+    Ok(files)
+}
+
+/// Name of the series of captures.
+const CAPTURES: &str = "spinenet pictures, research use only";
+
+/// The key images: which they are, for viewers that show the images themselves, and as pictures with all that lay over them.
+fn write_key_images(
+    study: &ReportedStudy,
+    context: &ObjectContext,
+    folder: &Path,
+) -> Result<Vec<PathBuf>, ExportError> {
+    let pictures = key_pictures(study)?;
+    if pictures.is_empty() {
+        return Ok(Vec::new());
+    }
+    let slices: Vec<usize> = study.report.key_images.iter().map(|image| image.slice).collect();
+    let titles: Vec<&str> = pictures.iter().map(|key| key.title.as_str()).collect();
+    let selection = key_objects(context, &slices, &titles.join("\n"))?;
+    let mut files = vec![selection.write(folder, "key-images-ko.dcm")?];
+    for (number, key) in (1..).zip(&pictures) {
+        let picture = key.captioned();
+        let size = (picture.height(), picture.width());
+        // The first capture is the overview.
+        let capture = secondary_capture(context, picture.as_raw(), size, CAPTURES, number + 1)?;
+        files.push(capture.write(folder, &format!("key-image-{number}-sc.dcm"))?);
+    }
     Ok(files)
 }
 

@@ -10,6 +10,7 @@ use crate::picture::PictureError;
 use crate::pipeline::PipelineError;
 use crate::records::BoxesError;
 use crate::saliency::SaliencyError;
+use crate::words::UnknownWord;
 
 /// Why results could not leave.
 #[derive(Debug, Error)]
@@ -76,6 +77,9 @@ pub enum ExportError {
     /// No evidence map.
     #[error(transparent)]
     Saliency(#[from] SaliencyError),
+    /// A key image names a method or a layer that there is not.
+    #[error("a key image cannot be made: {0}")]
+    KeyImage(#[from] UnknownWord),
     /// A file cannot be written.
     #[error(transparent)]
     File(#[from] PathError),

@@ -11,6 +11,7 @@ mod evidence;
 mod evidence_files;
 mod figures;
 mod format;
+mod key_images;
 mod masks;
 mod nifti;
 mod overview;
@@ -37,13 +38,14 @@ pub use figures::FigureOrder;
 pub(crate) use figures::{FigureRequest, write_figures};
 pub(crate) use format::{ExportFormat, Make, Written, named_formats};
 pub use format::{ExportOptions, write_reports, write_study};
+pub(crate) use key_images::explain_key_images;
 pub use overview::write_overview;
 pub use study::OpenStudy;
 pub(crate) use study::{ReportedStudy, signature_time};
 pub use template::{ReportTemplate, TEMPLATE_FILE, TemplateError};
 
 /// Every format that results leave in: all that command line and window know of them.
-pub(crate) const FORMATS: [ExportFormat; 9] = [
+pub(crate) const FORMATS: [ExportFormat; 10] = [
     ExportFormat {
         key: "json",
         name: "JSON",
@@ -85,6 +87,13 @@ pub(crate) const FORMATS: [ExportFormat; 9] = [
         ending: Some("pdf"),
         help: "Report to file and print",
         make: Make::OfStudy(pdf::report_pdf),
+    },
+    ExportFormat {
+        key: "key-images",
+        name: "PNG",
+        ending: None,
+        help: "Folder for pictures of the key images that the reader marked",
+        make: Make::IntoFolder(key_images::write_key_images),
     },
     ExportFormat {
         key: "coco",

@@ -28,6 +28,8 @@ pub struct ReportedStudy {
     pub boxes: Vec<SliceBox>,
     /// Evidence maps.
     pub evidence: Vec<Evidence>,
+    /// Those of key images, as far as they are there.
+    pub key_evidence: Vec<Evidence>,
     /// What it is put into words in where it leaves; codes and keys are in English always.
     pub language: Language,
 }
@@ -67,6 +69,9 @@ impl ReportedStudy {
         if let Some(measured) = report.measurements.iter().find(|measured| measured.slice >= slices) {
             return Err(ExportError::NoSuchSlice { slice: measured.slice + 1, slices });
         }
+        if let Some(marked) = report.key_images.iter().find(|marked| marked.slice >= slices) {
+            return Err(ExportError::NoSuchSlice { slice: marked.slice + 1, slices });
+        }
         let vertebrae: Vec<Vertebra> = report.vertebrae.iter().map(vertebra).collect();
         let discs = discs_between(&vertebrae);
         Ok(Self {
@@ -76,6 +81,7 @@ impl ReportedStudy {
             discs,
             boxes: Vec::new(),
             evidence: Vec::new(),
+            key_evidence: Vec::new(),
             language: Language::ENGLISH,
         })
     }
@@ -91,6 +97,8 @@ pub struct OpenStudy {
     pub boxes: Vec<SliceBox>,
     /// Evidence maps.
     pub evidence: Vec<Evidence>,
+    /// Those of key images, as far as they are there.
+    pub key_evidence: Vec<Evidence>,
     /// What the reader reads in.
     pub language: Language,
 }
@@ -101,8 +109,8 @@ impl OpenStudy {
     /// # Errors
     /// As [`ReportedStudy::join`].
     pub fn join(self) -> Result<ReportedStudy, ExportError> {
-        let Self { report, series, boxes, evidence, language } = self;
-        Ok(ReportedStudy { boxes, evidence, language, ..ReportedStudy::join(report, series)? })
+        let Self { report, series, boxes, evidence, key_evidence, language } = self;
+        Ok(ReportedStudy { boxes, evidence, key_evidence, language, ..ReportedStudy::join(report, series)? })
     }
 }
 

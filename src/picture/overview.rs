@@ -5,10 +5,11 @@ use image::RgbImage;
 
 use super::canvas::{Align, Canvas, Ink, TextStyle};
 use super::figure::DISCLAIMER;
+use super::marks::{draw_body, draw_measurements};
 use super::overlay::{orientation, whole_slice};
 use super::{SliceLook, SliceScene};
 use crate::language::{Language, say};
-use crate::spine::{DiscLevel, Measurement, Vertebra, VertebraLabel, discs_between, vertebral_window};
+use crate::spine::{DiscLevel, Measurement, Vertebra, discs_between, vertebral_window};
 use crate::volume::{Volume, WindowLevel};
 
 const IMAGE_HEIGHT: u32 = 1200;
@@ -98,7 +99,7 @@ pub fn key_image(
     let mut picture = Canvas::new(size.x as u32, size.y as u32);
     picture.place(&SliceScene::new(&view, look).draw(volume, slice, None, size.x as u32, size.y as u32), 0, 0);
     for vertebra in vertebrae {
-        outline(&mut picture, vertebra, slice, size, |image| view.screen(image));
+        draw_body(&mut picture, vertebra, slice, size, |image| view.screen(image));
     }
     let style = TextStyle::new(f64::from(height) / 42.0, Ink::WHITE).halo().aligned(Align::Right);
     for disc in discs_between(vertebrae) {
@@ -113,31 +114,7 @@ pub fn key_image(
         let at = front + DVec2::new(side * 20.0, style.size * 0.35);
         picture.text(at, style.aligned(align), &format!("{} {}", note.level, note.headline));
     }
-    let mut free = 0.0;
-    let mut here: Vec<_> = measurements.iter().filter(|(measured, _)| measured.slice == slice).collect();
-    let lowest = |measured: &Measurement| {
-        measured.points.iter().map(|point| view.screen(*point).y).fold(f64::NEG_INFINITY, f64::max)
-    };
-    here.sort_by(|a, b| lowest(&a.0).total_cmp(&lowest(&b.0)));
-    for (measured, words) in here {
-        let points: Vec<DVec2> = measured.points.iter().map(|point| view.screen(*point)).collect();
-        for [from, to] in measured.kind.lines() {
-            if let (Some(from), Some(to)) = (points.get(*from), points.get(*to)) {
-                picture.line(*from, *to, 5.0, Ink::SHADE);
-                picture.line(*from, *to, 2.5, Ink::READER);
-            }
-        }
-        for point in &points {
-            picture.dot(*point, 4.0, Ink::READER);
-        }
-        let Some(last) = points.iter().copied().reduce(|a, b| if b.x > a.x { b } else { a }) else { continue };
-        // The words stand behind the spine, each below those above it.
-        let style = TextStyle { ink: Ink::READER, ..style }.aligned(Align::Left);
-        let x = (last.x + style.size * 0.6).min(size.x - style.width(words) - 4.0);
-        let y = (last.y + style.size * 0.35).max(free);
-        picture.text(DVec2::new(x, y), style, words);
-        free = y + style.size * 1.2;
-    }
+    draw_measurements(&mut picture, measurements, slice, style.size, size, |image| view.screen(image));
     // Away from the outlines and from the lines to the notes.
     orientation(&mut picture, volume, size, size * DVec2::new(0.12, 0.92));
     picture.finish()
@@ -151,21 +128,6 @@ fn middle_slice(volume: &Volume, vertebrae: &[Vertebra]) -> usize {
     }
     let mean = vertebrae.iter().map(Vertebra::center_slice).sum::<f64>() / vertebrae.len() as f64;
     (mean.round().max(0.0) as usize).min(last)
-}
-
-fn outline(canvas: &mut Canvas, vertebra: &Vertebra, slice: usize, size: DVec2, screen: impl Fn(DVec2) -> DVec2) {
-    let Some(corners) = vertebra.corners_at(slice as f64) else { return };
-    let [sa, sp, ip, ia] = corners.as_array().map(screen);
-    if vertebra.label == VertebraLabel::S1 {
-        // Only the upper endplate of S1 is known.
-        canvas.polyline(&[sa.lerp(ia, 0.25), sa, sp, sp.lerp(ip, 0.25)], false, 2.0, Ink::PREDICTED);
-    } else {
-        canvas.polyline(&[sa, sp, ip, ia], true, 2.0, Ink::PREDICTED);
-    }
-    let style = TextStyle::new(24.0, Ink::WHITE).bold().halo().aligned(Align::Center);
-    // The label of a body that the image cuts off stays readable.
-    let middle = ((sa + sp + ip + ia) / 4.0).clamp(DVec2::splat(24.0), size - 24.0);
-    canvas.text(middle + DVec2::new(0.0, 8.0), style, &vertebra.label.to_string());
 }
 
 /// Heights near the wanted ones (ascending) with room for a note at each, inside the limits where they can be.

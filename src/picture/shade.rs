@@ -5,6 +5,7 @@
 use glam::DVec2;
 use image::{Rgb, RgbImage};
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use super::{ColorMap, ImageFromScreen};
 use crate::spine::{DiscFrame, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES};
@@ -44,7 +45,8 @@ impl SliceLook {
 }
 
 /// How strongly evidence covers the image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum EvidenceFill {
     /// Evenly wherever it is above the threshold.
     #[default]

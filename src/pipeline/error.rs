@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use super::DeviceError;
-use super::judgement::LEARNED_ON;
+use super::judgement::learned_on;
 use crate::detection::DetectionError;
 use crate::dicom::DicomError;
 use crate::files::PathError;
@@ -52,7 +52,7 @@ pub enum PipelineError {
         reasons: Vec<String>,
     },
     /// There are series, but none whose images can be graded.
-    #[error("{}; {}. --grade-anyway grades the first of them all the same", reasons.join("; "), LEARNED_ON)]
+    #[error("{}; {}. --grade-anyway grades the first of them all the same", reasons.join("; "), learned_on())]
     Unfit {
         /// Code of the first reason, for programs.
         code: &'static str,

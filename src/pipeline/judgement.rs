@@ -2,6 +2,7 @@
 
 use crate::detection::Unfit;
 use crate::dicom::{SeriesSummary, SeriesWarning};
+use crate::language::message;
 use crate::records::ReportWarning;
 
 /// What the image of a series says, whatever its header does.
@@ -21,7 +22,10 @@ impl ImageJudgement {
         let mut warnings: Vec<ReportWarning> =
             self.passed_over.iter().map(|told| warning("series_passed_over", told.clone())).collect();
         if let Err(unfit) = self.fitness {
-            warnings.push(warning(unfit.code(), format!("{unfit}; {LEARNED_ON} and do not hold here")));
+            warnings.push(warning(
+                unfit.code(),
+                message!("{reason}; {learned_on} and do not hold here", reason = unfit, learned_on = learned_on()),
+            ));
         } else {
             let told = series.contradicted_by_lumbar_t2().into_iter();
             warnings.extend(told.map(|SeriesWarning { code, message }| ReportWarning { code, message }));
@@ -31,11 +35,13 @@ impl ImageJudgement {
 }
 
 /// What grades hold for.
-pub(super) const LEARNED_ON: &str = "grades were learned on sagittal T2 images of the lumbar spine with bright fat";
+pub(super) fn learned_on() -> &'static str {
+    message!("grades were learned on sagittal T2 images of the lumbar spine with bright fat")
+}
 
 /// A series that was preferred by its header, and why it is not graded.
 pub(crate) fn passed_over(series: &SeriesSummary, reason: &str) -> String {
-    format!("{} is not graded: {reason}", series.short_name())
+    message!("{series} is not graded: {reason}", series = series.short_name(), reason = reason)
 }
 
 #[cfg(test)]

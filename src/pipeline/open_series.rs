@@ -12,7 +12,7 @@ use super::{
 };
 use crate::detection::{Detection, DetectionError, LevelDoubt};
 use crate::dicom::{Series, SeriesWarning};
-use crate::language::Language;
+use crate::language::{Language, message};
 use crate::model::{Views, WeightsInfo};
 use crate::records::{
     DiscEntry, Narrative, Prior, REPORT_SCHEMA, Report, ReportWarning, Review, Seconds, Software, VertebraEntry,
@@ -271,6 +271,7 @@ impl OpenSeries {
             vertebrae: vertebrae.into_iter().map(|vertebra| VertebraEntry::new(vertebra, geometry)).collect(),
             discs: discs.into_iter().map(entry).collect(),
             measurements: Vec::new(),
+            key_images: Vec::new(),
             narrative: Narrative::default(),
             prior: None,
             sign_off: None,
@@ -284,10 +285,10 @@ impl OpenSeries {
         let unlike: Vec<String> =
             report.discs.iter().filter(|disc| disc.unlike_training_data).map(|disc| disc.level.to_string()).collect();
         if !unlike.is_empty() {
-            let message = format!(
-                "{} looks unlike the discs that the network learned from: the grades are uncertain; check the sequence, \
+            let message = message!(
+                "{levels} looks unlike the discs that the network learned from: the grades are uncertain; check the sequence, \
                  the image quality and the outlines",
-                unlike.join(", ")
+                levels = unlike.join(", ")
             );
             report.warn("unlike_training_data", message);
         }
@@ -296,7 +297,8 @@ impl OpenSeries {
         }
         for outcome in &self.outcomes {
             if let GradeOutcome::NotGraded { level, reason } = outcome {
-                report.warn("disc_not_graded", format!("{level} could not be graded: {reason}"));
+                let message = message!("{level} could not be graded: {reason}", level = level, reason = reason);
+                report.warn("disc_not_graded", message);
             }
         }
         self.review.note_in(&mut report);

@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use glam::{DVec2, DVec3};
 use serde::{Deserialize, Serialize};
 
-use super::{DiscMeasures, MeasurementEntry, Prior, rounded};
+use super::{DiscMeasures, KeyImage, MeasurementEntry, Prior, rounded};
 use crate::files::sha256;
 use crate::language::{Language, say};
 use crate::spine::{
@@ -71,6 +71,9 @@ pub struct Report {
     /// What a reader measured.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub measurements: Vec<MeasurementEntry>,
+    /// Slices that a reader marked to be shown, in the order in which they were marked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub key_images: Vec<KeyImage>,
     /// What the reader wrote about the study as a whole.
     #[serde(default, skip_serializing_if = "Narrative::is_empty")]
     pub narrative: Narrative,

@@ -9,7 +9,7 @@ use glam::DVec2;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{CornersEntry, MeasurementEntry, Narrative, OutlineEntry, Report, SignOff, VertebraEntry};
+use super::{CornersEntry, KeyImage, MeasurementEntry, Narrative, OutlineEntry, Report, SignOff, VertebraEntry};
 use crate::files::write_private;
 use crate::spine::{ClassIndex, Corners, DiscLevel, Grading, Measurement, Vertebra, VertebraLabel, VertebraOutline};
 
@@ -63,6 +63,9 @@ pub struct Review {
     pub discs: BTreeMap<DiscLevel, DiscReview>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub measurements: Vec<Measurement>,
+    /// Slices for the report, in the order in which they were marked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub key_images: Vec<KeyImage>,
     /// What was written about the study as a whole.
     #[serde(default, skip_serializing_if = "Narrative::is_empty")]
     pub narrative: Narrative,
@@ -107,7 +110,8 @@ impl Review {
     #[must_use]
     pub(crate) fn renamed(&self, new_level: impl Fn(DiscLevel) -> Option<DiscLevel>) -> Self {
         let discs = self.discs.iter().filter_map(|(level, disc)| Some((new_level(*level)?, disc.clone()))).collect();
-        Self { discs, ..self.clone() }
+        let key_images = self.key_images.iter().map(|image| image.renamed(&new_level)).collect();
+        Self { discs, key_images, ..self.clone() }
     }
 
     /// Writes the decisions into a report, beside what was computed.
@@ -126,6 +130,7 @@ impl Review {
             MeasurementEntry::new(measurement, measurement.level(discs.clone(), pixel_size_mm), pixel_size_mm)
         };
         report.measurements = self.measurements.iter().filter_map(entry).collect();
+        report.key_images.clone_from(&self.key_images);
         report.narrative.clone_from(&self.narrative);
         report.sign_off.clone_from(&self.sign_off);
         report.note_canals();
@@ -188,6 +193,9 @@ impl ReviewFile {
         }
         if !self.review.measurements.iter().all(Measurement::is_whole) {
             return fault("a measurement lacks points".to_owned());
+        }
+        if let Some(found) = self.review.key_images.iter().find_map(KeyImage::fault) {
+            return fault(found);
         }
         let is_bad = |vertebra: &Vertebra| {
             let finite = |outline: &VertebraOutline| outline.corners.as_array().iter().all(|corner| corner.is_finite());

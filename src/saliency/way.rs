@@ -90,6 +90,20 @@ pub(crate) struct WayChoice {
 }
 
 impl WayChoice {
+    /// This way and no other.
+    #[must_use]
+    pub(crate) fn exactly(way: EvidenceWay) -> Self {
+        let EvidenceWay { method, layer, smoothing_mm, box_rule, percentile } = way;
+        Self {
+            is_paper: false,
+            method: Some(method),
+            layer,
+            smoothing_mm: Some(smoothing_mm),
+            box_rule: Some(box_rule),
+            percentile: Some(percentile),
+        }
+    }
+
     /// The way for a grading.
     #[must_use]
     pub(crate) fn way(&self, grading: Grading, defaults: &EvidenceDefaults) -> EvidenceWay {

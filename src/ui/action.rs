@@ -12,6 +12,7 @@ use super::agreement_page::BlindAction;
 use super::archive::ArchiveAction;
 use super::camera::Camera;
 use super::companion::CompanionAction;
+use super::key_images_panel::KeyImageAction;
 use super::keymap::KeysAction;
 use super::path::{PathEntry, PathPurpose};
 use super::state::{BesideChoice, ColorMap, Page, Pane, Selection, SidePanel, Tool, ViewLayout, WindowPreset};
@@ -81,6 +82,8 @@ panels! {
     Vertebra(VertebraAction);
     /// Measurements.
     Measure(MeasureAction);
+    /// Key images.
+    KeyImage(KeyImageAction);
     /// The reader's boxes.
     Box(BoxAction);
     /// Evidence maps.
@@ -174,6 +177,8 @@ pub enum ViewAction {
     /// Choose which views are shown.
     SetLayout(ViewLayout),
     NextLayout,
+    /// Let a view fill the middle of the window alone, or go back to all of the layout.
+    Maximize(usize),
     /// Send the arrow keys to a pane.
     FocusPane(Pane),
     /// Send the arrow keys to the other pane.
@@ -348,6 +353,8 @@ pub enum ProgramAction {
     ToggleDiscZoom,
     /// Show or hide a panel beside the image.
     TogglePanel(SidePanel),
+    /// A panel was given a width, points.
+    ResizePanel(SidePanel, f32),
     /// Fill the screen, or be a window again.
     ToggleFullScreen,
     /// Stop the running job.

@@ -10,6 +10,7 @@ use super::agreement_page::BlindAction;
 use super::archive::{ArchiveAction, ArchivePage};
 use super::companion::CompanionAction;
 use super::grade_table;
+use super::key_images_panel::KeyImageAction;
 use super::keymap::{self, Keymap, KeysAction, NewKeys};
 use super::language::translated;
 use super::pace;
@@ -106,6 +107,7 @@ commands! {
         Quit "Quit" ("") [ctrl(Key::Q)] ProgramAction::Quit;
     }
     "Results" {
+        KeyImage "Mark as key image, or not any more" ("star flag bookmark report") [shift(Key::K)] KeyImageAction::Toggle;
         EditReport "Report…" ("impression indication comparison text") [ctrl(Key::R)] ProgramAction::TogglePage(Page::Report);
         SaveReport "Save report…" ("pdf csv json export") [ctrl(Key::S)] FileAction::Ask(PathPurpose::SaveReport);
         SaveFigures "Save figures of the selection…" ("publication export") [ctrl_shift(Key::E)] FileAction::Ask(PathPurpose::SaveFigures);

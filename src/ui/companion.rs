@@ -11,12 +11,17 @@ use crate::spine::SpineAlignment;
 use crate::volume::{VolumeGeometry, WindowLevel};
 use crate::worker::Loadable;
 
+/// Series beside the read one that are shown at most.
+pub const MOST_BESIDE: usize = 3;
+
 /// Planes whose normals have at least this cosine are looked at in the same direction.
 const PARALLEL: f64 = 0.9;
 
-/// What can be asked for in its view.
+/// What can be asked for in the view that is worked with.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum CompanionAction {
+    /// Work with this view from now on.
+    Activate(usize),
     /// Show the series at this place of the list.
     Show(usize),
     /// Go on by so many slices.

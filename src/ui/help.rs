@@ -9,6 +9,9 @@ use super::language::{tr, translated};
 use super::state::{Page, ViewerState};
 use super::theme;
 
+/// Room for a command with its keys, points.
+const COMMAND_WIDTH: f32 = 455.0;
+
 /// Mouse gestures over the image and what they do.
 fn gestures() -> [(&'static str, &'static str); 8] {
     [
@@ -18,7 +21,7 @@ fn gestures() -> [(&'static str, &'static str); 8] {
         (tr!("Middle drag"), tr!("pan")),
         (tr!("Right click"), tr!("menu: correct a level, add or delete a vertebra, tools")),
         (tr!("Right click on a grade"), tr!("change it")),
-        (tr!("Double click"), tr!("fit to window")),
+        (tr!("Double click"), tr!("fit to window; of several views one alone, and back")),
         (tr!("Hold H"), tr!("hide the evidence")),
     ]
 }
@@ -26,18 +29,19 @@ fn gestures() -> [(&'static str, &'static str); 8] {
 /// Floating page, opened from the menu or by its key; a click on a command's keys changes them.
 pub(crate) fn help_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
     let mut open = state.page == Some(Page::Help);
-    let height = ui.ctx().content_rect().height();
+    let size = ui.ctx().content_rect().size();
     Window::new(tr!("Keys and mouse"))
         .open(&mut open)
         .collapsible(false)
         .resizable(false)
-        .default_height(height)
+        .default_height(size.y)
         .anchor(Align2::CENTER_CENTER, vec2(0.0, 0.0))
         .show(ui.ctx(), |ui| {
-            ScrollArea::vertical().max_height(height - 110.0).show(ui, |ui| {
+            ScrollArea::both().max_height(size.y - 110.0).max_width(size.x - 40.0).show(ui, |ui| {
                 gestures_ui(ui, state, actions);
                 ui.separator();
-                keys_ui(ui, state, actions);
+                let columns = ((size.x - 40.0) / COMMAND_WIDTH).clamp(1.0, 3.0) as usize;
+                keys_ui(ui, state, columns, actions);
             });
         });
     if !open && state.page == Some(Page::Help) {
@@ -67,8 +71,8 @@ fn gestures_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
     });
 }
 
-/// All commands with their keys by group, three to a row.
-fn keys_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
+/// All commands with their keys by group, so many to a row.
+fn keys_ui(ui: &mut Ui, state: &ViewerState, columns: usize, actions: &mut Actions) {
     let keymap = Keymap::of(ui.ctx());
     ui.horizontal(|ui| {
         ui.label(RichText::new(tr!("Click keys to change them; right click for those of the program.")).small());
@@ -76,11 +80,11 @@ fn keys_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
             actions.push(KeysAction::ResetAll);
         }
     });
-    Grid::new("keys").num_columns(6).spacing(vec2(16.0, 2.0)).show(ui, |ui| {
+    Grid::new("keys").num_columns(2 * columns).spacing(vec2(16.0, 2.0)).show(ui, |ui| {
         for (group, commands) in UiCommand::GROUPS {
             ui.label(RichText::new(translated(group)).strong().color(theme::of(ui).text_strong));
             ui.end_row();
-            for row in commands.chunks(3) {
+            for row in commands.chunks(columns) {
                 for command in row {
                     key_ui(ui, *command, state.awaiting_keys == Some(*command), &keymap, actions);
                     ui.label(command.label());

@@ -10,6 +10,7 @@ pub mod camera;
 pub mod command;
 pub mod companion;
 pub(crate) mod evidence_state;
+pub mod key_images_panel;
 pub(crate) mod keymap;
 pub mod language;
 pub mod path;
@@ -19,14 +20,17 @@ pub(crate) mod view;
 
 mod about;
 mod banner;
+mod blind_state;
 mod boxes_panel;
 mod criteria;
 mod disc_view;
 mod evidence_panel;
 mod gesture;
+mod grade_cell;
 mod grade_table;
 mod help;
 mod measurements_panel;
+mod overlap;
 mod pace;
 mod palette;
 mod percentile_curve;
@@ -39,14 +43,17 @@ mod slice_view;
 mod status_bar;
 mod top_bar;
 mod tour;
+mod views;
 mod welcome;
 mod why_panel;
 
-use eframe::egui::{self, CentralPanel, Frame, Margin, Panel, ScrollArea};
+use std::ops::RangeInclusive;
 
-use action::Actions;
+use eframe::egui::{self, CentralPanel, Frame, Margin, Panel, PanelState, ScrollArea, Ui};
+
+use action::{Actions, ProgramAction};
 use language::tr;
-use state::{SidePanel, Tool, ViewLayout, ViewerState};
+use state::{SidePanel, Tool, ViewerState};
 
 /// Prepares a context for this window: its looks, and how events become frames.
 pub fn install(ctx: &egui::Context) {
@@ -89,63 +96,76 @@ fn drop_hint_ui(ui: &egui::Ui) {
     painter.text(area.center(), egui::Align2::CENTER_CENTER, tr!("Drop to open this study"), font, theme::TEXT_STRONG);
 }
 
-fn study_ui(ui: &mut egui::Ui, state: &ViewerState, actions: &mut Actions) {
-    let frame = Frame::new().fill(theme::of(ui).panel).inner_margin(Margin::same(8));
+fn study_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
     let width = ui.ctx().content_rect().width();
     if SidePanel::Series.is_shown(&state.panels, width) {
-        Panel::left("series").default_size(190.0).size_range(140.0..=320.0).frame(frame).show(ui, |ui| {
+        side_panel_ui(ui, state, actions, SidePanel::Series, (190.0, 140.0..=320.0), |ui, actions| {
             ScrollArea::vertical().auto_shrink(false).show(ui, |ui| series_panel::series_panel_ui(ui, state, actions));
         });
     }
     if SidePanel::Findings.is_shown(&state.panels, width) {
         // The table of grades needs the first; a wide screen has room for the second.
         let findings_width = (width * 0.32).clamp(360.0, 460.0);
-        Panel::right("findings").default_size(findings_width).size_range(360.0..=620.0).frame(frame).show(ui, |ui| {
-            if state.loaded().is_some() {
-                // The editor stands still whatever lines appear above it, so that a click meets what it was meant for.
-                Panel::bottom("sign_off").resizable(false).show(ui, |ui| review_panel::sign_off_ui(ui, state, actions));
-                Panel::bottom("verdict").resizable(false).show(ui, |ui| review_panel::verdict_ui(ui, state, actions));
-            }
-            ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
-                grade_table::grade_table_ui(ui, state, actions);
-                prior_panel::prior_panel_ui(ui, state, actions);
-                ui.add_space(4.0);
-                evidence_panel::evidence_panel_ui(ui, state, actions);
-                // What is being drawn stands above what is only read.
-                let draws = state.view.tool == Tool::Box;
-                if draws {
-                    boxes_panel::boxes_panel_ui(ui, state, actions);
-                }
-                ui.add_space(6.0);
-                measurements_panel::measurements_panel_ui(ui, state, actions);
-                ui.scope(|ui| review_panel::findings_ui(ui, state, actions));
-                if !draws {
-                    ui.add_space(8.0);
-                    boxes_panel::boxes_panel_ui(ui, state, actions);
-                }
-            });
+        side_panel_ui(ui, state, actions, SidePanel::Findings, (findings_width, 360.0..=620.0), |ui, actions| {
+            findings_ui(ui, state, actions);
         });
     }
-    let image = Frame::new().fill(theme::IMAGE_BACKGROUND);
-    let middle = ui.available_size();
-    match state.view.layout {
-        ViewLayout::Single => {}
-        ViewLayout::Planes => {
-            let panel = Panel::right("planes").default_size(middle.x * 0.36).frame(image);
-            panel.show(ui, |ui| plane_view::planes_ui(ui, state, actions));
-        }
-        ViewLayout::Compare => {
-            let panel = Panel::right("beside").default_size(middle.x * 0.5).frame(image);
-            panel.show(ui, |ui| slice_view::beside_view_ui(ui, state, actions));
-        }
-        ViewLayout::Companion => {
-            let panel = Panel::right("companion").default_size(middle.x * 0.5).frame(image);
-            panel.show(ui, |ui| slice_view::companion_view_ui(ui, state, actions));
-        }
-        ViewLayout::Disc => {
-            let panel = Panel::bottom("disc").default_size(middle.y * 0.46).resizable(true).frame(image);
-            panel.show(ui, |ui| disc_view::disc_view_ui(ui, state, actions));
-        }
+    views::views_ui(ui, state, actions);
+}
+
+/// A panel beside the image, as wide as usual or as the reader dragged it, which is told.
+fn side_panel_ui(
+    ui: &mut Ui,
+    state: &ViewerState,
+    actions: &mut Actions,
+    side: SidePanel,
+    (usual, range): (f32, RangeInclusive<f32>),
+    add_contents: impl FnOnce(&mut Ui, &mut Actions),
+) {
+    let (name, panel) = match side {
+        SidePanel::Series => ("series", Panel::left("series")),
+        SidePanel::Findings => ("findings", Panel::right("findings")),
+    };
+    let id = ui.scope_id().with(name);
+    let width = |ui: &Ui| PanelState::load(ui.ctx(), id).map(|panel| panel.size().x);
+    let before = width(ui);
+    let first = state.panel_widths.get(&side).copied().unwrap_or(usual);
+    let frame = Frame::new().fill(theme::of(ui).panel).inner_margin(Margin::same(8));
+    panel.default_size(first).size_range(range).frame(frame).show(ui, |ui| add_contents(ui, actions));
+    // A window of another size changes it too; that is nobody's wish.
+    let is_dragged = ui.input(|input| input.pointer.any_down() || input.pointer.any_released());
+    if let (Some(before), Some(now)) = (before, width(ui))
+        && is_dragged
+        && (before - now).abs() > 0.5
+    {
+        actions.push(ProgramAction::ResizePanel(side, now));
     }
-    CentralPanel::no_frame().frame(image).show(ui, |ui| slice_view::slice_view_ui(ui, state, actions));
+}
+
+/// Grades, evidence and what the reader makes of them.
+fn findings_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
+    if state.loaded().is_some() {
+        // The editor stands still whatever lines appear above it, so that a click meets what it was meant for.
+        Panel::bottom("sign_off").resizable(false).show(ui, |ui| review_panel::sign_off_ui(ui, state, actions));
+        Panel::bottom("verdict").resizable(false).show(ui, |ui| review_panel::verdict_ui(ui, state, actions));
+    }
+    ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+        grade_table::grade_table_ui(ui, state, actions);
+        prior_panel::prior_panel_ui(ui, state, actions);
+        ui.add_space(4.0);
+        evidence_panel::evidence_panel_ui(ui, state, actions);
+        // What is being drawn stands above what is only read.
+        let draws = state.view.tool == Tool::Box;
+        if draws {
+            boxes_panel::boxes_panel_ui(ui, state, actions);
+        }
+        ui.add_space(6.0);
+        measurements_panel::measurements_panel_ui(ui, state, actions);
+        key_images_panel::key_images_panel_ui(ui, state, actions);
+        ui.scope(|ui| review_panel::findings_ui(ui, state, actions));
+        if !draws {
+            ui.add_space(8.0);
+            boxes_panel::boxes_panel_ui(ui, state, actions);
+        }
+    });
 }

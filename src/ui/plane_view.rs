@@ -8,7 +8,7 @@ use super::action::{Actions, ViewAction};
 use super::camera::{Camera, ImageFrame, SliceTransform};
 use super::gesture::{Gesture, dragged_window, gestures, moved_camera};
 use super::language::tr;
-use super::state::{LoadedSeries, PlaneImage, Tool, ViewLayout, ViewerState};
+use super::state::{LoadedSeries, PlaneImage, Tool, ViewerState};
 use super::theme;
 use crate::picture::SliceLook;
 use crate::render::SlicePaint;
@@ -37,23 +37,34 @@ pub(crate) fn planes_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions)
     let split = area.top() + area.height() * 0.42;
     let upper = Rect::from_min_max(area.min, pos2(area.right(), split - 1.0));
     let lower = Rect::from_min_max(pos2(area.left(), split + 1.0), area.max);
-    for (index, (rect, axis)) in [(upper, SectionAxis::Row), (lower, SectionAxis::Column)].into_iter().enumerate() {
-        let response = ui.interact(rect, ui.scope_id().with(("plane", index)), Sense::click_and_drag());
-        let name = if axis == SectionAxis::Row { tr!("Axial plane") } else { tr!("Coronal plane") };
-        response.widget_info(|| WidgetInfo::labeled(Role::Canvas, true, name));
-        if let Some(plane) = &state.reading.planes[index] {
-            let frame = ImageFrame::of(&plane.section.volume);
-            let camera = state.view.plane_cameras[index].unwrap_or_else(|| Camera::fit(&frame));
-            let transform = SliceTransform::new(&frame, rect.shrink(6.0), &camera);
-            let scene = PlaneScene { index, state, series, plane, axis, frame, camera, transform };
-            plane_ui(ui, &scene, &response, actions);
-        } else {
-            let text = tr!("A single slice has no other planes.");
-            let font = theme::image_font(13.0);
-            ui.painter().text(rect.center(), Align2::CENTER_CENTER, text, font, theme::TEXT_WEAK);
-        }
-    }
+    one_plane_ui(ui, state, series, 0, upper, actions);
+    one_plane_ui(ui, state, series, 1, lower, actions);
     ui.painter().hline(area.x_range(), split, Stroke::new(1.0, theme::LINE));
+}
+
+/// One of them alone: the axial (0) or the coronal (1).
+pub(super) fn plane_alone_ui(ui: &mut Ui, state: &ViewerState, index: usize, actions: &mut Actions) {
+    let Some(series) = state.loaded() else { return };
+    let (area, _) = ui.allocate_exact_size(ui.available_size(), Sense::hover());
+    one_plane_ui(ui, state, series, index, area, actions);
+}
+
+fn one_plane_ui(ui: &Ui, state: &ViewerState, series: &LoadedSeries, index: usize, rect: Rect, actions: &mut Actions) {
+    let axis = if index == 0 { SectionAxis::Row } else { SectionAxis::Column };
+    let response = ui.interact(rect, ui.scope_id().with(("plane", index)), Sense::click_and_drag());
+    let name = if axis == SectionAxis::Row { tr!("Axial plane") } else { tr!("Coronal plane") };
+    response.widget_info(|| WidgetInfo::labeled(Role::Canvas, true, name));
+    if let Some(plane) = &state.reading.planes[index] {
+        let frame = ImageFrame::of(&plane.section.volume);
+        let camera = state.view.plane_cameras[index].unwrap_or_else(|| Camera::fit(&frame));
+        let transform = SliceTransform::new(&frame, rect.shrink(6.0), &camera);
+        let scene = PlaneScene { index, state, series, plane, axis, frame, camera, transform };
+        plane_ui(ui, &scene, &response, actions);
+    } else {
+        let text = tr!("A single slice has no other planes.");
+        let font = theme::image_font(13.0);
+        ui.painter().text(rect.center(), Align2::CENTER_CENTER, text, font, theme::TEXT_WEAK);
+    }
 }
 
 fn plane_ui(ui: &Ui, scene: &PlaneScene, response: &Response, actions: &mut Actions) {
@@ -111,7 +122,7 @@ fn chrome(painter: &Painter, rect: &Rect, plane: &PlaneImage, axis: SectionAxis)
 fn mouse(ui: &Ui, response: &Response, scene: &PlaneScene, actions: &mut Actions) {
     let PlaneScene { index, state, series, plane, axis, frame, camera, transform } = scene;
     if response.double_clicked() {
-        actions.push(ViewAction::SetLayout(ViewLayout::Single));
+        actions.push(ViewAction::Maximize(index + 1));
         return;
     }
     let [row, column] = state.crosshair();

@@ -4,7 +4,8 @@ use eframe::egui::{Align2, Label, Rect, RichText, Role, Sense, Ui, WidgetInfo, p
 
 use super::action::Actions;
 use super::companion::examination_name;
-use super::grade_table::{column_edges, short_name};
+use super::grade_cell::short_name;
+use super::grade_table::column_edges;
 use super::language::tr;
 use super::state::{Selection, ViewerState};
 use super::{action::ReadAction, criteria, theme};

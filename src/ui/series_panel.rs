@@ -2,11 +2,12 @@
 
 use eframe::egui::{self, Frame, Image, Label, Margin, RichText, Sense, Stroke, TextureHandle, Ui, UiBuilder};
 
-use super::action::{Actions, FileAction, ViewAction};
+use super::action::{Actions, FileAction};
 use super::companion::CompanionAction;
 use super::language::{in_force, tr};
-use super::state::{SeriesEntry, ViewLayout, ViewerState};
+use super::state::{SeriesEntry, ViewerState};
 use super::theme;
+use super::views::DraggedSeries;
 use crate::worker::Loadable;
 
 /// Side of the small pictures, in points.
@@ -31,15 +32,25 @@ pub(crate) fn series_panel_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Ac
         }
         let place = place_of(state, index, series);
         let response = entry_ui(ui, index, series, place, state.study.thumbnails.get(&index));
+        if state.loaded().is_some() {
+            response.dnd_set_drag_payload(DraggedSeries(index));
+        }
         if response.clicked() && place == Place::Nowhere {
             actions.push(FileAction::ShowSeries(index));
         }
         response.context_menu(|ui| {
             let can_stand_beside = state.loaded().is_some() && place == Place::Nowhere;
             if ui.add_enabled(can_stand_beside, egui::Button::new(tr!("Show beside"))).clicked() {
-                actions.push(ViewAction::SetLayout(ViewLayout::Companion));
-                actions.push(CompanionAction::Show(index));
+                actions.push(FileAction::ShowSeries(index));
                 ui.close();
+            }
+            for view in 0..state.view.layout.beside() {
+                let there = egui::Button::new(tr!("Show in view {number}", number = view + 2));
+                if ui.add_enabled(state.companions[view].index != Some(index), there).clicked() {
+                    actions.push(CompanionAction::Activate(view));
+                    actions.push(CompanionAction::Show(index));
+                    ui.close();
+                }
             }
             let instead = egui::Button::new(tr!("Grade this series instead"));
             let hint = tr!("The grades of the series that is read go; what you decided about it is kept on disk.");
@@ -76,7 +87,7 @@ enum Place {
 fn place_of(state: &ViewerState, index: usize, series: &SeriesEntry) -> Place {
     if series.shown {
         Place::Read
-    } else if state.view.layout == ViewLayout::Companion && state.companion.index == Some(index) {
+    } else if state.shown_beside().iter().any(|beside| beside.index == Some(index)) {
         Place::Beside
     } else {
         Place::Nowhere
@@ -91,7 +102,7 @@ fn entry_ui(
     place: Place,
     thumbnail: Option<&TextureHandle>,
 ) -> egui::Response {
-    let builder = UiBuilder::new().id_salt(("series", index)).sense(Sense::click());
+    let builder = UiBuilder::new().id_salt(("series", index)).sense(Sense::click_and_drag());
     let response = ui
         .scope_builder(builder, |ui| {
             let hovered = ui.response().hovered();

@@ -9,15 +9,13 @@ use glam::DVec2;
 
 use crate::detection::{LevelDoubt, Unfit};
 use crate::dicom::Series;
-use crate::evaluation::iou_of_pairs;
 use crate::language::Language;
 use crate::measuring::Agreement;
-use crate::pipeline::{CURVE_PERCENTILES, GradeChange, ImageJudgement, StudySummary};
-use crate::records::{BlindReading, Prior, Review, WeightsUsed, days_between};
+use crate::pipeline::{GradeChange, ImageJudgement, StudySummary};
+use crate::records::{BlindReading, KeyImage, Prior, Review, WeightsUsed, days_between};
 use crate::saliency::EvidenceWay;
 use crate::spine::{
-    ClassIndex, Disc, DiscFrame, DiscLevel, DiscPrediction, Grading, Measurement, PerGrading, PixelBox, SliceBox,
-    Vertebra, interpolated_boxes,
+    ClassIndex, Disc, DiscFrame, DiscLevel, DiscPrediction, Grading, Measurement, PerGrading, SliceBox, Vertebra,
 };
 use crate::task::Progress;
 use crate::volume::{Section, Volume, WindowLevel};
@@ -26,13 +24,15 @@ use crate::worker::Loadable;
 use super::archive::ArchiveState;
 use super::camera::ImageFrame;
 use super::command::UiCommand;
-use super::companion::Companion;
+use super::companion::{Companion, MOST_BESIDE};
 
 use crate::render::SeriesHandle;
 
 pub use super::evidence_state::{BesideChoice, EvidenceChoice, EvidenceState, MapState};
 pub use super::path::{Listing, PathEntry, PathPurpose};
-pub use super::view::{AnnotationLevel, Approach, Cine, Pane, SidePanel, Tool, ViewLayout, ViewState, WindowPreset};
+pub use super::view::{
+    AnnotationLevel, Approach, Cine, Pane, SeriesGrid, SidePanel, Tool, ViewLayout, ViewState, WindowPreset,
+};
 pub use crate::picture::ColorMap;
 
 /// The study that is open: what its folder holds.
@@ -129,8 +129,10 @@ pub struct ViewerState {
     pub evidence: EvidenceState,
     /// Slice, zoom, window and tool.
     pub view: ViewState,
-    /// Another series, beside the one that is read.
-    pub companion: Companion,
+    /// Other series, beside the one that is read.
+    pub companions: [Companion; MOST_BESIDE],
+    /// Place of the one of them that was worked with last: a series that is chosen is shown there.
+    pub active: usize,
     /// Who reads, as signed.
     pub reader: String,
     /// The archive pages.
@@ -165,6 +167,8 @@ pub struct ViewerState {
     pub approach: Approach,
     /// Panels that the user showed or hid.
     pub panels: BTreeMap<SidePanel, bool>,
+    /// Widths that the user gave them, points.
+    pub panel_widths: BTreeMap<SidePanel, f32>,
     /// Whether the PDF names the patient.
     pub pdf_names_patient: bool,
     /// The page over the study.
@@ -356,43 +360,6 @@ impl ViewerState {
         Some(ShownGrade { computed, probability, edited })
     }
 
-    /// The present reader's blind reading of this series.
-    #[must_use]
-    pub fn own_reading(&self) -> Option<&BlindReading> {
-        let reader = self.reader.trim();
-        self.reading.findings.readings.iter().find(|reading| reading.reader == reader)
-    }
-
-    /// The present reader's blind class, once the reading is finished.
-    #[must_use]
-    pub fn finished_blind_class(&self, Selection { level, grading }: Selection) -> Option<ClassIndex> {
-        self.own_reading().filter(|reading| reading.finished.is_some())?.class_of(level, grading)
-    }
-
-    /// Blind grades given, and how many there are to give.
-    #[must_use]
-    pub fn blind_progress(&self) -> (usize, usize) {
-        let class = |level, grading| self.own_reading()?.class_of(level, grading);
-        let levels = || self.reading.discs.iter().map(|disc| disc.level);
-        let given = |level| self.columns().iter().filter(|grading| class(level, **grading).is_some()).count();
-        (levels().map(given).sum(), levels().count() * self.columns().len())
-    }
-
-    /// The next blind grade that is missing behind `from`, disc by disc and round to the start.
-    #[must_use]
-    pub fn next_missing(&self, from: Option<Selection>) -> Option<Selection> {
-        let row = |disc: &Disc| {
-            let level = disc.level;
-            self.columns().iter().map(move |grading| Selection { level, grading: *grading })
-        };
-        let mut cells: Vec<Selection> = self.reading.discs.iter().flat_map(row).collect();
-        let behind = from.and_then(|from| cells.iter().position(|cell| *cell == from)).map_or(0, |at| at + 1);
-        let behind = behind.min(cells.len());
-        cells.rotate_left(behind);
-        let is_missing = |cell: &Selection| self.own_reading()?.class_of(cell.level, cell.grading);
-        cells.into_iter().find(|cell| is_missing(cell).is_none())
-    }
-
     /// Why the names of the levels may be wrong; none once the reader corrected them.
     #[must_use]
     pub(crate) fn open_doubts(&self) -> &[LevelDoubt] {
@@ -429,11 +396,23 @@ impl ViewerState {
         self.view.window.or(self.reading.body_window).unwrap_or_else(default)
     }
 
-    /// Days from the examination beside to the one that is read, as their headers say.
+    /// The series beside that was worked with last.
     #[must_use]
-    pub fn companion_days_before(&self) -> Option<i64> {
+    pub fn beside(&self) -> &Companion {
+        &self.companions[self.active]
+    }
+
+    /// The series beside that the layout has views for.
+    #[must_use]
+    pub fn shown_beside(&self) -> &[Companion] {
+        &self.companions[..self.view.layout.beside()]
+    }
+
+    /// Days from an examination beside to the one that is read, as their headers say.
+    #[must_use]
+    pub fn days_before(&self, companion: &Companion) -> Option<i64> {
         let date = |series: &LoadedSeries| series.series.summary.texts.study_date.clone();
-        days_between(&date(self.companion.image.ready()?), &date(self.loaded()?))
+        days_between(&date(companion.image.ready()?), &date(self.loaded()?))
     }
 
     /// The level that a measurement belongs to.
@@ -444,30 +423,15 @@ impl ViewerState {
         measurement.level(middles, self.loaded()?.frame().pixel_size_mm)
     }
 
-    /// Reader's boxes of the selection, with their places in the list.
-    pub fn selected_boxes(&self) -> impl Iterator<Item = (usize, &SliceBox)> {
-        let selection = self.reading.selection;
-        self.reading.findings.boxes.iter().enumerate().filter(move |(_, slice_box)| {
-            selection.is_some_and(|wanted| wanted.level == slice_box.level && wanted.grading == slice_box.grading)
-        })
-    }
-
-    /// Overlap (`IoU`) of the reader's and the predicted boxes of the selection on one slice; `None` without a
-    /// reader's box there.
+    /// Place in the review of the key image that shows this slice and is about what is selected.
     #[must_use]
-    pub fn slice_iou(&self, slice: usize) -> Option<f64> {
-        self.iou_where(|other| other == slice)
-    }
-
-    /// Overlap (`IoU`) over all slices; `None` without a reader's box.
-    #[must_use]
-    pub fn volume_iou(&self) -> Option<f64> {
-        self.iou_where(|_| true)
-    }
-
-    fn iou_where(&self, wanted: impl Fn(usize) -> bool) -> Option<f64> {
-        self.evidence.main.map.as_ref()?;
-        self.iou_with(&self.evidence.main.predicted_boxes, wanted)
+    pub fn key_image_here(&self) -> Option<usize> {
+        let selected = self.reading.selection.map(|selection| (selection.level, selection.grading));
+        let is_here = |image: &KeyImage| {
+            let subject = image.subject.as_ref().map(|subject| (subject.level, subject.grading));
+            image.slice == self.view.slice && subject == selected
+        };
+        self.reading.findings.review.key_images.iter().position(is_here)
     }
 
     /// How the map of the selection is made and boxed; of no selection, as the paper does.
@@ -475,40 +439,5 @@ impl ViewerState {
     pub fn evidence_way(&self) -> EvidenceWay {
         let grading = self.reading.selection.map(|selection| selection.grading);
         grading.map_or(self.evidence.own_way.unwrap_or(EvidenceWay::PAPER), |grading| self.evidence.way(grading))
-    }
-
-    /// Overlap (`IoU`) over all slices against the percentile above which evidence is boxed; empty without a reader's box
-    /// or before the map is finished and all percentiles are measured.
-    #[must_use]
-    pub fn iou_by_percentile(&self) -> Vec<(f64, f64)> {
-        let boxes = &self.evidence.by_percentile;
-        if boxes.len() < CURVE_PERCENTILES.len() {
-            return Vec::new();
-        }
-        boxes.iter().filter_map(|(percentile, boxes)| Some((*percentile, self.iou_with(boxes, |_| true)?))).collect()
-    }
-
-    fn iou_with(&self, predicted: &[SliceBox], wanted: impl Fn(usize) -> bool) -> Option<f64> {
-        if self.evidence.blind {
-            return None;
-        }
-        // The network looks at some slices of a thin stack only; those between them are meant too.
-        let step = self.evidence.main.map.as_ref().map_or(1, |map| map.frame.slice_step());
-        let by_slice = |boxes: &mut dyn Iterator<Item = &SliceBox>| {
-            let boxes: BTreeMap<usize, PixelBox> = boxes.map(|one| (one.slice, one.rect)).collect();
-            interpolated_boxes(&boxes, step).into_iter().filter(|(slice, _)| wanted(*slice)).collect::<Vec<_>>()
-        };
-        let drawn = by_slice(&mut self.selected_boxes().map(|(_, drawn)| drawn));
-        if drawn.is_empty() {
-            return None;
-        }
-        let mut slices: BTreeMap<usize, (Option<PixelBox>, Option<PixelBox>)> = BTreeMap::new();
-        for (slice, rect) in drawn {
-            slices.entry(slice).or_default().0 = Some(rect);
-        }
-        for (slice, rect) in by_slice(&mut predicted.iter()) {
-            slices.entry(slice).or_default().1 = Some(rect);
-        }
-        iou_of_pairs(&slices.into_values().collect::<Vec<_>>())
     }
 }

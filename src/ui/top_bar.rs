@@ -1,5 +1,6 @@
 //! Menus, tools and the title of the series.
 
+use eframe::egui::containers::menu::MenuButton;
 use eframe::egui::gui_zoom::{self, kb_shortcuts};
 use eframe::egui::{Align, Button, Context, DragValue, Label, Layout, MenuBar, Panel, RichText, Ui};
 
@@ -7,7 +8,7 @@ use super::action::{Actions, FileAction, ProgramAction, ViewAction};
 use super::command::UiCommand;
 use super::criteria;
 use super::language::{self, tr};
-use super::state::{PathPurpose, Tool, ViewLayout, ViewerState, WindowPreset};
+use super::state::{PathPurpose, SeriesGrid, Tool, ViewLayout, ViewerState, WindowPreset};
 use super::theme;
 use crate::language::Language;
 use crate::spine::MeasurementKind;
@@ -55,6 +56,7 @@ fn menus_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
         item_ui(ui, UiCommand::OpenDemo, true, actions);
         item_ui(ui, UiCommand::CloseStudy, study_open, actions);
         ui.separator();
+        item_ui(ui, UiCommand::KeyImage, state.loaded().is_some(), actions);
         item_ui(ui, UiCommand::EditReport, !state.reading.discs.is_empty(), actions);
         item_ui(ui, UiCommand::SaveReport, !state.reading.discs.is_empty(), actions);
         item_ui(ui, UiCommand::SaveFigures, state.evidence.main.map.is_some(), actions);
@@ -237,17 +239,28 @@ fn window_menu_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
 }
 
 fn layout_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
+    let keys = UiCommand::NextLayout.keys_text(ui.ctx());
     for (layout, name, hint) in [
         (ViewLayout::Single, tr!("Slice"), tr!("The slice alone")),
         (ViewLayout::Planes, tr!("Planes"), tr!("With the axial and coronal planes through the crosshair")),
         (ViewLayout::Disc, tr!("Disc"), tr!("With the nine slices of the selected disc")),
         (ViewLayout::Compare, tr!("Compare"), tr!("Twice, with two evidence maps: other methods or gradings")),
-        (ViewLayout::Companion, tr!("Series"), tr!("With another series, or one of a prior study, at the same place")),
     ] {
         let button = ui.add(Button::selectable(state.view.layout == layout, name));
-        let hint = format!("{hint} ({})", UiCommand::NextLayout.keys_text(ui.ctx()));
-        if button.on_hover_text(hint).clicked() {
+        if button.on_hover_text(format!("{hint} ({keys})")).clicked() {
             actions.push(ViewAction::SetLayout(layout));
         }
     }
+    let shown = if let ViewLayout::Series(grid) = state.view.layout { Some(grid) } else { None };
+    let name = shown.map_or(tr!("Grid"), SeriesGrid::name);
+    let hint = tr!("With other series, or those of a prior study, at the same place: drag them here from the list");
+    let menu = MenuButton::from_button(Button::selectable(shown.is_some(), name)).ui(ui, |ui| {
+        for grid in SeriesGrid::ALL {
+            if ui.add(Button::selectable(shown == Some(grid), grid.name())).clicked() {
+                actions.push(ViewAction::SetLayout(ViewLayout::Series(grid)));
+                ui.close();
+            }
+        }
+    });
+    menu.0.on_hover_text(format!("{hint} ({keys})"));
 }

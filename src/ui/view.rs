@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use eframe::egui::Rect;
+use eframe::egui::{Rect, vec2};
 use serde::{Deserialize, Serialize};
 
 use super::action::Probe;
@@ -53,8 +53,55 @@ pub enum Tool {
     Measure(MeasurementKind),
 }
 
+/// How the view of the slice and views of other series share the middle of the window: rows by columns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SeriesGrid {
+    /// 1×2.
+    OneByTwo,
+    /// 1×3.
+    OneByThree,
+    /// 2×2.
+    TwoByTwo,
+}
+
+impl SeriesGrid {
+    /// All, by the number of their views.
+    pub const ALL: [Self; 3] = [Self::OneByTwo, Self::OneByThree, Self::TwoByTwo];
+
+    /// What it is called in every language.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::OneByTwo => "1×2",
+            Self::OneByThree => "1×3",
+            Self::TwoByTwo => "2×2",
+        }
+    }
+
+    /// Rows and columns.
+    #[must_use]
+    pub fn size(self) -> [usize; 2] {
+        match self {
+            Self::OneByTwo => [1, 2],
+            Self::OneByThree => [1, 3],
+            Self::TwoByTwo => [2, 2],
+        }
+    }
+
+    /// Where a view lies in `area`, row by row.
+    #[must_use]
+    pub fn cell(self, area: Rect, view: usize) -> Rect {
+        let [rows, columns] = self.size();
+        let size = area.size() / vec2(columns as f32, rows as f32);
+        let corner = area.min + size * vec2((view % columns) as f32, (view / columns) as f32);
+        Rect::from_min_size(corner, size)
+    }
+}
+
 /// Which views share the middle of the window.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ViewLayout {
     /// The slice alone.
     #[default]
@@ -65,20 +112,31 @@ pub enum ViewLayout {
     Disc,
     /// The slice twice, with two evidence maps.
     Compare,
-    /// The slice with another series of this or another study, at the same place.
-    Companion,
+    /// The slice with other series of this or another study, at the same place.
+    Series(SeriesGrid),
 }
 
 impl ViewLayout {
-    /// Single, planes, disc, compare, companion, single, …
+    /// Single, planes, disc, compare, the grids of series, single, …
     #[must_use]
     pub fn next(self) -> Self {
         match self {
             Self::Single => Self::Planes,
             Self::Planes => Self::Disc,
             Self::Disc => Self::Compare,
-            Self::Compare => Self::Companion,
-            Self::Companion => Self::Single,
+            Self::Compare => Self::Series(SeriesGrid::OneByTwo),
+            Self::Series(SeriesGrid::OneByTwo) => Self::Series(SeriesGrid::OneByThree),
+            Self::Series(SeriesGrid::OneByThree) => Self::Series(SeriesGrid::TwoByTwo),
+            Self::Series(SeriesGrid::TwoByTwo) => Self::Single,
+        }
+    }
+
+    /// Views of other series.
+    #[must_use]
+    pub fn beside(self) -> usize {
+        match self {
+            Self::Series(grid) => grid.size().iter().product::<usize>() - 1,
+            Self::Single | Self::Planes | Self::Disc | Self::Compare => 0,
         }
     }
 }
@@ -126,7 +184,8 @@ pub enum Pane {
 }
 
 /// Ready-made display windows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum WindowPreset {
     /// The window of the file, or of the whole series where the file has none.
     Header,
@@ -135,6 +194,7 @@ pub enum WindowPreset {
     /// 1st to 99th percentile of the slice shown.
     Slice,
     /// Vertebral bodies mid-gray, as the network sees them.
+    #[default]
     Vertebrae,
     /// Fluid and fat without glare: twice the width of the series.
     Wide,
@@ -175,8 +235,10 @@ pub struct ViewState {
     pub slice: usize,
     /// Zoom, middle and orientation; `None` fits the slice upright.
     pub camera: Option<Camera>,
-    /// Display window; `None` is that of the series.
+    /// Display window; `None` is the bodies mid-gray.
     pub window: Option<WindowLevel>,
+    /// The ready-made window that was chosen last: that of the next series.
+    pub preset: WindowPreset,
     /// Low values bright.
     pub inverted: bool,
     /// Bilinear between pixels; otherwise every pixel is a flat rectangle.
@@ -192,6 +254,8 @@ pub struct ViewState {
     pub cine: Option<Cine>,
     /// Which views are shown.
     pub layout: ViewLayout,
+    /// The one of them that fills the middle of the window alone: the slice is 0, the others follow.
+    pub maximized: Option<usize>,
     /// Where the arrow keys go.
     pub pane: Pane,
     /// Where the other planes cross: row and column of the image; `None` is the middle.
@@ -206,6 +270,7 @@ impl Default for ViewState {
             slice: 0,
             camera: None,
             window: None,
+            preset: WindowPreset::default(),
             inverted: false,
             smooth: true,
             tool: Tool::default(),
@@ -214,6 +279,7 @@ impl Default for ViewState {
             viewport: None,
             cine: None,
             layout: ViewLayout::default(),
+            maximized: None,
             pane: Pane::default(),
             crosshair: None,
             plane_cameras: [None; 2],
@@ -225,7 +291,37 @@ impl ViewState {
     /// How images are looked at, without the place: for another series.
     #[must_use]
     pub(crate) fn of_another_series(&self) -> Self {
-        let Self { inverted, smooth, annotations, viewport, layout, .. } = *self;
-        Self { inverted, smooth, annotations, viewport, layout, ..Self::default() }
+        let Self { preset, inverted, smooth, annotations, viewport, layout, .. } = *self;
+        Self { preset, inverted, smooth, annotations, viewport, layout, ..Self::default() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use eframe::egui::pos2;
+
+    use super::*;
+
+    #[test]
+    fn views_of_a_grid_fill_it_row_by_row() {
+        let area = Rect::from_min_size(pos2(10.0, 20.0), vec2(600.0, 400.0));
+        let grid = SeriesGrid::TwoByTwo;
+        assert_eq!(grid.cell(area, 0).min, area.min);
+        assert_eq!(grid.cell(area, 1), Rect::from_min_size(pos2(310.0, 20.0), vec2(300.0, 200.0)));
+        assert_eq!(grid.cell(area, 2).min, pos2(10.0, 220.0));
+        assert_eq!(grid.cell(area, 3).max, area.max);
+        assert_eq!(SeriesGrid::OneByThree.cell(area, 2), Rect::from_min_size(pos2(410.0, 20.0), vec2(200.0, 400.0)));
+        assert_eq!(SeriesGrid::ALL.map(|grid| ViewLayout::Series(grid).beside()), [1, 2, 3]);
+    }
+
+    #[test]
+    fn every_layout_comes_round() {
+        let mut layout = ViewLayout::Single;
+        let mut seen = Vec::new();
+        while !seen.contains(&layout) {
+            seen.push(layout);
+            layout = layout.next();
+        }
+        assert_eq!((seen.len(), layout), (7, ViewLayout::Single));
     }
 }

@@ -9,7 +9,7 @@ use super::job::JobError;
 use super::message::{Command, Event, JobKind};
 use crate::detection::Detection;
 use crate::dicom::anonymize_folder;
-use crate::export::{ExportError, read_boxes, write_boxes, write_study};
+use crate::export::{ExportError, ExportFormat, explain_key_images, read_boxes, write_boxes, write_study};
 use crate::files::PathError;
 use crate::measuring::Agreement;
 use crate::model::Views;
@@ -118,7 +118,13 @@ impl Inference {
                 self.demo = Some(Arc::clone(&study));
                 Ok(Event::DemoPrepared(study))
             }
-            Command::ExportStudy { study, options, file } => {
+            Command::ExportStudy { mut study, options, file } => {
+                if ExportFormat::of_file(&file)?.needs_images() && !study.report.key_images.is_empty() {
+                    self.announcing(job, Models::load_grader)?;
+                    let mut joined = study.as_ref().clone().join()?;
+                    explain_key_images(&mut joined, &mut self.models, cancel, &mut on_progress)?;
+                    study.key_evidence = joined.key_evidence;
+                }
                 write_study(*study, &options, &file)?;
                 Ok(Event::Exported(vec![file]))
             }

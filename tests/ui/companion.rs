@@ -10,7 +10,7 @@ use spinenet_viewer::pipeline::{DEMO_SEED, DeviceChoice, prepare_demo};
 use spinenet_viewer::task::CancelToken;
 use spinenet_viewer::ui::action::{FileAction, ReadAction, UiAction, ViewAction};
 use spinenet_viewer::ui::companion::{CommonSpace, CompanionAction};
-use spinenet_viewer::ui::state::{PathPurpose, ViewLayout};
+use spinenet_viewer::ui::state::{PathPurpose, SeriesGrid, ViewLayout};
 use spinenet_viewer::volume::{SectionAxis, Volume, VolumeGeometry};
 use spinenet_viewer::worker::{Inference, WorkerHandle};
 
@@ -94,15 +94,15 @@ fn an_axial_series_follows_the_disc_and_a_prior_is_matched_by_its_vertebrae() {
     let folder = scratch();
     let Examinations { today, prior } = examinations(folder.path());
     let mut window = opened(&today, &folder.path().join("work"));
-    ask(&mut window, ViewAction::SetLayout(ViewLayout::Companion));
-    wait_for(&mut window, "the axial series", |viewer| viewer.state.companion.image.ready().is_some());
-    let axial = window.state().state.companion.image.ready().expect("loaded").clone();
+    ask(&mut window, ViewAction::SetLayout(ViewLayout::Series(SeriesGrid::OneByTwo)));
+    wait_for(&mut window, "the axial series", |viewer| viewer.state.beside().image.ready().is_some());
+    let axial = window.state().state.beside().image.ready().expect("loaded").clone();
     assert!(axial.volume.geometry().normal().z.abs() > 0.99);
 
     // Another disc, another axial slice; the sagittal image shows where it lies.
     for level in [DiscLevel::L2L3, DiscLevel::L4L5] {
         ask(&mut window, ReadAction::SelectDisc(level));
-        let companion = &window.state().state.companion;
+        let companion = window.state().state.beside();
         let height = axial.volume.geometry().slice_origins_lps()[companion.slice].z;
         assert!((height - looked_at(&window).z).abs() <= 4.5, "{level}");
         let read = window.state().state.loaded().expect("a series");
@@ -125,25 +125,25 @@ fn an_axial_series_follows_the_disc_and_a_prior_is_matched_by_its_vertebrae() {
     // A prior joins: its own examination in the list, matched by the vertebrae.
     let listed = window.state().state.study.series_list.len();
     ask(&mut window, FileAction::Chosen(PathPurpose::AddStudy, prior.clone()));
-    wait_for(&mut window, "the match", |viewer| matches!(viewer.state.companion.space, CommonSpace::BySpine(_)));
+    wait_for(&mut window, "the match", |viewer| matches!(viewer.state.beside().space, CommonSpace::BySpine(_)));
     assert_eq!(window.state().state.study.series_list.len(), listed + 1);
     window.get_by_label_contains("2025-02-10  Synthetic");
     assert!(window.state().state.banners.is_empty(), "the same patient");
     ask(&mut window, ReadAction::SelectDisc(DiscLevel::L4L5));
     let state = &window.state().state;
-    let found = state.companion.there(looked_at(&window)) - looked_at(&window);
+    let found = state.beside().there(looked_at(&window)) - looked_at(&window);
     assert!((found - MOVED).length() < 2.0, "{found}");
     let read = state.loaded().expect("a series");
-    assert!(state.companion.is_parallel(read) && state.companion.line_on(read, state.view.slice).is_none());
-    assert_eq!(state.companion.slice, state.view.slice, "the same slice of the same stack");
+    assert!(state.beside().is_parallel(read) && state.beside().line_on(read, state.view.slice).is_none());
+    assert_eq!(state.beside().slice, state.view.slice, "the same slice of the same stack");
 
     // Unlinked it leafs alone; linked again, what is shown then is one place.
     ask(&mut window, CompanionAction::ToggleLink);
     ask(&mut window, CompanionAction::Step(2));
-    assert_eq!(window.state().state.companion.slice, window.state().state.view.slice + 2);
+    assert_eq!(window.state().state.beside().slice, window.state().state.view.slice + 2);
     ask(&mut window, CompanionAction::ToggleLink);
     ask(&mut window, ViewAction::StepSlices(-1));
-    assert_eq!(window.state().state.companion.slice, window.state().state.view.slice + 2, "they move together");
+    assert_eq!(window.state().state.beside().slice, window.state().state.view.slice + 2, "they move together");
 
     // The same folder again adds nothing.
     ask(&mut window, FileAction::Chosen(PathPurpose::AddStudy, prior));

@@ -2,7 +2,7 @@
 
 use super::*;
 use spinenet_viewer::ui::action::{ReadAction, ViewAction};
-use spinenet_viewer::ui::state::ViewLayout;
+use spinenet_viewer::ui::state::{SeriesGrid, ViewLayout};
 
 /// Frames measured in each layout.
 const FRAMES: usize = 300;
@@ -40,7 +40,8 @@ fn frames_of_a_large_series_are_quick_and_idle_asks_for_none() {
         });
     }
     assert!(!context.has_requested_repaint(), "nothing happens, nothing is drawn");
-    for layout in [ViewLayout::Single, ViewLayout::Disc, ViewLayout::Planes, ViewLayout::Companion] {
+    let grids = [SeriesGrid::TwoByTwo, SeriesGrid::OneByTwo].map(ViewLayout::Series);
+    for layout in [ViewLayout::Single, ViewLayout::Disc, ViewLayout::Planes].into_iter().chain(grids) {
         viewer.apply(&context, ViewAction::SetLayout(layout));
         // Fonts are laid out once.
         timed_frame(&context, viewer, nothing, 0);

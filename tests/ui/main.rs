@@ -9,8 +9,10 @@ mod boxes;
 mod companion;
 mod evidence;
 mod frame_time;
+mod grid;
 mod hands;
 mod help;
+mod key_images;
 mod keyboard;
 #[path = "../needs/mod.rs"]
 mod needs;
@@ -19,7 +21,9 @@ mod opening;
 #[allow(dead_code, reason = "shared with the tests of archives")]
 mod orthanc;
 mod reading;
+mod remembered;
 mod review;
+mod screens;
 mod series;
 mod soak;
 mod whole;

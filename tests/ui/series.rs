@@ -5,12 +5,12 @@ use super::*;
 use spinenet_viewer::dicom::{SeriesHeader, write_series};
 use spinenet_viewer::records::{ReportEntry, read_reports};
 use spinenet_viewer::ui::action::{FileAction, ReadAction, ViewAction};
-use spinenet_viewer::ui::state::{PathPurpose, ViewLayout};
+use spinenet_viewer::ui::state::{PathPurpose, SeriesGrid, ViewLayout};
 
 use super::companion::axial_stack;
 
 /// An examination of the made-up spine: T2 sagittal, T1 sagittal, T2 axial.
-fn examination(folder: &Path) {
+pub(crate) fn examination(folder: &Path) {
     let header = |number: u32, description: &str, times: [f64; 2]| {
         let mut header = SeriesHeader::synthetic_t2_sagittal("series");
         header.series_number = number;
@@ -30,7 +30,7 @@ fn examination(folder: &Path) {
 }
 
 /// A window with the examination open and graded, and the discs in the order in which they were graded.
-fn graded_examination(folder: &Path) -> (Window, std::sync::Arc<std::sync::Mutex<Vec<DiscLevel>>>) {
+pub(crate) fn graded_examination(folder: &Path) -> (Window, std::sync::Arc<std::sync::Mutex<Vec<DiscLevel>>>) {
     let study = folder.join("study");
     examination(&study);
     let answers = Answers::default();
@@ -43,8 +43,8 @@ fn graded_examination(folder: &Path) -> (Window, std::sync::Arc<std::sync::Mutex
 }
 
 /// Whether the series of this title is the one beside.
-fn stands_beside(viewer: &Viewer<Answers>, title: &str) -> bool {
-    let companion = &viewer.state.companion;
+pub(crate) fn stands_beside(viewer: &Viewer<Answers>, title: &str) -> bool {
+    let companion = viewer.state.beside();
     let listed = companion.index.and_then(|index| viewer.state.study.series_list.get(index));
     companion.image.ready().is_some() && listed.is_some_and(|series| series.title == title)
 }
@@ -61,7 +61,7 @@ fn other_series_are_shown_without_losing_or_repeating_the_grades() {
         window.run();
         wait_for(&mut window, "the other series", |viewer| stands_beside(viewer, title));
         let state = &window.state().state;
-        assert_eq!((state.view.layout, state.reading.selection), (ViewLayout::Companion, selection));
+        assert_eq!((state.view.layout, state.reading.selection), (ViewLayout::Series(SeriesGrid::OneByTwo), selection));
         assert!(state.is_graded() && visible_map(&window).is_some(), "{title}");
         window.get_by_label("L4-L5 Pfirrmann grade: V, 85 %");
     }
@@ -123,12 +123,15 @@ fn grades_of_a_prior_stand_beside_those_of_the_present_and_the_report_says_what_
                    lower marrow change new, spondylolisthesis new, central canal stenosis new.";
     window.get_by_label(changed);
     // The pair stays when the prior is clicked, and a change of the reader counts at once.
-    let pair = window.state().state.companion.index;
+    let pair = window.state().state.beside().index;
     let listed = window.state().state.study.series_list.len();
     let title = window.state().state.study.series_list[listed - 1].title.clone();
     window.get_all_by_label(&format!("Series {title}")).last().expect("listed").click();
     window.run();
-    assert_eq!((window.state().state.companion.index, window.state().state.view.layout), (pair, ViewLayout::Companion));
+    assert_eq!(
+        (window.state().state.beside().index, window.state().state.view.layout),
+        (pair, ViewLayout::Series(SeriesGrid::OneByTwo))
+    );
     let selection = Selection { level: DiscLevel::L4L5, grading: Grading::DiscNarrowing };
     apply(&mut window, ReadAction::SetGrade { selection, class: Some(1) });
     window.get_by_label("L4-L5 Disc narrowing: 2 then, 2 now");

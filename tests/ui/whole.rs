@@ -18,7 +18,7 @@ use spinenet_viewer::ui::action::{
     BoxAction, EvidenceAction, FileAction, MeasureAction, ProgramAction, ReadAction, ViewAction,
 };
 use spinenet_viewer::ui::companion::CommonSpace;
-use spinenet_viewer::ui::state::{PathPurpose, ViewLayout};
+use spinenet_viewer::ui::state::{PathPurpose, SeriesGrid, ViewLayout};
 use spinenet_viewer::worker::{Inference, WorkerHandle};
 
 /// Margin that the test harness leaves around the window, in points.
@@ -113,6 +113,60 @@ fn the_window_and_the_command_line_write_the_same_report() {
     let ReportEntry::Report(read) = read_reports(&reviewed).expect("a report").remove(0) else { panic!("a report") };
     assert!(on_screen.contains("seen"));
     assert_eq!(*read, report);
+}
+
+/// A marked slice with its map is the same picture in the PDF of the window and in the files of the command line.
+#[test]
+fn the_window_and_the_command_line_draw_the_same_key_image() {
+    let folder = scratch();
+    let study = synthetic_study(&folder.path().join("study"));
+    let [pdf, report, pictures] = ["shown.pdf", "report.json", "pictures"].map(|name| folder.path().join(name));
+    let work = folder.path().join("work");
+    let mut window = opened(&study, &work, SIZE, 1.0);
+    let level = window.state().state.reading.summary.abnormal().first().expect("one").level;
+    select(&mut window, level, Grading::Pfirrmann);
+    window.key_press_modifiers(Modifiers::SHIFT, Key::K);
+    window.run();
+    drop(window);
+    // Another run knows the map by its name only, and makes it again.
+    let mut window = opened(&study, &work, SIZE, 1.0);
+    let context = window.ctx.clone();
+    for file in [&pdf, &report] {
+        window.state_mut().apply(&context, FileAction::Chosen(PathPurpose::SaveReport, file.clone()));
+        wait_for(&mut window, "the report", |_| file.exists());
+    }
+    let program = std::process::Command::new(env!("CARGO_BIN_EXE_spinenet"))
+        .args(["export", "--quiet"])
+        .arg(&report)
+        .args([Path::new("--study"), &study, Path::new("--key-images"), &pictures])
+        .output()
+        .expect("it starts");
+    assert!(program.status.success(), "{}", String::from_utf8_lossy(&program.stderr));
+    let drawn = image::open(pictures.join("key-image-1.png")).expect("a picture").to_rgb8();
+    let Some(mut pdfimages) = needs::program("pdfimages", "poppler-utils") else { return };
+    let taken = pdfimages.arg("-png").args([&pdf, &folder.path().join("taken")]).status().expect("it starts");
+    assert!(taken.success());
+    let taken = std::fs::read_dir(folder.path()).expect("readable").map(|file| file.expect("readable").path());
+    let pages: Vec<_> = taken.filter(|path| path.extension().is_some_and(|ending| ending == "png")).collect();
+    let pages: Vec<_> = pages.iter().map(|path| image::open(path).expect("a picture").to_rgb8()).collect();
+    // The file has a line of words below.
+    let is_it = |page: &image::RgbImage| {
+        let (width, height) = page.dimensions();
+        width == drawn.width()
+            && height < drawn.height()
+            && image::imageops::crop_imm(&drawn, 0, 0, width, height).to_image() == *page
+    };
+    assert!(
+        pages.iter().any(is_it),
+        "{:?} is not among {:?}",
+        drawn.dimensions(),
+        pages.iter().map(image::RgbImage::dimensions)
+    );
+    let spread = |pixel: &image::Rgb<u8>| {
+        let [red, green, blue] = pixel.0;
+        red.max(green).max(blue) - red.min(green).min(blue)
+    };
+    assert!(drawn.pixels().filter(|pixel| spread(pixel) > 60).count() > 500, "the map is in it");
 }
 
 /// Looks at the lowest disc, disagrees, comments, signs and saves the report.
@@ -245,11 +299,11 @@ fn series_beside(folder: &Path, work: &Path, save: &impl Fn(&mut RealWindow, &st
     let mut window = opened(&today, work, SIZE + vec2(2.0 * MARGIN, 2.0 * MARGIN), 1.0);
     select(&mut window, DiscLevel::L4L5, Grading::Pfirrmann);
     let context = window.ctx.clone();
-    window.state_mut().apply(&context, ViewAction::SetLayout(ViewLayout::Companion));
-    wait_for(&mut window, "the axial series", |viewer| viewer.state.companion.image.ready().is_some());
+    window.state_mut().apply(&context, ViewAction::SetLayout(ViewLayout::Series(SeriesGrid::OneByTwo)));
+    wait_for(&mut window, "the axial series", |viewer| viewer.state.beside().image.ready().is_some());
     save(&mut window, "axial");
     window.state_mut().apply(&context, FileAction::Chosen(PathPurpose::AddStudy, prior));
-    wait_for(&mut window, "the match", |viewer| matches!(viewer.state.companion.space, CommonSpace::BySpine(_)));
+    wait_for(&mut window, "the match", |viewer| matches!(viewer.state.beside().space, CommonSpace::BySpine(_)));
     save(&mut window, "prior");
 }
 

@@ -245,6 +245,22 @@ def check_map(path, report, volume):
         assert np.allclose(index[:2], [223, 111], atol=0.05), index
 
 
+def check_key_images(objects, report):
+    """The selection names the images of the marked slices; each mark has a picture of its own."""
+    selection = hd.ko.KeyObjectSelectionDocument.from_dataset(pydicom.dcmread(objects / "key-images-ko.dcm"))
+    assert selection.StudyInstanceUID == report["study_instance_uid"] and selection.Modality == "KO"
+    assert name(selection).CodeValue == "113000"
+    chosen = [image.referenced_sop_instance_uid for image in selection.content.get_references()]
+    slices = sorted({image["slice"] for image in report["key_images"]})
+    assert chosen == [report["sop_instance_uids"][slice_index] for slice_index in slices], chosen
+    pictures = [pydicom.dcmread(path) for path in sorted(objects.glob("key-image-*-sc.dcm"))]
+    assert len(pictures) == len(report["key_images"])
+    assert len({picture.SOPInstanceUID for picture in pictures}) == len(pictures)
+    for picture in pictures:
+        assert picture.pixel_array.shape[2] == 3 and picture.StudyInstanceUID == report["study_instance_uid"]
+    return len(pictures)
+
+
 def maps_in_order(objects, maps):
     """The maps in the order of their numbers, which is that of the hotspots."""
     return sorted(maps, key=lambda path: int(pydicom.dcmread(path, stop_before_pixels=True).InstanceNumber))
@@ -272,11 +288,12 @@ def main(report_file, objects, study, volumes=None):
     check_marks(objects / "marks-pr.dcm", report, regions)
     measured = check_measurements(objects / "report-sr.dcm", report)
     hotspots = check_hotspots(objects / "hotspots-seg.dcm", maps_in_order(objects, maps), volumes, images)
+    keys = check_key_images(objects, report)
     capture = pydicom.dcmread(objects / "overview-sc.dcm")
     assert capture.pixel_array.shape[2] == 3 and capture.StudyInstanceUID == report["study_instance_uid"]
     assert {image.PatientID for image in images} == {capture.PatientID}
     print(f"{discs} discs, {regions} regions, {segments} segments on {frames} frames")
-    print(f"{len(maps)} maps, {hotspots} hotspots, {measured} measurements read back equal")
+    print(f"{len(maps)} maps, {hotspots} hotspots, {measured} measurements, {keys} key images read back equal")
 
 
 main(*sys.argv[1:])

@@ -9,8 +9,8 @@ use super::context::{ObjectContext, ResultObject};
 use crate::dicom::error::DicomError;
 use crate::dicom::write::clean;
 
-/// Makes a secondary capture of an RGB picture, `rgb` being row by row and three bytes a pixel. The picture must name no
-/// patient: what is burned in cannot be removed.
+/// Makes a secondary capture of an RGB picture, `rgb` being row by row and three bytes a pixel; `number`
+/// tells the captures of one study apart. The picture must name no patient: what is burned in cannot be removed.
 ///
 /// # Errors
 /// If the picture's size is not `rows` × `columns` or does not fit.
@@ -19,6 +19,7 @@ pub(crate) fn secondary_capture(
     rgb: &[u8],
     (rows, columns): (u32, u32),
     title: &str,
+    number: u32,
 ) -> Result<ResultObject, DicomError> {
     let side = |length: u32| u16::try_from(length).ok().filter(|length| *length > 0);
     let is_whole = rgb.len() == rows as usize * columns as usize * 3;
@@ -27,6 +28,9 @@ pub(crate) fn secondary_capture(
     };
     let class = uids::SECONDARY_CAPTURE_IMAGE_STORAGE;
     let mut object = context.object(class, "OT", 9004, &clean(title));
+    let key = format!("OT capture {number}");
+    object.text(tags::SOP_INSTANCE_UID, VR::UI, &context.uid(&format!("{key} instance")));
+    object.text(tags::INSTANCE_NUMBER, VR::IS, &number.to_string());
     for (tag, value) in [
         (tags::IMAGE_TYPE, "DERIVED\\SECONDARY"),
         (tags::CONVERSION_TYPE, "WSD"),
@@ -55,5 +59,5 @@ pub(crate) fn secondary_capture(
         pixels.push(0);
     }
     object.put(DataElement::new(tags::PIXEL_DATA, VR::OB, PrimitiveValue::U8(pixels.into())));
-    Ok(context.finish(object, class, "OT"))
+    Ok(context.finish(object, class, &key))
 }

@@ -248,8 +248,15 @@ impl ObjectContext {
 
     /// The study with the series, as evidence of a report.
     pub(super) fn evidence(&self) -> Item {
+        let all: Vec<usize> = (0..self.slices()).collect();
+        self.evidence_of(&all)
+    }
+
+    /// The same with some slices of the series.
+    pub(super) fn evidence_of(&self, slices: &[usize]) -> Item {
         let mut study = texts(&[(tags::STUDY_INSTANCE_UID, VR::UI, &self.study_uid)]);
-        study.item(tags::REFERENCED_SERIES_SEQUENCE, self.referenced_series(tags::REFERENCED_SOP_SEQUENCE));
+        let series = self.referenced_slices(tags::REFERENCED_SOP_SEQUENCE, slices);
+        study.item(tags::REFERENCED_SERIES_SEQUENCE, series);
         study
     }
 

@@ -64,7 +64,7 @@ impl Composition {
             sheet.picture((MARGIN, BODY_TOP), *size, image);
             let caption = say!(
                 study.language,
-                "Key image: slice {slice}, abnormal discs named, measurements of the reader",
+                "Overview: slice {slice}, abnormal discs named, measurements of the reader",
                 slice = self.slice + 1
             );
             let quiet = Style::new(6.5, QUIET);

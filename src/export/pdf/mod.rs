@@ -3,6 +3,7 @@
 mod evidence;
 mod flow;
 mod front;
+mod key_images;
 mod page;
 mod table;
 
@@ -10,17 +11,26 @@ use krilla::Document;
 use krilla::metadata::Metadata;
 use krilla::page::PageSettings;
 
+use super::key_images::{KeyPicture, key_pictures};
 use super::{ExportError, ExportOptions, ReportedStudy, abnormal_grades};
 use crate::language::say;
 use crate::picture::DISCLAIMER;
 use crate::pipeline::Evidence;
 use page::{CAUTION, Fonts, HEIGHT, MARGIN, QUIET, Sheet, Style, WIDTH};
 
-/// Makes the report: study, technique, key image, findings, impression, signature, grades and settings, then the evidence
-/// for the abnormal grades that count. The same study and options give the same bytes.
+/// What stands on a page.
+enum Page<'a> {
+    /// A page of the text, counted from 0.
+    Text(usize),
+    KeyImages(&'a [KeyPicture]),
+    Evidence(&'a [&'a Evidence]),
+}
+
+/// Makes the report: study, technique, overview, findings, impression, signature, grades and settings, then the key images
+/// and the evidence for the abnormal grades that count. The same study and options give the same bytes.
 ///
 /// # Errors
-/// If the document cannot be put together.
+/// If the document cannot be put together, or a key image names a method that there is not.
 pub(super) fn report_pdf(study: &ReportedStudy, options: &ExportOptions) -> Result<Vec<u8>, ExportError> {
     let mut fonts = Fonts::bundled().ok_or_else(|| ExportError::Pdf("the font cannot be read".to_owned()))?;
     let mut document = Document::new();
@@ -33,17 +43,20 @@ pub(super) fn report_pdf(study: &ReportedStudy, options: &ExportOptions) -> Resu
             .creator(format!("{} {}", env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))),
     );
     let composition = front::compose(study, &options.template);
+    let pictures = key_pictures(study)?;
     let counting = counting_evidence(study);
-    let tiles: Vec<_> = counting.chunks(evidence::PER_PAGE).collect();
-    let texts = composition.flow.pages().len();
-    let pages = texts + tiles.len();
-    for number in 1..=pages {
+    let mut sheets: Vec<Page> = (0..composition.flow.pages().len()).map(Page::Text).collect();
+    sheets.extend(pictures.chunks(key_images::PER_PAGE).map(Page::KeyImages));
+    sheets.extend(counting.chunks(evidence::PER_PAGE).map(Page::Evidence));
+    let pages = sheets.len();
+    for (number, content) in (1..).zip(sheets) {
         let settings = PageSettings::from_wh(WIDTH, HEIGHT).ok_or_else(|| ExportError::Pdf("page size".to_owned()))?;
         let mut page = document.start_page_with(settings);
         let mut sheet = Sheet { surface: page.surface(), fonts: &mut fonts, lacks_letters: false };
-        match (number - 1).checked_sub(texts) {
-            None => composition.draw(&mut sheet, study, number - 1, options),
-            Some(page) => evidence::draw(&mut sheet, tiles[page], language),
+        match content {
+            Page::Text(page) => composition.draw(&mut sheet, study, page, options),
+            Page::KeyImages(pictures) => key_images::draw(&mut sheet, pictures, language),
+            Page::Evidence(evidence) => evidence::draw(&mut sheet, evidence, language),
         }
         footer(&mut sheet, study, number, pages);
         sheet.surface.finish();

@@ -5,10 +5,10 @@ use glam::DVec2;
 
 use super::{Scene, name_on_image, text_on_image};
 use crate::ui::action::Probe;
-use crate::ui::companion::CommonSpace;
+use crate::ui::companion::{CommonSpace, Companion};
 use crate::ui::evidence_panel::method_name;
 use crate::ui::language::tr;
-use crate::ui::state::{AnnotationLevel, MapState, Tool, ViewLayout};
+use crate::ui::state::{AnnotationLevel, MapState, Tool};
 use crate::ui::{criteria, theme};
 use crate::volume::{PlaneOrientation, orientation_letters};
 
@@ -28,6 +28,12 @@ pub(crate) fn paint(ui: &Ui, scene: &Scene, probe: Option<Probe>) {
         let position = position_lines(scene, probe, ui.pixels_per_point());
         let shown = if level == AnnotationLevel::All { &position[..] } else { &position[..2] };
         corner(&painter, scene, Align2::LEFT_BOTTOM, shown);
+        let images = &scene.state.reading.findings.review.key_images;
+        if images.iter().any(|image| image.slice == scene.slice) {
+            let above = vec2(0.0, shown.len() as f32 * LINE_HEIGHT + 2.0);
+            let at = scene.transform.viewport.shrink(MARGIN).left_bottom() - above;
+            text_on_image(&painter, at, Align2::LEFT_BOTTOM, tr!("Key image"), 13.0, theme::MEASUREMENT);
+        }
     }
     if level == AnnotationLevel::All {
         corner(&painter, scene, Align2::LEFT_TOP, &scene.series.patient_lines);
@@ -46,8 +52,8 @@ pub(crate) fn paint(ui: &Ui, scene: &Scene, probe: Option<Probe>) {
 /// Beside another examination: that this is the one that is read.
 fn present(painter: &Painter, scene: &Scene) {
     let state = scene.state;
-    let is_other = state.companion.image.ready().is_some() && state.companion.space != CommonSpace::Shared;
-    if state.view.layout == ViewLayout::Companion && is_other {
+    let is_other = |beside: &Companion| beside.image.ready().is_some() && beside.space != CommonSpace::Shared;
+    if state.shown_beside().iter().any(is_other) {
         let below = vec2(0.0, scene.series.patient_lines.len() as f32 * LINE_HEIGHT);
         let at = scene.transform.viewport.shrink(MARGIN).left_top() + below;
         text_on_image(painter, at, Align2::LEFT_TOP, tr!("Present"), 15.0, theme::TEXT_STRONG);

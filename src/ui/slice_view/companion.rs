@@ -14,17 +14,37 @@ use crate::ui::gesture::{Gesture, dragged_window, gestures, moved_camera};
 use crate::ui::language::tr;
 use crate::ui::state::{AnnotationLevel, LoadedSeries, Tool, ViewerState};
 use crate::ui::theme;
+use crate::ui::views::dropped_series;
 use crate::worker::Loadable;
 
-/// Which series, and whether it is linked, at the top; its slice below.
-pub(crate) fn companion_view_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
+/// A view of another series.
+struct Beside<'a> {
+    /// Its place among them.
+    view: usize,
+    companion: &'a Companion,
+    scene: Scene<'a>,
+}
+
+/// Which series, and whether it is linked, at the top; its slice below. Whatever is asked for here makes it the view that is
+/// worked with.
+pub(crate) fn companion_view_ui(ui: &mut Ui, state: &ViewerState, view: usize, actions: &mut Actions) {
+    let mut asked = Actions::default();
+    let response = view_ui(ui, state, view, &mut asked);
+    asked.extend(dropped_series(ui, &response).map(CompanionAction::Show));
+    if !asked.is_empty() && state.active != view {
+        actions.push(CompanionAction::Activate(view));
+    }
+    actions.extend(asked);
+}
+
+fn view_ui(ui: &mut Ui, state: &ViewerState, view: usize, actions: &mut Actions) -> Response {
     let bar = Frame::new().fill(theme::of(ui).panel).inner_margin(Margin::symmetric(8, 5));
     bar.show(ui, |ui| {
         ui.set_min_width(ui.available_width());
-        choices_ui(ui, state, actions);
+        choices_ui(ui, state, view, actions);
     });
     let (viewport, response) = ui.allocate_exact_size(ui.available_size(), Sense::click_and_drag());
-    let companion = &state.companion;
+    let companion = &state.companions[view];
     let (Some(read), Some(series)) = (state.loaded(), companion.image.ready()) else {
         let words = match companion.image {
             Loadable::Pending(_) => tr!("Loading the series…"),
@@ -33,30 +53,36 @@ pub(crate) fn companion_view_ui(ui: &mut Ui, state: &ViewerState, actions: &mut 
         };
         let font = theme::image_font(15.0);
         ui.painter().text(viewport.center(), Align2::CENTER_CENTER, words, font, theme::TEXT_WEAK);
-        return;
+        return response;
     };
     let camera = companion.camera_in(viewport, state).unwrap_or_else(|| Camera::fit(&series.frame()));
     let transform = SliceTransform::new(&series.frame(), viewport, &camera);
     let window = companion.window.unwrap_or(series.default_window);
     let scene = Scene { state, series, transform, slice: companion.slice, window };
     let (slice, count) = (scene.slice + 1, series.volume.slices());
-    let name = tr!("Series beside, slice {slice} of {count}", slice = slice, count = count);
+    let name = if view == 0 {
+        tr!("Series beside, slice {slice} of {count}", slice = slice, count = count)
+    } else {
+        tr!("Series in view {view}, slice {slice} of {count}", view = view + 2, slice = slice, count = count)
+    };
     response.widget_info(|| WidgetInfo::labeled(Role::Canvas, true, &name));
     image::image_ui(ui, &scene, companion.texture.as_ref(), None);
-    places_ui(ui, &scene, read);
-    texts_ui(ui, &scene, response.hover_pos());
-    mouse(ui, &response, &scene, camera, actions);
+    let beside = Beside { view, companion, scene };
+    places_ui(ui, &beside, read);
+    texts_ui(ui, &beside, response.hover_pos());
+    mouse(ui, &response, &beside, camera, actions);
+    response
 }
 
-fn choices_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
-    let companion = &state.companion;
+fn choices_ui(ui: &mut Ui, state: &ViewerState, view: usize, actions: &mut Actions) {
+    let companion = &state.companions[view];
     ui.horizontal_wrapped(|ui| {
         let label = ui.label(tr!("Series"));
         let title = companion
             .index
             .and_then(|index| state.study.series_list.get(index))
             .map_or(tr!(in "series", "none"), |it| &it.title);
-        let choice = ComboBox::from_id_salt("companion").width(130.0).selected_text(title).show_ui(ui, |ui| {
+        let choice = ComboBox::from_id_salt(("companion", view)).width(130.0).selected_text(title).show_ui(ui, |ui| {
             for (index, series) in state.study.series_list.iter().enumerate().filter(|(_, series)| !series.shown) {
                 let text = format!("{}\n{}, {}", series.title, series.study, series.detail);
                 let is_chosen = companion.index == Some(index);
@@ -82,8 +108,7 @@ fn choices_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
 }
 
 /// Where the read slice cuts this one, and the place that is looked at.
-fn places_ui(ui: &Ui, scene: &Scene, read: &LoadedSeries) {
-    let companion = &scene.state.companion;
+fn places_ui(ui: &Ui, Beside { companion, scene, .. }: &Beside, read: &LoadedSeries) {
     if companion.is_unlinked || scene.state.view.annotations == AnnotationLevel::None {
         return;
     }
@@ -104,8 +129,7 @@ fn places_ui(ui: &Ui, scene: &Scene, read: &LoadedSeries) {
 }
 
 /// Where the companion's slice cuts the read one, with its number at the end.
-pub(crate) fn line_on_slice(ui: &Ui, scene: &Scene) {
-    let companion = &scene.state.companion;
+pub(crate) fn line_on_slice(ui: &Ui, scene: &Scene, companion: &Companion) {
     if companion.is_unlinked || companion.is_parallel(scene.series) {
         return;
     }
@@ -129,13 +153,13 @@ fn dashed(ends: [Pos2; 2]) -> Shape {
     Shape::Vec(Shape::dashed_line(&ends, Stroke::new(1.5, theme::CROSSHAIR), 9.0, 5.0))
 }
 
-fn texts_ui(ui: &Ui, scene: &Scene, pointer: Option<Pos2>) {
-    let Companion { space, is_unlinked, .. } = &scene.state.companion;
+fn texts_ui(ui: &Ui, Beside { companion, scene, .. }: &Beside, pointer: Option<Pos2>) {
+    let Companion { space, is_unlinked, .. } = companion;
     let probe = pointer.and_then(|pointer| probe_at(scene, pointer));
     let mut next = chrome::texts_beside(ui, scene, probe);
     if *space != CommonSpace::Shared {
         let painter = ui.painter_at(scene.transform.viewport);
-        let name = examination_name(scene.state.companion_days_before());
+        let name = examination_name(scene.state.days_before(companion));
         let place = text_on_image(&painter, next, Align2::LEFT_TOP, &name, 15.0, theme::TEXT_STRONG);
         next.y = place.bottom() + 2.0;
     }
@@ -147,17 +171,16 @@ fn texts_ui(ui: &Ui, scene: &Scene, pointer: Option<Pos2>) {
     }
 }
 
-fn mouse(ui: &Ui, response: &Response, scene: &Scene, camera: Camera, actions: &mut Actions) {
+fn mouse(ui: &Ui, response: &Response, beside: &Beside, camera: Camera, actions: &mut Actions) {
+    let Beside { view, companion, scene } = beside;
     let Scene { state, series, transform, .. } = scene;
-    let companion = &state.companion;
-    let mut ask = |action| actions.push(action);
     if response.double_clicked() {
-        ask(CompanionAction::SetCamera(None));
+        actions.push(ViewAction::Maximize(view + 1));
     } else if response.clicked()
         && let Some(at) = response.interact_pointer_pos()
     {
         let point = transform.image_from_screen(at);
-        ask(CompanionAction::PointAt([scene.slice as f64, point.y, point.x]));
+        actions.push(CompanionAction::PointAt([scene.slice as f64, point.y, point.x]));
     }
     // The tools draw on the read series; here the left button sets the window unless it moves the image.
     let tool = match state.view.tool {

@@ -27,8 +27,8 @@ pub(crate) fn gestures_ui(ui: &Ui, response: &Response, scene: &Scene, actions: 
     }
 }
 
-/// A click on a measurement selects it, with any tool but those that measure; double click fits; a click on a disc
-/// selects it.
+/// A click on a measurement selects it, with any tool but those that measure; double click fits, or maximizes; a click on a
+/// disc selects it.
 pub(super) fn click(response: &Response, scene: &Scene, actions: &mut Actions) {
     let tool = scene.state.view.tool;
     if matches!(tool, Tool::Measure(_)) {
@@ -55,9 +55,9 @@ pub(super) fn click(response: &Response, scene: &Scene, actions: &mut Actions) {
             actions.push(ViewAction::SetCrosshair([point.y, point.x]));
         }
     } else if response.double_clicked() {
-        // Beside other planes the slice takes the whole middle; alone it is fitted.
+        // Beside other views the slice takes the whole middle, and gives it back; alone it is fitted.
         let alone = scene.state.view.layout == ViewLayout::Single;
-        actions.push(if alone { ViewAction::Fit } else { ViewAction::SetLayout(ViewLayout::Single) });
+        actions.push(if alone { ViewAction::Fit } else { ViewAction::Maximize(0) });
     } else if response.clicked() && tool != Tool::Box {
         let level = at.and_then(|at| disc_at(scene, scene.transform.image_from_screen(at)));
         actions.extend(level.map(ReadAction::PointAtDisc));
@@ -100,6 +100,7 @@ pub(super) fn context_menu(response: &Response, scene: &Scene, actions: &mut Act
         for command in [
             UiCommand::FitView,
             UiCommand::ResetView,
+            UiCommand::KeyImage,
             UiCommand::WindowTool,
             UiCommand::PanTool,
             UiCommand::ZoomTool,

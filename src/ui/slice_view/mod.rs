@@ -20,7 +20,7 @@ use eframe::egui::{self, Align2, Pos2, Rect, Role, Sense, Ui, WidgetInfo};
 use super::action::{Actions, Probe, ViewAction};
 use super::camera::{Camera, SliceTransform};
 use super::state::{AnnotationLevel, LoadedSeries, Pane, Tool, ViewLayout, ViewerState};
-use super::{plane_view, theme};
+use super::{plane_view, theme, views};
 use crate::ui::language::tr;
 use crate::volume::WindowLevel;
 use crate::worker::Loadable;
@@ -64,11 +64,12 @@ pub(crate) fn slice_view_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Acti
     } else {
         boxes::paint(ui, &scene, None);
     }
-    if state.view.layout == ViewLayout::Companion {
-        companion::line_on_slice(ui, &scene);
+    for beside in state.shown_beside() {
+        companion::line_on_slice(ui, &scene, beside);
     }
     input::gestures_ui(ui, &response, &scene, actions);
     input::click(&response, &scene, actions);
+    views::take_series_beside(ui, &response, actions);
     if state.view.annotations != AnnotationLevel::None {
         anatomy::anatomy_ui(ui, &scene, actions);
     }

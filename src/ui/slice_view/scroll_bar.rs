@@ -1,6 +1,6 @@
 //! The bar along the right edge of the image: where in the stack the slice lies.
 
-use eframe::egui::{Rect, Sense, Ui, WidgetInfo, pos2};
+use eframe::egui::{Rect, Sense, Stroke, Ui, WidgetInfo, pos2};
 
 use super::Scene;
 use crate::ui::action::{Actions, ViewAction};
@@ -29,7 +29,12 @@ pub(crate) fn scroll_bar_ui(ui: &Ui, scene: &Scene, actions: &mut Actions) {
             actions.push(ViewAction::ShowSlice(slice));
         }
     }
-    let top = track.top() + room * scene.slice as f32 / (slices - 1) as f32;
+    let top_of = |slice: usize| track.top() + room * slice as f32 / (slices - 1) as f32;
+    for image in scene.state.reading.findings.review.key_images.iter().filter(|image| image.slice < slices) {
+        let y = top_of(image.slice) + thumb / 2.0;
+        ui.painter().hline(track.x_range(), y, Stroke::new(2.0, theme::MEASUREMENT));
+    }
+    let top = top_of(scene.slice);
     let bar = Rect::from_min_max(pos2(track.left() + 3.0, top), pos2(track.right() - 2.0, top + thumb));
     let active = response.hovered() || response.dragged();
     let color = if active { theme::ACCENT } else { theme::ON_IMAGE.gamma_multiply(0.35) };

@@ -1,0 +1,34 @@
+//! Pages of key images: what the reader chose to show.
+
+use super::page::{HEIGHT, MARGIN, QUIET, Sheet, Style, TEXT, WIDTH};
+use crate::export::key_images::KeyPicture;
+use crate::language::{Language, say};
+
+/// Pictures on a page, in two columns.
+pub(super) const PER_PAGE: usize = 4;
+const GAP: f32 = 18.0;
+const TOP: f32 = 84.0;
+/// Below a picture, for its words.
+const WORDS: f32 = 44.0;
+/// Room of a page for both rows.
+const ROOM: f32 = HEIGHT - 64.0 - TOP;
+
+pub(super) fn draw(sheet: &mut Sheet, pictures: &[KeyPicture], language: Language) {
+    sheet.text(MARGIN, 56.0, Style::new(15.0, TEXT).bold(), say!(language, "Key images"));
+    sheet.rule(66.0);
+    let width = (WIDTH - 2.0 * MARGIN - GAP) / 2.0;
+    let height = ROOM / 2.0 - WORDS;
+    for (index, key) in pictures.iter().enumerate() {
+        let (x, y) = (MARGIN + (index % 2) as f32 * (width + GAP), TOP + (index / 2) as f32 * ROOM / 2.0);
+        let (across, down) = (key.picture.width() as f32, key.picture.height() as f32);
+        let scale = (width / across).min(height / down);
+        let size = (across * scale, down * scale);
+        sheet.picture((x, y), size, &key.picture);
+        let title = Style::new(9.5, TEXT).bold();
+        sheet.text(x, y + size.1 + 13.0, title, &title.shortened(&key.title, width));
+        let quiet = Style::new(7.2, QUIET);
+        for (line, words) in quiet.wrapped(&key.detail, width).iter().take(2).enumerate() {
+            sheet.text(x, y + size.1 + 24.0 + 9.0 * line as f32, quiet, words);
+        }
+    }
+}
