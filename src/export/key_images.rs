@@ -29,6 +29,7 @@ pub(super) struct KeyPicture {
 
 impl KeyMap {
     /// How a map was made that a reader sees.
+    #[cfg(feature = "gui")]
     #[must_use]
     pub(crate) fn of(map: &SaliencyMap, way: &EvidenceWay) -> Self {
         Self {
