@@ -389,13 +389,14 @@ const SAID: [(&str, &[&str], &[&str]); 3] = [
 ];
 
 /// Names, which are the same in every language: of people, weights, methods, series and scanners.
-const NAMES: [&str; 17] = [
+const NAMES: [&str; 18] = [
     "backpropagation",
     "contrastive",
     "cpu",
     "detector",
     "excitation",
     "grading",
+    "hirescam",
     "muster",
     "pfirrmann",
     "phantom",

@@ -238,7 +238,7 @@ impl PhantomPatient {
         self.series(&self.acquisition.weighted(sequence, &mut stream(self.seed, 7), &self.parameters.scanner))
     }
 
-    /// Masks of the T2 series, `[slice, row, column]`: [`MASK_VERTEBRA`], [`MASK_DISC`], [`MASK_CANAL`], else 0.
+    /// Masks of the T2 series, `[slice, row, column]`: [`scene::MASK_VERTEBRA`], [`scene::MASK_DISC`], [`scene::MASK_CANAL`], else 0.
     #[must_use]
     pub(crate) fn masks(&self) -> Vec<u8> {
         self.acquisition.labels(&self.scene)

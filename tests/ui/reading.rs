@@ -366,6 +366,8 @@ fn keys_are_changed_on_their_page_and_stay_changed() {
     let middle = window.state().state.view.slice;
     window.key_press(Key::F1);
     window.run();
+    window.get_by_label("Keys of Next slice: Down").scroll_to_me();
+    window.run();
     window.get_by_label("Keys of Next slice: Down").click();
     window.run();
     window.get_by_label("Press the keys of Next slice");
