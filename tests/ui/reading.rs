@@ -393,6 +393,8 @@ fn keys_are_changed_on_their_page_and_stay_changed() {
     assert_eq!(window.state().state.view.slice, middle + 1, "the next day too");
     window.key_press(Key::F1);
     window.run();
+    window.get_by_label("Reset all keys").scroll_to_me();
+    window.run();
     window.get_by_label("Reset all keys").click();
     window.run();
     window.key_press(Key::Escape);
