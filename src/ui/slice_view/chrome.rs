@@ -8,7 +8,7 @@ use crate::ui::action::Probe;
 use crate::ui::companion::{CommonSpace, Companion};
 use crate::ui::evidence_panel::method_name;
 use crate::ui::language::tr;
-use crate::ui::state::{AnnotationLevel, MapState, Tool};
+use crate::ui::state::{AnnotationLevel, MapState, Tool, ViewerState};
 use crate::ui::{criteria, theme};
 use crate::volume::{PlaneOrientation, orientation_letters};
 
@@ -51,13 +51,17 @@ pub(crate) fn paint(ui: &Ui, scene: &Scene, probe: Option<Probe>) {
 
 /// Beside another examination: that this is the one that is read.
 fn present(painter: &Painter, scene: &Scene) {
-    let state = scene.state;
-    let is_other = |beside: &Companion| beside.image.ready().is_some() && beside.space != CommonSpace::Shared;
-    if state.shown_beside().iter().any(is_other) {
+    if is_beside_another(scene.state) {
         let below = vec2(0.0, scene.series.patient_lines.len() as f32 * LINE_HEIGHT);
         let at = scene.transform.viewport.shrink(MARGIN).left_top() + below;
         text_on_image(painter, at, Align2::LEFT_TOP, tr!("Present"), 15.0, theme::TEXT_STRONG);
     }
+}
+
+/// Whether another examination is shown too.
+fn is_beside_another(state: &ViewerState) -> bool {
+    let is_other = |beside: &Companion| beside.image.ready().is_some() && beside.space != CommonSpace::Shared;
+    state.shown_beside().iter().any(is_other)
 }
 
 /// The texts of a series that stands beside another: whose and when is told first, on the left, where a narrow view has
@@ -176,7 +180,8 @@ pub(crate) fn legend(painter: &Painter, scene: &Scene, shown: &MapState) {
     painter.line_segment([pos2(bar.left() - 3.0, y), pos2(bar.right() + 3.0, y)], Stroke::new(1.5, theme::ON_IMAGE));
     text_on_image(painter, side(bar.top() + 5.0), Align2::RIGHT_CENTER, tr!("strong"), 11.0, theme::ON_IMAGE);
     text_on_image(painter, side(bar.bottom() - 5.0), Align2::RIGHT_CENTER, tr!("weak"), 11.0, theme::ON_IMAGE);
-    let lines = scene.series.patient_lines.len().max(scene.series.study_lines.len()) as f32;
+    let on_left = scene.series.patient_lines.len() + usize::from(is_beside_another(scene.state));
+    let lines = on_left.max(scene.series.study_lines.len()) as f32;
     let is_narrow = scene.state.view.annotations == AnnotationLevel::All && area.width() < NARROW;
     let evidence = tr!(
         "Evidence for {level} {grading} {class}",
