@@ -23,9 +23,8 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     /// Writes the reader's boxes; the ending of the name says in which form.
     pub(super) fn save_boxes_as(&mut self, file: PathBuf) {
         let file = if file.extension().is_none() { file.with_extension("json") } else { file };
-        let Some((boxes, size)) = self.boxes_file().zip(self.state.loaded().map(|series| size_of(series))) else {
-            return;
-        };
+        let size = self.state.loaded().map(|series| CocoImage::of(&series.volume));
+        let Some((boxes, size)) = self.boxes_file().zip(size) else { return };
         self.submit(Command::ExportBoxes { boxes: Box::new(boxes), size, file });
     }
 
@@ -73,11 +72,6 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         };
         self.tell(kind, text);
     }
-}
-
-fn size_of(series: &LoadedSeries) -> CocoImage {
-    let volume = &series.volume;
-    CocoImage { slices: volume.slices(), rows: volume.rows(), columns: volume.columns() }
 }
 
 /// Why boxes cannot lie on this series.

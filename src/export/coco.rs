@@ -13,6 +13,7 @@ use super::ReportedStudy;
 use crate::files::write_private;
 use crate::records::{BoxesError, BoxesFile, MapEntry, rounded};
 use crate::spine::{BoxSource, DiscLevel, Grading, PixelBox, SliceBox};
+use crate::volume::Volume;
 
 /// Size of a series' images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +21,15 @@ pub struct CocoImage {
     pub slices: usize,
     pub rows: usize,
     pub columns: usize,
+}
+
+impl CocoImage {
+    /// The size of the slices of a scan.
+    #[must_use]
+    pub(crate) fn of(volume: &Volume) -> Self {
+        let [slices, rows, columns] = volume.shape();
+        Self { slices, rows, columns }
+    }
 }
 
 /// The boxes of a series as COCO; every slice is listed, with boxes or without.
@@ -73,9 +83,8 @@ pub(crate) fn coco_text(file: &BoxesFile, size: CocoImage) -> String {
 
 /// The boxes of a study as COCO.
 pub(super) fn study_coco(study: &ReportedStudy) -> Vec<u8> {
-    let [slices, rows, columns] = study.series.volume.shape();
     let boxes = BoxesFile::new("", &study.report.series_instance_uid, study.boxes.clone());
-    coco_text(&boxes, CocoImage { slices, rows, columns }).into_bytes()
+    coco_text(&boxes, CocoImage::of(&study.series.volume)).into_bytes()
 }
 
 /// Writes boxes for their owner alone: as COCO where the name of the file ends in `.coco.json`, else as `spinenet-boxes/1`.

@@ -101,8 +101,7 @@ pub(crate) fn write_evidence(evidence: &Evidence, folder: &Path) -> Result<Vec<P
     predicted.save(&boxes)?;
     evidence.boxes_by_percentile().save(&by_percentile)?;
     let coco = path("boxes-coco.json");
-    let [slices, rows, columns] = evidence.volume.shape();
-    let text = coco_text(&predicted, CocoImage { slices, rows, columns });
+    let text = coco_text(&predicted, CocoImage::of(&evidence.volume));
     write_whole(&coco, text.as_bytes()).map_err(PathError::at(&coco))?;
     let description = path("evidence.json");
     let errors = has_error.then_some(standard_error);
