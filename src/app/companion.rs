@@ -15,7 +15,7 @@ use crate::spine::SpineAlignment;
 use crate::ui::companion::{CommonSpace, Companion, CompanionAction, MOST_BESIDE};
 use crate::ui::language::tr;
 use crate::ui::state::{SeriesGrid, ViewLayout};
-use crate::volume::PlaneOrientation;
+use crate::volume::{PlaneOrientation, SectionAxis};
 use crate::worker::{JobEvent, JobId, Loadable, Work};
 
 /// What belongs to the series beside and is not on the screen. A view is the place of its series in
@@ -44,6 +44,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         match action {
             CompanionAction::Activate(view) => self.state.active = view.min(MOST_BESIDE - 1),
             CompanionAction::Show(index) => self.show_companion(active, index),
+            CompanionAction::ShowPlane(axis) => self.show_plane(active, axis),
             CompanionAction::Step(steps) => self.step_companion(steps),
             CompanionAction::SetWindow(window) => companion.window = window,
             CompanionAction::SetCamera(camera) => companion.camera = camera,
@@ -75,10 +76,14 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         }
         self.state.active = self.state.active.min(views - 1);
         for view in 0..views {
-            if self.state.companions[view].index.is_none()
-                && let Some(index) = self.best_companion()
-            {
+            let companion = &self.state.companions[view];
+            if companion.index.is_some() || companion.plane.is_some() {
+                continue;
+            }
+            if let Some(index) = self.best_companion() {
                 self.show_companion(view, index);
+            } else if let Some(axis) = self.unseen_plane() {
+                self.show_plane(view, axis);
             }
         }
         self.compare_vertebrae();
@@ -130,6 +135,29 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         others.min_by_key(|(_, series)| rank(series)).map(|(index, _)| index)
     }
 
+    /// A plane that no view shows; none of a single slice.
+    fn unseen_plane(&self) -> Option<SectionAxis> {
+        let has_planes = self.state.loaded()?.volume.slices() > 1;
+        let is_seen = |axis: &SectionAxis| self.state.companions.iter().any(|beside| beside.plane == Some(*axis));
+        SectionAxis::ALL.into_iter().find(|axis| has_planes && !is_seen(axis))
+    }
+
+    /// Shows a plane through the crosshair in a view.
+    fn show_plane(&mut self, view: usize, axis: SectionAxis) {
+        self.empty_view(view);
+        self.state.companions[view] = Companion { plane: Some(axis), ..Companion::default() };
+    }
+
+    /// Gives up what is read for a view.
+    fn empty_view(&mut self, view: usize) {
+        let before = self.state.companions[view].image.pending();
+        if let (Some(reading), Some(job)) = (&self.companion_jobs.reading, before) {
+            reading.cancel(job);
+        }
+        self.companion_jobs.comparing.take_if(|(of, _)| *of == view);
+        self.companion_jobs.followed[view] = None;
+    }
+
     /// Shows a series in the view that was worked with last, and opens one where the layout has none.
     pub(super) fn show_series_beside(&mut self, index: usize) {
         if self.state.view.layout.beside() == 0 {
@@ -147,13 +175,8 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     /// Shows a series in a view.
     pub(super) fn show_companion(&mut self, view: usize, index: usize) {
         let Some(series) = self.study.scan.as_ref().and_then(|scan| scan.series.get(index)).cloned() else { return };
-        let before = self.state.companions[view].image.pending();
-        if let (Some(reading), Some(job)) = (&self.companion_jobs.reading, before) {
-            reading.cancel(job);
-        }
         if let Some(job) = self.read(ReadingCommand::Load(Arc::new(series))) {
-            self.companion_jobs.comparing.take_if(|(of, _)| *of == view);
-            self.companion_jobs.followed[view] = None;
+            self.empty_view(view);
             let image = Loadable::Pending(job);
             self.state.companions[view] = Companion { index: Some(index), image, ..Companion::default() };
         }

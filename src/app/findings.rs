@@ -1,6 +1,7 @@
 //! What the reader corrects and draws, with undo, kept on disk the moment it is made.
 
 use super::correction::{is_same_disc, relabelled};
+use super::history::TypedInto;
 use super::{Command, Event, Viewer};
 use crate::dicom::Series;
 use crate::records::{BlindReading, GradesByDisc, ReviewFile, VertebraEntry};
@@ -154,12 +155,12 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         }
     }
 
-    /// The same while text is typed about a disc: a run of letters is one step.
-    pub(super) fn change_by_typing(&mut self, label: &'static str, disc: DiscLevel, findings: Findings) {
+    /// The same while a text is typed: a run of letters is one step.
+    pub(super) fn change_by_typing(&mut self, label: &'static str, text: TypedInto, findings: Findings) {
         let before = self.state.reading.findings.clone();
         let findings = unsigned_if_changed(&before, findings);
         if before != findings {
-            self.reading.history.record_typing(label, disc, before);
+            self.reading.history.record_typing(label, text, before);
             self.adopt(findings);
         }
     }

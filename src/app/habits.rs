@@ -71,6 +71,9 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             ProgramAction::SetLanguage(code) => self.set_language(code),
             ProgramAction::ToggleRightDrag => self.toggle_right_drag(),
             ProgramAction::ToggleDiscZoom => self.toggle_disc_zoom(),
+            ProgramAction::KeepWindow(name) => self.keep_window(name),
+            ProgramAction::OwnWindow(index) => self.show_own_window(ctx, index),
+            ProgramAction::ForgetWindow(index) => self.forget_window(index),
             ProgramAction::TogglePanel(panel) => self.toggle_panel(ctx, panel),
             ProgramAction::ResizePanel(panel, width) => {
                 self.state.panel_widths.insert(panel, width);

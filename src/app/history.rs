@@ -6,11 +6,23 @@ use crate::ui::state::Findings;
 /// Steps that can be taken back at most.
 const DEPTH: usize = 200;
 
+/// A text of the reader; what is typed into one is one step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TypedInto {
+    /// The comment on a disc.
+    Disc(DiscLevel),
+    /// The comment on the key image at this place of the list.
+    KeyImage(usize),
+    Indication,
+    Comparison,
+    Impression,
+}
+
 /// A change and the findings on its other side.
 struct Step {
     label: &'static str,
     /// What was typed into, so that a word is taken back whole and not letter by letter.
-    typed_into: Option<DiscLevel>,
+    typed_into: Option<TypedInto>,
     findings: Findings,
 }
 
@@ -27,15 +39,15 @@ impl History {
         self.push(label, before, None);
     }
 
-    /// Remembers the findings before typing about a disc; further letters join the same step.
-    pub(crate) fn record_typing(&mut self, label: &'static str, disc: DiscLevel, before: Findings) {
-        if self.undo.last().is_none_or(|step| step.typed_into != Some(disc)) {
-            self.push(label, before, Some(disc));
+    /// Remembers the findings before typing; further letters into the same text join the step.
+    pub(super) fn record_typing(&mut self, label: &'static str, text: TypedInto, before: Findings) {
+        if self.undo.last().is_none_or(|step| step.typed_into != Some(text)) {
+            self.push(label, before, Some(text));
         }
         self.redo.clear();
     }
 
-    fn push(&mut self, label: &'static str, findings: Findings, typed_into: Option<DiscLevel>) {
+    fn push(&mut self, label: &'static str, findings: Findings, typed_into: Option<TypedInto>) {
         self.undo.push(Step { label, typed_into, findings });
         if self.undo.len() > DEPTH {
             self.undo.remove(0);
@@ -97,11 +109,12 @@ mod tests {
     }
 
     #[test]
-    fn typing_is_one_step_for_each_disc() {
+    fn typing_is_one_step_for_each_text() {
         let mut history = History::default();
         let none = findings(&[]);
-        for disc in [DiscLevel::L4L5, DiscLevel::L4L5, DiscLevel::L5S1] {
-            history.record_typing("comment", disc, none.clone());
+        let discs = [DiscLevel::L4L5, DiscLevel::L4L5, DiscLevel::L5S1].map(TypedInto::Disc);
+        for text in discs {
+            history.record_typing("comment", text, none.clone());
         }
         assert!(history.undo(none.clone()).is_some() && history.undo(none.clone()).is_some());
         assert_eq!(history.undo(none), None);

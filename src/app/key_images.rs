@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use glam::DVec2;
 
+use super::history::TypedInto;
 use super::{Command, Event, Viewer};
 use crate::pipeline::Evidence;
 use crate::records::{KeyImage, KeyMap, KeySubject, Report};
@@ -20,6 +21,13 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         match action {
             KeyImageAction::Toggle => self.toggle_key_image(),
             KeyImageAction::Show(index) => self.show_key_image(index),
+            KeyImageAction::Comment { index, text } => {
+                let mut findings = self.state.reading.findings.clone();
+                if let Some(image) = findings.review.key_images.get_mut(index) {
+                    image.comment = text;
+                    self.change_by_typing(tr!("comment on a key image"), TypedInto::KeyImage(index), findings);
+                }
+            }
             KeyImageAction::Delete(index) => {
                 let mut findings = self.state.reading.findings.clone();
                 if index < findings.review.key_images.len() {
@@ -99,7 +107,8 @@ fn shown(state: &ViewerState) -> Option<KeyImage> {
             state.evidence.visible(&state.evidence.main).filter(|map| (map.level, map.grading) == (level, grading));
         KeySubject { level, grading, map: map.map(|map| KeyMap::of(map, &state.evidence_way())) }
     });
-    Some(KeyImage { slice, window: state.window(), inverted: view.inverted, region: region(state), subject })
+    let (window, inverted, region) = (state.window(), view.inverted, region(state));
+    Some(KeyImage { slice, window, inverted, region, subject, comment: String::new() })
 }
 
 /// The part of the slice that is in sight; `None` where that is all of it.

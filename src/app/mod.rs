@@ -3,6 +3,7 @@
 //! The frame is always the same: take in what the worker sent ([`Viewer::logic`]), draw the state with the panels of
 //! [`crate::ui`], then apply the actions that they collected. Nothing here waits for anything.
 
+mod active;
 mod added_study;
 mod archive;
 mod blind;

@@ -6,7 +6,7 @@ use glam::DVec2;
 use crate::spine::DiscLevel;
 use crate::ui::action::{Turn, ViewAction};
 use crate::ui::camera::{Camera, ImageFrame, Orientation, SliceTransform};
-use crate::ui::state::{Cine, Pane, Tool, ViewerState, WindowPreset};
+use crate::ui::state::{Cine, LoadedSeries, Pane, Tool, ViewerState, WindowPreset};
 use crate::volume::WindowLevel;
 
 /// Slices a second at the start of a run.
@@ -83,7 +83,7 @@ pub(crate) fn apply(state: &mut ViewerState, ctx: &egui::Context, action: ViewAc
         ViewAction::Maximize(of) => view.maximized = if view.maximized == Some(of) { None } else { Some(of) },
         ViewAction::FocusPane(pane) => view.pane = pane,
         ViewAction::NextPane => {
-            view.pane = if view.pane == Pane::Image { Pane::Table } else { Pane::Image };
+            view.pane = if view.pane == Pane::Table { Pane::Image } else { Pane::Table };
             // A control that has the keyboard would keep the arrow keys.
             if let Some(id) = ctx.memory(egui::Memory::focused) {
                 ctx.memory_mut(|memory| memory.surrender_focus(id));
@@ -110,23 +110,24 @@ pub(crate) fn show_place(state: &mut ViewerState, slice: usize, [row, column]: [
 
 /// Sets the window of the ready-made one that was chosen last.
 pub(super) fn apply_preset(state: &mut ViewerState) {
-    state.view.window = preset_window(state, state.view.preset);
+    let Some(series) = state.loaded() else { return };
+    state.view.window = preset_window(series, state.view.slice, state.view.preset);
 }
 
-/// The window of a preset; `None` is the bodies mid-gray.
-fn preset_window(state: &ViewerState, preset: WindowPreset) -> Option<WindowLevel> {
-    let series = state.loaded()?;
+/// The window of a preset on a slice of a series; `None` is the usual one: the bodies mid-gray, where they are known.
+pub(super) fn preset_window(series: &LoadedSeries, slice: usize, preset: WindowPreset) -> Option<WindowLevel> {
     let volume = &series.volume;
     let of_series = || WindowLevel::from_percentiles(volume.voxels());
     match preset {
         WindowPreset::Header => Some(series.default_window),
         WindowPreset::Series => Some(of_series()),
-        WindowPreset::Slice => Some(WindowLevel::from_percentiles(volume.slice(state.view.slice))),
+        WindowPreset::Slice => Some(WindowLevel::from_percentiles(volume.slice(slice.min(volume.slices() - 1)))),
         WindowPreset::Vertebrae => None,
         WindowPreset::Wide => {
             let window = of_series();
             Some(WindowLevel { center: window.center + window.width / 2.0, width: 2.0 * window.width })
         }
+        WindowPreset::Own(window) => Some(window.on(of_series())),
     }
 }
 

@@ -11,13 +11,13 @@ use crate::worker::Work;
 impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     /// Brings the planes up to date with layout, series and crosshair; does nothing where they are.
     pub(super) fn follow_crosshair(&mut self) {
-        let wanted = self.state.loaded().filter(|_| self.state.view.layout == ViewLayout::Planes).cloned();
-        let Some(series) = wanted else {
-            self.state.reading.planes = [None, None];
-            return;
-        };
         let [row, column] = self.state.crosshair();
-        for (index, (axis, at)) in [(SectionAxis::Row, row), (SectionAxis::Column, column)].into_iter().enumerate() {
+        for (index, (axis, at)) in SectionAxis::ALL.into_iter().zip([row, column]).enumerate() {
+            let wanted = self.state.loaded().filter(|_| self.state.shows_plane(axis)).cloned();
+            let Some(series) = wanted else {
+                self.state.reading.planes[index] = None;
+                continue;
+            };
             // Whole rows and columns: nothing between them is seen.
             let at = at.round();
             if self.state.reading.planes[index].as_ref().is_some_and(|plane| plane.at == at) {

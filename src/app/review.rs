@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use chrono::{SecondsFormat, Utc};
 
+use super::history::TypedInto;
 use super::{Command, Event, Viewer};
 use crate::export::ExportOptions;
 use crate::model::Views;
@@ -47,13 +48,21 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     pub(super) fn set_comment(&mut self, level: DiscLevel, text: &str) {
         let mut findings = self.state.reading.findings.clone();
         findings.review.set_comment(level, text);
-        self.change_by_typing(tr!("comment"), level, findings);
+        self.change_by_typing(tr!("comment"), TypedInto::Disc(level), findings);
     }
 
     pub(super) fn set_narrative(&mut self, narrative: Narrative) {
         let mut findings = self.state.reading.findings.clone();
-        findings.review.narrative = narrative;
-        self.change(tr!("report text"), findings);
+        let before = std::mem::replace(&mut findings.review.narrative, narrative);
+        let now = &findings.review.narrative;
+        let text = if before.indication != now.indication {
+            TypedInto::Indication
+        } else if before.comparison != now.comparison {
+            TypedInto::Comparison
+        } else {
+            TypedInto::Impression
+        };
+        self.change_by_typing(tr!("report text"), text, findings);
     }
 
     /// Signs the results; says what is missing where they cannot be signed yet.

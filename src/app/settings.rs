@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::looks::Looks;
 use crate::files::write_private;
-use crate::ui::state::{Approach, SidePanel};
+use crate::ui::state::{Approach, NamedWindow, SidePanel};
 
 /// Name of the file in the folder of the user's data.
 pub(super) const SETTINGS_FILE: &str = "settings.json";
@@ -34,6 +34,9 @@ pub(crate) struct Settings {
     pub right_drag_windows: bool,
     /// What becomes of the image when a grade is selected.
     pub approach: Approach,
+    /// Display windows that the reader named.
+    #[serde(deserialize_with = "readable_windows")]
+    pub windows: Vec<NamedWindow>,
     /// Panels that the user showed or hid.
     pub panels: BTreeMap<SidePanel, bool>,
     /// The guided first minute was shown.
@@ -49,6 +52,13 @@ pub(crate) struct Settings {
     pub recent: Vec<PathBuf>,
     /// The study that is open now; still there at the next start if the program did not end by itself.
     pub open_study: Option<PathBuf>,
+}
+
+/// Reads the reader's windows; what cannot be shown is left out and takes no other setting along.
+fn readable_windows<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<NamedWindow>, D::Error> {
+    let value = serde_json::Value::deserialize(from)?;
+    let windows: Vec<NamedWindow> = serde_json::from_value(value).unwrap_or_default();
+    Ok(windows.into_iter().filter(|named| named.window.is_window()).collect())
 }
 
 impl Settings {

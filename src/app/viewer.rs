@@ -66,6 +66,8 @@ pub struct Viewer<W: Work<Command = Command, Event = Event>> {
     /// What reports say and in which order: the user's own, or that of the program.
     pub(super) template: ReportTemplate,
     dialog: Option<PathDialog>,
+    /// This system has none: the path field is opened at once, so that what is typed then is its text.
+    dialogs_are_missing: bool,
     /// Lists folders while a path is typed, with the folder asked for last.
     pub(super) listing: Option<(ListingHandle, PathBuf)>,
     /// Makes the small pictures; `None` where the system gave no thread for it.
@@ -91,6 +93,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             light_theme: settings.light_theme,
             right_drag_windows: settings.right_drag_windows,
             approach: settings.approach,
+            windows: settings.windows.clone(),
             panels: settings.panels.clone(),
             pdf_names_patient: settings.pdf_names_patient,
             data_folder: store.folder().map(Path::to_owned),
@@ -118,6 +121,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             startup_warnings: Vec::new(),
             template: ReportTemplate::default(),
             dialog: None,
+            dialogs_are_missing: false,
             listing: None,
             thumbnails: {
                 let wake = Arc::clone(&wake);
@@ -191,6 +195,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             // The first Escape closes the page that lies on top.
             UiAction::View(ViewAction::Escape) if self.close_page() => {}
             UiAction::File(action) => self.apply_file(ctx, action),
+            UiAction::Active(action) => self.apply_active(ctx, action),
             UiAction::View(action) => navigation::apply(&mut self.state, ctx, action),
             UiAction::Read(action) => self.apply_read(action),
             UiAction::Vertebra(action) => self.apply_vertebra(action),
@@ -310,6 +315,9 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         if self.dialog.is_some() {
             return;
         }
+        if self.dialogs_are_missing {
+            return self.open_path_field(wanted);
+        }
         let wake = Arc::clone(&self.wake);
         match PathDialog::open(wanted, move || wake()) {
             Ok(dialog) => self.dialog = Some(dialog),
@@ -321,6 +329,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         match outcome {
             DialogOutcome::Chosen(path) => self.apply(ctx, FileAction::Chosen(wanted, path)),
             DialogOutcome::Nothing { is_missing: true } => {
+                self.dialogs_are_missing = true;
                 self.open_path_field(wanted);
             }
             DialogOutcome::Nothing { is_missing: false } => {}

@@ -23,6 +23,8 @@ pub(super) struct KeyPicture {
     pub(crate) picture: RgbImage,
     /// Slice, disc and grading.
     pub(crate) title: String,
+    /// What the reader had to say; often empty.
+    pub(crate) comment: String,
     /// Display window, and how the map was made.
     pub(crate) detail: String,
 }
@@ -128,11 +130,9 @@ fn key_picture(study: &ReportedStudy, image: &KeyImage) -> Result<KeyPicture, Un
         boxes: &boxes,
         figure: figure.as_ref(),
     };
-    let slice = say!(language, "Slice {slice} of {count}", slice = image.slice + 1, count = volume.slices());
-    let about = match (&figure, subject) {
-        (Some(figure), _) => format!(", {} {}", figure.level, figure.finding()),
-        (None, Some(subject)) => format!(", {} {}", subject.level, language.text(subject.grading.name())),
-        (None, None) => String::new(),
+    let title = match &figure {
+        Some(figure) => format!("{}, {} {}", slice_in_words(study, image), figure.level, figure.finding()),
+        None => in_words(study, image),
     };
     let mut detail = vec![window_in_words(image, language)];
     match &figure {
@@ -143,7 +143,22 @@ fn key_picture(study: &ReportedStudy, image: &KeyImage) -> Result<KeyPicture, Un
         None => {}
     }
     let picture = marked_slice(volume, &marked, PIXELS);
-    Ok(KeyPicture { picture, title: format!("{slice}{about}"), detail: detail.join("; ") })
+    let comment = image.comment.trim().to_owned();
+    Ok(KeyPicture { picture, title, comment, detail: detail.join("; ") })
+}
+
+fn slice_in_words(study: &ReportedStudy, image: &KeyImage) -> String {
+    let count = study.series.volume.slices();
+    say!(study.language, "Slice {slice} of {count}", slice = image.slice + 1, count = count)
+}
+
+/// Slice, disc and grading of a key image: "Slice 6 of 11, L4-L5 Pfirrmann grade".
+pub(super) fn in_words(study: &ReportedStudy, image: &KeyImage) -> String {
+    let slice = slice_in_words(study, image);
+    match &image.subject {
+        Some(subject) => format!("{slice}, {} {}", subject.level, study.language.text(subject.grading.name())),
+        None => slice,
+    }
 }
 
 /// "window 600, level 300, inverted".
@@ -173,8 +188,11 @@ pub(super) fn write_key_images(
 }
 
 impl KeyPicture {
-    /// The picture over its title.
+    /// The picture over its title and comment.
     pub(crate) fn captioned(&self) -> RgbImage {
-        captioned(&self.picture, &self.title)
+        if self.comment.is_empty() {
+            return captioned(&self.picture, &self.title);
+        }
+        captioned(&self.picture, &format!("{}: {}", self.title, self.comment))
     }
 }

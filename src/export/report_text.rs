@@ -1,11 +1,11 @@
 //! What a report says at each place of its template; the sentences are those of the window.
 
-use super::ReportedStudy;
 use super::template::Place;
+use super::{ReportedStudy, key_images};
 use crate::dicom::Weighting;
 use crate::language::{Language, say};
 use crate::pipeline::StudySummary;
-use crate::records::Report;
+use crate::records::{KeyImage, Report};
 use crate::spine::PerGrading;
 
 /// A paragraph.
@@ -38,6 +38,7 @@ pub(super) fn parts(place: Place, study: &ReportedStudy, summary: &StudySummary)
         Place::Levels => levels(report, summary, study.language),
         Place::Closing => summary.closing(study.language).into_iter().map(Part::of_program).collect(),
         Place::Measurements => measurements(report, study.language).into_iter().collect(),
+        Place::KeyImages => key_images(study).into_iter().collect(),
         Place::Impression => match Part::of_reader(&report.narrative.impression) {
             Some(read) => vec![read],
             None => summary.impression(study.language).into_iter().map(Part::of_program).collect(),
@@ -121,6 +122,20 @@ fn measurements(report: &Report, language: Language) -> Option<Part> {
         .collect();
     (!words.is_empty()).then(|| Part {
         text: say!(language, "Measured by the reader: {measurements}.", measurements = words.join("; ")),
+        is_readers: true,
+        is_aside: false,
+    })
+}
+
+/// The slices that the reader marked, in their order, each with its comment.
+fn key_images(study: &ReportedStudy) -> Option<Part> {
+    let marked = |image: &KeyImage| {
+        let (name, comment) = (key_images::in_words(study, image), image.comment.trim());
+        if comment.is_empty() { name } else { format!("{name}: {comment}") }
+    };
+    let words: Vec<String> = study.report.key_images.iter().map(marked).collect();
+    (!words.is_empty()).then(|| Part {
+        text: say!(study.language, "Key images: {images}.", images = words.join("; ")),
         is_readers: true,
         is_aside: false,
     })

@@ -52,6 +52,8 @@ pub(super) enum Place {
     Closing,
     /// What a reader measured.
     Measurements,
+    /// The slices that a reader marked.
+    KeyImages,
     /// The reader's conclusion, or the program's.
     Impression,
     /// Who stands for the report.
@@ -65,6 +67,7 @@ words!(Place, "place of a report template", [
     Levels "levels",
     Closing "closing",
     Measurements "measurements",
+    KeyImages "key-images",
     Impression "impression",
     Signature "signature",
 ]);

@@ -154,11 +154,26 @@ impl DiscFindings {
 
     fn grades(&self, language: Language) -> String {
         let beside = self.beside_pfirrmann(language);
-        let mut grades: Vec<String> = self.headline(language).into_iter().chain(beside).collect();
-        if grades.is_empty() {
-            grades.push(say!(language, "no abnormal grade").to_owned());
-        }
-        grades.join(", ")
+        let grades: Vec<String> = self.headline(language).into_iter().chain(beside).collect();
+        let unconfirmed = self.unconfirmed(language);
+        let graded = if grades.is_empty() && unconfirmed.is_none() {
+            Some(say!(language, "no abnormal grade").to_owned())
+        } else {
+            Some(grades.join(", ")).filter(|grades| !grades.is_empty())
+        };
+        graded.into_iter().chain(unconfirmed).collect::<Vec<_>>().join("; ")
+    }
+
+    /// The abnormal grades that a measurement contradicts, which are not stated as found.
+    fn unconfirmed(&self, language: Language) -> Option<String> {
+        let found: Vec<_> = self.abnormal().filter(|finding| self.is_contradicted(finding)).collect();
+        let words = in_words(&found, language);
+        (!words.is_empty())
+            .then(|| say!(language, "not confirmed by measurement: {findings}", findings = words.join(", ")))
+    }
+
+    fn is_contradicted(&self, finding: &Finding) -> bool {
+        self.conflicts.iter().any(|conflict| conflict.finding.grading == finding.grading)
     }
 
     /// The note beside the disc of an overview picture.
@@ -167,7 +182,12 @@ impl DiscFindings {
         DiscNote {
             level: self.level,
             headline: self.headline(language).unwrap_or_default(),
-            detail: self.beside_pfirrmann(language).join(", "),
+            detail: self
+                .beside_pfirrmann(language)
+                .into_iter()
+                .chain(self.unconfirmed(language))
+                .collect::<Vec<_>>()
+                .join(", "),
             severity: self.findings.iter().map(Finding::weight).fold(0.0, f32::max),
         }
     }
@@ -178,9 +198,10 @@ impl DiscFindings {
         found.and_then(|finding| in_words(&[finding], language).pop())
     }
 
-    /// What else is abnormal.
+    /// What else is abnormal and not contradicted by a measurement.
     fn beside_pfirrmann(&self, language: Language) -> Vec<String> {
-        let found: Vec<_> = self.abnormal().filter(|finding| finding.grading != Grading::Pfirrmann).collect();
+        let is_told = |finding: &&Finding| finding.grading != Grading::Pfirrmann && !self.is_contradicted(finding);
+        let found: Vec<_> = self.abnormal().filter(is_told).collect();
         in_words(&found, language)
     }
 }

@@ -22,6 +22,9 @@ pub struct KeyImage {
     /// The disc and grading that were looked at, whose boxes are drawn; absent where none were.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<KeySubject>,
+    /// What the reader has to say about it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub comment: String,
 }
 
 /// What a key image is about.
@@ -109,7 +112,14 @@ mod tests {
         let subject = KeySubject { level: DiscLevel::L4L5, grading: Grading::Pfirrmann, map: Some(map) };
         let region = PixelBox { x: 10.0, y: 20.0, width: 100.0, height: 80.0 };
         let window = WindowLevel { center: 300.0, width: 600.0 };
-        KeyImage { slice: 4, window, inverted: false, region: Some(region), subject: Some(subject) }
+        KeyImage {
+            slice: 4,
+            window,
+            inverted: false,
+            region: Some(region),
+            subject: Some(subject),
+            comment: String::new(),
+        }
     }
 
     #[test]

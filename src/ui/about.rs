@@ -2,13 +2,16 @@
 
 use std::iter;
 
-use eframe::egui::{Align2, Grid, Label, RichText, Ui, Window, vec2};
+use eframe::egui::{Align, Align2, Label, RichText, Sense, Ui, Window, vec2};
 
 use super::action::{Actions, ProgramAction};
 use super::language::tr;
 use super::state::{Page, ViewerState};
 use super::theme;
 use crate::records::{Software, WeightsUsed};
+
+/// Width of the names of the rows, points.
+const NAMES: f32 = 88.0;
 
 /// Floating page, opened from the menu or the palette.
 pub(super) fn about_ui(ui: &Ui, state: &ViewerState, actions: &mut Actions) {
@@ -22,13 +25,16 @@ pub(super) fn about_ui(ui: &Ui, state: &ViewerState, actions: &mut Actions) {
         ui.label(RichText::new(tr!("Research use only. Not a medical device.")).color(theme::of(ui).warning));
         ui.add_space(4.0);
         let rows = rows(state);
-        Grid::new("about").num_columns(2).spacing(vec2(14.0, 5.0)).show(ui, |ui| {
-            for (name, value) in &rows {
-                ui.label(RichText::new(*name).color(theme::of(ui).text_weak));
+        for (name, value) in &rows {
+            ui.horizontal_top(|ui| {
+                let (column, _) = ui.allocate_exact_size(vec2(NAMES, 18.0), Sense::hover());
+                ui.put(
+                    column,
+                    Label::new(RichText::new(*name).color(theme::of(ui).text_weak)).truncate().halign(Align::Min),
+                );
                 ui.add(Label::new(value).wrap().selectable(true));
-                ui.end_row();
-            }
-        });
+            });
+        }
         if state.weights.is_empty() {
             let text = tr!("Weights are loaded, checked and named here with the first study.");
             ui.label(RichText::new(text).color(theme::of(ui).text_weak));

@@ -74,6 +74,8 @@ macro_rules! panels {
 panels! {
     /// Opening, saving and closing.
     File(FileAction);
+    /// The view that is worked with.
+    Active(ActiveAction);
     /// How the image is looked at.
     View(ViewAction);
     /// Discs, grades, comments and the signature.
@@ -123,6 +125,21 @@ pub enum FileAction {
     ClearRecent,
     /// Close the study.
     Close,
+}
+
+/// What keys and menus ask of the view that is worked with: the slice, or a view beside it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum ActiveAction {
+    /// Go on by so many slices; in a plane by so many rows or columns.
+    Step(isize),
+    First,
+    Last,
+    /// Choose a ready-made display window.
+    ApplyPreset(WindowPreset),
+    /// Set brightness and contrast.
+    SetWindow(WindowLevel),
+    /// Fit the image into the view.
+    Fit,
 }
 
 /// How the image is looked at.
@@ -351,6 +368,12 @@ pub enum ProgramAction {
     ToggleRightDrag,
     /// Selecting a grade zooms to its disc, or leaves the image as it is.
     ToggleDiscZoom,
+    /// Keep the window of the view that is worked with under this name; another one of that name goes.
+    KeepWindow(String),
+    /// Choose the display window at this place of the reader's own.
+    OwnWindow(usize),
+    /// Forget it.
+    ForgetWindow(usize),
     /// Show or hide a panel beside the image.
     TogglePanel(SidePanel),
     /// A panel was given a width, points.

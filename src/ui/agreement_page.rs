@@ -47,6 +47,9 @@ pub fn agreement_page_ui(ui: &Ui, state: &ViewerState, actions: &mut Actions) {
         }
         match agreement.comparisons.get(state.agreement.comparison) {
             Some(comparison) => comparison_ui(ui, state, comparison, &agreement.comparisons, actions),
+            None if agreement.reader.trim().is_empty() => drop(ui.label(tr!(
+                "No blind reading is finished yet. Enter your name beside Reader, read blind, then finish."
+            ))),
             None => drop(ui.label(tr!(
                 "No blind reading of {reader} is finished yet. Read blind: grade what you see, then finish.",
                 reader = &agreement.reader

@@ -3,8 +3,8 @@
 use eframe::egui::{self, Key, KeyboardShortcut, Modifiers};
 
 use super::action::{
-    Actions, BoxAction, EvidenceAction, FileAction, MeasureAction, ProgramAction, ReadAction, Turn, UiAction,
-    VertebraAction, ViewAction,
+    Actions, ActiveAction, BoxAction, EvidenceAction, FileAction, MeasureAction, ProgramAction, ReadAction, Turn,
+    UiAction, VertebraAction, ViewAction,
 };
 use super::agreement_page::BlindAction;
 use super::archive::{ArchiveAction, ArchivePage};
@@ -130,12 +130,12 @@ commands! {
         PreviousUnboxed "Previous disc without a box" ("") [shift(Key::J)] BoxAction::FindUnboxed(-1);
     }
     "Slices and series" {
-        PreviousSlice "Previous slice" ("") [key(Key::ArrowUp)] ViewAction::StepSlices(-1);
-        NextSlice "Next slice" ("") [key(Key::ArrowDown)] ViewAction::StepSlices(1);
-        TenSlicesBack "Ten slices back" ("") [shift(Key::ArrowUp), key(Key::PageUp)] ViewAction::StepSlices(-10);
-        TenSlicesOn "Ten slices on" ("") [shift(Key::ArrowDown), key(Key::PageDown)] ViewAction::StepSlices(10);
-        FirstSlice "First slice" ("") [key(Key::Home)] ViewAction::ShowSlice(0);
-        LastSlice "Last slice" ("") [key(Key::End)] ViewAction::ShowSlice(usize::MAX);
+        PreviousSlice "Previous slice" ("") [key(Key::ArrowUp)] ActiveAction::Step(-1);
+        NextSlice "Next slice" ("") [key(Key::ArrowDown)] ActiveAction::Step(1);
+        TenSlicesBack "Ten slices back" ("") [shift(Key::ArrowUp), key(Key::PageUp)] ActiveAction::Step(-10);
+        TenSlicesOn "Ten slices on" ("") [shift(Key::ArrowDown), key(Key::PageDown)] ActiveAction::Step(10);
+        FirstSlice "First slice" ("") [key(Key::Home)] ActiveAction::First;
+        LastSlice "Last slice" ("") [key(Key::End)] ActiveAction::Last;
         PreviousSeries "Previous series" ("") [key(Key::ArrowLeft)] FileAction::StepSeries(-1);
         NextSeries "Next series" ("") [key(Key::ArrowRight)] FileAction::StepSeries(1);
         Cine "Run through the slices" ("play movie") [key(Key::C)] ViewAction::ToggleCine;
@@ -171,15 +171,19 @@ commands! {
         MeasureSlip "Measure slip of the selected disc" ("listhesis") [shift(Key::M)] MeasureAction::OfDisc(MeasurementKind::Slip);
     }
     "View" {
-        FitView "Fit to window" ("zoom") [key(Key::F)] ViewAction::Fit;
+        FitView "Fit to window" ("zoom") [key(Key::F)] ActiveAction::Fit;
         ActualSize "One to one" ("zoom 100 %") [shift(Key::F)] ViewAction::ActualSize;
         Escape "Close what is open, put the tool away" ("") [key(Key::Escape)] ViewAction::Escape;
         ResetView "Reset view" ("") [key(Key::Num0)] ViewAction::Reset;
-        WindowHeader "Window as recorded" ("level preset") [key(Key::Num1)] ViewAction::ApplyPreset(WindowPreset::Header);
-        WindowSeries "Window from the series" ("level preset") [key(Key::Num2)] ViewAction::ApplyPreset(WindowPreset::Series);
-        WindowSlice "Window from this slice" ("level preset") [key(Key::Num3)] ViewAction::ApplyPreset(WindowPreset::Slice);
-        WindowVertebrae "Window with vertebrae mid-gray" ("level preset") [key(Key::Num4)] ViewAction::ApplyPreset(WindowPreset::Vertebrae);
-        WindowWide "Wide window" ("level preset") [key(Key::Num5)] ViewAction::ApplyPreset(WindowPreset::Wide);
+        WindowHeader "Window as recorded" ("level preset") [key(Key::Num1)] ActiveAction::ApplyPreset(WindowPreset::Header);
+        WindowSeries "Window from the series" ("level preset") [key(Key::Num2)] ActiveAction::ApplyPreset(WindowPreset::Series);
+        WindowSlice "Window from this slice" ("level preset") [key(Key::Num3)] ActiveAction::ApplyPreset(WindowPreset::Slice);
+        WindowVertebrae "Window with vertebrae mid-gray" ("level preset") [key(Key::Num4)] ActiveAction::ApplyPreset(WindowPreset::Vertebrae);
+        WindowWide "Wide window" ("level preset") [key(Key::Num5)] ActiveAction::ApplyPreset(WindowPreset::Wide);
+        OwnWindow1 "Your window 1" ("level preset own") [key(Key::Num6)] ProgramAction::OwnWindow(0);
+        OwnWindow2 "Your window 2" ("level preset own") [key(Key::Num7)] ProgramAction::OwnWindow(1);
+        OwnWindow3 "Your window 3" ("level preset own") [key(Key::Num8)] ProgramAction::OwnWindow(2);
+        OwnWindow4 "Your window 4" ("level preset own") [key(Key::Num9)] ProgramAction::OwnWindow(3);
         Invert "Invert gray values" ("negative") [key(Key::N)] ViewAction::ToggleInverted;
         Smooth "Smooth pixels" ("") [key(Key::P)] ViewAction::ToggleSmooth;
         RotateRight "Rotate right" ("") [key(Key::R)] ViewAction::Turn(Turn::Right);

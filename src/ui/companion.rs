@@ -5,10 +5,10 @@ use glam::{DVec2, DVec3};
 
 use super::camera::{Camera, ImageFrame, SliceTransform};
 use super::language::tr;
-use super::state::{LoadedSeries, ViewerState};
+use super::state::{LoadedSeries, Pane, ViewLayout, ViewerState};
 use crate::render::SeriesHandle;
 use crate::spine::SpineAlignment;
-use crate::volume::{VolumeGeometry, WindowLevel};
+use crate::volume::{SectionAxis, VolumeGeometry, WindowLevel};
 use crate::worker::Loadable;
 
 /// Series beside the read one that are shown at most.
@@ -24,6 +24,8 @@ pub enum CompanionAction {
     Activate(usize),
     /// Show the series at this place of the list.
     Show(usize),
+    /// Show a plane through the crosshair of the read series.
+    ShowPlane(SectionAxis),
     /// Go on by so many slices.
     Step(isize),
     /// Display window; `None` is that of the series.
@@ -82,11 +84,13 @@ impl CommonSpace {
     }
 }
 
-/// The other series and how it is looked at.
+/// What a view beside the slice shows, and how it is looked at: another series, or a plane through the crosshair.
 #[derive(Default)]
 pub struct Companion {
-    /// Its place in the series list.
+    /// The place of the other series in the list.
     pub index: Option<usize>,
+    /// The plane; then there is no series.
+    pub plane: Option<SectionAxis>,
     pub image: Loadable<LoadedSeries>,
     /// Its pixels on the GPU.
     pub texture: Option<SeriesHandle>,
@@ -174,6 +178,37 @@ impl Companion {
         let shown = self.image.ready()?;
         let edge = slice_edge(read.volume.geometry(), &read.frame(), slice);
         cut(shown.volume.geometry(), edge.map(|place| self.there(place)), self.slice)
+    }
+}
+
+impl ViewerState {
+    /// The view beside the slice that has the keys; `None` where the slice or the table has them.
+    #[must_use]
+    pub fn keyed_beside(&self) -> Option<usize> {
+        let is_seen = self.view.maximized.is_none_or(|view| view == self.active + 1);
+        let has_keys = self.view.pane == Pane::Beside && self.active < self.view.layout.beside() && is_seen;
+        has_keys.then_some(self.active)
+    }
+
+    /// The other series in the view that has the keys; planes are looked at like the slice they were made from.
+    #[must_use]
+    pub(crate) fn keyed_series(&self) -> Option<(&Companion, &LoadedSeries)> {
+        let companion = &self.companions[self.keyed_beside()?];
+        Some((companion, companion.image.ready()?))
+    }
+
+    /// Display window in force in the view that is worked with.
+    #[must_use]
+    pub fn active_window(&self) -> WindowLevel {
+        let of_series =
+            |(companion, series): (&Companion, &LoadedSeries)| companion.window.unwrap_or(series.default_window);
+        self.keyed_series().map_or_else(|| self.window(), of_series)
+    }
+
+    /// Whether a view beside the slice shows a plane, or the layout has both.
+    #[must_use]
+    pub(crate) fn shows_plane(&self, axis: SectionAxis) -> bool {
+        self.view.layout == ViewLayout::Planes || self.shown_beside().iter().any(|beside| beside.plane == Some(axis))
     }
 }
 

@@ -107,11 +107,14 @@ pub(super) fn cell_ui(ui: &Ui, state: &ViewerState, selection: Selection, rect: 
             let uncertain = state.experimental.contains(grading) || state.is_unfamiliar(level);
             let dimmed = uncertain && grade.edited.is_none();
             let read = state.finished_blind_class(selection);
-            grade_ui(painter, colors, rect, grading, (grade, read), dimmed);
-            if conflict_of(state, selection).is_some() {
-                let at = rect.left_top() + vec2(8.0, 9.0);
-                painter.circle_filled(at, 7.0, colors.warning_fill);
-                painter.text(at, Align2::CENTER_CENTER, "≠", theme::image_font(13.0), colors.warning);
+            let disagrees = conflict_of(state, selection).is_some();
+            // The mark stands beside the grade, never on it.
+            let beside = if disagrees { rect.with_min_x(rect.left() + 9.0) } else { rect };
+            grade_ui(painter, colors, [rect, beside], grading, (grade, read), dimmed);
+            if disagrees {
+                let at = rect.left_top() + vec2(6.5, 7.5);
+                painter.circle_filled(at, 5.5, colors.warning_fill);
+                painter.text(at, Align2::CENTER_CENTER, "≠", theme::image_font(10.5), colors.warning);
             }
         }
     }
@@ -144,11 +147,11 @@ pub(super) fn cell_ui(ui: &Ui, state: &ViewerState, selection: Selection, rect: 
     }
 }
 
-/// A grade, and beside it the reader's blind class where that reading is finished.
+/// A grade in the room of its cell that is free, and beside it the reader's blind class where that reading is finished.
 fn grade_ui(
     painter: &egui::Painter,
     colors: &Palette,
-    rect: Rect,
+    [rect, room]: [Rect; 2],
     grading: Grading,
     (grade, read): (&ShownGrade, Option<ClassIndex>),
     dimmed: bool,
@@ -160,7 +163,8 @@ fn grade_ui(
     }
     painter.rect_filled(rect, 3.0, fill);
     let at = |dy: f32| Pos2::new(rect.center().x, rect.center().y + dy);
-    painter.text(at(-6.0), Align2::CENTER_CENTER, short_name(grading, grade.class()), theme::image_font(14.0), text);
+    let class = Pos2::new(room.center().x, at(-6.0).y);
+    painter.text(class, Align2::CENTER_CENTER, short_name(grading, grade.class()), theme::image_font(14.0), text);
     let small = theme::image_font(10.0);
     if grade.edited.is_none() {
         let percent = format!("{:.0}%", grade.probability * 100.0);

@@ -175,7 +175,11 @@ fn level_ui(ui: &Ui, state: &ViewerState, level: DiscLevel, rect: Rect, actions:
 /// "7.2 mm, +12 %": height and slip.
 fn measures_in_short(measured: DiscMeasures) -> String {
     let height = measured.height_mm.map(|height| MeasuredValue::Millimeters(height).in_words(in_force()));
-    let slip = measured.slip_percent.map(|percent| format!("{percent:+.0} %"));
+    // Backward is negative; a slip that rounds to nothing has no sign.
+    let slip = measured.slip_percent.map(|percent| match percent.round() {
+        0.0 => "0 %".to_owned(),
+        whole => format!("{whole:+.0} %"),
+    });
     height.into_iter().chain(slip).collect::<Vec<_>>().join(", ")
 }
 

@@ -34,7 +34,7 @@ pub(crate) fn help_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
         .open(&mut open)
         .collapsible(false)
         .resizable(false)
-        .default_height(size.y)
+        .default_size(size)
         .anchor(Align2::CENTER_CENTER, vec2(0.0, 0.0))
         .show(ui.ctx(), |ui| {
             ScrollArea::both().max_height(size.y - 110.0).max_width(size.x - 40.0).show(ui, |ui| {

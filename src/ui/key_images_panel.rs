@@ -1,6 +1,6 @@
 //! The slices that were marked for the report.
 
-use eframe::egui::{Grid, RichText, Ui, vec2};
+use eframe::egui::{Align, Layout, RichText, Role, TextEdit, Ui, WidgetInfo};
 
 use super::action::Actions;
 use super::command::UiCommand;
@@ -8,14 +8,17 @@ use super::criteria;
 use super::language::tr;
 use super::state::ViewerState;
 use super::theme;
+use crate::records::KeyImage;
 
 /// What can be done with key images; an index is a place in the list of the review.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeyImageAction {
     /// Mark the slice as it is shown, or take its mark away.
     Toggle,
     /// Show one as it was marked.
     Show(usize),
+    /// What the reader has to say about one.
+    Comment { index: usize, text: String },
     /// Take one from the list.
     Delete(usize),
 }
@@ -34,26 +37,43 @@ pub(crate) fn key_images_panel_ui(ui: &mut Ui, state: &ViewerState, actions: &mu
         );
         ui.label(RichText::new(hint).small().color(theme::of(ui).text_weak));
     });
-    let here = state.key_image_here();
-    Grid::new("key images").num_columns(3).spacing(vec2(12.0, 3.0)).show(ui, |ui| {
-        for (index, image) in images.iter().enumerate() {
-            let slice = tr!("Slice {slice}", slice = image.slice + 1);
-            let name = match &image.subject {
-                Some(subject) => format!("{slice}, {} {}", subject.level, criteria::name(subject.grading)),
-                None => slice,
-            };
-            if ui.selectable_label(here == Some(index), &name).clicked() {
-                actions.push(KeyImageAction::Show(index));
-            }
-            let has_map = image.subject.as_ref().is_some_and(|subject| subject.map.is_some());
-            let words = if has_map { tr!("with evidence") } else { "" };
-            ui.label(RichText::new(words).small().color(theme::of(ui).text_weak));
+    for (index, image) in images.iter().enumerate() {
+        key_image_ui(ui, state, (index, image), actions);
+    }
+    ui.add_space(4.0);
+}
+
+/// One of them, and what the reader has to say about it.
+fn key_image_ui(ui: &mut Ui, state: &ViewerState, (index, image): (usize, &KeyImage), actions: &mut Actions) {
+    let slice = tr!("Slice {slice}", slice = image.slice + 1);
+    let name = match &image.subject {
+        Some(subject) => format!("{slice}, {} {}", subject.level, criteria::name(subject.grading)),
+        None => slice,
+    };
+    ui.horizontal(|ui| {
+        if ui.selectable_label(state.key_image_here() == Some(index), &name).clicked() {
+            actions.push(KeyImageAction::Show(index));
+        }
+        if image.subject.as_ref().is_some_and(|subject| subject.map.is_some()) {
+            ui.label(RichText::new(tr!("with evidence")).small().color(theme::of(ui).text_weak));
+        }
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             let delete = ui.small_button("×").on_hover_text(tr!("Remove key image: {name}", name = name));
             if delete.clicked() {
                 actions.push(KeyImageAction::Delete(index));
             }
-            ui.end_row();
-        }
+        });
     });
-    ui.add_space(4.0);
+    // A comment may be that of another reader.
+    if state.evidence.blind {
+        return;
+    }
+    let mut text = image.comment.clone();
+    let field = TextEdit::singleline(&mut text).id_salt(("key image", index)).desired_width(f32::INFINITY);
+    let field = ui.add(field.hint_text(tr!("Comment on this image, for the report")));
+    let name = tr!("Comment on key image {number}", number = index + 1);
+    field.widget_info(|| WidgetInfo::labeled(Role::TextInput, true, &name));
+    if field.changed() {
+        actions.push(KeyImageAction::Comment { index, text });
+    }
 }

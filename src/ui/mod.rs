@@ -46,6 +46,7 @@ mod tour;
 mod views;
 mod welcome;
 mod why_panel;
+pub(crate) mod window_menu;
 
 use std::ops::RangeInclusive;
 

@@ -19,7 +19,8 @@ const PER_NOTCH: isize = 2;
 
 /// What the functions of one plane share.
 struct PlaneScene<'a> {
-    index: usize,
+    /// The view that it stands in.
+    view: usize,
     state: &'a ViewerState,
     series: &'a LoadedSeries,
     plane: &'a PlaneImage,
@@ -31,40 +32,57 @@ struct PlaneScene<'a> {
 
 /// Both planes, one above the other.
 pub(crate) fn planes_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
-    let Some(series) = state.loaded() else { return };
     let (area, _) = ui.allocate_exact_size(ui.available_size(), Sense::hover());
     // The axial plane is the flatter one.
     let split = area.top() + area.height() * 0.42;
     let upper = Rect::from_min_max(area.min, pos2(area.right(), split - 1.0));
     let lower = Rect::from_min_max(pos2(area.left(), split + 1.0), area.max);
-    one_plane_ui(ui, state, series, 0, upper, actions);
-    one_plane_ui(ui, state, series, 1, lower, actions);
+    one_plane_ui(ui, state, (1, SectionAxis::Row), upper, actions);
+    one_plane_ui(ui, state, (2, SectionAxis::Column), lower, actions);
     ui.painter().hline(area.x_range(), split, Stroke::new(1.0, theme::LINE));
 }
 
-/// One of them alone: the axial (0) or the coronal (1).
-pub(super) fn plane_alone_ui(ui: &mut Ui, state: &ViewerState, index: usize, actions: &mut Actions) {
-    let Some(series) = state.loaded() else { return };
+/// One of them in what is left of a view.
+pub(super) fn plane_alone_ui(
+    ui: &mut Ui,
+    state: &ViewerState,
+    (view, axis): (usize, SectionAxis),
+    actions: &mut Actions,
+) -> Response {
     let (area, _) = ui.allocate_exact_size(ui.available_size(), Sense::hover());
-    one_plane_ui(ui, state, series, index, area, actions);
+    one_plane_ui(ui, state, (view, axis), area, actions)
 }
 
-fn one_plane_ui(ui: &Ui, state: &ViewerState, series: &LoadedSeries, index: usize, rect: Rect, actions: &mut Actions) {
-    let axis = if index == 0 { SectionAxis::Row } else { SectionAxis::Column };
-    let response = ui.interact(rect, ui.scope_id().with(("plane", index)), Sense::click_and_drag());
-    let name = if axis == SectionAxis::Row { tr!("Axial plane") } else { tr!("Coronal plane") };
-    response.widget_info(|| WidgetInfo::labeled(Role::Canvas, true, name));
-    if let Some(plane) = &state.reading.planes[index] {
+/// What a plane is called.
+pub(super) fn plane_name(axis: SectionAxis) -> &'static str {
+    match axis {
+        SectionAxis::Row => tr!("Axial plane"),
+        SectionAxis::Column => tr!("Coronal plane"),
+    }
+}
+
+fn one_plane_ui(
+    ui: &Ui,
+    state: &ViewerState,
+    (view, axis): (usize, SectionAxis),
+    rect: Rect,
+    actions: &mut Actions,
+) -> Response {
+    let response = ui.interact(rect, ui.scope_id().with(("plane", view)), Sense::click_and_drag());
+    response.widget_info(|| WidgetInfo::labeled(Role::Canvas, true, plane_name(axis)));
+    let Some(series) = state.loaded() else { return response };
+    if let Some(plane) = &state.reading.planes[axis as usize] {
         let frame = ImageFrame::of(&plane.section.volume);
-        let camera = state.view.plane_cameras[index].unwrap_or_else(|| Camera::fit(&frame));
+        let camera = state.view.plane_cameras[axis as usize].unwrap_or_else(|| Camera::fit(&frame));
         let transform = SliceTransform::new(&frame, rect.shrink(6.0), &camera);
-        let scene = PlaneScene { index, state, series, plane, axis, frame, camera, transform };
+        let scene = PlaneScene { view, state, series, plane, axis, frame, camera, transform };
         plane_ui(ui, &scene, &response, actions);
-    } else {
+    } else if series.volume.slices() == 1 {
         let text = tr!("A single slice has no other planes.");
         let font = theme::image_font(13.0);
         ui.painter().text(rect.center(), Align2::CENTER_CENTER, text, font, theme::TEXT_WEAK);
     }
+    response
 }
 
 fn plane_ui(ui: &Ui, scene: &PlaneScene, response: &Response, actions: &mut Actions) {
@@ -120,9 +138,9 @@ fn chrome(painter: &Painter, rect: &Rect, plane: &PlaneImage, axis: SectionAxis)
 }
 
 fn mouse(ui: &Ui, response: &Response, scene: &PlaneScene, actions: &mut Actions) {
-    let PlaneScene { index, state, series, plane, axis, frame, camera, transform } = scene;
+    let PlaneScene { view, state, series, plane, axis, frame, camera, transform } = scene;
     if response.double_clicked() {
-        actions.push(ViewAction::Maximize(index + 1));
+        actions.push(ViewAction::Maximize(*view));
         return;
     }
     let [row, column] = state.crosshair();
@@ -152,7 +170,7 @@ fn mouse(ui: &Ui, response: &Response, scene: &PlaneScene, actions: &mut Actions
             }
             Gesture::Pan(_) | Gesture::Zoom { .. } => {
                 let moved = moved_camera(*camera, frame, transform.viewport, gesture);
-                actions.push(ViewAction::SetPlaneCamera { plane: *index, camera: moved });
+                actions.push(ViewAction::SetPlaneCamera { plane: *axis as usize, camera: moved });
             }
         }
     }

@@ -33,6 +33,7 @@ pub use super::path::{Listing, PathEntry, PathPurpose};
 pub use super::view::{
     AnnotationLevel, Approach, Cine, Pane, SeriesGrid, SidePanel, Tool, ViewLayout, ViewState, WindowPreset,
 };
+pub use super::window_menu::NamedWindow;
 pub use crate::picture::ColorMap;
 
 /// The study that is open: what its folder holds.
@@ -165,6 +166,8 @@ pub struct ViewerState {
     pub right_drag_windows: bool,
     /// What becomes of the image when a grade is selected.
     pub approach: Approach,
+    /// Display windows that the reader named.
+    pub windows: Vec<NamedWindow>,
     /// Panels that the user showed or hid.
     pub panels: BTreeMap<SidePanel, bool>,
     /// Widths that the user gave them, points.

@@ -2,17 +2,16 @@
 
 use eframe::egui::containers::menu::MenuButton;
 use eframe::egui::gui_zoom::{self, kb_shortcuts};
-use eframe::egui::{Align, Button, Context, DragValue, Label, Layout, MenuBar, Panel, RichText, Ui};
+use eframe::egui::{Align, Button, Context, Label, Layout, MenuBar, Panel, RichText, Ui};
 
 use super::action::{Actions, FileAction, ProgramAction, ViewAction};
 use super::command::UiCommand;
 use super::criteria;
 use super::language::{self, tr};
-use super::state::{PathPurpose, SeriesGrid, Tool, ViewLayout, ViewerState, WindowPreset};
-use super::theme;
+use super::state::{PathPurpose, SeriesGrid, Tool, ViewLayout, ViewerState};
+use super::{theme, window_menu};
 use crate::language::Language;
 use crate::spine::MeasurementKind;
-use crate::volume::WindowLevel;
 
 /// The strip along the top.
 pub(crate) fn top_bar_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
@@ -23,7 +22,7 @@ pub(crate) fn top_bar_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions
                 ui.separator();
                 tools_ui(ui, state, actions);
                 ui.separator();
-                window_menu_ui(ui, state, actions);
+                window_menu::window_menu_ui(ui, state, actions);
                 layout_ui(ui, state, actions);
             }
             if let Some(series) = state.study.series_list.iter().find(|series| series.shown) {
@@ -189,8 +188,9 @@ fn tools_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
             actions.push(command.action());
         }
     }
-    let active = if let Tool::Measure(kind) = state.view.tool { criteria::measurement(kind) } else { tr!("Measure") };
-    ui.menu_button(active, |ui| {
+    let measured = if let Tool::Measure(kind) = state.view.tool { Some(kind) } else { None };
+    let name = measured.map_or(tr!("Measure"), criteria::measurement);
+    MenuButton::from_button(Button::selectable(measured.is_some(), name)).ui(ui, |ui| {
         for (kind, command) in MeasurementKind::ALL.into_iter().zip([
             UiCommand::LengthTool,
             UiCommand::AngleTool,
@@ -206,36 +206,6 @@ fn tools_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
             item_ui(ui, command, state.reading.selection.is_some(), actions);
         }
     });
-}
-
-/// Ready-made windows and the numbers themselves.
-fn window_menu_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
-    let window = state.window();
-    ui.menu_button(tr!("W/L"), |ui| {
-        for (preset, command) in WindowPreset::ALL.into_iter().zip([
-            UiCommand::WindowHeader,
-            UiCommand::WindowSeries,
-            UiCommand::WindowSlice,
-            UiCommand::WindowVertebrae,
-            UiCommand::WindowWide,
-        ]) {
-            named_item_ui(ui, command, preset.name(), true, actions);
-        }
-        ui.separator();
-        let (mut width, mut center) = (window.width, window.center);
-        let speed = f64::from(window.width.max(1.0)) / 300.0;
-        ui.horizontal(|ui| {
-            let label = ui.label(tr!(in "window", "Width"));
-            ui.add(DragValue::new(&mut width).speed(speed).range(1e-3..=1e9).max_decimals(1)).labelled_by(label.id);
-            let label = ui.label(tr!(in "window", "Level"));
-            ui.add(DragValue::new(&mut center).speed(speed).range(-1e9..=1e9).max_decimals(1)).labelled_by(label.id);
-        });
-        if (width, center) != (window.width, window.center) {
-            actions.push(ViewAction::SetWindow(WindowLevel { center, width }));
-        }
-    })
-    .response
-    .on_hover_text(tr!("Window and level: presets and numbers"));
 }
 
 fn layout_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {

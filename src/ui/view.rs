@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::action::Probe;
 use super::camera::Camera;
 use super::language::tr;
+use super::window_menu::RelativeWindow;
 use crate::spine::MeasurementKind;
 use crate::volume::WindowLevel;
 
@@ -173,18 +174,20 @@ impl SidePanel {
     }
 }
 
-/// Where the arrow keys go.
+/// Where the arrow keys go, and what else is asked for by keys and menus of one view.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Pane {
-    /// Slices and series.
+    /// The slice.
     #[default]
     Image,
+    /// The view beside it that was worked with last.
+    Beside,
     /// Discs and gradings.
     Table,
 }
 
 /// Ready-made display windows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WindowPreset {
     /// The window of the file, or of the whole series where the file has none.
@@ -198,10 +201,12 @@ pub enum WindowPreset {
     Vertebrae,
     /// Fluid and fat without glare: twice the width of the series.
     Wide,
+    /// One that the reader kept.
+    Own(RelativeWindow),
 }
 
 impl WindowPreset {
-    /// All, in the order of their keys 1 to 5.
+    /// Those of the program, in the order of their keys 1 to 5.
     pub(crate) const ALL: [Self; 5] = [Self::Header, Self::Series, Self::Slice, Self::Vertebrae, Self::Wide];
 
     /// Name on screen.
@@ -213,6 +218,7 @@ impl WindowPreset {
             Self::Slice => tr!("Automatic, this slice"),
             Self::Vertebrae => tr!("Vertebrae mid-gray"),
             Self::Wide => tr!("Wide (fluid and fat)"),
+            Self::Own(_) => tr!("Your own"),
         }
     }
 }

@@ -6,8 +6,9 @@ use eframe::egui::{
 
 use super::action::{Actions, FileAction};
 use super::language::tr;
-use super::state::{SeriesGrid, ViewLayout, ViewerState};
+use super::state::{Pane, SeriesGrid, ViewLayout, ViewerState};
 use super::{disc_view, plane_view, slice_view, theme};
+use crate::volume::SectionAxis;
 
 /// A series that is dragged from the list into a view: its place in the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +50,9 @@ pub(crate) fn views_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) 
 fn view_ui(ui: &mut Ui, state: &ViewerState, view: usize, actions: &mut Actions) {
     match (state.view.layout, view.checked_sub(1)) {
         (_, None) | (ViewLayout::Single, _) => slice_view::slice_view_ui(ui, state, actions),
-        (ViewLayout::Planes, Some(plane)) => plane_view::plane_alone_ui(ui, state, plane.min(1), actions),
+        (ViewLayout::Planes, Some(plane)) => {
+            plane_view::plane_alone_ui(ui, state, (view, SectionAxis::ALL[plane.min(1)]), actions);
+        }
         (ViewLayout::Disc, Some(_)) => disc_view::disc_view_ui(ui, state, actions),
         (ViewLayout::Compare, Some(_)) => slice_view::beside_view_ui(ui, state, actions),
         (ViewLayout::Series(grid), Some(beside)) => {
@@ -59,7 +62,8 @@ fn view_ui(ui: &mut Ui, state: &ViewerState, view: usize, actions: &mut Actions)
     }
 }
 
-/// The views of a grid, with a frame around the one that a series of the list would go to.
+/// The views of a grid, with a frame around the one that has the keys, and a fainter one around that which a series of the
+/// list would go to.
 fn grid_ui(ui: &mut Ui, state: &ViewerState, grid: SeriesGrid, actions: &mut Actions) {
     let area = ui.available_rect_before_wrap();
     let beside = ViewLayout::Series(grid).beside();
@@ -69,8 +73,17 @@ fn grid_ui(ui: &mut Ui, state: &ViewerState, grid: SeriesGrid, actions: &mut Act
             ui.shrink_clip_rect(cell);
             view_ui(ui, state, view, actions);
         });
+        let has_keys = match state.view.pane {
+            Pane::Image => view == 0,
+            Pane::Beside => view == state.active + 1,
+            Pane::Table => false,
+        };
         let is_target = beside > 1 && view == state.active + 1;
-        let color = if is_target { theme::ACCENT } else { theme::LINE };
+        let color = match (has_keys, is_target) {
+            (true, _) => theme::ACCENT,
+            (false, true) => theme::ACCENT_DIM,
+            (false, false) => theme::LINE,
+        };
         ui.painter().rect_stroke(cell, 0.0, Stroke::new(1.0, color), StrokeKind::Outside);
     }
     ui.advance_cursor_after_rect(area);

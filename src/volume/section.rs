@@ -14,6 +14,12 @@ pub enum SectionAxis {
     Column,
 }
 
+impl SectionAxis {
+    /// Both.
+    #[cfg(feature = "gui")]
+    pub(crate) const ALL: [Self; 2] = [Self::Row, Self::Column];
+}
+
 /// A plane across a stack, with the way back into it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Section {

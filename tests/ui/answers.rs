@@ -8,6 +8,7 @@ use spinenet_viewer::detection::{Detection, ImageContrast};
 use spinenet_viewer::dicom::{
     Choice, FolderScan, HeaderTexts, Series, SeriesSummary, Weighting, load_series, scan_folder,
 };
+use spinenet_viewer::pipeline::ModelsInfo;
 use spinenet_viewer::saliency::{SaliencyLayer, SaliencyMap};
 use spinenet_viewer::spine::{
     Corners, Disc, DiscFrame, DiscLevel, DiscPrediction, Grading, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, PerGrading,
@@ -29,6 +30,8 @@ const COLUMNS: usize = 256;
 pub(crate) struct Answers {
     /// Discs in the order in which they were graded.
     pub(crate) graded: Arc<Mutex<Vec<DiscLevel>>>,
+    /// The grading that its weights say must not be relied on, and why.
+    pub(crate) experimental: Option<(Grading, String)>,
 }
 
 impl Work for Answers {
@@ -73,6 +76,9 @@ impl Work for Answers {
                 Ok(Event::SeriesLoaded(Arc::new(Series::new(summary, volume, None, vec![]))))
             }
             Command::DetectDiscs { volume } => {
+                if let Some((grading, why)) = &self.experimental {
+                    job.emit(Event::ModelsLoaded(Arc::new(models(*grading, why)))).map_err(JobError::failed)?;
+                }
                 let vertebrae = spine(volume.slices());
                 Ok(Event::DiscsDetected(Arc::new(Detection {
                     vertebrae,
@@ -165,6 +171,18 @@ impl Work for Answers {
     }
 
     fn reset(&mut self) {}
+}
+
+/// Weights of which one grading must not be relied on.
+fn models(grading: Grading, why: &str) -> ModelsInfo {
+    ModelsInfo {
+        weights: Vec::new(),
+        device: "cpu".to_owned(),
+        gradings: Grading::PAPER.to_vec(),
+        experimental: PerGrading::from_fn([grading], |_| why.to_owned()),
+        calibrated: None,
+        evidence: PerGrading::default(),
+    }
 }
 
 fn scan(series: &[SeriesSummary]) -> FolderScan {

@@ -18,13 +18,13 @@ fn titles(window: &Window) -> Vec<&str> {
     state.shown_beside().iter().map(|beside| beside.index.map_or("", title)).collect()
 }
 
-fn all_loaded(viewer: &Viewer<Answers>) -> bool {
+pub(crate) fn all_loaded(viewer: &Viewer<Answers>) -> bool {
     let beside = viewer.state.shown_beside();
     !beside.is_empty() && beside.iter().all(|beside| beside.index.is_none() || beside.image.ready().is_some())
 }
 
 /// Chooses a grid in the menu of the layouts.
-fn choose(window: &mut Window, grid: &str) {
+pub(crate) fn choose(window: &mut Window, grid: &str) {
     window.get_by_label("Grid").click();
     window.run();
     window.get_by_label(grid).click();
@@ -32,7 +32,7 @@ fn choose(window: &mut Window, grid: &str) {
 }
 
 /// Two clicks; the clock of the tests, a quarter of a second a frame, runs faster than a hand.
-fn double_click(window: &mut Window, at: Pos2) {
+pub(crate) fn double_click(window: &mut Window, at: Pos2) {
     window.ctx.options_mut(|options| options.input_options.max_double_click_delay = 2.0);
     // Apart from the clicks before.
     window.run_steps(12);

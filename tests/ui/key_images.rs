@@ -104,3 +104,45 @@ fn a_blind_reader_marks_without_what_was_computed() {
     let image = &marked(&window)[0];
     assert!(image.slice == 4 && image.subject.as_ref().is_none_or(|subject| subject.map.is_none()));
 }
+
+#[test]
+fn a_comment_on_a_key_image_is_kept_and_stands_in_every_report() {
+    let folder = scratch();
+    let mut window = explained_window(folder.path());
+    window.key_press_modifiers(Modifiers::SHIFT, Key::K);
+    window.run();
+    let field = window.get_by_label("Comment on key image 1");
+    field.focus();
+    window.run();
+    // Letters of commands among them.
+    for letter in "knob B".chars() {
+        window.event(Event::Text(letter.to_string()));
+        window.run();
+    }
+    assert_eq!(marked(&window)[0].comment, "knob B");
+    assert!(!window.state().state.view.inverted);
+    window.key_press(Key::Escape);
+    window.run();
+    let text = super::review::copied(&mut window);
+    let listed = "Key images: Slice 6 of 11, L4-L5 Pfirrmann grade: knob B.";
+    assert!(text.contains(listed), "{text}");
+    let pdf = folder.path().join("report.pdf");
+    apply(&mut window, FileAction::Chosen(PathPurpose::SaveReport, pdf.clone()));
+    wait_for(&mut window, "the report", |_| pdf.exists());
+    if let Some(mut pdftotext) = needs::program("pdftotext", "poppler-utils") {
+        let said = pdftotext.arg(&pdf).arg("-").output().expect("it starts").stdout;
+        let said = String::from_utf8(said).expect("text");
+        let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(said.matches("knob B").count(), 2, "in the text and below the picture\n{said}");
+    }
+    // One step takes the whole comment back, and not the mark.
+    window.key_press_modifiers(Modifiers::COMMAND, Key::Z);
+    window.run();
+    assert_eq!((marked(&window).len(), marked(&window)[0].comment.as_str()), (1, ""));
+    window.key_press_modifiers(Modifiers::COMMAND, Key::Y);
+    window.run();
+    drop(window);
+    let kept = ReviewFile::read(&work_file(folder.path(), "reviews")).expect("saved");
+    assert_eq!(kept.review.key_images[0].comment, "knob B");
+    assert_eq!(marked(&graded_window(folder.path()))[0].comment, "knob B");
+}

@@ -2,6 +2,7 @@
 //! networks.
 #![cfg(feature = "gui")]
 
+mod active;
 mod answers;
 mod archive;
 mod blind;
@@ -12,6 +13,7 @@ mod frame_time;
 mod grid;
 mod hands;
 mod help;
+mod journeys;
 mod key_images;
 mod keyboard;
 #[path = "../needs/mod.rs"]

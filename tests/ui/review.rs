@@ -191,7 +191,7 @@ fn what_only_a_reader_can_write_stands_in_the_report() {
     assert!(graded_window(folder.path()).state().state.pdf_names_patient, "kept as a habit");
 }
 
-fn copied(window: &mut Window) -> String {
+pub(crate) fn copied(window: &mut Window) -> String {
     let context = window.ctx.clone();
     window.state_mut().apply(&context, ProgramAction::CopyReport);
     window.step();

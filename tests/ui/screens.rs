@@ -97,15 +97,19 @@ fn the_page_of_the_report() {
     compare(&mut window, "report_page_1024x700");
 }
 
-/// On the smallest of these screens no command of the page of keys is cut off.
+/// No command of the page of keys is cut off at its right edge, on small screens and large ones.
 #[test]
 fn the_page_of_keys_stays_on_the_screen() {
-    let folder = scratch();
-    let mut window = explained(folder.path(), vec2(1024.0, 700.0), 1.0);
-    apply(&mut window, ProgramAction::TogglePage(Page::Help));
-    let screen = egui::Rect::from_min_size(Pos2::ZERO, window.ctx.content_rect().size()).expand(8.0);
-    for label in ["Open folder…", "Open file…", "Right click on a grade", "Wheel"] {
-        let place = window.get_all_by_label(label).map(|node| node.rect());
-        assert!(place.into_iter().any(|rect| screen.contains_rect(rect)), "{label} is off the screen");
+    for (size, name) in [(vec2(1024.0, 700.0), "small"), (SIZE, "usual"), (vec2(2560.0, 1440.0), "large")] {
+        let folder = scratch();
+        let mut window = explained(folder.path(), size, 1.0);
+        apply(&mut window, ProgramAction::TogglePage(Page::Help));
+        let page = window.get_by_role_and_label(egui::accesskit::Role::Window, "Keys and mouse").rect();
+        assert!(page.width() <= size.x && page.height() <= size.y, "{name}: {page}");
+        for label in ["Open folder…", "Open file…", "Right click on a grade", "change it", "Wheel"] {
+            let places = window.get_all_by_label(label).map(|node| node.rect());
+            let is_inside = |rect: egui::Rect| page.x_range().contains(rect.left()) && rect.right() <= page.right();
+            assert!(places.into_iter().any(is_inside), "{name}: {label} is cut off");
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Pages of key images: what the reader chose to show.
 
-use super::page::{HEIGHT, MARGIN, QUIET, Sheet, Style, TEXT, WIDTH};
+use super::page::{HEIGHT, MARGIN, QUIET, READER, Sheet, Style, TEXT, WIDTH};
 use crate::export::key_images::KeyPicture;
 use crate::language::{Language, say};
 
@@ -9,7 +9,9 @@ pub(super) const PER_PAGE: usize = 4;
 const GAP: f32 = 18.0;
 const TOP: f32 = 84.0;
 /// Below a picture, for its words.
-const WORDS: f32 = 44.0;
+const WORDS: f32 = 66.0;
+/// Lines of a comment.
+const COMMENT_LINES: usize = 2;
 /// Room of a page for both rows.
 const ROOM: f32 = HEIGHT - 64.0 - TOP;
 
@@ -26,9 +28,17 @@ pub(super) fn draw(sheet: &mut Sheet, pictures: &[KeyPicture], language: Languag
         sheet.picture((x, y), size, &key.picture);
         let title = Style::new(9.5, TEXT).bold();
         sheet.text(x, y + size.1 + 13.0, title, &title.shortened(&key.title, width));
-        let quiet = Style::new(7.2, QUIET);
-        for (line, words) in quiet.wrapped(&key.detail, width).iter().take(2).enumerate() {
-            sheet.text(x, y + size.1 + 24.0 + 9.0 * line as f32, quiet, words);
+        let mut below = y + size.1 + 24.0;
+        let (said, quiet) = (Style::new(8.5, READER), Style::new(7.2, QUIET));
+        for (style, words, lines) in [(said, &key.comment, COMMENT_LINES), (quiet, &key.detail, 2)] {
+            let wrapped = style.wrapped(words, width);
+            for (index, line) in wrapped.iter().take(lines).enumerate() {
+                // What does not fit is said to go on; the text of the report has all of it.
+                let is_cut = index + 1 == lines && wrapped.len() > lines;
+                let line = if is_cut { style.shortened(&format!("{line} …"), width) } else { line.clone() };
+                sheet.text(x, below, style, &line);
+                below += 1.25 * style.size;
+            }
         }
     }
 }

@@ -12,9 +12,10 @@ use crate::ui::command::UiCommand;
 use crate::ui::companion::{CommonSpace, Companion, CompanionAction, examination_name};
 use crate::ui::gesture::{Gesture, dragged_window, gestures, moved_camera};
 use crate::ui::language::tr;
-use crate::ui::state::{AnnotationLevel, LoadedSeries, Tool, ViewerState};
-use crate::ui::theme;
+use crate::ui::state::{AnnotationLevel, LoadedSeries, Pane, Tool, ViewerState};
 use crate::ui::views::dropped_series;
+use crate::ui::{plane_view, theme};
+use crate::volume::SectionAxis;
 use crate::worker::Loadable;
 
 /// A view of another series.
@@ -34,6 +35,10 @@ pub(crate) fn companion_view_ui(ui: &mut Ui, state: &ViewerState, view: usize, a
     if !asked.is_empty() && state.active != view {
         actions.push(CompanionAction::Activate(view));
     }
+    // A click gives the keys to a view, even where it asks for nothing else.
+    if (!asked.is_empty() || response.clicked()) && state.view.pane != Pane::Beside {
+        actions.push(ViewAction::FocusPane(Pane::Beside));
+    }
     actions.extend(asked);
 }
 
@@ -43,8 +48,11 @@ fn view_ui(ui: &mut Ui, state: &ViewerState, view: usize, actions: &mut Actions)
         ui.set_min_width(ui.available_width());
         choices_ui(ui, state, view, actions);
     });
-    let (viewport, response) = ui.allocate_exact_size(ui.available_size(), Sense::click_and_drag());
     let companion = &state.companions[view];
+    if let Some(axis) = companion.plane {
+        return plane_view::plane_alone_ui(ui, state, (view + 1, axis), actions);
+    }
+    let (viewport, response) = ui.allocate_exact_size(ui.available_size(), Sense::click_and_drag());
     let (Some(read), Some(series)) = (state.loaded(), companion.image.ready()) else {
         let words = match companion.image {
             Loadable::Pending(_) => tr!("Loading the series…"),
@@ -78,10 +86,11 @@ fn choices_ui(ui: &mut Ui, state: &ViewerState, view: usize, actions: &mut Actio
     let companion = &state.companions[view];
     ui.horizontal_wrapped(|ui| {
         let label = ui.label(tr!("Series"));
-        let title = companion
-            .index
-            .and_then(|index| state.study.series_list.get(index))
-            .map_or(tr!(in "series", "none"), |it| &it.title);
+        let series = companion.index.and_then(|index| state.study.series_list.get(index));
+        let title = match companion.plane {
+            Some(axis) => plane_view::plane_name(axis),
+            None => series.map_or(tr!(in "series", "none"), |series| &series.title),
+        };
         let choice = ComboBox::from_id_salt(("companion", view)).width(130.0).selected_text(title).show_ui(ui, |ui| {
             for (index, series) in state.study.series_list.iter().enumerate().filter(|(_, series)| !series.shown) {
                 let text = format!("{}\n{}, {}", series.title, series.study, series.detail);
@@ -90,8 +99,18 @@ fn choices_ui(ui: &mut Ui, state: &ViewerState, view: usize, actions: &mut Actio
                     actions.push(CompanionAction::Show(index));
                 }
             }
+            for axis in SectionAxis::ALL {
+                let is_chosen = companion.plane == Some(axis);
+                let text = format!("{}\n{}", plane_view::plane_name(axis), tr!("reconstructed"));
+                if ui.selectable_label(is_chosen, text).clicked() && !is_chosen {
+                    actions.push(CompanionAction::ShowPlane(axis));
+                }
+            }
         });
         choice.response.labelled_by(label.id);
+        if companion.plane.is_some() {
+            return;
+        }
         let link = ui.add(Button::selectable(!companion.is_unlinked, tr!("Linked")));
         let hint =
             tr!("Both views show the same place and move together. Unlink, leaf each to its place and link again to \

@@ -5,7 +5,7 @@ use eframe::egui::{
 };
 use glam::DVec2;
 
-use super::{Scene, name_on_image, text_on_image};
+use super::{Scene, name_on_image};
 use crate::spine::{Measurement, MeasurementKind};
 use crate::ui::action::{Actions, MeasureAction};
 use crate::ui::language::{in_force, translated};
@@ -198,7 +198,8 @@ fn paint_unfinished(ui: &Ui, response: &Response, scene: &Scene, kind: Measureme
     }
     let at = scene.transform.viewport.center_bottom() - vec2(0.0, 40.0);
     let hint = translated(kind.next_point(hand.placed.len()));
-    text_on_image(&painter, at, Align2::CENTER_BOTTOM, hint, 13.0, theme::MEASUREMENT);
+    // On a backing: the name of the lowest disc may lie there.
+    name_on_image(&painter, at, Align2::CENTER_BOTTOM, hint, [theme::MEASUREMENT, theme::text_shadow()]);
 }
 
 #[cfg(test)]

@@ -19,10 +19,10 @@ use eframe::egui::{self, Align2, Pos2, Rect, Role, Sense, Ui, WidgetInfo};
 
 use super::action::{Actions, Probe, ViewAction};
 use super::camera::{Camera, SliceTransform};
-use super::state::{AnnotationLevel, LoadedSeries, Pane, Tool, ViewLayout, ViewerState};
+use super::state::{AnnotationLevel, LoadedSeries, Pane, Tool, ViewerState};
 use super::{plane_view, theme, views};
 use crate::ui::language::tr;
-use crate::volume::WindowLevel;
+use crate::volume::{SectionAxis, WindowLevel};
 use crate::worker::Loadable;
 
 /// What the painting functions of this module share.
@@ -56,7 +56,7 @@ pub(crate) fn slice_view_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Acti
 
     let evidence = evidence_paint(&state.evidence, &state.evidence.main);
     image::image_ui(ui, &scene, state.reading.image_texture.as_ref(), evidence);
-    if state.view.layout == ViewLayout::Planes || state.view.tool == Tool::Crosshair {
+    if SectionAxis::ALL.iter().any(|axis| state.shows_plane(*axis)) || state.view.tool == Tool::Crosshair {
         plane_view::lines_on_slice(ui, state, &transform, &frame);
     }
     if state.view.tool == Tool::Box && state.reading.selection.is_some() {

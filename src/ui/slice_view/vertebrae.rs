@@ -3,7 +3,7 @@
 use eframe::egui::{Align2, CursorIcon, PointerButton, Pos2, Response, Shape, Stroke, Ui, vec2};
 use glam::DVec2;
 
-use super::{Scene, text_on_image};
+use super::{Scene, name_on_image};
 use crate::spine::{Corners, VertebraLabel};
 use crate::ui::action::{Actions, VertebraAction};
 use crate::ui::language::tr;
@@ -111,5 +111,5 @@ fn paint(ui: &Ui, scene: &Scene, moved: Option<(Grab, Corners)>) {
     }
     let at = scene.transform.viewport.center_bottom() - vec2(0.0, 40.0);
     let text = tr!("Drag a corner or a body. Right click: delete or add a vertebra.");
-    text_on_image(&painter, at, Align2::CENTER_BOTTOM, text, 13.0, theme::VERTEBRA);
+    name_on_image(&painter, at, Align2::CENTER_BOTTOM, text, [theme::VERTEBRA, theme::text_shadow()]);
 }
