@@ -7,6 +7,7 @@ use eframe::egui;
 
 use super::{Command, Event, Viewer, navigation};
 use crate::export::FigureOrder;
+use crate::model::location::LocationModel;
 use crate::picture::EvidenceFill;
 use crate::pipeline::{CURVE_PERCENTILES, Evidence};
 use crate::records::Report;
@@ -86,6 +87,10 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
                 self.request_beside();
             }
             EvidenceAction::Toggle => evidence.shown = !evidence.shown,
+            EvidenceAction::ToggleLearnedLocation => {
+                evidence.learned_location = !evidence.learned_location;
+                self.locate_findings();
+            }
             EvidenceAction::Hold(held) => evidence.held_back = held,
             EvidenceAction::ToggleBlind => self.toggle_blind(),
         }
@@ -318,6 +323,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
 
     /// Threshold, peak and boxes of the maps shown.
     fn measure_evidence(&mut self) {
+        self.locate_findings();
         let Some(series) = self.state.loaded().cloned() else { return };
         let EvidenceWay { percentile, box_rule, .. } = self.state.evidence_way();
         let evidence = &mut self.state.evidence;
@@ -328,6 +334,20 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             let boxes = map.image_boxes(&series.volume, percentile, box_rule);
             shown.predicted_boxes = with_those_between(&boxes, map.frame.slice_step());
         }
+    }
+
+    /// Where readers would probably box the findings that the maps are of, where that is wanted and the grade that counts abnormal.
+    pub(super) fn locate_findings(&mut self) {
+        let located = |shown: &MapState| {
+            let map = shown.map.as_ref().filter(|_| self.state.evidence.learned_location)?;
+            let (disc, volume) = (self.state.disc(map.level)?, &self.state.loaded()?.volume);
+            let class = self.state.reading.summary.disc(map.level)?.of(map.grading)?.class;
+            let boxes = LocationModel::shipped().boxes(volume, disc, &map.frame, (map.grading, class));
+            Some(with_those_between(&boxes, map.frame.slice_step()))
+        };
+        let evidence = &self.state.evidence;
+        let [main, beside] = [&evidence.main, &evidence.beside].map(|shown| located(shown).unwrap_or_default());
+        (self.state.evidence.main.learned_boxes, self.state.evidence.beside.learned_boxes) = (main, beside);
     }
 
     /// Boxes of the finished map at the next percentile of the curve, where a reader's box asks for the curve: one a frame,
@@ -378,7 +398,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     }
 }
 
-/// Predicted boxes with those on the slices of a thin stack that the network does not look at.
+/// Boxes with those on the slices of a thin stack that the network does not look at.
 fn with_those_between(boxes: &[SliceBox], step: usize) -> Vec<SliceBox> {
     let Some(first) = boxes.first() else { return Vec::new() };
     let by_slice = boxes.iter().map(|one| (one.slice, one.rect)).collect();

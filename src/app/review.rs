@@ -157,6 +157,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         reading.summary = report.as_ref().map(StudySummary::of_report).unwrap_or_default();
         let compared = report.as_ref().and_then(|report| Some(compared_grades(report, report.prior.as_ref()?)));
         reading.compared = compared.unwrap_or_default();
+        self.locate_findings();
     }
 
     /// Asks for the file of the report.

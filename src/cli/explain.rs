@@ -1,6 +1,6 @@
 //! `spinenet explain`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
 use clap::Args;
@@ -8,13 +8,14 @@ use clap::Args;
 use super::Outcome;
 use super::arguments::ModelArguments;
 use super::console::{Console, RESEARCH_USE_ONLY};
-use crate::export::write_evidence;
+use crate::export::{learned_location, write_evidence};
 use crate::language::Language;
 use crate::model::Views;
 use crate::model::grader::GRADING_WEIGHTS;
 use crate::pipeline::{AnalysisOptions, Evidence, Explanation, Models, OpenSeries, analyze_folder};
+use crate::records::BoxesFile;
 use crate::saliency::{CONVERGED, MOST_VIEWS, SaliencyLayer, SaliencyMethod, SaliencyTarget, WayChoice};
-use crate::spine::{BoxRule, ClassIndex, DiscLevel, DiscPrediction, Grading};
+use crate::spine::{BoxRule, ClassIndex, Disc, DiscLevel, DiscPrediction, Grading, SliceBox};
 use crate::task::{CancelToken, Progress};
 use crate::words::UnknownWord;
 
@@ -126,6 +127,10 @@ pub(crate) struct ExplainArguments {
     /// Randomly changed inputs to average over; "auto": until the map has converged, at most 150.
     #[arg(long, value_name = "N", default_value = "150", value_parser = augmentations)]
     augmentations: Augmentations,
+    /// Also write where readers would probably box a finding that is called abnormal, learned from their boxes on other patients:
+    /// no evidence for its grade.
+    #[arg(long)]
+    learned_locations: bool,
     /// Folder for the files.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -194,10 +199,43 @@ pub(super) fn run(arguments: &ExplainArguments, console: Console) -> anyhow::Res
         files += write_evidence(evidence, &arguments.out)?.len();
         describe(evidence, console);
     }
+    if arguments.learned_locations {
+        for grading in targets.iter().map(|target| target.grading) {
+            files += write_learned_location(&analysis, disc, (grading, &prediction), &arguments.out, console)?;
+        }
+    }
     drop(line);
     console.say(&format!("{files} files in {}", arguments.out.display()));
     console.say(&format!("Supporting evidence, not a segmentation. {RESEARCH_USE_ONLY}"));
     Ok(Outcome::Done)
+}
+
+/// Writes the learned location of a finding, where there is one; gives back the number of files.
+fn write_learned_location(
+    analysis: &OpenSeries,
+    disc: &Disc,
+    (grading, prediction): (Grading, &DiscPrediction),
+    folder: &Path,
+    console: Console,
+) -> anyhow::Result<usize> {
+    let Some(class) = prediction.class(grading) else { return Ok(0) };
+    let boxes = learned_location(&analysis.series.volume, disc, (grading, class));
+    if boxes.is_empty() {
+        return Ok(0);
+    }
+    console.say(&format!("{} {}: learned location (not evidence)", disc.level, grading.name()));
+    say_boxes(&boxes, console);
+    let file = folder.join(format!("{}_{grading}_learned-location.json", disc.level));
+    BoxesFile::new("", &analysis.series.summary.series_instance_uid, boxes).save(&file)?;
+    Ok(1)
+}
+
+fn say_boxes(boxes: &[SliceBox], console: Console) {
+    for found in boxes {
+        let sides: [f64; 4] = found.rect.into();
+        let [x, y, width, height] = sides.map(|side| format!("{side:.1}"));
+        console.say(&format!("  slice {}: x {x}, y {y}, {width} × {height} pixels", found.slice));
+    }
 }
 
 /// What was explained, how thoroughly, and where the evidence lies.
@@ -209,11 +247,7 @@ fn describe(evidence: &Evidence, console: Console) {
     let figure = evidence.figure(Language::ENGLISH);
     console.say(&format!("  {}. {}.", figure.making(), figure.boxing()));
     let boxes = evidence.predicted_boxes();
-    for found in &boxes {
-        let sides: [f64; 4] = found.rect.into();
-        let [x, y, width, height] = sides.map(|side| format!("{side:.1}"));
-        console.say(&format!("  slice {}: x {x}, y {y}, {width} × {height} pixels", found.slice));
-    }
+    say_boxes(&boxes, console);
     if boxes.is_empty() {
         console.say("  no evidence above the percentile lies in the scan");
     }

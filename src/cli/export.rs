@@ -15,7 +15,7 @@ use super::console::{Console, RESEARCH_USE_ONLY};
 use super::explain::WayArguments;
 use crate::export::{
     EvidenceOptions, ExportError, ExportFormat, ExportOptions, FORMATS, ReportTemplate, ReportedStudy, Written,
-    explain_abnormal, explain_key_images, read_boxes, signature_time,
+    add_learned_locations, explain_abnormal, explain_key_images, read_boxes, signature_time,
 };
 use crate::language::Language;
 use crate::pipeline::Models;
@@ -44,6 +44,10 @@ pub(crate) struct ExportArguments {
     /// Compute and add the evidence for the most abnormal grades, at most this many.
     #[arg(long, value_name = "N", default_value_t = 0, default_missing_value = "6", num_args = 0..=1)]
     evidence: usize,
+    /// Add boxes where readers would probably box the abnormal findings, learned from their boxes on other patients: no evidence
+    /// for a grade.
+    #[arg(long)]
+    learned_locations: bool,
     /// Randomly changed inputs to average evidence over.
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     augmentations: u32,
@@ -183,6 +187,9 @@ fn study(arguments: &ExportArguments, report: Report, console: Console) -> anyho
             limit: arguments.evidence,
         };
         explain_abnormal(&mut study, &mut models, options, &cancel, &mut show)?;
+    }
+    if arguments.learned_locations {
+        add_learned_locations(&mut study);
     }
     explain_key_images(&mut study, &mut models, &cancel, &mut show)?;
     Ok(study)

@@ -21,9 +21,10 @@ use crate::task::{CancelToken, Progress};
 use crate::training::TrainingJob;
 use crate::training::grading::{Experiment, GradingExample};
 use crate::training::located::LeftOut;
+use crate::training::location::LocationRow;
 use crate::training::manifest::{DataManifest, DataSet, DataSource, DataUse, TrainingCohort, TrainingData};
 use crate::training::spider::load_cases;
-use crate::training::{contrast, detector, grading};
+use crate::training::{contrast, detector, grading, location};
 
 /// Arguments of `spinenet train`.
 #[derive(Debug, Args)]
@@ -41,6 +42,15 @@ enum Network {
     /// Learn to tell contrasts by the image, and measure it on patients left out: contrast.json.
     Contrast {
         /// Data manifest (TOML) with sets of kind spider-dev, boxed and phantom, such as `assets/training/contrast.toml`.
+        #[arg(long, value_name = "MANIFEST")]
+        data: PathBuf,
+        /// Folder for the file.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
+    /// Learn where findings lie from readers' boxes, and measure it on patients left out: location.json.
+    Location {
+        /// Data manifest (TOML) with sets whose findings are boxed, such as `assets/training/location.toml`.
         #[arg(long, value_name = "MANIFEST")]
         data: PathBuf,
         /// Folder for the file.
@@ -165,16 +175,8 @@ impl<'a> Job<'a> {
     fn examples(&self) -> anyhow::Result<Vec<GradingExample>> {
         let TrainingData { cohorts, left_out } =
             self.manifest.load(&self.training.cancel, &mut |progress| self.line.show(progress))?;
-        let file = self.files.out.join("left-out.csv");
-        if left_out.is_empty() {
-            // A list of an earlier try would not be true any more.
-            let _ = fs::remove_file(&file);
-        } else {
-            write_left_out(&file, &left_out).with_context(|| format!("cannot write: {}", file.display()))?;
-            let (count, file) = (left_out.len(), file.display());
-            let all = count + cohorts.iter().map(|cohort| cohort.cases.len()).sum::<usize>();
-            self.console.note(&format!("{count} of {all} scans are left out: {file} says why"));
-        }
+        let scans = cohorts.iter().map(|cohort| cohort.cases.len()).sum();
+        tell_left_out(&self.files.out, &left_out, scans, self.console)?;
         let mut examples = Vec::new();
         for TrainingCohort { name, cases } in cohorts {
             examples.extend(GradingExample::of_cases(&name, cases)?);
@@ -189,6 +191,7 @@ pub(super) fn run(arguments: &TrainArguments, console: Console) -> anyhow::Resul
         Network::Detector(files) => (files, Job::new(files, console)?.detector()?),
         Network::Grading(files) => (files, Job::new(files, console)?.grading()?),
         Network::Contrast { data, out } => return learn_contrasts(data, out, console),
+        Network::Location { data, out } => return learn_locations(data, out, console),
         Network::Log { out } => return show_logs(out, console),
     };
     draw_logs(&files.out)?;
@@ -213,6 +216,29 @@ fn learn_contrasts(data: &Path, out: &Path, console: Console) -> anyhow::Result<
         console.say(&format!(
             "{} ({:?}): {scans} scans, {without} without spine, {:?}",
             row.source, row.contrast, row.judged
+        ));
+    }
+    console.say(&format!("model in {}", file.display()));
+    Ok(Outcome::Done)
+}
+
+fn learn_locations(data: &Path, out: &Path, console: Console) -> anyhow::Result<Outcome> {
+    fs::create_dir_all(out).with_context(|| format!("cannot make the folder: {}", out.display()))?;
+    let line = console.long_progress("");
+    let manifest = DataManifest::read(data)?;
+    let learned = location::learn(&manifest, &CancelToken::default(), &mut |progress| line.show(progress))?;
+    drop(line);
+    tell_left_out(out, &learned.left_out, learned.scans, console)?;
+    anyhow::ensure!(!learned.measured.is_empty(), "none of the {} scans has a boxed finding", learned.scans);
+    let file = out.join("location.json");
+    write_whole(&file, &serde_json::to_vec(&learned)?).with_context(|| format!("cannot write: {}", file.display()))?;
+    for row in &learned.measured {
+        let LocationRow { grading, discs, patients, iou, fixed_place_iou, above_fixed_place, .. } = row;
+        let [low, high] = row.above_fixed_place_interval;
+        let kept = if row.beats_fixed_place() { "kept" } else { "not kept" };
+        console.say(&format!(
+            "{grading}: {discs} discs of {patients} patients, IoU {iou:.3}, a fixed place {fixed_place_iou:.3}, difference \
+             {above_fixed_place:+.3} ({low:+.3} to {high:+.3}): {kept}"
         ));
     }
     console.say(&format!("model in {}", file.display()));
@@ -251,6 +277,20 @@ pub(crate) fn run_experiment(arguments: &ExperimentArguments, console: Console) 
     }
     console.say(text.trim_end());
     Ok(Outcome::Done)
+}
+
+/// Tells of scans that cannot be used beside `used` others, and lists them in `left-out.csv` of `folder`.
+fn tell_left_out(folder: &Path, left_out: &[LeftOut], used: usize, console: Console) -> anyhow::Result<()> {
+    let file = folder.join("left-out.csv");
+    if left_out.is_empty() {
+        // A list of an earlier try would not be true any more.
+        let _ = fs::remove_file(&file);
+        return Ok(());
+    }
+    write_left_out(&file, left_out).with_context(|| format!("cannot write: {}", file.display()))?;
+    let (count, file) = (left_out.len(), file.display());
+    console.note(&format!("{count} of {} scans are left out: {file} says why", count + used));
+    Ok(())
 }
 
 fn write_left_out(file: &Path, left_out: &[LeftOut]) -> anyhow::Result<()> {

@@ -209,6 +209,17 @@ pub(crate) fn summarize_overlap(findings: &[BoxedFinding], percentile: usize) ->
     })
 }
 
+/// How much better the same findings, in the same order, are boxed by `better` than by `worse`: mean difference of
+/// [`FindingScores::volume`] at the only percentile. `None` if none can be measured.
+#[must_use]
+pub(crate) fn overlap_difference(better: &[BoxedFinding], worse: &[BoxedFinding]) -> Option<Estimate> {
+    let pairs = better.iter().zip(worse);
+    let differences: Vec<(u32, f64)> =
+        pairs.filter_map(|(one, other)| Some((one.patient, one.scores(0)?.volume - other.scores(0)?.volume))).collect();
+    let interval = bootstrap_by_patient(&differences, CONFIDENCE, RESAMPLES, SEED, mean)?;
+    Some(Estimate { mean: mean(&differences.iter().map(|(_, value)| *value).collect::<Vec<_>>())?, interval })
+}
+
 /// Mean over findings of [`FindingScores::volume`] and of [`FindingScores::slices_with_truth`] for each of `percentiles`
 /// percentiles: the curves. Empty if no finding can be measured.
 #[must_use]
@@ -287,6 +298,16 @@ mod tests {
         // What was not looked at is no miss.
         finding.seen.as_mut().expect("set above").slices.remove(&3);
         assert!((finding.scores(0).expect("there is truth").slices_with_truth - 2.0 / 6.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn the_same_findings_are_compared_with_each_other() {
+        let truth = [(4, rect(0.0, 0.0, 4.0, 4.0))];
+        let boxed = |patient, width| BoxedFinding { patient, ..finding(&truth, &[&[(4, rect(0.0, 0.0, width, 4.0))]]) };
+        let difference = overlap_difference(&[boxed(1, 4.0), boxed(2, 3.0)], &[boxed(1, 3.0), boxed(2, 1.0)]);
+        let Estimate { mean, interval } = difference.expect("there is truth");
+        assert_eq!((mean, interval.low, interval.high), (0.375, 0.25, 0.5));
+        assert_eq!(overlap_difference(&[], &[]), None);
     }
 
     #[test]

@@ -5,24 +5,31 @@ use std::collections::BTreeMap;
 /// Boxes of one finding by slice of its disc volume, each as four numbers in a frame that all discs share.
 pub(crate) type PlacedBoxes = BTreeMap<usize, [f64; 4]>;
 
-/// For each finding the usual boxes of the findings of other patients: on every slice that at least half of them have a
-/// box on, the median of each number. Empty if there is no other patient.
+/// The slices that at least half of the findings have a box on, ascending.
+#[must_use]
+pub(crate) fn usual_slices(findings: &[&PlacedBoxes]) -> Vec<usize> {
+    let mut counts: BTreeMap<usize, usize> = BTreeMap::new();
+    for slice in findings.iter().flat_map(|boxes| boxes.keys()) {
+        *counts.entry(*slice).or_default() += 1;
+    }
+    counts.into_iter().filter(|(_, count)| 2 * count >= findings.len()).map(|(slice, _)| slice).collect()
+}
+
+/// For each finding the usual boxes of the findings of other patients: on every one of their [`usual_slices`] the median of
+/// each number. Empty if there is no other patient.
 #[must_use]
 pub(crate) fn fixed_places(findings: &[(u32, PlacedBoxes)]) -> Vec<PlacedBoxes> {
     let place = |patient: u32| {
         let others: Vec<&PlacedBoxes> =
             findings.iter().filter(|(other, _)| *other != patient).map(|(_, boxes)| boxes).collect();
-        let mut slices: Vec<usize> = others.iter().flat_map(|boxes| boxes.keys().copied()).collect();
-        slices.sort_unstable();
-        slices.dedup();
-        let usual = slices.into_iter().filter_map(|slice| {
-            let boxes: Vec<[f64; 4]> = others.iter().filter_map(|boxes| boxes.get(&slice).copied()).collect();
+        let usual = usual_slices(&others).into_iter().map(|slice| {
             let median = |number: usize| {
-                let mut values: Vec<f64> = boxes.iter().map(|values| values[number]).collect();
+                let boxes = others.iter().filter_map(|boxes| boxes.get(&slice));
+                let mut values: Vec<f64> = boxes.map(|values| values[number]).collect();
                 values.sort_by(f64::total_cmp);
                 f64::midpoint(values[(values.len() - 1) / 2], values[values.len() / 2])
             };
-            (2 * boxes.len() >= others.len()).then(|| (slice, [0, 1, 2, 3].map(median)))
+            (slice, [0, 1, 2, 3].map(median))
         });
         usual.collect()
     };

@@ -11,9 +11,10 @@ mod rank;
 
 pub use boxes::iou_of_pairs;
 pub(crate) use boxes::{
-    BoxedFinding, BoxesBySlice, CONFIDENCE, Estimate, SeenSlices, best_percentile, overlap_curve, summarize_overlap,
+    BoxedFinding, BoxesBySlice, CONFIDENCE, Estimate, SeenSlices, best_percentile, overlap_curve, overlap_difference,
+    summarize_overlap,
 };
 pub(crate) use calibration::{ReliabilityBin, brier_score, expected_calibration_error, reliability};
-pub(crate) use fixed_place::{PlacedBoxes, fixed_places};
+pub(crate) use fixed_place::{PlacedBoxes, fixed_places, usual_slices};
 pub(crate) use grades::{ConfusionMatrix, Interval, KappaWeights, area_under_curve, bootstrap_by_patient};
 pub(crate) use rank::rank_correlation;

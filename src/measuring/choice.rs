@@ -137,6 +137,7 @@ mod tests {
             weights: Vec::new(),
             rows,
             fixed_places: vec![overlap(0.6, 88.0, 0.0)],
+            learned_locations: vec![],
         }
     }
 

@@ -6,19 +6,19 @@
 
 use std::collections::BTreeMap;
 
-use glam::DVec2;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::boxes::{GradingOverlap, PercentileFrom, grading_overlap, seen_slices};
 use super::{BoxedScans, MEASURES_SCHEMA};
-use crate::evaluation::{BoxedFinding, BoxesBySlice, PlacedBoxes, best_percentile, fixed_places};
+use crate::evaluation::{BoxedFinding, BoxesBySlice, SeenSlices, best_percentile, fixed_places, overlap_difference};
 use crate::model::{Grader, Views};
 use crate::pipeline::{CURVE_PERCENTILES, PipelineError, map_entry};
-use crate::records::{Software, WeightsUsed};
+use crate::records::{Software, WeightsUsed, rounded};
 use crate::saliency::{SaliencyLayer, SaliencyMap, SaliencyMethod, SaliencyPlan, SaliencyTarget, explain_each};
-use crate::spine::{BoxRule, ClassIndex, Disc, DiscFrame, Grading, PixelBox, SliceBox};
+use crate::spine::{BoxRule, ClassIndex, Disc, DiscFrame, Grading, SliceBox};
 use crate::task::{CancelToken, Progress};
+use crate::training::location::{LocationExample, locations_held_out};
 use crate::volume::Volume;
 
 /// The class of a finding that is there.
@@ -56,6 +56,19 @@ pub(crate) struct EvidenceMeasures {
     pub rows: Vec<EvidenceRow>,
     /// Boxes that are always where other patients of the test have theirs: the baseline that no map needs a network for.
     pub fixed_places: Vec<GradingOverlap>,
+    /// Boxes where those of other patients, of validation and test, teach to look for them: no network's, and no evidence.
+    #[serde(default)]
+    pub learned_locations: Vec<LearnedLocationOverlap>,
+}
+
+/// Overlap of learned locations, each learned without the patient that it is measured on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct LearnedLocationOverlap {
+    #[serde(flatten)]
+    pub overlap: GradingOverlap,
+    /// Mean difference of the overlap to that of a fixed place, with its interval by patients.
+    pub above_fixed_place: f64,
+    pub above_fixed_place_interval: [f64; 2],
 }
 
 /// A way to make boxes.
@@ -94,10 +107,8 @@ pub(crate) struct EvidenceRow {
 /// Boxes of one finding by every way to make them.
 struct Measured {
     grading: Grading,
-    patient: u32,
     is_found: bool,
-    frame: DiscFrame,
-    truth: BoxesBySlice,
+    example: LocationExample,
     by_way: Vec<(MeasuredWay, BoxedFinding)>,
 }
 
@@ -120,7 +131,7 @@ impl EvidenceStudy {
             on_progress(Progress { step: "Measuring evidence", done, total });
             done += 1;
         };
-        let (mut rows, mut fixed_places) = (Vec::new(), Vec::new());
+        let (mut rows, mut fixed_places, mut learned_locations) = (Vec::new(), Vec::new(), Vec::new());
         for grader in graders {
             let chosen_on = self.findings(grader, validation, cancel, &mut step)?;
             let measured_on = self.findings(grader, test, cancel, &mut step)?;
@@ -128,7 +139,9 @@ impl EvidenceStudy {
                 rows.extend(rows_of(grading, grader, &chosen_on, &measured_on));
             }
             // The same for every network.
-            fixed_places = Grading::ALL.into_iter().filter_map(|grading| fixed_place(grading, &measured_on)).collect();
+            let of_each = Grading::ALL.into_iter();
+            let without_maps = of_each.filter_map(|grading| without_map(grading, &chosen_on, &measured_on));
+            (fixed_places, learned_locations) = without_maps.unzip();
         }
         Ok(EvidenceMeasures {
             schema: MEASURES_SCHEMA.to_owned(),
@@ -139,6 +152,7 @@ impl EvidenceStudy {
             weights: graders.iter().map(|grader| WeightsUsed::from(grader.info().clone())).collect(),
             rows,
             fixed_places,
+            learned_locations,
         })
     }
 
@@ -166,10 +180,8 @@ impl EvidenceStudy {
                 let first = measured.len();
                 measured.extend(truth.into_iter().map(|(grading, truth)| Measured {
                     grading,
-                    patient: scan.patient,
                     is_found: prediction.class(grading) == Some(PRESENT),
-                    frame: frame.clone(),
-                    truth,
+                    example: LocationExample::new(scan.patient, &scan.volume, disc, frame.clone(), truth),
                     by_way: Vec::new(),
                 }));
                 self.explain(grader, &scan.volume, disc, &mut measured[first..], cancel)?;
@@ -205,13 +217,13 @@ impl EvidenceStudy {
             let of_finding = maps.iter().filter(|map| map.grading == found.grading);
             let smoothed: Vec<(&SaliencyMap, f64)> =
                 of_finding.flat_map(|map| self.smoothings_mm.iter().map(move |smoothing| (map, *smoothing))).collect();
-            let (patient, truth) = (found.patient, &found.truth);
+            let LocationExample { patient, truth, .. } = &found.example;
             let boxed = smoothed.into_par_iter().flat_map_iter(|(map, smoothing_mm)| {
                 let map = map.smoothed(smoothing_mm);
                 let ways = BoxRule::ALL.map(|box_rule| {
                     let SaliencyMap { method, layer, augmentations, .. } = map;
                     let way = MeasuredWay { method, layer, augmentations, smoothing_mm, box_rule };
-                    (way, boxed_finding(patient, truth, &map, volume, box_rule))
+                    (way, boxed_finding(*patient, truth, &map, volume, box_rule))
                 });
                 ways.into_iter()
             });
@@ -255,45 +267,38 @@ fn rows_of(grading: Grading, grader: &Grader, validation: &[Measured], test: &[M
     rows
 }
 
-/// The overlap of boxes that are always where other patients have theirs, in the frames of the discs.
-fn fixed_place(grading: Grading, findings: &[Measured]) -> Option<GradingOverlap> {
-    let findings: Vec<&Measured> = findings.iter().filter(|found| found.grading == grading).collect();
-    let placed: Vec<(u32, PlacedBoxes)> =
-        findings.iter().map(|found| (found.patient, in_frame(&found.truth, &found.frame))).collect();
-    let boxed: Vec<BoxedFinding> = findings
-        .iter()
-        .zip(fixed_places(&placed))
-        .map(|(found, place)| {
+/// The overlap on the test scans of boxes that no map made: those that are always where other patients of the test have theirs, and
+/// those that boxes of other patients teach to look for.
+fn without_map(
+    grading: Grading,
+    validation: &[Measured],
+    test: &[Measured],
+) -> Option<(GradingOverlap, LearnedLocationOverlap)> {
+    let is_of_grading = |found: &&Measured| found.grading == grading;
+    let findings: Vec<&Measured> = test.iter().filter(is_of_grading).collect();
+    let others = validation.iter().filter(is_of_grading);
+    let boxed = |boxes: Vec<BoxesBySlice>| -> Option<Vec<BoxedFinding>> {
+        let one = |(found, boxes): (&&Measured, BoxesBySlice)| {
             let (_, of_map) = found.by_way.first()?;
-            let predicted = vec![from_frame(&place, &found.frame)];
-            let seen = of_map.seen.clone().map(|seen| crate::evaluation::SeenSlices { peak: None, ..seen });
-            Some(BoxedFinding { patient: found.patient, truth: found.truth.clone(), predicted, seen })
-        })
-        .collect::<Option<_>>()?;
-    grading_overlap(grading, &boxed, &[None], 0, PercentileFrom::Only)
-}
-
-/// Middle (row, column) and sides of boxes in pixels of the disc volume.
-fn in_frame(boxes: &BoxesBySlice, frame: &DiscFrame) -> PlacedBoxes {
-    let side = frame.image_pixel_in_patch();
-    let place = |(slice, rect): (&usize, &PixelBox)| {
-        let at = frame.patch_from_scan_slice(*slice as f64).round();
-        let middle = DVec2::new(rect.x + rect.width / 2.0, rect.y + rect.height / 2.0);
-        let [row, column] = frame.patch_from_image(middle);
-        (at >= 0.0).then_some((at as usize, [row, column, rect.width * side.x, rect.height * side.y]))
+            let seen = of_map.seen.clone().map(|seen| SeenSlices { peak: None, ..seen });
+            let LocationExample { patient, truth, .. } = &found.example;
+            Some(BoxedFinding { patient: *patient, truth: truth.clone(), predicted: vec![boxes], seen })
+        };
+        findings.iter().zip(boxes).map(one).collect()
     };
-    boxes.iter().filter_map(place).collect()
-}
-
-/// The way back from [`in_frame`].
-fn from_frame(places: &PlacedBoxes, frame: &DiscFrame) -> BoxesBySlice {
-    let side = frame.image_pixel_in_patch();
-    let place = |(slice, [row, column, width, height]): (&usize, &[f64; 4])| {
-        let half = DVec2::new(*width, *height) / side / 2.0;
-        let middle = frame.image_from_patch(*row, *column);
-        Some((frame.scan_slice(*slice)?, PixelBox::from_corners((middle - half).into(), (middle + half).into())))
+    let placed: Vec<_> = findings.iter().map(|found| (found.example.patient, found.example.placed())).collect();
+    let places = fixed_places(&placed);
+    let fixed = boxed(findings.iter().zip(&places).map(|(found, place)| found.example.on_scan(place)).collect())?;
+    let examples: Vec<&LocationExample> = findings.iter().copied().chain(others).map(|found| &found.example).collect();
+    let learned = boxed(locations_held_out(&examples))?;
+    let overlap = |findings: &[BoxedFinding]| grading_overlap(grading, findings, &[None], 0, PercentileFrom::Only);
+    let above = overlap_difference(&learned, &fixed)?;
+    let learned = LearnedLocationOverlap {
+        overlap: overlap(&learned)?,
+        above_fixed_place: rounded(above.mean, 5),
+        above_fixed_place_interval: [above.interval.low, above.interval.high].map(|end| rounded(end, 5)),
     };
-    places.iter().filter_map(place).collect()
+    Some((overlap(&fixed)?, learned))
 }
 
 fn boxes_by_grading<'a>(boxes: impl Iterator<Item = &'a SliceBox>) -> BTreeMap<Grading, BoxesBySlice> {
@@ -326,7 +331,7 @@ mod tests {
     use crate::model::find_weights;
     use crate::model::grader::GRADING_WEIGHTS;
     use crate::phantom::Phantom;
-    use crate::spine::discs_between;
+    use crate::spine::{PixelBox, discs_between};
     use candle_core::Device;
 
     #[test]
@@ -344,6 +349,9 @@ mod tests {
         let measures =
             study.measure(&[grader], validation, test, &CancelToken::default(), &mut |_| ()).expect("measured");
         assert_eq!(measures.weights.len(), 1);
+        let gradings = |overlap: &GradingOverlap| (overlap.grading, overlap.discs);
+        let learned = measures.learned_locations.iter().map(|learned| gradings(&learned.overlap));
+        assert_eq!(learned.collect::<Vec<_>>(), measures.fixed_places.iter().map(gradings).collect::<Vec<_>>());
         assert!(!measures.rows.is_empty() && measures.rows.len().is_multiple_of(12), "views, smoothings, rules");
         for row in &measures.rows {
             assert_eq!((row.dimensions.as_str(), row.way.layer), ("3-D", SaliencyLayer::Conv1));
@@ -362,9 +370,10 @@ mod tests {
         let frame = DiscFrame::of_disc(&study.volume, &disc).expect("exact outlines");
         let slice = frame.scan_slice(4).expect("the middle");
         let boxes = BoxesBySlice::from([(slice, PixelBox { x: 60.0, y: 80.0, width: 21.0, height: 9.0 })]);
-        let placed = in_frame(&boxes, &frame);
+        let example = LocationExample::new(1, &study.volume, &disc, frame, boxes);
+        let placed = example.placed();
         assert_eq!(placed.keys().collect::<Vec<_>>(), [&4]);
-        let back = from_frame(&placed, &frame)[&slice];
+        let back = example.on_scan(&placed)[&slice];
         let sides: [f64; 4] = back.into();
         for (got, expected) in sides.into_iter().zip([60.0, 80.0, 21.0, 9.0]) {
             assert!((got - expected).abs() < 1e-6, "{sides:?}");

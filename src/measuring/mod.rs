@@ -13,7 +13,7 @@ pub use agreement::Agreement;
 pub(crate) use agreement::{COMPUTED, Comparison, GradingAgreement};
 pub(crate) use boxes::{BoxFiles, BoxMeasures, GradingOverlap, PercentileChoice, PercentileFrom, measure_boxes};
 pub(crate) use choice::chosen_ways;
-pub(crate) use evidence::{EvidenceMeasures, EvidenceRow, EvidenceStudy};
+pub(crate) use evidence::{EvidenceMeasures, EvidenceRow, EvidenceStudy, LearnedLocationOverlap};
 pub(crate) use grades::{GradeMeasures, GradingMeasures, measure_grades};
 pub(crate) use scans::{BoxedScans, SeedRange};
 pub(crate) use tables::{

@@ -3,6 +3,7 @@
 pub mod detector;
 pub mod grader;
 pub mod grading;
+pub(crate) mod location;
 mod prediction;
 mod views;
 pub mod weights;

@@ -25,6 +25,8 @@ impl Ink {
     pub(super) const PREDICTED: Self = Self([70, 214, 255, 255]);
     /// What a reader marked in the image.
     pub(super) const READER: Self = Self([126, 240, 130, 255]);
+    /// Where a finding probably lies, learned from readers' boxes.
+    pub(super) const LEARNED: Self = Self([226, 150, 240, 255]);
     /// Text on images.
     pub(super) const WHITE: Self = Self([255, 255, 255, 255]);
     /// Around text on images.

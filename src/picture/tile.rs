@@ -144,5 +144,6 @@ pub(super) fn box_ink(source: BoxSource) -> Ink {
     match source {
         BoxSource::Predicted => Ink::PREDICTED,
         BoxSource::Reader => Ink::READER,
+        BoxSource::LearnedLocation => Ink::LEARNED,
     }
 }

@@ -183,7 +183,8 @@ fn fault(annotation: &SliceBox) -> Option<&'static str> {
         (BoxSource::Predicted, Some(percentile)) if (0.0..=100.0).contains(&percentile) => None,
         (BoxSource::Predicted, _) => Some("a predicted box needs the percentile it was cut at, 0 to 100"),
         (BoxSource::Reader, Some(_)) => Some("a reader's box has no percentile"),
-        (BoxSource::Reader, None) => None,
+        (BoxSource::LearnedLocation, Some(_)) => Some("a learned location has no percentile"),
+        (BoxSource::Reader | BoxSource::LearnedLocation, None) => None,
     }
 }
 
@@ -204,6 +205,7 @@ mod tests {
         file.save(&path).expect("saved");
         assert_eq!(BoxesFile::read(&path).expect("valid"), file);
         file.boxes.push(annotation(BoxSource::Predicted, Some(97.0)));
+        file.boxes.push(annotation(BoxSource::LearnedLocation, None));
         file.save(&path).expect("saved again");
         assert_eq!(BoxesFile::read(&path).expect("valid"), file);
         assert_eq!(fs::read_dir(folder.path()).expect("readable").count(), 1, "no temporary file is left");

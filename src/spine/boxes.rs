@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use glam::DVec2;
 use serde::{Deserialize, Serialize};
 
-use super::{DiscLevel, Grading};
+use super::{DiscFrame, DiscLevel, Grading};
 use crate::words::words;
 
 /// Axis-parallel box in image pixels; `x`, `y` is the top-left corner.
@@ -49,6 +50,22 @@ impl PixelBox {
         let height = (self.y + self.height).min(other.y + other.height) - self.y.max(other.y);
         width.max(0.0) * height.max(0.0)
     }
+
+    /// Middle (row, column) and sides (width, height) in pixels of a disc volume; the sides stay parallel to those of the image.
+    #[must_use]
+    pub(crate) fn in_frame(&self, frame: &DiscFrame) -> [f64; 4] {
+        let side = frame.image_pixel_in_patch();
+        let [row, column] = frame.patch_from_image(DVec2::new(self.x + self.width / 2.0, self.y + self.height / 2.0));
+        [row, column, self.width * side.x, self.height * side.y]
+    }
+
+    /// The way back from [`Self::in_frame`].
+    #[must_use]
+    pub(crate) fn from_frame([row, column, width, height]: [f64; 4], frame: &DiscFrame) -> Self {
+        let half = DVec2::new(width, height) / frame.image_pixel_in_patch() / 2.0;
+        let middle = frame.image_from_patch(row, column);
+        Self::from_corners((middle - half).into(), (middle + half).into())
+    }
 }
 
 impl From<[f64; 4]> for PixelBox {
@@ -85,6 +102,20 @@ pub enum BoxSource {
     Reader,
     /// Computed from an evidence map.
     Predicted,
+    /// Where other patients' boxes lie on discs of this shape and brightness: learned, and no evidence for a grade.
+    LearnedLocation,
+}
+
+impl BoxSource {
+    /// The name in English.
+    #[must_use]
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Reader => "reader",
+            Self::Predicted => "predicted",
+            Self::LearnedLocation => "learned location",
+        }
+    }
 }
 
 /// A box on one slice that marks the finding of one grading of one disc (schema `spinenet-boxes/1`).

@@ -8,6 +8,7 @@ pub mod grading;
 mod job;
 pub(crate) mod labels;
 pub mod located;
+pub(crate) mod location;
 pub mod manifest;
 pub(crate) mod optimizer;
 pub(crate) mod realism;

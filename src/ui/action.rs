@@ -345,6 +345,8 @@ pub enum EvidenceAction {
     SetBeside(BesideChoice),
     /// Show or hide the map.
     Toggle,
+    /// Show or hide where readers would probably box the finding.
+    ToggleLearnedLocation,
     /// Hide the map while a key is held.
     Hold(bool),
     /// Hide everything that was computed, or show it again.

@@ -202,6 +202,7 @@ commands! {
     "Evidence" {
         ToggleEvidence "Show evidence" ("heat map saliency overlay why") [key(Key::E)] EvidenceAction::Toggle;
         ToggleContour "Evidence as contour or filled" ("heat map outline") [key(Key::G)] EvidenceAction::ToggleContour;
+        ToggleLearnedLocation "Learned location of the finding (not evidence)" ("box where place prior") [] EvidenceAction::ToggleLearnedLocation;
     }
     "Blind reading" {
         ToggleBlind "Read blind: hide what was computed" ("reader study hide") [ctrl(Key::B)] EvidenceAction::ToggleBlind;

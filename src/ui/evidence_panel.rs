@@ -110,6 +110,16 @@ fn worth(state: &ViewerState, grading: Grading) -> String {
     }
 }
 
+/// Where the learned location of the selection lies, if there is one.
+fn learned_slices(state: &ViewerState) -> String {
+    let slices: Vec<usize> = state.evidence.main.learned_boxes.iter().map(|found| found.slice + 1).collect();
+    match slices[..] {
+        [] => tr!("none of this grade").to_owned(),
+        [only] => tr!("on slice {slice}", slice = only),
+        [first, .., last] => tr!("on slices {first} to {last}", first = first.min(last), last = first.max(last)),
+    }
+}
+
 /// What the map shows and how far it has come.
 pub(super) fn progress_text(state: &ViewerState, selection: Selection) -> String {
     let evidence = &state.evidence;
@@ -239,6 +249,19 @@ fn display_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
             choice_ui(ui, "colors", &evidence.color_map, &ColorMap::ALL, |map| translated(map.name()).to_owned());
         if color_map != evidence.color_map {
             actions.push(EvidenceAction::SetColorMap(color_map));
+        }
+    });
+    let hint = tr!(
+        "Where readers would probably box the finding, learned from their boxes on other patients. Drawn where the grade is \
+         abnormal and such boxes were there to learn from; it says nothing of why the grade was given."
+    );
+    row_ui(ui, tr!("Learned location"), hint, |ui| {
+        let mut wanted = evidence.learned_location;
+        if ui.checkbox(&mut wanted, tr!("shown (not evidence)")).on_hover_text(hint).changed() {
+            actions.push(EvidenceAction::ToggleLearnedLocation);
+        }
+        if wanted {
+            ui.label(RichText::new(learned_slices(state)).small().color(theme::of(ui).text_weak));
         }
     });
 }

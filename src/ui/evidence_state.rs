@@ -24,6 +24,8 @@ pub struct MapState {
     pub request: Loadable<SaliencyMap>,
     /// Boxes of the hotspots above the percentile in force.
     pub predicted_boxes: Vec<SliceBox>,
+    /// Where readers would probably box the finding, learned from their boxes; empty unless that is wanted and the grade abnormal.
+    pub learned_boxes: Vec<SliceBox>,
 }
 
 /// What the reader wants to see of a disc.
@@ -45,6 +47,7 @@ pub struct BesideChoice {
 }
 
 /// The evidence maps and how they are shown.
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct EvidenceState {
     /// The map of the selection.
     pub main: MapState,
@@ -71,6 +74,8 @@ pub struct EvidenceState {
     pub shown: bool,
     /// Hidden while a key is held.
     pub held_back: bool,
+    /// Whether learned locations are wanted, which are no evidence.
+    pub learned_location: bool,
     /// Nothing that was computed is shown, not even grades: the reader judges without knowing it.
     pub blind: bool,
 }
@@ -91,6 +96,7 @@ impl Default for EvidenceState {
             color_map: ColorMap::default(),
             shown: true,
             held_back: false,
+            learned_location: false,
             blind: false,
         }
     }
@@ -100,9 +106,9 @@ impl EvidenceState {
     /// How evidence is shown, without the maps: for another series.
     #[must_use]
     pub(crate) fn of_another_series(&self) -> Self {
-        let Self { beside_choice, own_way, opacity, fill, color_map, blind, .. } = *self;
+        let Self { beside_choice, own_way, opacity, fill, color_map, learned_location, blind, .. } = *self;
         let defaults = self.defaults.clone();
-        Self { beside_choice, defaults, own_way, opacity, fill, color_map, blind, ..Self::default() }
+        Self { beside_choice, defaults, own_way, opacity, fill, color_map, learned_location, blind, ..Self::default() }
     }
 
     /// How the map of a grading is made and boxed.

@@ -34,6 +34,8 @@ pub(crate) const DISC: Color32 = rgb(222, 226, 231);
 pub(crate) const BOX_READER: Color32 = rgb(86, 180, 233);
 /// Boxes computed from evidence.
 pub(crate) const BOX_PREDICTED: Color32 = rgb(240, 228, 66);
+/// Where readers would probably box a finding, learned from their boxes.
+pub(crate) const BOX_LEARNED: Color32 = rgb(226, 150, 240);
 /// Orientation letters and corner texts on the image.
 pub(crate) const ON_IMAGE: Color32 = rgb(226, 219, 188);
 

@@ -4,7 +4,7 @@ use super::*;
 use spinenet_viewer::picture::EvidenceFill;
 use spinenet_viewer::pipeline::CURVE_PERCENTILES;
 use spinenet_viewer::saliency::{EvidenceWay, SaliencyLayer, SaliencyMethod};
-use spinenet_viewer::spine::BoxRule;
+use spinenet_viewer::spine::{BoxRule, BoxSource};
 use spinenet_viewer::ui::action::{EvidenceAction, ReadAction, ViewAction};
 use spinenet_viewer::ui::state::{BesideChoice, ViewLayout};
 
@@ -98,6 +98,39 @@ fn maps_are_made_as_measured_best_and_the_papers_own_are_one_click_away() {
     // Of a grading that was not measured, the paper's way is the usual one.
     select(&mut window, DiscLevel::L4L5, Grading::Pfirrmann);
     assert_eq!(window.state().state.evidence_way(), EvidenceWay::PAPER);
+}
+
+#[test]
+fn a_learned_location_is_shown_if_wanted_and_only_where_the_grade_that_counts_is_abnormal() {
+    let folder = scratch();
+    let mut window = explained_window(folder.path());
+    let stenosis = Selection { level: DiscLevel::L4L5, grading: Grading::CentralCanalStenosis };
+    let boxes = |window: &Window| window.state().state.evidence.main.learned_boxes.clone();
+    select(&mut window, stenosis.level, stenosis.grading);
+    assert_eq!(boxes(&window), [], "off unless chosen");
+    let bare = picture(&mut window);
+    apply(&mut window, EvidenceAction::ToggleLearnedLocation);
+    let found = boxes(&window);
+    assert_eq!(found.len(), 1);
+    assert_eq!((found[0].source, found[0].slice), (BoxSource::LearnedLocation, window.state().state.view.slice));
+    // The canal lies behind the disc.
+    let rect = found[0].rect;
+    let [_, _, center] = disc(DiscLevel::L4L5).center_voxel;
+    assert!(rect.x > center && rect.x < center + 40.0 && rect.width < 60.0, "{rect:?}");
+    let shown = picture(&mut window);
+    assert!(changed(&window, [&shown, &bare], vec2(400.0, 240.0)) > 0.001);
+    window.get_by_label("Evidence in detail").click();
+    window.run();
+    window.get_by_label_contains("(not evidence)");
+    // Whoever reads it as normal sees none, and neither does a disc that is graded normal, or a grading that no box taught.
+    apply(&mut window, ReadAction::SetGrade { selection: stenosis, class: Some(0) });
+    assert_eq!(boxes(&window), []);
+    apply(&mut window, ReadAction::SetGrade { selection: stenosis, class: None });
+    assert_eq!(boxes(&window).len(), 1);
+    select(&mut window, DiscLevel::L3L4, Grading::CentralCanalStenosis);
+    assert_eq!(boxes(&window), []);
+    select(&mut window, DiscLevel::L4L5, Grading::Pfirrmann);
+    assert_eq!(boxes(&window), []);
 }
 
 #[test]

@@ -16,7 +16,8 @@ use crate::cli::arguments::ModelArguments;
 use crate::cli::console::Console;
 use crate::cli::explain::smoothing;
 use crate::measuring::{
-    BoxedScans, EvidenceMeasures, EvidenceStudy, SeedRange, evidence_measures_charts, evidence_measures_csv,
+    BoxedScans, EvidenceMeasures, EvidenceStudy, GradingOverlap, LearnedLocationOverlap, SeedRange,
+    evidence_measures_charts, evidence_measures_csv,
 };
 use crate::model::grader::GRADING_WEIGHTS;
 use crate::model::{Grader, find_weights};
@@ -148,7 +149,8 @@ pub(super) fn run(arguments: &EvidenceArguments, console: Console) -> anyhow::Re
     console.say(
         "Chosen: the best way there. Located: IoU above 0.3 on the slices with truth. Found: on discs that the network",
     );
-    console.say("itself calls abnormal.");
+    console.say("itself calls abnormal. Learned location: no evidence, learned from the boxes of other patients; in brackets how far");
+    console.say("it lies above the fixed place.");
     let out = &arguments.out;
     fs::create_dir_all(out).with_context(|| format!("cannot make the folder: {}", out.display()))?;
     save_json(&out.join("evidence-measures.json"), &measures)?;
@@ -204,16 +206,25 @@ fn table(measures: &EvidenceMeasures, rule: BoxRule) -> Vec<Vec<String>> {
                 .map_or_else(|| "-".to_owned(), |found| format!("{:.3} ({})", found.mean_iou, found.discs)),
         ]);
     }
-    for place in &measures.fixed_places {
-        let mut row = vec![String::new(); rows[0].len()];
-        place.grading.name().clone_into(&mut row[0]);
-        "Fixed place".clone_into(&mut row[2]);
-        row[7] = place.discs.to_string();
-        row[9] = with_interval(place.mean_iou, place.mean_iou_interval);
-        row[10] = with_interval(place.mean_iou_slices_with_truth, place.mean_iou_slices_with_truth_interval);
-        row[11] = number(Some(place.share_located));
-        row[12] = number(place.whole_slice_iou);
+    let mut without_map = |name: String, overlap: &GradingOverlap| {
+        let mut row = vec![String::new(); heads.len()];
+        overlap.grading.name().clone_into(&mut row[0]);
+        row[2] = name;
+        row[7] = overlap.discs.to_string();
+        row[9] = with_interval(overlap.mean_iou, overlap.mean_iou_interval);
+        row[10] = with_interval(overlap.mean_iou_slices_with_truth, overlap.mean_iou_slices_with_truth_interval);
+        row[11] = number(Some(overlap.share_located));
+        row[12] = number(overlap.whole_slice_iou);
         rows.push(row);
+    };
+    for place in &measures.fixed_places {
+        without_map("Fixed place".to_owned(), place);
+    }
+    for LearnedLocationOverlap { overlap, above_fixed_place, above_fixed_place_interval } in &measures.learned_locations
+    {
+        let [low, high] = above_fixed_place_interval;
+        let name = format!("Learned location ({above_fixed_place:+.3}, {low:+.3} to {high:+.3})");
+        without_map(name, overlap);
     }
     rows
 }

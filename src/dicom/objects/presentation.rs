@@ -10,7 +10,7 @@ use super::gray::GrayScale;
 use super::structured_report::{ImageBox, MeasuredImage};
 use crate::dicom::error::DicomError;
 use crate::dicom::write::{clean, decimal};
-use crate::spine::{BoxSource, PixelBox};
+use crate::spine::PixelBox;
 use crate::volume::WindowLevel;
 
 const LAYER: &str = "SPINENET";
@@ -120,11 +120,7 @@ fn annotation(context: &ObjectContext, marks: &Marks<'_>, slice: usize) -> Item 
     let (mut graphics, mut words) = (Vec::new(), Vec::new());
     for found in marks.boxes.iter().filter(|found| found.slice == slice) {
         graphics.push(graphic(&box_outline(&found.rect)));
-        let source = match found.source {
-            BoxSource::Reader => "reader",
-            BoxSource::Predicted => "predicted",
-        };
-        let text = format!("{} {}, {source}", found.level, found.grading.name());
+        let text = format!("{} {}, {}", found.level, found.grading.name(), found.source.name());
         words.push(text_object(context, &text, [found.rect.x, found.rect.y + found.rect.height]));
     }
     for found in marks.measurements.iter().filter(|found| found.slice == slice) {

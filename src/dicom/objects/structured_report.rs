@@ -11,7 +11,7 @@ use super::presentation::{box_outline, on_image};
 use crate::dicom::error::DicomError;
 use crate::dicom::write::{clean, decimal, uid_of};
 use crate::language::Language;
-use crate::spine::{BoxSource, ClassIndex, DiscLevel, Grading, MeasurementKind, SliceBox};
+use crate::spine::{ClassIndex, DiscLevel, Grading, MeasurementKind, SliceBox};
 
 const CONTAINS: &str = "CONTAINS";
 const CONTEXT: &str = "HAS OBS CONTEXT";
@@ -254,11 +254,7 @@ fn evaluations(grade: &SignedGrade) -> Vec<Item> {
 /// A box: a planar region of interest (TID 1410).
 fn box_group(context: &ObjectContext, index: usize, found: &ImageBox) -> Result<Item, DicomError> {
     checked_slice(context, found.slice)?;
-    let source = match found.source {
-        BoxSource::Reader => "reader",
-        BoxSource::Predicted => "predicted",
-    };
-    let name = format!("{} {} box {} by {source}", found.level, found.grading, index + 1);
+    let name = format!("{} {} box {} by {}", found.level, found.grading, index + 1, found.source.name());
     let mut content = tracking(&name, &context.uid(&name));
     content.push(code(CONTAINS, &FINDING, &Code::of_grading(found.grading)));
     content.push(code(MODIFIER, &FINDING_SITE, &Code::of_disc(found.level)));

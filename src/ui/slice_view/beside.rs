@@ -33,6 +33,7 @@ pub(crate) fn beside_view_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Act
     input::gestures_ui(ui, &response, &scene, actions);
     let painter = ui.painter_at(viewport);
     boxes::predicted(&painter, &scene, map);
+    boxes::learned(&painter, &scene, map);
     chrome::legend(&painter, &scene, map);
     let words = match (state.reading.selection, &map.map) {
         (None, _) => tr!("Select a grade in the table to compare its maps.").to_owned(),

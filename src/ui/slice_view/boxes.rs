@@ -1,7 +1,7 @@
 //! Boxes of the selected grading on the slice shown: painting, drawing, moving and resizing.
 
 use eframe::egui::{
-    self, Align2, CursorIcon, Painter, PointerButton, Rect, Response, Shape, Stroke, StrokeKind, Ui, pos2, vec2,
+    self, Align2, CursorIcon, Painter, PointerButton, Pos2, Rect, Response, Shape, Stroke, StrokeKind, Ui, pos2, vec2,
 };
 use glam::DVec2;
 
@@ -145,10 +145,26 @@ pub(crate) fn predicted(painter: &Painter, scene: &Scene, map: &MapState) {
     }
 }
 
-/// Reader's boxes solid, predicted ones dashed, the overlap of the slice beside them.
+/// Where readers would probably box the finding, dotted, with words that nobody takes it for evidence.
+pub(crate) fn learned(painter: &Painter, scene: &Scene, map: &MapState) {
+    let evidence = &scene.state.evidence;
+    if evidence.blind || evidence.held_back {
+        return;
+    }
+    for found in map.learned_boxes.iter().filter(|found| found.slice == scene.slice) {
+        let rect = screen_rect(scene, &found.rect);
+        painter.extend(Shape::dashed_line(&outline(rect), Stroke::new(1.8, theme::BOX_LEARNED), 2.0, 4.0));
+        let at = rect.left_top() - vec2(0.0, 3.0);
+        let words = tr!("learned location (not evidence)");
+        text_on_image(painter, at, Align2::LEFT_BOTTOM, words, 12.0, theme::BOX_LEARNED);
+    }
+}
+
+/// Reader's boxes solid, learned ones dotted, predicted ones dashed, the overlap of the slice beside them.
 pub(crate) fn paint(ui: &Ui, scene: &Scene, dragged: Option<DraggedBox>) {
     let painter = ui.painter_at(scene.transform.viewport);
     predicted(&painter, scene, &scene.state.evidence.main);
+    learned(&painter, scene, &scene.state.evidence.main);
     let mut last = None;
     for (index, rect) in boxes_here(scene) {
         let moving = dragged.filter(|dragged| dragged.index == Some(index));
@@ -176,9 +192,12 @@ fn solid(painter: &Painter, rect: Rect, selected: bool) {
     }
 }
 
+fn outline(rect: Rect) -> [Pos2; 5] {
+    [rect.left_top(), rect.right_top(), rect.right_bottom(), rect.left_bottom(), rect.left_top()]
+}
+
 fn dashed(painter: &Painter, rect: Rect) {
-    let path = [rect.left_top(), rect.right_top(), rect.right_bottom(), rect.left_bottom(), rect.left_top()];
-    painter.extend(Shape::dashed_line(&path, Stroke::new(1.4, theme::BOX_PREDICTED), 6.0, 4.0));
+    painter.extend(Shape::dashed_line(&outline(rect), Stroke::new(1.4, theme::BOX_PREDICTED), 6.0, 4.0));
 }
 
 fn cursor(ui: &Ui, response: &Response, scene: &Scene, drag: Option<BoxDrag>) {
