@@ -10,6 +10,7 @@ use dicom_core::{Tag, VR};
 use dicom_dictionary_std::{StandardDataDictionary, tags};
 
 use super::error::FileError;
+use super::makers;
 
 /// Deepest nesting of sequences that is followed; real enhanced images need about five.
 const MAX_DEPTH: usize = 24;
@@ -346,8 +347,12 @@ fn is_used_sequence(tag: Tag) -> bool {
     )
 }
 
-/// Whether the program reads such an element: plain values of the patient, study, series and image groups.
+/// Whether the program reads such an element: plain values of the patient, study, series and image groups, and what makers
+/// say in their own.
 pub(super) fn is_used(element: &Element) -> bool {
+    if makers::is_known(element) {
+        return true;
+    }
     let known = dictionary_vr(element.tag);
     matches!(element.tag.group(), 0x0008 | 0x0010 | 0x0018 | 0x0020 | 0x0028)
         && element.tag.element() != 0

@@ -12,6 +12,7 @@ use super::codecs;
 use super::contrast::SignalPart;
 use super::error::FileError;
 use super::file::{DicomFile, integer, number, numbers, text};
+use super::makers;
 use super::pixels::{PixelFormat, Rescale};
 use crate::volume::WindowLevel;
 
@@ -86,6 +87,8 @@ pub(super) struct FrameHeader {
     /// Distance between rows, then between columns, mm.
     pub pixel_spacing: Option<[f64; 2]>,
     pub echo_time_ms: Option<f64>,
+    /// Number of the echo among those of one excitation.
+    pub echo_number: Option<i64>,
     pub temporal_position: Option<i64>,
     pub diffusion_b_value: Option<f64>,
     pub frame_type: String,
@@ -230,12 +233,14 @@ impl<'a> Places<'a> {
             temporal_position: content
                 .and_then(|content| integer(content, tags::TEMPORAL_POSITION_INDEX))
                 .or_else(|| self.plain().find_map(|header| integer(header, tags::TEMPORAL_POSITION_IDENTIFIER))),
-            diffusion_b_value: self.number(
-                tags::MR_DIFFUSION_SEQUENCE,
-                tags::DIFFUSION_B_VALUE,
-                tags::DIFFUSION_B_VALUE,
-            ),
-            part: SignalPart::of_image_type(&frame_type, &component),
+            echo_number: self.plain().find_map(|header| integer(header, tags::ECHO_NUMBERS)),
+            diffusion_b_value: self
+                .number(tags::MR_DIFFUSION_SEQUENCE, tags::DIFFUSION_B_VALUE, tags::DIFFUSION_B_VALUE)
+                .or_else(|| self.plain().find_map(makers::diffusion_b_value)),
+            part: match SignalPart::of_image_type(&frame_type, &component) {
+                SignalPart::Magnitude => self.plain().find_map(makers::signal_part).unwrap_or_default(),
+                part => part,
+            },
             frame_type,
             stack_id: content.and_then(|content| text(content, tags::STACK_ID)),
             acquired_at: content

@@ -26,7 +26,7 @@ pub(super) fn stacks(frames: Vec<SourceFrame>) -> Vec<Vec<SourceFrame>> {
 }
 
 /// Whether two frames can be slices of one stack.
-fn stacks_with(one: SourceFrame, other: SourceFrame) -> bool {
+pub(super) fn stacks_with(one: SourceFrame, other: SourceFrame) -> bool {
     let (a, b) = (one.header(), other.header());
     let close = |a: f64, b: f64, tolerance: f64| (a - b).abs() < tolerance;
     let same = |a: DVec3, b: DVec3| (a - b).abs().max_element() < ORIENTATION_TOLERANCE;
@@ -74,7 +74,7 @@ fn split_stations(mut frames: Vec<SourceFrame>) -> Vec<Vec<SourceFrame>> {
 }
 
 /// Distance of a frame along its normal, mm; `None` without position or orientation.
-fn height(frame: SourceFrame) -> Option<f64> {
+pub(super) fn height(frame: SourceFrame) -> Option<f64> {
     let header = frame.header();
     let (column, row) = header.orientation?;
     Some(header.position?.dot(column.cross(row).normalize_or_zero()))
@@ -87,14 +87,21 @@ fn duplicates(frames: &[SourceFrame]) -> usize {
     heights.windows(2).filter(|pair| pair[1] - pair[0] < SAME_POSITION_MM).count()
 }
 
-/// Parts frames that share positions by what distinguishes repetitions: frame type, time, diffusion weighting, acquisition.
+/// Whether several of the frames lie at one position.
+pub(super) fn share_positions(frames: &[SourceFrame]) -> bool {
+    duplicates(frames) > 0
+}
+
+/// Parts frames that share positions by what distinguishes echoes and repetitions: frame type, echo, time, diffusion
+/// weighting, acquisition.
 /// Where only the clock distinguishes them, the images of each position are counted in the order in which they were taken.
 fn split_repetitions(frames: Vec<SourceFrame>) -> Vec<Vec<SourceFrame>> {
     if duplicates(&frames) == 0 {
         return vec![frames];
     }
-    let marks: [fn(SourceFrame) -> String; 4] = [
+    let marks: [fn(SourceFrame) -> String; 5] = [
         |frame| frame.header().frame_type.clone(),
+        |frame| frame.header().echo_number.map_or_else(String::new, |number| format!("{number:08}")),
         |frame| frame.header().temporal_position.map_or_else(String::new, |time| format!("{time:08}")),
         |frame| frame.header().diffusion_b_value.map_or_else(String::new, |b| format!("{b:09.1}")),
         |frame| frame.image.header.acquisition_number.map_or_else(String::new, |number| format!("{number:08}")),

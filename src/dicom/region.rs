@@ -126,6 +126,10 @@ fn named(concepts: &BTreeSet<Concept>) -> Option<Region> {
 /// The region that single letters or levels suggest.
 fn letters(concepts: &BTreeSet<Concept>) -> Option<Region> {
     let has = |concept| concepts.contains(&concept);
+    // From the thorax to the sacrum, as in T12-S1, lies the lumbar spine; S1 alone may be the first series.
+    if has(Concept::SacralLetter) && has(Concept::ThoracicLetter) && !has(Concept::CervicalLetter) {
+        return Some(Region::Lumbar);
+    }
     match (has(Concept::LumbarLetter), has(Concept::ThoracicLetter), has(Concept::CervicalLetter)) {
         (true, true, true) => Some(Region::WholeSpine),
         (true, false, false) => Some(Region::Lumbar),

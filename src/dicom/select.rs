@@ -245,10 +245,10 @@ fn height_above_lowest(series: &SeriesSummary, all: &[SeriesSummary]) -> f64 {
 }
 
 /// Reasons to prefer another T2 sagittal series, most important first: a penalty, and what to say where it decides.
-type Rank = [Reason; 12];
+type Rank = [Reason; 13];
 type Reason = (f64, &'static str);
 /// From here on the reasons are of taste: a reader may prefer the other one.
-const OF_TASTE: usize = 7;
+const OF_TASTE: usize = 8;
 
 fn rank(series: &SeriesSummary, above_lowest_mm: f64) -> Rank {
     let contrast = series.traits.contrast;
@@ -261,6 +261,7 @@ fn rank(series: &SeriesSummary, above_lowest_mm: f64) -> Rank {
         (f64::from(series.weighting == Weighting::Unknown), message!("of a contrast that its header does not tell")),
         (series.traits.region.penalty(), message!("not said to show the lumbar spine, or not it alone")),
         (is_higher * above_lowest_mm.round(), message!("of a part higher in the body")),
+        (series.traits.later_echoes as f64, message!("an earlier echo, and so less T2-weighted")),
         (is(|contrast| contrast.is_derived), message!("derived, where another is original")),
         (is(|contrast| contrast.is_fat_suppressed), message!("fat-suppressed, where another is not")),
         (f64::from(series.slices < 5), message!("with fewer than five slices")),

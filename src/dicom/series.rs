@@ -1,6 +1,6 @@
 //! Sorts images into series: one stack of parallel slices each, ordered by position.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,8 +12,10 @@ use super::file::MR_SOP_CLASSES;
 use super::frames::{FrameHeader, HeaderTexts, ImageHeader};
 use super::partition::stacks;
 use super::region::{Region, RegionTexts};
+use super::rejoin::rejoined;
 use super::select::Choice;
 use super::stack::Stack;
+use super::vocabulary::words;
 use super::warning::{SeriesWarning, WarningCode};
 use crate::language::message;
 use crate::volume::{PlaneOrientation, VolumeGeometry, WindowLevel};
@@ -27,6 +29,8 @@ pub struct SliceSource {
     pub frame: usize,
     /// SOP instance UID of the file.
     pub sop_instance_uid: String,
+    /// Series instance UID of the file; not that of all others where a series came apart and was put together again.
+    pub series_instance_uid: String,
 }
 
 impl fmt::Debug for SliceSource {
@@ -87,6 +91,8 @@ pub struct SeriesSummary {
 pub struct StackTraits {
     pub(super) region: Region,
     pub(super) contrast: Option<Contrast>,
+    /// Echoes of the same series that came later, where echo times are not told.
+    pub(super) later_echoes: usize,
 }
 
 impl fmt::Debug for SeriesSummary {
@@ -118,20 +124,32 @@ impl SeriesSummary {
         self.series_instance_uid == other.series_instance_uid && first(self) == first(other)
     }
 
+    /// Whether images of the series with this UID are in it.
+    #[must_use]
+    pub(crate) fn is_of_series(&self, uid: &str) -> bool {
+        self.series_instance_uid == uid || self.instances.iter().any(|slice| slice.series_instance_uid == uid)
+    }
+
     /// Whether the header says who the patient is.
     pub(super) fn names_patient(&self) -> bool {
         [&self.texts.patient_id, &self.texts.patient_name].iter().any(|text| !text.trim().is_empty())
     }
 
-    /// Whether both name the same patient, by number where both have one, else by name.
+    /// Whether both name the same patient: by number where both have one, else by name. Numbers of two hospitals may be the
+    /// same by chance, and so may names; other dates of birth tell such patients apart.
     #[must_use]
     pub(crate) fn is_of_patient(&self, other: &Self) -> bool {
         let (ours, theirs) = (&self.texts, &other.texts);
-        let same = |a: &str, b: &str| a.trim().eq_ignore_ascii_case(b.trim());
-        if ours.patient_id.trim().is_empty() || theirs.patient_id.trim().is_empty() {
-            same(&ours.patient_name, &theirs.patient_name)
+        let differ = |a: &str, b: &str| !a.is_empty() && !b.is_empty() && a != b;
+        let are_born_apart = differ(ours.patient_birth_date.trim(), theirs.patient_birth_date.trim());
+        let first_group =
+            |name: &str| words(name.split('=').find(|group| !group.trim().is_empty()).unwrap_or("")).concat();
+        let names = [&ours.patient_name, &theirs.patient_name].map(|name| first_group(name));
+        let ids = [&ours.patient_id, &theirs.patient_id].map(|id| id.trim().to_uppercase());
+        if ids.iter().any(String::is_empty) {
+            names[0] == names[1] && !are_born_apart
         } else {
-            same(&ours.patient_id, &theirs.patient_id)
+            ids[0] == ids[1] && !(are_born_apart && differ(&names[0], &names[1]))
         }
     }
 }
@@ -168,12 +186,12 @@ pub(super) fn group(images: &[Image]) -> Vec<SeriesSummary> {
         series.entry(key).or_default().extend(frames);
     }
     let mut summaries = Vec::new();
-    for frames in series.into_values() {
+    for frames in rejoined(series.into_values().collect()) {
         let whole = WholeSeries::new(&frames);
         let stacks = stacks(frames);
         let count = stacks.len();
         for (number, stack) in stacks.into_iter().enumerate() {
-            let mut summary = summarize(&Stack::sort(stack), whole);
+            let mut summary = summarize(&Stack::sort(stack), &whole);
             if count > 1 {
                 let message = message!(
                     "the series mixes {count} stacks of slices; this is number {number}",
@@ -189,19 +207,36 @@ pub(super) fn group(images: &[Image]) -> Vec<SeriesSummary> {
 }
 
 /// What is known of a stack only from all images of its series.
-#[derive(Clone, Copy)]
 struct WholeSeries {
     greatest_b_value: Option<f64>,
-    echoes: usize,
+    /// Echo times, ascending, ms.
+    echo_times: Vec<f64>,
+    /// Numbers of the echoes of images that do not tell their echo time.
+    echo_numbers: BTreeSet<i64>,
 }
 
 impl WholeSeries {
     fn new(frames: &[SourceFrame]) -> Self {
-        let b_values = frames.iter().filter_map(|frame| frame.header().diffusion_b_value);
-        let mut echoes: Vec<f64> = frames.iter().filter_map(|frame| frame.header().echo_time_ms).collect();
-        echoes.sort_by(f64::total_cmp);
-        echoes.dedup_by(|next, kept| *next - *kept < 0.5);
-        Self { greatest_b_value: b_values.max_by(f64::total_cmp), echoes: echoes.len() }
+        let headers = || frames.iter().map(|frame| frame.header());
+        let mut echo_times: Vec<f64> = headers().filter_map(|header| header.echo_time_ms).collect();
+        echo_times.sort_by(f64::total_cmp);
+        echo_times.dedup_by(|next, kept| *next - *kept < 0.5);
+        let untimed = headers().filter(|header| header.echo_time_ms.is_none());
+        Self {
+            greatest_b_value: headers().filter_map(|header| header.diffusion_b_value).max_by(f64::total_cmp),
+            echo_times,
+            echo_numbers: untimed.filter_map(|header| header.echo_number).collect(),
+        }
+    }
+
+    fn echoes(&self) -> usize {
+        self.echo_times.len().max(self.echo_numbers.len())
+    }
+
+    /// Echoes that came later than that of a frame which does not tell its echo time.
+    fn later_echoes(&self, frame: &FrameHeader) -> usize {
+        let number = frame.echo_number.filter(|_| frame.echo_time_ms.is_none());
+        number.map_or(0, |number| self.echo_numbers.range(number + 1..).count())
     }
 }
 
@@ -224,7 +259,7 @@ fn modality(header: &ImageHeader, warnings: &mut Vec<SeriesWarning>) -> String {
     "MR".to_owned()
 }
 
-fn summarize(stack: &Stack, whole: WholeSeries) -> SeriesSummary {
+fn summarize(stack: &Stack, whole: &WholeSeries) -> SeriesSummary {
     let first = &stack.frames[0].image.header;
     let first_frame = stack.frames[0].header();
     let middle = stack.frames[stack.frames.len() / 2];
@@ -240,7 +275,7 @@ fn summarize(stack: &Stack, whole: WholeSeries) -> SeriesSummary {
         image_type: &first_frame.frame_type,
         acquisition_contrast: &first.acquisition_contrast,
         greatest_b_value: whole.greatest_b_value,
-        echoes: whole.echoes,
+        echoes: whole.echoes(),
         part: first_frame.part,
         description: &texts.series_description,
         protocol: &first.sequence_words,
@@ -258,6 +293,15 @@ fn summarize(stack: &Stack, whole: WholeSeries) -> SeriesSummary {
         let message = message!("the pixels went through lossy compression");
         warnings.push(SeriesWarning::new(WarningCode::LossyCompression, message));
     }
+    let uids: BTreeSet<&str> =
+        stack.frames.iter().map(|frame| frame.image.header.series_instance_uid.as_str()).collect();
+    if uids.len() > 1 {
+        let message = message!(
+            "{count} images, each a series of its own, were put together by name, size and place",
+            count = uids.len()
+        );
+        warnings.push(SeriesWarning::new(WarningCode::SeriesRejoined, message));
+    }
     let instances: Vec<_> = stack
         .frames
         .iter()
@@ -265,6 +309,7 @@ fn summarize(stack: &Stack, whole: WholeSeries) -> SeriesSummary {
             path: frame.image.path.clone(),
             frame: frame.index,
             sop_instance_uid: frame.image.header.sop_instance_uid.clone(),
+            series_instance_uid: frame.image.header.series_instance_uid.clone(),
         })
         .collect();
     SeriesSummary {
@@ -278,7 +323,7 @@ fn summarize(stack: &Stack, whole: WholeSeries) -> SeriesSummary {
         image_type: first.image_type.clone(),
         plane: stack.has_orientation.then(|| stack.geometry.plane()),
         weighting: contrast.weighting,
-        traits: StackTraits { region, contrast: Some(contrast) },
+        traits: StackTraits { region, contrast: Some(contrast), later_echoes: whole.later_echoes(first_frame) },
         is_three_dimensional: first.is_three_dimensional,
         slices: instances.len(),
         rows: first.format.rows,

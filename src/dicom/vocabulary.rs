@@ -27,6 +27,7 @@ pub(super) enum Concept {
     LumbarLetter,
     ThoracicLetter,
     CervicalLetter,
+    SacralLetter,
     Localizer,
     T2,
     T1,
@@ -126,6 +127,7 @@ fn level(word: &str) -> Option<Concept> {
         ("L" | "LWK", 1..=6) => Some(Concept::LumbarLetter),
         ("TH" | "D" | "BWK", 1..=12) | ("T", 3..=12) => Some(Concept::ThoracicLetter),
         ("C" | "HWK", 1..=7) => Some(Concept::CervicalLetter),
+        ("S" | "SWK", 1..=5) => Some(Concept::SacralLetter),
         _ => None,
     }
 }
@@ -199,7 +201,7 @@ mod tests {
         assert_eq!(named("FAT: T2 FLEX"), [Concept::T2, Concept::Fat, Concept::Dixon]);
         assert_eq!(named("t2_map"), [Concept::T2, Concept::Map]);
         assert_eq!(named("sag b800"), [Concept::Diffusion]);
-        assert_eq!(named("T2 L1-S1"), [Concept::LumbarLetter, Concept::T2]);
+        assert_eq!(named("T2 L1-S1"), [Concept::LumbarLetter, Concept::SacralLetter, Concept::T2]);
         assert_eq!(named("MR 腰椎"), [Concept::Lumbar]);
         assert_eq!(named("T-11503, 122494005"), [Concept::Lumbar, Concept::Cervical]);
     }

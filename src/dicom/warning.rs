@@ -38,6 +38,8 @@ pub(crate) enum WarningCode {
     ShearedStack,
     /// The series was split by orientation, matrix, pixel spacing, echo or repetition.
     MixedSeriesSplit,
+    /// Every image had a series UID of its own; they were put together.
+    SeriesRejoined,
     /// No image position; slices are placed by instance number.
     MissingPosition,
     /// No image orientation; the plane is unknown.
@@ -78,6 +80,7 @@ impl WarningCode {
             Self::DuplicatePositions => "duplicate_positions",
             Self::ShearedStack => "sheared_stack",
             Self::MixedSeriesSplit => "mixed_series_split",
+            Self::SeriesRejoined => "series_rejoined",
             Self::MissingPosition => "missing_position",
             Self::MissingOrientation => "missing_orientation",
             Self::MissingPixelSpacing => "missing_pixel_spacing",

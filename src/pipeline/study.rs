@@ -53,7 +53,7 @@ impl Study {
     pub fn choose(&self, series_uid: Option<&str>) -> Result<&SeriesSummary, PipelineError> {
         let scan = &self.scan;
         if let Some(uid) = series_uid {
-            let named = scan.series.iter().filter(|series| series.series_instance_uid == uid);
+            let named = scan.series.iter().filter(|series| series.is_of_series(uid));
             // One UID may stand for several stacks (localizers, repetitions); the best one to grade is meant, or else the
             // largest.
             let meant = named.min_by_key(|series| (series.choice.place.unwrap_or(usize::MAX), Reverse(series.slices)));

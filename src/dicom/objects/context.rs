@@ -233,17 +233,28 @@ impl ObjectContext {
         images.iter().map(reference).collect()
     }
 
-    /// The series as an item of a referenced series sequence.
-    pub(super) fn referenced_series(&self, instances: Tag) -> Item {
+    /// The series as items of a referenced series sequence: one, but where every image has a series UID of its own.
+    pub(super) fn referenced_series(&self, instances: Tag) -> Vec<Item> {
         let all: Vec<usize> = (0..self.slices()).collect();
         self.referenced_slices(instances, &all)
     }
 
     /// The same with some slices of the series.
-    pub(super) fn referenced_slices(&self, instances: Tag, slices: &[usize]) -> Item {
-        let mut series = texts(&[(tags::SERIES_INSTANCE_UID, VR::UI, &self.series_uid)]);
-        series.items(instances, self.references(slices));
-        series
+    pub(super) fn referenced_slices(&self, instances: Tag, slices: &[usize]) -> Vec<Item> {
+        let mut parts: Vec<(&str, Vec<usize>)> = Vec::new();
+        for &slice in slices {
+            let uid = self.sources[slice].series_instance_uid.as_str();
+            match parts.iter_mut().find(|(other, _)| *other == uid) {
+                Some((_, slices)) => slices.push(slice),
+                None => parts.push((uid, vec![slice])),
+            }
+        }
+        let item = |(uid, slices): &(&str, Vec<usize>)| {
+            let mut series = texts(&[(tags::SERIES_INSTANCE_UID, VR::UI, uid)]);
+            series.items(instances, self.references(slices));
+            series
+        };
+        parts.iter().map(item).collect()
     }
 
     /// The study with the series, as evidence of a report.
@@ -256,7 +267,7 @@ impl ObjectContext {
     pub(super) fn evidence_of(&self, slices: &[usize]) -> Item {
         let mut study = texts(&[(tags::STUDY_INSTANCE_UID, VR::UI, &self.study_uid)]);
         let series = self.referenced_slices(tags::REFERENCED_SOP_SEQUENCE, slices);
-        study.item(tags::REFERENCED_SERIES_SEQUENCE, series);
+        study.items(tags::REFERENCED_SERIES_SEQUENCE, series);
         study
     }
 

@@ -60,7 +60,7 @@ pub(crate) fn parametric_map(
     context.put_frame_of_reference(&mut object)?;
     image_elements(&mut object, stack.slices());
     put_content(&mut object, "EVIDENCE", &clean(&format!("Evidence for {}", map.explained)));
-    object.item(tags::REFERENCED_SERIES_SEQUENCE, context.referenced_series(tags::REFERENCED_INSTANCE_SEQUENCE));
+    object.items(tags::REFERENCED_SERIES_SEQUENCE, context.referenced_series(tags::REFERENCED_INSTANCE_SEQUENCE));
     object.items(tags::ACQUISITION_CONTEXT_SEQUENCE, Vec::new());
     let position = [(tags::IMAGE_POSITION_PATIENT, tags::PLANE_POSITION_SEQUENCE, "Position")];
     put_dimensions(&mut object, &context.uid("map dimensions"), &position);

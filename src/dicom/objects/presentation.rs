@@ -89,7 +89,7 @@ fn presentation_state(
     object.text(tags::PRESENTATION_CREATION_DATE, VR::DA, &context.created.date);
     object.text(tags::PRESENTATION_CREATION_TIME, VR::TM, &context.created.time);
     let images = context.referenced_slices(tags::REFERENCED_IMAGE_SEQUENCE, slices);
-    object.item(tags::REFERENCED_SERIES_SEQUENCE, images);
+    object.items(tags::REFERENCED_SERIES_SEQUENCE, images);
     object.item(tags::DISPLAYED_AREA_SELECTION_SEQUENCE, displayed_area(context, marks.pixel_spacing_mm));
     let annotations = marked.iter().map(|slice| annotation(context, marks, *slice)).collect();
     object.items(tags::GRAPHIC_ANNOTATION_SEQUENCE, annotations);

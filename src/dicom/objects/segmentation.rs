@@ -70,7 +70,7 @@ pub(crate) fn segmentation(
     context.put_frame_of_reference(&mut object)?;
     image_elements(&mut object, frames.len(), (rows, columns));
     put_content(&mut object, said.label, said.description);
-    object.item(tags::REFERENCED_SERIES_SEQUENCE, context.referenced_series(tags::REFERENCED_INSTANCE_SEQUENCE));
+    object.items(tags::REFERENCED_SERIES_SEQUENCE, context.referenced_series(tags::REFERENCED_INSTANCE_SEQUENCE));
     let segment = |(index, segment): (usize, &Segment)| segment_item(context, index + 1, segment, said);
     object.items(tags::SEGMENT_SEQUENCE, segments.iter().enumerate().map(segment).collect());
     put_dimensions(

@@ -179,10 +179,32 @@ fn the_lumbar_series_is_chosen_in_the_languages_of_departments() {
         ["T2 SAG กระดูกคอ", "T2 SAG กระดูกอก", "T2 SAG กระดูกเอว"],
         ["T2 SAG CSC", "T2 SAG CSN", "T2 SAG CSTL"],
         ["SAG T2 Cx", "SAG T2 Tx", "SAG T2 Lx"],
+        ["T2 SAG RAQUIS CERV", "T2 SAG RAQUIS DOR", "T2 SAG RAQUIS LUM"],
+        ["SAG T2 charnière cervico-dorsale", "SAG T2 rachis D", "SAG T2 charnière lombo-sacrée"],
+        ["T2 sag obere WS", "T2 sag mittlere WS", "T2 sag untere WS"],
+        ["T2 SAG SZYJA", "T2 SAG PIERŚ", "T2 SAG LĘDŹWIA"],
+        ["sag T2 krk", "sag T2 hrudník", "sag T2 bedra"],
+        ["t2_sag_шея", "t2_sag_грудь", "t2_sag_поясница"],
+        ["T2 ШИЯ", "T2 ГЪРДИ", "T2 КРЪСТ"],
+        ["T2 SAG SHOP", "T2 SAG GOP", "T2 SAG PKOP"],
+        ["ケイツイ T2 SAG", "キョウツイ T2 SAG", "ヨウツイ T2 SAG"],
+        ["C-spine 矢状位T2", "T-spine 矢状位T2", "L-spine 矢状位T2"],
+        ["T2 SAG צוואר", "T2 SAG עמוד שדרה גבי", "T2 SAG מותן"],
+        ["T2 sag vratna kičma", "T2 sag grudna kičma", "T2 sag slabinska kičma"],
+        ["T2 sag kakla daļa", "T2 sag krūšu daļa", "T2 sag jostas daļa"],
+        ["T2 sag kaelalülid", "T2 sag rinnalülid", "T2 sag nimmelülid"],
+        ["T2 SAG CỘT SỐNG CỔ", "T2 SAG CỘT SỐNG NGỰC", "T2 SAG CỘT SỐNG THẮT LƯNG"],
+        ["SAG T2 C2-T1", "SAG T2 Th1-Th12", "SAG T2 Th12-S2"],
+        ["SAG T2 TOP", "SAG T2 MIDDLE", "SAG T2 BOTTOM"],
     ] {
         assert_eq!(chosen_of_three(names, ["SPINE"; 3], 0.0), lumbar, "{names:?}");
         // What the console was told for the first part is not believed.
         assert_eq!(chosen_of_three(names, ["CSPINE"; 3], 0.0), lumbar, "{names:?}");
+    }
+    for description in ["T2 SAG T12-S1", "sag T2 Th11-S3", "T2 SAG D12-S1"] {
+        let mut study = Study::new();
+        study.add(Written { description, body_part: "", ..Written::default() });
+        assert_eq!(study.scan().series[0].choice.reason, "chosen: T2 sagittal of the lumbar spine, 10 slices");
     }
     let unnamed = ["T2 SAG"; 3];
     assert_eq!(chosen_of_three(unnamed, ["CSPINE", "TSPINE", "LSPINE"], 0.0), lumbar, "by body part");
@@ -286,15 +308,50 @@ fn nobody_is_chosen_among_several_patients() {
 }
 
 #[test]
+fn patients_are_told_apart_by_number_name_and_date_of_birth() {
+    // Name, number and date of birth of two series, and how many patients they are of.
+    for (one, other, patients) in [
+        (["ONE^A", "1", "19500101"], ["ONE^A^^", "1", "19500101"], 1),
+        (["Müller^Änne", "", "19500101"], ["MULLER^ANNE", "", ""], 1),
+        (["MAIDEN^A", "1", "19500101"], ["MARRIED^A", "1", "19500101"], 1),
+        (["ONE^A", "1", "19500101"], ["ONE^A", "1", "19500110"], 1),
+        (["ONE^A", "1", "19500101"], ["TWO^B", "1", "19620202"], 2),
+        (["ONE^A", "1", "19500101"], ["ONE^A", "2", "19500101"], 2),
+        (["ONE^A", "", "19500101"], ["ONE^A", "", "19620202"], 2),
+        (["ONE^A", "", ""], ["TWO^B", "7", ""], 2),
+    ] {
+        let mut study = Study::new();
+        for [name, id, born] in [one, other] {
+            study.add_changed(Written::default(), |_, object| {
+                put(object, tags::SPECIFIC_CHARACTER_SET, VR::CS, "ISO_IR 192");
+                put(object, tags::PATIENT_NAME, VR::PN, name);
+                put(object, tags::PATIENT_ID, VR::LO, id);
+                put(object, tags::PATIENT_BIRTH_DATE, VR::DA, born);
+            });
+        }
+        assert_eq!(study.scan().patients(), patients, "{one:?} {other:?}");
+    }
+}
+
+#[test]
 fn localizers_and_images_made_of_others_are_known_by_name() {
-    for description in
-        ["SmartPlan sag", "PLAN SCAN", "Scano T2 sag", "Planung sag", "Whole spine counter", "sag T2 overview"]
-    {
+    for description in [
+        "SmartPlan sag",
+        "PLAN SCAN",
+        "Scano T2 sag",
+        "Planung sag",
+        "Whole spine counter",
+        "sag T2 overview",
+        "スカウト",
+        "Suchlauf sag",
+    ] {
         let mut study = Study::new();
         study.add(Written { description, ..Written::default() });
         assert_eq!(study.scan().series[0].choice.reason, "not chosen: a localizer", "{description}");
     }
-    for description in ["MAGiC T2 sag", "Syn T2W sag", "SyMRI T2W sag", "SAG T2 CartiGram"] {
+    for description in
+        ["MAGiC T2 sag", "Syn T2W sag", "SyMRI T2W sag", "SAG T2 CartiGram", "T2-Kartierung sag", "T2 Rekonstruktion"]
+    {
         let mut study = Study::new();
         study.add(Written { description, slices: 20, ..Written::default() });
         study.add(Written { description: "T2 SAG", slices: 6, ..Written::default() });

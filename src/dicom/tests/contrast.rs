@@ -1,7 +1,8 @@
 //! Which contrast a series has and which part of the signal it shows, by its header.
 
-use dicom_core::VR;
+use dicom_core::{PrimitiveValue, Tag, VR};
 use dicom_dictionary_std::tags;
+use dicom_object::DefaultDicomObject;
 
 use super::choice::{Study, Written, times};
 use super::put;
@@ -99,6 +100,83 @@ fn of_several_echoes_the_t2_weighted_one_is_chosen() {
     assert_eq!(study.chosen(), Some(2), "a T2 series before the echoes of a map");
 }
 
+#[test]
+fn echoes_that_only_their_numbers_tell_apart_are_not_mixed_and_the_later_one_is_chosen() {
+    let mut study = Study::new();
+    study.add_changed(Written { description: "SAG PD/T2", slices: 12, ..Written::default() }, |index, object| {
+        object.remove_element(tags::ECHO_TIME);
+        put(object, tags::ECHO_NUMBERS, VR::IS, format!("{}", index % 2 + 1));
+        put(object, tags::IMAGE_POSITION_PATIENT, VR::DS, format!("{}\\-60\\80", 4 * (index / 2)));
+        put(object, tags::PIXEL_DATA, VR::OW, PrimitiveValue::U16(vec![index as u16 % 2 + 1; 4].into()));
+    });
+    let scan = study.scan();
+    assert_eq!(scan.series.iter().map(|series| series.slices).collect::<Vec<_>>(), [6, 6]);
+    let volume = super::load(scan.t2_sagittal().unwrap()).unwrap().volume;
+    assert!(volume.voxels().iter().all(|voxel| *voxel == 2.0), "the second echo alone");
+    let reason = &scan.series[0].choice.reason;
+    assert!(reason.contains("an earlier echo, and so less T2-weighted"), "{reason}");
+}
+
+/// Puts an element into the first block of a private group (PS3.5 7.8.1).
+fn put_private(
+    object: &mut DefaultDicomObject,
+    (group, creator, place): (u16, &str, u16),
+    vr: VR,
+    value: PrimitiveValue,
+) {
+    put(object, Tag(group, 0x0010), VR::LO, creator);
+    put(object, Tag(group, 0x1000 | place), vr, value);
+}
+
+#[test]
+fn what_makers_say_in_private_elements_alone_is_read() {
+    // GE's magnitude, phase, real and imaginary images, whose image type is the same.
+    for is_unknown in [false, true] {
+        let mut study = Study::new();
+        study.add_changed(Written { slices: 20, ..Written::default() }, |index, object| {
+            put(object, tags::IMAGE_TYPE, VR::CS, "ORIGINAL\\PRIMARY\\OTHER");
+            put(object, tags::IMAGE_POSITION_PATIENT, VR::DS, format!("{}\\-60\\80", 4 * (index / 4)));
+            let part = 3 - index as i16 % 4;
+            let sample = PrimitiveValue::U16(vec![part as u16; 4].into());
+            put(object, tags::PIXEL_DATA, VR::OW, sample);
+            let (vr, value) = if is_unknown {
+                (VR::UN, PrimitiveValue::U8(part.to_le_bytes().to_vec().into()))
+            } else {
+                (VR::SS, PrimitiveValue::from(part))
+            };
+            put_private(object, (0x0043, "GEMS_PARM_01", 0x2F), vr, value);
+        });
+        let scan = study.scan();
+        assert_eq!(scan.series.len(), 4);
+        let volume = super::load(scan.t2_sagittal().unwrap()).unwrap().volume;
+        assert!(volume.voxels().iter().all(|voxel| *voxel == 0.0), "the magnitude alone");
+        let mut reasons: Vec<&str> = scan.series.iter().map(|series| series.choice.reason.as_str()).collect();
+        reasons.sort_unstable();
+        assert_eq!(reasons[0], "chosen: T2 sagittal, 5 slices");
+        for (reason, part) in reasons[1..].iter().zip(["the imaginary part", "the phase", "the real part"]) {
+            assert!(reason.contains(part), "{reason}");
+        }
+    }
+    // Diffusion that is not told by the standard's elements.
+    for (group, creator, place, vr, value) in [
+        (0x0019, "SIEMENS MR HEADER", 0x0C, VR::IS, PrimitiveValue::from("500")),
+        (0x0019, "SIEMENS MR HEADER", 0x0C, VR::UN, PrimitiveValue::U8(b"500 ".to_vec().into())),
+        (0x2001, "Philips Imaging DD 001", 0x03, VR::FL, PrimitiveValue::from(500_f32)),
+        (0x0029, "MMCPrivate", 0x30, VR::FD, PrimitiveValue::from(500_f64)),
+    ] {
+        let mut study = Study::new();
+        study.add_changed(Written::default(), |_, object| {
+            put_private(object, (group, creator, place), vr, value.clone());
+        });
+        assert_eq!(study.scan().series[0].weighting, Weighting::Diffusion, "{creator}");
+        let mut other = Study::new();
+        other.add_changed(Written::default(), |_, object| {
+            put_private(object, (group, "ANOTHER MAKER", place), vr, value.clone());
+        });
+        assert_eq!(other.chosen(), Some(1), "the block is not of {creator}");
+    }
+}
+
 fn contrast(tr: Option<f64>, te: Option<f64>, ti: Option<f64>, sequence: &str, words: &str) -> Weighting {
     use crate::dicom::contrast::ContrastHints;
     let hints = ContrastHints {
@@ -141,6 +219,10 @@ fn fat_that_is_suppressed_is_no_image_of_fat() {
         "T2 SAG 抑脂",
         "sag T2 SFS",
         "T2W_FS_SAG",
+        "T2 sag fettmättnad",
+        "T2 矢状 脂肪飽和",
+        "T2 szag zsírelnyomott",
+        "T2 sag supresie grăsime",
     ] {
         let mut study = Study::new();
         study.add(Written { description, ..Written::default() });

@@ -2,6 +2,7 @@ mod beside;
 mod choice;
 mod contrast;
 mod pixels;
+mod rejoin;
 mod stacks;
 
 use std::fs;
