@@ -162,7 +162,7 @@ fn every_object_is_valid_dicom() {
         assert!(said.contains("Comprehensive 3D SR Document") && said.contains("Verification Flag   : VERIFIED"));
         let value = format!("\"{}\" (mm", report(&exported().join("report.json")).measurements[0].value);
         assert!(said.contains("Length") && said.contains(&value), "{value}\n{said}");
-        assert!(said.contains("Probability") && said.contains("L5/S1 disc") && said.contains("Research use only"));
+        assert!(said.contains(", probability") && said.contains("L5/S1 disc") && said.contains("Research use only"));
     }
 }
 

@@ -210,8 +210,14 @@ fn measurement_report(study: &ReportedStudy) -> Result<MeasurementReport, Export
         let signed_at = signature_time(sign_off)?.format("%Y%m%d%H%M%S%z").to_string();
         Ok::<Observer, ExportError>(Observer { name: sign_off.reader.clone(), signed_at })
     };
+    let findings = DiscFindings::of_report(report);
+    let sentence = |disc: &DiscEntry| {
+        let found = findings.iter().find(|found| found.level == disc.level)?;
+        Some(found.grades_sentence(study.language))
+    };
+    let graded = |disc| GradedDisc { sentence: sentence(disc), ..graded_disc(disc, &study.discs) };
     Ok(MeasurementReport {
-        discs: report.discs.iter().map(|disc| graded_disc(disc, &study.discs)).collect(),
+        discs: report.discs.iter().map(graded).collect(),
         sentences: StudySummary::of_report(report).sentences(study.language),
         language: study.language,
         boxes: study.boxes.clone(),
@@ -250,6 +256,7 @@ fn graded_disc(disc: &DiscEntry, found: &[Disc]) -> GradedDisc {
                 probabilities: entry.probabilities.clone(),
             })
             .collect(),
+        sentence: None,
         comment: disc.comment.clone(),
     }
 }

@@ -62,7 +62,7 @@ def check_report(path, report, uids):
         level = DISCS[group.finding_type.value]
         assert group.tracking_identifier == level
         check_outline(group, report, level)
-        grades, computed, probabilities, comment = {}, {}, {}, None
+        grades, computed, probabilities, comments = {}, {}, {}, []
         for item in group[0].ContentSequence:
             concept = name(item)
             if item.ValueType == "CODE" and concept.CodingSchemeDesignator == "99SPINENET":
@@ -71,18 +71,23 @@ def check_report(path, report, uids):
                 target = computed if is_computed else grades
                 target[KEYS[concept.CodeValue.removesuffix("-C")]] = grade
             elif item.ValueType == "NUM":
-                assert concept.CodeValue == "122157"
                 of = item.ContentSequence[0]
                 grade = grade_of(hd.sr.CodedConcept.from_dataset(of.ConceptCodeSequence[0]))
                 key = KEYS[name(of).CodeValue]
+                assert concept.CodeValue == f"{name(of).CodeValue}.{grade}", concept
+                assert concept.CodeMeaning.endswith(", probability")
+                check_source(item, group, first=not probabilities)
                 probabilities.setdefault(key, {})[grade] = float(item.MeasuredValueSequence[0].NumericValue)
             elif item.ValueType == "TEXT" and concept.CodeValue == "121106":
-                comment = item.TextValue
-        discs[level] = (grades, computed, probabilities, comment)
+                comments.append(item.TextValue)
+        discs[level] = (grades, computed, probabilities, comments)
     assert list(discs) == [disc["level"] for disc in report["discs"]]
     for disc in report["discs"]:
-        grades, computed, probabilities, comment = discs[disc["level"]]
-        assert comment == disc["comment"], (comment, disc["comment"])
+        grades, computed, probabilities, comments = discs[disc["level"]]
+        if disc["gradings"]:
+            assert comments.pop(0).startswith(disc["level"] + ": "), "the disc in one sentence"
+            assert next(iter(probabilities["pfirrmann"])) == grades["pfirrmann"], "the grade that counts comes first"
+        assert comments == [disc["comment"]] * (disc["comment"] is not None), (comments, disc["comment"])
         for key, entry in disc["gradings"].items():
             edited = entry["edited"]
             assert grades[key] == (entry["grade"] if edited is None else edited), (disc["level"], key)
@@ -90,6 +95,15 @@ def check_report(path, report, uids):
             assert (key in computed) == (edited is not None)
             assert [probabilities[key][grade] for grade in sorted(probabilities[key])] == entry["probabilities"]
     return len(discs), len(regions)
+
+
+def check_source(item, group, first):
+    """The first number is inferred from the outline, for readers that look for coordinates there."""
+    sources = [child for child in item.ContentSequence if child.ValueType == "SCOORD"]
+    assert len(sources) == first
+    for source in sources:
+        assert source.RelationshipType == "INFERRED FROM"
+        assert np.array_equal(source.GraphicData, group.roi.GraphicData)
 
 
 def check_outline(group, report, level):
@@ -114,7 +128,7 @@ def check_measurements(path, report):
     sr = pydicom.dcmread(path)
     groups = next(item for item in sr.ContentSequence if name(item).CodeValue == "126010").ContentSequence
     numbers = [item for group in groups for item in group.ContentSequence if item.ValueType == "NUM"]
-    numbers = [item for item in numbers if name(item).CodeValue != "122157"]
+    numbers = [item for item in numbers if "." not in name(item).CodeValue]
     assert len(numbers) == len(report.get("measurements", []))
     for item, entry in zip(numbers, report.get("measurements", []), strict=True):
         concept, unit = UNITS[entry["kind"]]

@@ -89,6 +89,21 @@ impl Code {
         }
     }
 
+    /// The probability of a grade, with the grade in its name: "Pfirrmann grade IV, probability".
+    #[must_use]
+    pub(crate) fn of_probability(grading: Grading, class: ClassIndex) -> Self {
+        let scale = Self::of_grading(grading);
+        let meaning = match Self::of_grade(grading, class) {
+            grade if grading.is_presence() => format!("{} {}", scale.meaning, grade.meaning.to_lowercase()),
+            grade => grade.meaning.into_owned(),
+        };
+        Self {
+            value: format!("{}.{}", scale.value, grading.grade_from_class(class)).into(),
+            scheme: PRIVATE_SCHEME,
+            meaning: format!("{meaning}, probability").into(),
+        }
+    }
+
     /// What a reader measured.
     #[must_use]
     pub(crate) const fn of_measurement(kind: MeasurementKind) -> Self {
@@ -175,6 +190,7 @@ mod tests {
             for class in 0..grading.classes().max(3) - 1 {
                 seen.push(Code::of_grade(grading, class));
             }
+            seen.extend((0..grading.classes()).map(|class| Code::of_probability(grading, class)));
         }
         seen.extend(MeasurementKind::ALL.iter().flat_map(|kind| [Code::of_measurement(*kind), Code::of_unit(*kind)]));
         seen.push(Code::hotspot());
@@ -183,5 +199,8 @@ mod tests {
         assert_eq!(names.iter().collect::<std::collections::BTreeSet<_>>().len(), names.len());
         assert_eq!(Code::of_grade(Grading::Pfirrmann, 3).meaning, "Pfirrmann grade IV");
         assert_eq!(Code::of_grade(Grading::Spondylolisthesis, 1).meaning, "Present");
+        let named = |grading, class| Code::of_probability(grading, class).meaning;
+        assert_eq!(named(Grading::Pfirrmann, 3), "Pfirrmann grade IV, probability");
+        assert_eq!(named(Grading::Spondylolisthesis, 0), "Spondylolisthesis absent, probability");
     }
 }

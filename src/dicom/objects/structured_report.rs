@@ -47,6 +47,8 @@ pub(crate) struct GradedDisc {
     pub outline: Option<[[f64; 2]; 4]>,
     /// Grades; empty where the disc was only found.
     pub grades: Vec<SignedGrade>,
+    /// The disc in one sentence, in the language of the report: viewers label its outline with it. `None` without grades.
+    pub sentence: Option<String>,
     /// The reader's words.
     pub comment: Option<String>,
 }
@@ -132,11 +134,8 @@ pub(crate) fn structured_report(
     }
     content.push(container(CONTAINS, &Code::dcm("126010", "Imaging Measurements"), None, groups));
     if !report.sentences.is_empty() {
-        let is_other = report.language != Language::ENGLISH;
-        let language = Code::of("RFC5646", report.language.code(), report.language.name());
-        let language = is_other.then(|| code(MODIFIER, &LANGUAGE, &language));
         let sentences = report.sentences.iter().map(|sentence| text(CONTAINS, &IMPRESSION, sentence));
-        let sentences = language.into_iter().chain(sentences).collect();
+        let sentences = foreign(report.language).into_iter().chain(sentences).collect();
         content.push(container(CONTAINS, &QUALITATIVE_EVALUATIONS, None, sentences));
     }
 
@@ -156,6 +155,12 @@ fn device_uid() -> String {
 
 const LANGUAGE: Code = Code::dcm("121049", "Language of Content Item and Descendants");
 const ENGLISH: Code = Code::of("RFC5646", "en-US", "English (United States)");
+
+/// Says that what it modifies is in `language`; `None` for English, which all of the report is in.
+fn foreign(language: Language) -> Option<Item> {
+    let named = Code::of("RFC5646", language.code(), language.name());
+    (language != Language::ENGLISH).then(|| code(MODIFIER, &LANGUAGE, &named))
+}
 
 /// The reader's signature; the standard wants an organization with it.
 fn verification(object: &mut Item, context: &ObjectContext, observer: Option<&Observer>) {
@@ -186,8 +191,9 @@ fn image_library(context: &ObjectContext) -> Item {
     container(CONTAINS, &Code::dcm("111028", "Image Library"), Some("1600"), vec![group])
 }
 
-/// A disc's grades, with its outline as a region of interest (TID 1410): some readers take no group without coordinates. A
-/// disc without one is a group about its image (TID 1501).
+/// A disc's grades, with its outline as a region of interest (TID 1410): some readers take no group without coordinates, and
+/// some look for them in the group's first number only, which is inferred from the same outline. A disc without one is a
+/// group about its image (TID 1501).
 fn disc_group(context: &ObjectContext, report: &MeasurementReport, disc: &GradedDisc) -> Item {
     let level = Code::of_disc(disc.level);
     let name = disc.level.to_string();
@@ -200,42 +206,57 @@ fn disc_group(context: &ObjectContext, report: &MeasurementReport, disc: &Graded
         content.push(text(MODIFIER, &Code::dcm("111002", "Algorithm Parameters"), parameter));
     }
     content.push(code(MODIFIER, &FINDING_SITE, &level));
-    if let Some([first, second, third, fourth]) = disc.outline {
-        let closed = [first, second, third, fourth, first].map(|[x, y]| on_image(x, y));
-        content.push(coordinates(context, CONTAINS, &IMAGE_REGION, slice, &closed));
+    let outline = disc
+        .outline
+        .map(|[first, second, third, fourth]| [first, second, third, fourth, first].map(|[x, y]| on_image(x, y)));
+    if let Some(outline) = &outline {
+        content.push(coordinates(context, CONTAINS, &IMAGE_REGION, slice, outline));
     } else {
         let mut image = item(CONTAINS, "IMAGE", &Code::dcm("121112", "Source of Measurement"));
         image.item(tags::REFERENCED_SOP_SEQUENCE, context.reference(slice));
         content.push(image);
     }
-    for grade in &disc.grades {
-        content.extend(probabilities(grade));
-    }
+    let mut source = outline.map(|points| coordinates(context, "INFERRED FROM", &AREA_OUTLINE, slice, &points));
+    content.extend(probabilities(&disc.grades).map(|(grade, class)| probability(grade, class, source.take())));
     content.extend(disc.grades.iter().flat_map(evaluations));
+    if let Some(sentence) = &disc.sentence {
+        let mut sentence = text(CONTAINS, &COMMENT, sentence);
+        if let Some(language) = foreign(report.language) {
+            sentence.item(tags::CONTENT_SEQUENCE, language);
+        }
+        content.push(sentence);
+    }
     if let Some(comment) = &disc.comment {
-        content.push(text(CONTAINS, &Code::dcm("121106", "Comment"), comment));
+        content.push(text(CONTAINS, &COMMENT, comment));
     }
     container(CONTAINS, &GROUP, Some(if disc.outline.is_some() { "1410" } else { "1501" }), content)
 }
 
 const GROUP: Code = Code::dcm("125007", "Measurement Group");
 const IMAGE_REGION: Code = Code::dcm("111030", "Image Region");
+const AREA_OUTLINE: Code = Code::dcm("121056", "Area outline");
+const COMMENT: Code = Code::dcm("121106", "Comment");
 const IMPRESSION: Code = Code::dcm("121073", "Impression");
 const QUALITATIVE_EVALUATIONS: Code = Code::of("UMLS", "C0034375", "Qualitative Evaluations");
 const FINDING: Code = Code::dcm("121071", "Finding");
 const FINDING_SITE: Code = Code::sct("363698007", "Finding Site");
 
-/// The probability of each class, modified by the grade that it is the probability of.
-fn probabilities(grade: &SignedGrade) -> impl Iterator<Item = Item> + '_ {
-    grade.probabilities.iter().enumerate().map(|(class, probability)| {
-        let mut number = item(CONTAINS, "NUM", &Code::dcm("122157", "Probability"));
-        let mut measured = texts(&[(tags::NUMERIC_VALUE, VR::DS, &decimal(*probability))]);
-        measured.item(tags::MEASUREMENT_UNITS_CODE_SEQUENCE, NO_UNITS.item());
-        number.item(tags::MEASURED_VALUE_SEQUENCE, measured);
-        let of = code(MODIFIER, &Code::of_grading(grade.grading), &Code::of_grade(grade.grading, class));
-        number.item(tags::CONTENT_SEQUENCE, of);
-        number
-    })
+/// The probabilities in the order in which they are listed: of the grades that count first, since viewers show the first few.
+fn probabilities(grades: &[SignedGrade]) -> impl Iterator<Item = (&SignedGrade, ClassIndex)> {
+    let all = || grades.iter().flat_map(|grade| (0..grade.probabilities.len()).map(move |class| (grade, class)));
+    let counts = |(grade, class): &(&SignedGrade, ClassIndex)| *class == grade.edited.unwrap_or(grade.computed);
+    all().filter(counts).chain(all().filter(move |one| !counts(one)))
+}
+
+/// The probability of a class. Its name has the grade in it, since some viewers show a number by its name alone.
+fn probability(grade: &SignedGrade, class: ClassIndex, source: Option<Item>) -> Item {
+    let mut number = item(CONTAINS, "NUM", &Code::of_probability(grade.grading, class));
+    let mut measured = texts(&[(tags::NUMERIC_VALUE, VR::DS, &decimal(grade.probabilities[class]))]);
+    measured.item(tags::MEASUREMENT_UNITS_CODE_SEQUENCE, NO_UNITS.item());
+    number.item(tags::MEASURED_VALUE_SEQUENCE, measured);
+    let of = code(MODIFIER, &Code::of_grading(grade.grading), &Code::of_grade(grade.grading, class));
+    number.items(tags::CONTENT_SEQUENCE, std::iter::once(of).chain(source).collect());
+    number
 }
 
 /// The grade that counts, and beside a reader's the computed one.

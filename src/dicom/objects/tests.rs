@@ -80,7 +80,8 @@ impl Study {
     }
 
     fn report(&self, context: &ObjectContext) -> DefaultDicomObject {
-        let disc = GradedDisc { level: DiscLevel::L4L5, slice: 0, outline: None, grades: Vec::new(), comment: None };
+        let (level, grades) = (DiscLevel::L4L5, Vec::new());
+        let disc = GradedDisc { level, slice: 0, outline: None, grades, sentence: None, comment: None };
         let report = MeasurementReport {
             discs: vec![disc],
             sentences: Vec::new(),
