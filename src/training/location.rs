@@ -364,12 +364,12 @@ mod tests {
         assert!(row.iou > 0.8 && row.above_fixed_place > 0.1 && row.beats_fixed_place(), "{row:?}");
         let place = fit(&follows.iter().collect::<Vec<_>>()).expect("boxed");
         assert_eq!(place.slices, [4]);
-        let [height, column, ..] = &place.lines;
+        let [constant, column, ..] = &place.lines;
         // What decides has the greatest weights, of the right sign, and of the rest nothing follows.
         assert!(column.weights[5] > 6.0 && column.weights[FEATURES - 1] < -10.0, "{:?}", column.weights);
         let others = column.weights.iter().enumerate().filter(|(at, _)| ![5, FEATURES - 1].contains(at));
         assert!(others.map(|(_, weight)| weight.abs()).fold(0.0, f32::max) < 4.0, "{:?}", column.weights);
-        assert!(height.weights.iter().all(|weight| weight.abs() < 1e-6));
+        assert!(constant.weights.iter().all(|weight| weight.abs() < 1e-6));
     }
 
     #[test]
