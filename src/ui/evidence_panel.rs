@@ -256,12 +256,14 @@ fn display_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
          abnormal and such boxes were there to learn from; it says nothing of why the grade was given."
     );
     row_ui(ui, tr!("Learned location"), hint, |ui| {
-        let mut wanted = evidence.learned_location;
-        if ui.checkbox(&mut wanted, tr!("shown (not evidence)")).on_hover_text(hint).changed() {
-            actions.push(EvidenceAction::ToggleLearnedLocation);
-        }
-        if wanted {
-            ui.label(RichText::new(learned_slices(state)).small().color(theme::of(ui).text_weak));
-        }
+        ui.horizontal(|ui| {
+            let mut wanted = evidence.learned_location;
+            if ui.checkbox(&mut wanted, tr!("shown (not evidence)")).on_hover_text(hint).changed() {
+                actions.push(EvidenceAction::ToggleLearnedLocation);
+            }
+            if wanted {
+                ui.label(RichText::new(learned_slices(state)).small().color(theme::of(ui).text_weak));
+            }
+        });
     });
 }

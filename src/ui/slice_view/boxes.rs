@@ -5,7 +5,7 @@ use eframe::egui::{
 };
 use glam::DVec2;
 
-use super::{Scene, text_on_image};
+use super::{Scene, name_on_image, text_on_image};
 use crate::spine::PixelBox;
 use crate::ui::action::{Actions, BoxAction};
 use crate::ui::boxes_panel::overlap_text;
@@ -153,10 +153,10 @@ pub(crate) fn learned(painter: &Painter, scene: &Scene, map: &MapState) {
     }
     for found in map.learned_boxes.iter().filter(|found| found.slice == scene.slice) {
         let rect = screen_rect(scene, &found.rect);
-        painter.extend(Shape::dashed_line(&outline(rect), Stroke::new(1.8, theme::BOX_LEARNED), 2.0, 4.0));
-        let at = rect.left_top() - vec2(0.0, 3.0);
-        let words = tr!("learned location (not evidence)");
-        text_on_image(painter, at, Align2::LEFT_BOTTOM, words, 12.0, theme::BOX_LEARNED);
+        painter.extend(Shape::dashed_line(&outline(rect), Stroke::new(2.2, theme::BOX_LEARNED), 2.0, 4.0));
+        let at = rect.left_top() + vec2(4.0, -4.0);
+        let colors = [theme::BOX_LEARNED, theme::text_shadow()];
+        name_on_image(painter, at, Align2::LEFT_BOTTOM, tr!("learned location (not evidence)"), colors);
     }
 }
 
