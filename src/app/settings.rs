@@ -57,8 +57,9 @@ pub(crate) struct Settings {
 /// Reads the reader's windows; what cannot be shown is left out and takes no other setting along.
 fn readable_windows<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<NamedWindow>, D::Error> {
     let value = serde_json::Value::deserialize(from)?;
-    let windows: Vec<NamedWindow> = serde_json::from_value(value).unwrap_or_default();
-    Ok(windows.into_iter().filter(|named| named.window.is_window()).collect())
+    let entries = value.as_array().into_iter().flatten();
+    let windows = entries.filter_map(|entry| NamedWindow::deserialize(entry).ok());
+    Ok(windows.filter(|named| named.window.is_window()).collect())
 }
 
 impl Settings {
@@ -109,6 +110,12 @@ mod tests {
             use std::os::unix::fs::PermissionsExt;
             assert_eq!(std::fs::metadata(&path).expect("there").permissions().mode() & 0o777, 0o600);
         }
+        let text = r#"{"reader": "CD", "windows": [{"name": "bone", "level": 0.4, "width": 0.8},
+            {"name": "none", "level": 0.4, "width": 0.0}, {"name": "another version's"}]}"#;
+        std::fs::write(&path, text).expect("written");
+        let kept = Settings::read(&path);
+        let names: Vec<&str> = kept.windows.iter().map(|named| named.name.as_str()).collect();
+        assert_eq!((kept.reader.as_str(), names), ("CD", vec!["bone"]));
         std::fs::write(&path, b"{ broken").expect("written");
         assert_eq!(Settings::read(&path), Settings::default(), "a damaged file does not stop the program");
     }

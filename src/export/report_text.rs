@@ -130,7 +130,8 @@ fn measurements(report: &Report, language: Language) -> Option<Part> {
 /// The slices that the reader marked, in their order, each with its comment.
 fn key_images(study: &ReportedStudy) -> Option<Part> {
     let marked = |image: &KeyImage| {
-        let (name, comment) = (key_images::in_words(study, image), image.comment.trim());
+        // The sentence has its own full stop.
+        let (name, comment) = (key_images::in_words(study, image), image.comment.trim().trim_end_matches('.'));
         if comment.is_empty() { name } else { format!("{name}: {comment}") }
     };
     let words: Vec<String> = study.report.key_images.iter().map(marked).collect();

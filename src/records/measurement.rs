@@ -61,6 +61,15 @@ pub(crate) fn slip_in_words(percent: f64, language: Language) -> String {
     say!(language, "slip {value}", value = value)
 }
 
+/// "+12 %", backward negative; a slip that rounds to nothing has no sign.
+#[must_use]
+pub(crate) fn slip_in_short(percent: f64) -> String {
+    match percent.round() {
+        0.0 => "0 %".to_owned(),
+        whole => format!("{whole:+.0} %"),
+    }
+}
+
 /// A measurement with its value, so that nobody has to compute it again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MeasurementEntry {

@@ -9,7 +9,7 @@ use super::grade_cell::{cell_ui, scale_ui};
 use super::language::{in_force, tr, translated};
 use super::state::{Pane, Selection, ViewerState};
 use super::theme;
-use crate::records::{DiscMeasures, EXPERIMENTAL_NOTE};
+use crate::records::{DiscMeasures, EXPERIMENTAL_NOTE, slip_in_short};
 use crate::spine::{DiscLevel, Grading, MeasuredValue};
 
 const ROW_HEIGHT: f32 = 30.0;
@@ -175,11 +175,7 @@ fn level_ui(ui: &Ui, state: &ViewerState, level: DiscLevel, rect: Rect, actions:
 /// "7.2 mm, +12 %": height and slip.
 fn measures_in_short(measured: DiscMeasures) -> String {
     let height = measured.height_mm.map(|height| MeasuredValue::Millimeters(height).in_words(in_force()));
-    // Backward is negative; a slip that rounds to nothing has no sign.
-    let slip = measured.slip_percent.map(|percent| match percent.round() {
-        0.0 => "0 %".to_owned(),
-        whole => format!("{whole:+.0} %"),
-    });
+    let slip = measured.slip_percent.map(slip_in_short);
     height.into_iter().chain(slip).collect::<Vec<_>>().join(", ")
 }
 

@@ -1,6 +1,6 @@
 //! The slices that were marked for the report.
 
-use eframe::egui::{Align, Layout, RichText, Role, TextEdit, Ui, WidgetInfo};
+use eframe::egui::{Align, Label, Layout, RichText, Role, TextEdit, Ui, WidgetInfo};
 
 use super::action::Actions;
 use super::command::UiCommand;
@@ -66,6 +66,14 @@ fn key_image_ui(ui: &mut Ui, state: &ViewerState, (index, image): (usize, &KeyIm
     });
     // A comment may be that of another reader.
     if state.evidence.blind {
+        return;
+    }
+    // Only the one that is shown has a field, so that the findings below stay in sight.
+    if state.key_image_here() != Some(index) {
+        if !image.comment.is_empty() {
+            let comment = RichText::new(&image.comment).small().color(theme::of(ui).text_weak);
+            ui.indent(("comment", index), |ui| ui.add(Label::new(comment).truncate()));
+        }
         return;
     }
     let mut text = image.comment.clone();

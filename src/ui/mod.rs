@@ -56,9 +56,14 @@ use action::{Actions, ProgramAction};
 use language::tr;
 use state::{SidePanel, Tool, ViewerState};
 
+/// A button that is held longer was not clicked; by egui's own 0.8 s clicks get lost where a frame takes that long.
+const LONGEST_CLICK_SECS: f64 = 2.5;
+
 /// Prepares a context for this window: its looks, and how events become frames.
 pub fn install(ctx: &egui::Context) {
     theme::install(ctx);
+    // The button of a click may be let go a slow frame later. A touch that lasts longer is a right click.
+    ctx.options_mut(|options| options.input_options.max_click_duration = LONGEST_CLICK_SECS);
     ctx.add_plugin(pace::Pace::default());
 }
 

@@ -60,6 +60,20 @@ fn a_short_drag_within_one_frame_sets_the_window() {
     assert!(after.width > before.width && after.center < before.center);
 }
 
+/// The button is pressed in one frame and let go in another, more than a second later.
+#[test]
+fn a_click_is_not_lost_between_slow_frames() {
+    let folder = scratch();
+    let mut window = graded_window(folder.path());
+    let at = window.get_by_label("View").rect().center();
+    window.input_mut().events.extend([Event::PointerMoved(at), button(at, true)]);
+    // A frame of the tests is a quarter of a second.
+    window.run_steps(6);
+    window.input_mut().events.push(button(at, false));
+    window.run();
+    window.get_by_label_contains("Invert gray values");
+}
+
 #[test]
 fn letters_are_text_where_a_text_is_meant() {
     let folder = scratch();

@@ -4,7 +4,7 @@ use super::page::{CAUTION, MARGIN, QUIET, READER, RULE, Sheet, Style, TEXT, WIDT
 use crate::export::ReportedStudy;
 use crate::language::{Language, say};
 use crate::pipeline::StudySummary;
-use crate::records::{DiscEntry, DiscMeasures, EXPERIMENTAL_NOTE, GradeEntry, Report};
+use crate::records::{DiscEntry, DiscMeasures, EXPERIMENTAL_NOTE, GradeEntry, Report, slip_in_short};
 use crate::spine::{Grading, MeasuredValue, PerGrading};
 
 const LEVEL_WIDTH: f32 = 66.0;
@@ -51,7 +51,9 @@ pub(super) fn draw(sheet: &mut Sheet, study: &ReportedStudy, top: f32) {
                     let area = (column(place), y, width);
                     cell(sheet, area, *grading, entry, experimental, language);
                     if found.is_some_and(|found| found.conflicts.iter().any(|it| it.finding.grading == *grading)) {
-                        sheet.text_right(column(place) + width - 4.0, y + 12.0, Style::new(10.0, CAUTION).bold(), "≠");
+                        // "present" takes the width of its line, bars that below a number.
+                        let line = if grading.is_presence() { 22.5 } else { 12.0 };
+                        sheet.text_right(column(place) + width - 4.0, y + line, Style::new(10.0, CAUTION).bold(), "≠");
                     }
                 }
             }
@@ -68,7 +70,7 @@ fn measures(sheet: &mut Sheet, disc: &DiscEntry, y: f32, language: Language) {
     sheet.text(MARGIN, y + 12.0, Style::new(10.0, TEXT).bold(), &disc.level.to_string());
     let DiscMeasures { height_mm, slip_percent, .. } = disc.measured.unwrap_or_default();
     let height = height_mm.map(|height| MeasuredValue::Millimeters(height).in_words(language));
-    let slip = slip_percent.map(|percent| format!("{percent:+.0} %"));
+    let slip = slip_percent.map(slip_in_short);
     let words: Vec<String> = height.into_iter().chain(slip).collect();
     sheet.text(MARGIN, y + 21.5, Style::new(6.8, QUIET), &words.join(", "));
 }
