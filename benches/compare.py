@@ -4,7 +4,7 @@
     pip install torch safetensors   # the CPU is used, whatever build of PyTorch this is
     python3 benches/compare.py layers [--rounds 3] [--threads 2]
     python3 benches/compare.py evidence
-    python3 benches/compare.py dicom    # needs pydicom, and dcmdump of dcmtk where it is there
+    python3 benches/compare.py decode   # needs pydicom, pylibjpeg, pylibjpeg-openjpeg, pyjpegls, SimpleITK; dcmdump of dcmtk
     python3 benches/compare.py window   # needs Xvfb and xdotool
 
 Each round times the program (`cargo bench`) and PyTorch one after the other, so that a machine whose speed drifts treats
@@ -197,39 +197,90 @@ def evidence(arguments):
         print(f"| {what} | {mine:.2f} | {other:.2f} | {other / mine:.2f} |")
 
 
-def dicom(arguments):
-    """1,000 slices: headers and pixels against pydicom, headers against dcmdump."""
+def write_slices(folder, count, compress):
+    """One sagittal series of slices of 512 x 512 pixels of 12 bits: soft shapes and the noise of a scanner."""
+    import numpy
+    import pydicom
+
+    random = numpy.random.default_rng(1)
+    rows, columns = numpy.mgrid[0:512, 0:512] / 512
+    uid = pydicom.uid.generate_uid
+    study, series, place = uid(), uid(), uid()
+    for index in range(count):
+        image = 900 + 700 * numpy.sin(9 * rows + 0.01 * index) * numpy.cos(7 * columns)
+        image = numpy.clip(image + random.normal(0, 20, image.shape), 0, 4095).astype(numpy.uint16)
+        data = pydicom.Dataset()
+        data.SOPClassUID, data.SOPInstanceUID = pydicom.uid.MRImageStorage, uid()
+        data.StudyInstanceUID, data.SeriesInstanceUID, data.FrameOfReferenceUID = study, series, place
+        data.PatientID, data.PatientName, data.StudyDate, data.StudyTime = "BENCH", "Bench", "20260101", "120000"
+        data.Modality, data.SeriesDescription, data.ImageType = "MR", "T2 TSE SAG LSPINE", ["ORIGINAL", "PRIMARY", "M"]
+        data.BodyPartExamined, data.ScanningSequence, data.EchoTime, data.RepetitionTime = "LSPINE", "SE", "100", "3500"
+        data.SeriesNumber, data.InstanceNumber = "1", str(index + 1)
+        data.ImagePositionPatient, data.ImageOrientationPatient = [str(0.5 * index), "0", "0"], ["0", "1", "0", "0", "0", "-1"]
+        data.PixelSpacing, data.SliceThickness = ["0.5", "0.5"], "0.5"
+        data.SamplesPerPixel, data.PhotometricInterpretation, data.Rows, data.Columns = 1, "MONOCHROME2", 512, 512
+        data.BitsAllocated, data.BitsStored, data.HighBit, data.PixelRepresentation = 16, 12, 11, 0
+        data.PixelData = image.tobytes()
+        data.file_meta = pydicom.dataset.FileMetaDataset()
+        data.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+        if compress:
+            data.compress(compress)
+        data.save_as(folder / f"{index:04}.dcm", enforce_file_format=True)
+
+
+def decode(arguments):
+    """A series of 512 x 512 pixels a slice: its headers and pixels against pydicom, SimpleITK and dcmdump."""
     import shutil
     import tempfile
 
     import pydicom
+    import SimpleITK
 
-    with tempfile.TemporaryDirectory() as folder:
-        env = dict(os.environ, THOUSAND_SLICES=folder, RAYON_NUM_THREADS=str(arguments.threads))
-        command = ["cargo", "bench", "--locked", "--no-default-features", "--bench", "pipeline"]
-        text = subprocess.run(command, cwd=ROOT, env=env, check=True, capture_output=True, text=True).stdout
-        ours = json.loads(text.strip().splitlines()[-1])
-        files = sorted(path for path in pathlib.Path(folder).rglob("*") if path.is_file())
+    codings = {
+        "uncompressed": (arguments.slices, None),
+        "RLE": (arguments.slices, pydicom.uid.RLELossless),
+        "JPEG-LS": (arguments.slices // 4, pydicom.uid.JPEGLSLossless),
+        "JPEG 2000": (arguments.slices // 4, pydicom.uid.JPEG2000Lossless),
+    }
+    env = dict(os.environ, RAYON_NUM_THREADS=str(arguments.threads))
+    SimpleITK.ProcessObject.SetGlobalDefaultNumberOfThreads(arguments.threads)
+    bench = ["cargo", "bench", "--locked", "--no-default-features", "--bench", "decode"]
+    subprocess.run([*bench, "--no-run"], cwd=ROOT, check=True)
 
-        def seconds(work):
-            start = time.perf_counter()
-            work()
-            return time.perf_counter() - start
+    def seconds(work):
+        start = time.perf_counter()
+        work()
+        return time.perf_counter() - start
 
-        def median_of(work):
-            return statistics.median(seconds(work) for _ in range(arguments.rounds))
+    print("| slices | what | program, s | other | s | ratio | memory / voxels |\n|---|---|---|---|---|---|---|")
+    for coding, (count, syntax) in codings.items():
+        with tempfile.TemporaryDirectory() as name:
+            folder = pathlib.Path(name)
+            write_slices(folder, count, syntax)
+            files = sorted(folder.iterdir())
+            ours, theirs = [], {}
 
-        theirs = {
-            ("headers", "pydicom"): median_of(lambda: [pydicom.dcmread(file, stop_before_pixels=True) for file in files]),
-            ("pixels", "pydicom"): median_of(lambda: [pydicom.dcmread(file).pixel_array for file in files]),
-        }
-        if shutil.which("dcmdump"):
-            dump = lambda: subprocess.run(["dcmdump", "+P", "ImagePositionPatient", *files], stdout=subprocess.DEVNULL)
-            theirs["headers", "dcmdump"] = median_of(dump)
-    print("\n".join(text.strip().splitlines()[-3:-1]))
-    print("\n| 1,000 slices | against | program, s | other, s | ratio |\n|---|---|---|---|---|")
-    for (what, other), value in theirs.items():
-        print(f"| {what} | {other} | {ours[what]:.3f} | {value:.3f} | {value / ours[what]:.1f} |")
+            def other(what, name, work):
+                theirs.setdefault((what, name), []).append(seconds(work))
+
+            def series():
+                SimpleITK.ReadImage([str(file) for file in files])
+
+            for _ in range(arguments.rounds):
+                text = subprocess.run([*bench, "--", folder], cwd=ROOT, env=env, check=True, capture_output=True, text=True)
+                ours.append(json.loads(text.stdout.strip().splitlines()[-1]))
+                other("headers", "pydicom", lambda: [pydicom.dcmread(file, stop_before_pixels=True) for file in files])
+                other("pixels", "pydicom", lambda: [pydicom.dcmread(file).pixel_array for file in files])
+                other("pixels", "SimpleITK", series)
+                if shutil.which("dcmdump"):
+                    dump = ["dcmdump", "+P", "ImagePositionPatient", *files]
+                    other("headers", "dcmdump", lambda: subprocess.run(dump, stdout=subprocess.DEVNULL))
+            total = sum(float(pydicom.dcmread(file).pixel_array.sum()) for file in files)
+            assert ours[0]["sum"] == total, "the program decodes other values"
+            memory = statistics.median(one["memory"] for one in ours)
+            for (what, name), times in theirs.items():
+                mine, time_of = statistics.median(one[what] for one in ours), statistics.median(times)
+                print(f"| {count} {coding} | {what} | {mine:.3f} | {name} | {time_of:.3f} | {time_of / mine:.1f} | {memory:.2f} |")
 
 
 def window(arguments):
@@ -258,8 +309,9 @@ def window(arguments):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["layers", "evidence", "dicom", "window"])
+    parser.add_argument("what", choices=["layers", "evidence", "decode", "window"])
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--slices", type=int, default=1000, help="of the series to decode; a quarter where it is slow to write")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     arguments = parser.parse_args()
     version = "is not here"
@@ -268,7 +320,7 @@ def main():
         version = torch.__version__
     print(f"{machine()}, {arguments.threads} threads, PyTorch {version}, "
           f"{datetime.date.today()}, medians of {arguments.rounds} rounds\n")
-    {"layers": layers, "evidence": evidence, "dicom": dicom, "window": window}[arguments.what](arguments)
+    {"layers": layers, "evidence": evidence, "decode": decode, "window": window}[arguments.what](arguments)
 
 
 if __name__ == "__main__":

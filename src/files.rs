@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use etcetera::base_strategy::{BaseStrategy, choose_native_strategy};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use thiserror::Error;
@@ -209,15 +210,8 @@ pub(crate) fn make_private_folder(folder: &Path) -> io::Result<()> {
 /// Where this user's work and settings are kept, after the custom of the system; `None` if it names no home.
 #[must_use]
 pub(crate) fn user_data_folder() -> Option<PathBuf> {
-    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let base = if cfg!(windows) {
-        set("APPDATA")
-    } else if cfg!(target_os = "macos") {
-        set("HOME").map(|home| home.join("Library/Application Support"))
-    } else {
-        set("XDG_DATA_HOME").or_else(|| set("HOME").map(|home| home.join(".local/share")))
-    };
-    base.map(|base| base.join("spinenet-viewer"))
+    let folders = choose_native_strategy().ok()?;
+    Some(folders.data_dir().join("spinenet-viewer"))
 }
 
 /// The source tree, while the program runs from it: as Cargo tells those that it starts, or the folder around the program

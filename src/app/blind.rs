@@ -7,7 +7,6 @@ use chrono::{SecondsFormat, Utc};
 
 use super::history::History;
 use super::{Command, Event, Viewer};
-use crate::dicom::Series;
 use crate::measuring::Agreement;
 use crate::records::{BlindReading, FinishedReading, GradesByDisc};
 use crate::spine::{ClassIndex, DiscPrediction, Grading};
@@ -90,7 +89,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             return self.tell(BannerKind::Warning, text.to_owned());
         }
         let Some(series) = self.state.loaded() else { return };
-        let Series { summary, voxel_sha256, .. } = series.series.as_ref();
+        let (summary, voxel_sha256) = (&series.series.summary, series.series.voxel_sha256());
         let mut findings = self.state.reading.findings.clone();
         let place = findings.readings.iter().position(|reading| reading.reader == reader);
         let place = place.unwrap_or_else(|| {

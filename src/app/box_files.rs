@@ -45,7 +45,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         let series = &self.state.loaded()?.series;
         let boxes = self.state.reading.findings.boxes.clone();
         let file = BoxesFile::new(&self.state.reader, &series.summary.series_instance_uid, boxes);
-        Some(file.on_voxels(&series.voxel_sha256))
+        Some(file.on_voxels(series.voxel_sha256()))
     }
 
     /// Takes in boxes, in one step that can be taken back; each takes the place of one that is there already.
@@ -80,7 +80,7 @@ fn fault(file: &BoxesFile, series: &LoadedSeries) -> Option<&'static str> {
     if file.series_instance_uid != shown.summary.series_instance_uid {
         return Some(tr!("These boxes are of another series: open that one, then load them."));
     }
-    let is_other = file.voxel_sha256.as_ref().is_some_and(|voxels| *voxels != shown.voxel_sha256);
+    let is_other = file.voxel_sha256.as_ref().is_some_and(|voxels| voxels != shown.voxel_sha256());
     if is_other || file.boxes.iter().any(|one| one.slice >= series.volume.slices()) {
         return Some(tr!("These boxes were drawn on other images of this series; check that the series is whole."));
     }

@@ -111,7 +111,13 @@ mod tests {
         let probabilities = PerGrading::from_fn(Grading::PAPER, |grading| vec![1.0; grading.classes()]);
         for disc in discs_between(&before.vertebrae) {
             let (probabilities, spread) = (probabilities.clone(), PerGrading::default());
-            let grades = DiscPrediction { level: disc.level, probabilities, spread, is_familiar: true };
+            let grades = DiscPrediction {
+                level: disc.level,
+                probabilities,
+                spread,
+                at_prevalence: PerGrading::default(),
+                is_familiar: true,
+            };
             book.enter(disc, grades);
         }
         let after = relabelled(&before, DiscLevel::L4L5, DiscLevel::L3L4).expect("exists");

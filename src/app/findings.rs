@@ -3,7 +3,6 @@
 use super::correction::{is_same_disc, relabelled};
 use super::history::TypedInto;
 use super::{Command, Event, Viewer};
-use crate::dicom::Series;
 use crate::records::{BlindReading, GradesByDisc, ReviewFile, VertebraEntry};
 use crate::spine::{BoxSource, DiscLevel, Grading, PixelBox, SliceBox, Vertebra, discs_between, vertebral_window};
 use crate::ui::action::BoxAction;
@@ -219,7 +218,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             let geometry = series.volume.geometry();
             findings.vertebrae.iter().map(|vertebra| VertebraEntry::new(vertebra, geometry)).collect()
         });
-        let Series { summary, voxel_sha256, .. } = series.series.as_ref();
+        let (summary, voxel_sha256) = (&series.series.summary, series.series.voxel_sha256());
         let file = ReviewFile::new(&summary.series_instance_uid, voxel_sha256, vertebrae, findings.review.clone());
         if let Err(message) = self.store_is_open().and_then(|()| self.store.save_review(file)) {
             self.tell_error(message.to_owned());

@@ -18,8 +18,8 @@ use crate::records::{BlindReading, BoxesError, BoxesFile, RecordError, ReviewErr
 use crate::spine::SliceBox;
 use crate::ui::language::tr;
 
-/// Saves that may wait; each holds the whole file, so more of them mean that the disk does not answer. A reading of a study without a
-/// pause, grade by grade, is fewer.
+/// Saves that may wait; each holds the whole file. They are taken together, so more of them mean that the disk does not
+/// answer.
 const WAITING: usize = 128;
 /// A save takes less than a second; what is half written for longer was left by a program that was killed.
 const UNFINISHED_AGE: Duration = Duration::from_mins(10);
@@ -43,16 +43,31 @@ pub(crate) enum StoreError {
     Connections(#[from] PacsError),
     #[error("the settings cannot be saved")]
     Settings(#[source] std::io::Error),
+    #[error("the folder of your work cannot be made")]
+    Folder(#[from] PathError),
 }
 
 /// What the thread of the store is asked for, in this order: what was saved before is what a later look finds.
 enum Request {
     Work(SeenImages),
-    Boxes(PathBuf, BoxesFile),
-    Review(PathBuf, ReviewFile),
-    Reading(PathBuf, BlindReading),
-    Settings(PathBuf, Settings),
-    Connections(PathBuf, Connections),
+    Save(Save),
+}
+
+type Write = dyn FnOnce(&Path) -> Result<(), StoreError> + Send;
+
+/// A whole file to be saved; a later one of the same path takes its place.
+struct Save {
+    path: PathBuf,
+    write: Box<Write>,
+}
+
+impl Save {
+    fn run(self) -> Result<(), StoreError> {
+        if let Some(folder) = self.path.parent() {
+            make_private_folder(folder).map_err(PathError::at(folder))?;
+        }
+        (self.write)(&self.path)
+    }
 }
 
 /// The images that work is about: a series, and the SHA-256 of its voxels.
@@ -65,7 +80,7 @@ pub(crate) struct SeenImages {
 impl SeenImages {
     pub(super) fn of(series: &Series) -> Self {
         let series_instance_uid = series.summary.series_instance_uid.clone();
-        Self { series_instance_uid, voxel_sha256: series.voxel_sha256.clone() }
+        Self { series_instance_uid, voxel_sha256: series.voxel_sha256().to_owned() }
     }
 }
 
@@ -112,28 +127,27 @@ impl ReaderStore {
         let work = WorkFolder(folder.clone());
         let thread = std::thread::Builder::new().name("reader store".into()).spawn(move || {
             work.remove_unfinished();
-            while let Ok(request) = waiting.recv() {
-                let event = match request {
-                    Request::Work(key) => {
-                        let found = work.read(&key).map(Box::new);
-                        Some(StoreEvent::Work(key, found))
+            let tell = |event| {
+                // While the window closes nobody takes them, and only what was to be saved still matters.
+                let _ = told.try_send(event);
+                wake();
+            };
+            while let Ok(first) = waiting.recv() {
+                let mut saves = Vec::new();
+                for request in std::iter::once(first).chain(waiting.try_iter()) {
+                    match request {
+                        Request::Save(save) => {
+                            saves.retain(|earlier: &Save| earlier.path != save.path);
+                            saves.push(save);
+                        }
+                        Request::Work(key) => {
+                            run_all(&mut saves, tell);
+                            let found = work.read(&key).map(Box::new);
+                            tell(StoreEvent::Work(key, found));
+                        }
                     }
-                    Request::Boxes(path, file) => save_boxes(&path, &file).err().map(StoreEvent::NotSaved),
-                    Request::Review(path, file) => save_review(&path, &file).err().map(StoreEvent::NotSaved),
-                    Request::Reading(path, reading) => save_reading(&path, &reading).err().map(StoreEvent::NotSaved),
-                    Request::Connections(path, list) => {
-                        list.save(&path).err().map(|error| StoreEvent::NotSaved(error.into()))
-                    }
-                    Request::Settings(path, settings) => make_folder_of(&path)
-                        .and_then(|()| settings.save(&path))
-                        .err()
-                        .map(|error| StoreEvent::NotSaved(StoreError::Settings(error))),
-                };
-                if let Some(event) = event {
-                    // While the window closes nobody takes them, and only what was to be saved still matters.
-                    let _ = told.try_send(event);
-                    wake();
                 }
+                run_all(&mut saves, tell);
             }
         })?;
         Ok(Self { folder: WorkFolder(folder), requests: Some(requests), events, thread: Some(thread) })
@@ -154,7 +168,7 @@ impl ReaderStore {
     pub(crate) fn save_boxes(&self, file: BoxesFile) -> Result<(), &'static str> {
         let voxels = file.voxel_sha256.as_deref().unwrap_or_default();
         let path = self.folder.path_of("boxes", &file.series_instance_uid, voxels).ok_or_else(not_kept)?;
-        self.queue(Request::Boxes(path, file))
+        self.queue_save(path, move |path| Ok(file.save(path)?))
     }
 
     /// Queues the review of a series to be saved.
@@ -164,7 +178,7 @@ impl ReaderStore {
     pub(crate) fn save_review(&self, file: ReviewFile) -> Result<(), &'static str> {
         let path =
             self.folder.path_of("reviews", &file.series_instance_uid, &file.voxel_sha256).ok_or_else(not_kept)?;
-        self.queue(Request::Review(path, file))
+        self.queue_save(path, move |path| Ok(file.save(path)?))
     }
 
     /// Queues a blind reading to be saved.
@@ -174,7 +188,8 @@ impl ReaderStore {
     pub fn save_reading(&self, reading: BlindReading) -> Result<(), &'static str> {
         let stem = file_stem_of(&reading.series_instance_uid, &reading.voxel_sha256);
         let (folder, stem) = self.folder.readings().zip(stem).ok_or_else(not_kept)?;
-        self.queue(Request::Reading(folder.join(format!("{stem}-{}.json", reading.reader_key())), reading))
+        let path = folder.join(format!("{stem}-{}.json", reading.reader_key()));
+        self.queue_save(path, move |path| Ok(reading.save(path)?))
     }
 
     /// Where the work is kept; `None` if nothing is.
@@ -211,7 +226,8 @@ impl ReaderStore {
     pub(crate) fn save_settings(&self, settings: Settings) {
         if let Some(folder) = &self.folder.0 {
             // Settings are not worth a message: what is lost is a habit.
-            let _ = self.queue(Request::Settings(folder.join(SETTINGS_FILE), settings));
+            let _ = self
+                .queue_save(folder.join(SETTINGS_FILE), move |path| settings.save(path).map_err(StoreError::Settings));
         }
     }
 
@@ -230,7 +246,15 @@ impl ReaderStore {
     /// A message for the user if the disk has not answered for many changes.
     pub(crate) fn save_connections(&self, list: Vec<Connection>) -> Result<(), &'static str> {
         let file = self.folder.0.as_ref().map(|folder| folder.join(CONNECTIONS_FILE));
-        self.queue(Request::Connections(file.ok_or_else(not_kept)?, Connections { list }))
+        self.queue_save(file.ok_or_else(not_kept)?, move |path| Ok(Connections { list }.save(path)?))
+    }
+
+    fn queue_save(
+        &self,
+        path: PathBuf,
+        write: impl FnOnce(&Path) -> Result<(), StoreError> + Send + 'static,
+    ) -> Result<(), &'static str> {
+        self.queue(Request::Save(Save { path, write: Box::new(write) }))
     }
 
     fn queue(&self, request: Request) -> Result<(), &'static str> {
@@ -336,24 +360,13 @@ impl Drop for ReaderStore {
     }
 }
 
-fn save_boxes(path: &Path, file: &BoxesFile) -> Result<(), StoreError> {
-    make_folder_of(path).map_err(BoxesError::Write)?;
-    Ok(file.save(path)?)
-}
-
-fn save_review(path: &Path, file: &ReviewFile) -> Result<(), StoreError> {
-    make_folder_of(path).map_err(ReviewError::Write)?;
-    Ok(file.save(path)?)
-}
-
-fn save_reading(path: &Path, reading: &BlindReading) -> Result<(), StoreError> {
-    make_folder_of(path).map_err(PathError::at(path)).map_err(RecordError::from)?;
-    Ok(reading.save(path)?)
-}
-
-/// The folder of a file, made where needed.
-fn make_folder_of(file: &Path) -> std::io::Result<()> {
-    file.parent().map_or(Ok(()), make_private_folder)
+/// Saves what is left of `saves`, and tells what could not be.
+fn run_all(saves: &mut Vec<Save>, tell: impl Fn(StoreEvent)) {
+    for save in saves.drain(..) {
+        if let Err(error) = save.run() {
+            tell(StoreEvent::NotSaved(error));
+        }
+    }
 }
 
 #[cfg(test)]
@@ -398,6 +411,37 @@ mod tests {
             store.save_boxes(boxes_file(vec![a_box(f64::from(x))])).expect("room");
         }
         assert_eq!(work_on(&store, "1.2.3", 'a').boxes, [a_box(19.0)]);
+    }
+
+    /// However many changes wait for a slow disk, each file is written once more, as it is at last.
+    #[test]
+    fn changes_that_wait_for_the_disk_are_saved_together() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let store = ReaderStore::start(Some(folder.path().to_owned()), || ()).expect("a thread");
+        let (begun, begin) = bounded(0);
+        let (release, released) = bounded(0);
+        let wait = move |_: &Path| {
+            begun.send(()).expect("awaited");
+            released.recv().expect("released");
+            Ok(())
+        };
+        store.queue_save(folder.path().join("slow"), wait).expect("room");
+        begin.recv().expect("the thread is at work");
+        let (told, written) = bounded(WAITING);
+        for change in 0..WAITING / 2 {
+            for name in ["one", "other"] {
+                let told = told.clone();
+                let write = move |_: &Path| {
+                    told.send((name, change)).expect("room");
+                    Ok(())
+                };
+                store.queue_save(folder.path().join(name), write).expect("room");
+            }
+        }
+        release.send(()).expect("the disk answers");
+        drop(store);
+        let last = WAITING / 2 - 1;
+        assert_eq!(written.try_iter().collect::<Vec<_>>(), [("one", last), ("other", last)]);
     }
 
     #[test]

@@ -44,6 +44,10 @@ struct Files {
     /// Grades of a second reader, as the truth: how well readers agree.
     #[arg(long, value_name = "FILE", num_args = 1..)]
     second_rater: Vec<PathBuf>,
+    /// Take the most probable grade, and its probability, where classes are as common as among the discs that the weights
+    /// were measured on, instead of equally common.
+    #[arg(long)]
+    at_prevalence: bool,
     /// Write the measures as JSON too.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -78,7 +82,7 @@ fn grades(files: &Files, console: Console) -> anyhow::Result<Outcome> {
     for file in &files.predictions {
         reports.extend(read_reports(file)?);
     }
-    let measures = measure_grades(&truth, &reports, second_rater.as_ref());
+    let measures = measure_grades(&truth, &reports, second_rater.as_ref(), files.at_prevalence);
     anyhow::ensure!(!measures.gradings.is_empty(), "no disc has both a true and a computed grade");
     print(&agreement(&measures.gradings), console);
     if !measures.second_rater.is_empty() {

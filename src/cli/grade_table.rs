@@ -101,12 +101,18 @@ mod tests {
 
     #[test]
     fn cells_show_grade_probability_and_edit() {
-        let mut entry =
-            GradeEntry { grade: 4, probabilities: vec![0.0, 0.1, 0.2, 0.62, 0.08], spread: None, edited: None };
+        let mut entry = GradeEntry {
+            grade: 4,
+            probabilities: vec![0.0, 0.1, 0.2, 0.62, 0.08],
+            spread: None,
+            at_prevalence: None,
+            edited: None,
+        };
         assert_eq!(cell(Grading::Pfirrmann, &entry), "IV 0.62");
         entry.edited = Some(3);
         assert_eq!(cell(Grading::Pfirrmann, &entry), "IV 0.62 → III");
-        let slip = GradeEntry { grade: 0, probabilities: vec![0.9, 0.1], spread: None, edited: None };
+        let slip =
+            GradeEntry { grade: 0, probabilities: vec![0.9, 0.1], spread: None, at_prevalence: None, edited: None };
         assert_eq!(cell(Grading::Spondylolisthesis, &slip), "no 0.90");
     }
 }

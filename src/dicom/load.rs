@@ -1,7 +1,7 @@
 //! Decodes the pixels of a series into a volume.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
@@ -12,7 +12,7 @@ use super::file::DicomFile;
 use super::frames::{HeaderTexts, ImageHeader};
 use super::pixels::FrameReader;
 use super::select::Choice;
-use super::series::{SeriesSummary, StackTraits};
+use super::series::{SeriesSummary, SliceSource, StackTraits};
 use super::warning::{SeriesWarning, WarningCode};
 use super::write::uid_of;
 use crate::files::sha256;
@@ -36,8 +36,7 @@ pub struct Series {
     pub window: Option<WindowLevel>,
     /// Oddities of the scan, of the pixels, and of the folder.
     pub warnings: Vec<SeriesWarning>,
-    /// SHA-256 of the voxels as little-endian `f32` in their order, hexadecimal: what a result was computed from.
-    pub voxel_sha256: String,
+    pub(crate) voxel_sha256: OnceLock<String>,
 }
 
 impl Series {
@@ -49,7 +48,14 @@ impl Series {
         window: Option<WindowLevel>,
         warnings: Vec<SeriesWarning>,
     ) -> Self {
-        Self { voxel_sha256: voxel_sha256(&volume), summary, volume: Arc::new(volume), window, warnings }
+        Self { voxel_sha256: OnceLock::new(), summary, volume: Arc::new(volume), window, warnings }
+    }
+
+    /// SHA-256 of the voxels as little-endian `f32` in their order, hexadecimal: what a result was computed from. Computed
+    /// when first asked for: it takes longer than to decode them.
+    #[must_use]
+    pub fn voxel_sha256(&self) -> &str {
+        self.voxel_sha256.get_or_init(|| voxel_sha256(&self.volume))
     }
 
     /// A volume from elsewhere as a series, with no instances and no texts; it is taken to be the T2 sagittal one, and a
@@ -104,8 +110,8 @@ fn voxel_sha256(volume: &Volume) -> String {
 /// The slices of a series that one file holds.
 struct FilePart<'a> {
     path: &'a Path,
-    /// Frame in the file and slice of the volume.
-    frames: Vec<(usize, usize)>,
+    /// Frames in the file, and the voxels of each.
+    frames: Vec<(usize, &'a mut [f32])>,
 }
 
 /// Decodes all slices of `series`; high bits beyond `BitsStored` are masked, signs extended, MONOCHROME1 inverted
@@ -124,22 +130,21 @@ pub fn load_series(
     let voxel_count = pixels.checked_mul(slices).filter(|count| *count <= MAX_VOXELS).ok_or(too_large)?;
     let mut voxels: Vec<f32> = Vec::new();
     let mut done = 0;
-    for batch in batches(series, BATCH * rayon::current_num_threads()) {
+    // The first slice goes alone: only what was really decoded makes room for more, so that a lying header cannot.
+    let (first, rest) = series.instances.split_at(series.instances.len().min(1));
+    for batch in std::iter::once(first).chain(rest.chunks(BATCH * rayon::current_num_threads())) {
         cancel.check()?;
         on_progress(Progress { step: "Reading slices", done, total: slices });
-        let decoded: Vec<_> = batch.par_iter().map(|part| decode_part(series, part, cancel)).collect();
-        for part in decoded {
-            for (slice, values) in part? {
-                // Grows with what was really decoded, so that a lying header cannot reserve memory.
-                let end = (slice + 1) * pixels;
-                if voxels.len() < end {
-                    voxels.reserve(if done == 0 { pixels } else { voxel_count - voxels.len() });
-                    voxels.resize(end, 0.0);
-                }
-                voxels[slice * pixels..end].copy_from_slice(&values);
-                done += 1;
-            }
+        let start = voxels.len();
+        if done > 0 {
+            voxels.reserve_exact(voxel_count - start);
         }
+        voxels.resize(start + batch.len() * pixels, 0.0);
+        let parts = parts_of(batch, voxels[start..].chunks_exact_mut(pixels));
+        // The first failure in the order of slices is told, whichever came first.
+        let decoded: Vec<_> = parts.into_par_iter().map(|part| decode_part(series, part, cancel)).collect();
+        decoded.into_iter().collect::<Result<(), _>>()?;
+        done += batch.len();
     }
     on_progress(Progress { step: "Reading slices", done, total: slices });
     let volume = Volume::new(rows, columns, voxels, series.geometry.clone())?;
@@ -148,30 +153,20 @@ pub fn load_series(
     Ok(Series::new(series.clone(), volume, series.window, warnings))
 }
 
-/// Groups slices by file, in runs of at most `size` slices, so that many-frame files also report progress.
-fn batches(series: &SeriesSummary, size: usize) -> Vec<Vec<FilePart<'_>>> {
-    let indexed: Vec<_> = series.instances.iter().enumerate().collect();
-    indexed
-        .chunks(size.max(1))
-        .map(|chunk| {
-            let mut parts: Vec<FilePart> = Vec::new();
-            for (slice, source) in chunk {
-                let entry = (source.frame, *slice);
-                match parts.iter_mut().find(|part| part.path == source.path) {
-                    Some(part) => part.frames.push(entry),
-                    None => parts.push(FilePart { path: &source.path, frames: vec![entry] }),
-                }
-            }
-            parts
-        })
-        .collect()
+/// Groups slices by file.
+fn parts_of<'a>(slices: &'a [SliceSource], voxels: impl Iterator<Item = &'a mut [f32]>) -> Vec<FilePart<'a>> {
+    let mut parts: Vec<FilePart> = Vec::new();
+    for (source, voxels) in slices.iter().zip(voxels) {
+        let frame = (source.frame, voxels);
+        match parts.iter_mut().find(|part| part.path == source.path) {
+            Some(part) => part.frames.push(frame),
+            None => parts.push(FilePart { path: &source.path, frames: vec![frame] }),
+        }
+    }
+    parts
 }
 
-fn decode_part(
-    series: &SeriesSummary,
-    part: &FilePart,
-    cancel: &CancelToken,
-) -> Result<Vec<(usize, Vec<f32>)>, DicomError> {
+fn decode_part(series: &SeriesSummary, part: FilePart, cancel: &CancelToken) -> Result<(), DicomError> {
     let path = || -> PathBuf { part.path.to_owned() };
     let refused = |reason: FileError| DicomError::File { reason, path: path() };
     cancel.check()?;
@@ -182,11 +177,13 @@ fn decode_part(
         return Err(DicomError::Changed { path: path() });
     }
     let reader = FrameReader::new(&file, format).map_err(refused)?;
-    let decode = |(frame, slice): &(usize, usize)| {
+    let decode = |(frame, voxels): (usize, &mut [f32])| {
         cancel.check()?;
-        let place = header.frames.get(*frame).ok_or_else(|| DicomError::Changed { path: path() })?;
-        let samples = reader.samples(*frame).map_err(refused)?;
-        Ok((*slice, format.voxels(&samples, place.rescale)))
+        let place = header.frames.get(frame).ok_or_else(|| DicomError::Changed { path: path() })?;
+        let samples = reader.samples(frame).map_err(refused)?;
+        format.write_voxels(&samples, place.rescale, voxels);
+        Ok(())
     };
-    part.frames.par_iter().map(decode).collect()
+    let decoded: Vec<_> = part.frames.into_par_iter().map(decode).collect();
+    decoded.into_iter().collect()
 }

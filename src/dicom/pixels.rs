@@ -153,19 +153,21 @@ impl PixelFormat {
         }
     }
 
-    /// Voxel values of the stored samples of a frame. Padding, which is no image content and may have any value, becomes
-    /// as dark as the darkest pixel (PS3.3 C.7.5.1.1.2).
-    pub(super) fn voxels(&self, samples: &[u16], rescale: Rescale) -> Vec<f32> {
+    /// Writes the voxel values of the stored samples of a frame. Padding, which is no image content and may have any value,
+    /// becomes as dark as the darkest pixel (PS3.3 C.7.5.1.1.2).
+    pub(super) fn write_voxels(&self, samples: &[u16], rescale: Rescale, voxels: &mut [f32]) {
         let Rescale { slope, intercept } = rescale;
         let voxel = |upright: i32| (f64::from(upright) * slope + intercept) as f32;
         let stored = samples.iter().map(|sample| self.stored(*sample));
+        let voxels = voxels.iter_mut();
         let Some((least, greatest)) = self.padding else {
-            return stored.map(|stored| voxel(self.upright(stored))).collect();
+            return voxels.zip(stored).for_each(|(into, stored)| *into = voxel(self.upright(stored)));
         };
         let is_padding = |stored: &i32| (least..=greatest).contains(stored);
         let content = stored.clone().filter(|stored| !is_padding(stored)).map(|stored| self.upright(stored));
         let darkest = content.min().unwrap_or(0);
-        stored.map(|stored| voxel(if is_padding(&stored) { darkest } else { self.upright(stored) })).collect()
+        let shown = stored.map(|stored| if is_padding(&stored) { darkest } else { self.upright(stored) });
+        voxels.zip(shown).for_each(|(into, shown)| *into = voxel(shown));
     }
 
     /// A window of stored values as one of voxel values, and back: mirrored where pixel values are.

@@ -31,8 +31,9 @@ pub(super) fn write_objects(
     Ok(Written { files, note: None })
 }
 
-/// Writes structured report, segmentation and secondary capture, for evidence maps a parametric map each and a
-/// segmentation of their hotspots, for key images a selection and a picture each, and for boxes and measurements presentation states into `folder`; returns the files.
+/// Writes into `folder` the structured report, the segmentation and the overview picture; for evidence maps a parametric
+/// map each and a segmentation of their hotspots; for key images a selection and a picture each; for boxes and
+/// measurements presentation states. Returns the files.
 /// `created` is the time that the objects carry.
 ///
 /// # Errors

@@ -160,7 +160,8 @@ fn only_the_gradings_of_the_weights_are_reported() {
     let [kept, added] = [Grading::Pfirrmann, Grading::DiscHerniation];
     let gradings = report.discs[0].gradings.as_mut().expect("graded");
     let pfirrmann = gradings[kept].clone();
-    let herniation = GradeEntry { grade: 1, probabilities: vec![0.1, 0.9], spread: None, edited: None };
+    let herniation =
+        GradeEntry { grade: 1, probabilities: vec![0.1, 0.9], spread: None, at_prevalence: None, edited: None };
     *gradings = [(kept, pfirrmann), (added, herniation)].into_iter().collect();
     report.experimental_gradings.clear();
     let entry = ReportEntry::from(report.clone());

@@ -107,11 +107,14 @@ struct Answer {
 }
 
 /// Compares the computed grades of reports (a reader's edits are not looked at) with true ones, and a second reader's too.
+/// `at_prevalence` takes the most probable grade where classes are as common as among the discs that the weights were
+/// measured on; gradings whose weights do not say so are left out.
 #[must_use]
 pub(crate) fn measure_grades(
     truth: &TruthTable,
     reports: &[ReportEntry],
     second_rater: Option<&TruthTable>,
+    at_prevalence: bool,
 ) -> GradeMeasures {
     let mut graded = BTreeMap::new();
     for entry in reports {
@@ -125,6 +128,11 @@ pub(crate) fn measure_grades(
     let discs_without_prediction = truth.grades.keys().filter(|key| !graded.contains_key(*key)).count();
     let computed = |key: &(String, DiscLevel), grading: Grading| {
         let entry = graded.get(key)?.get(grading)?;
+        if at_prevalence {
+            let probabilities = entry.at_prevalence.clone()?;
+            let class = probabilities.iter().copied().enumerate().max_by(|a, b| a.1.total_cmp(&b.1))?.0;
+            return Some((grading.grade_from_class(class), Some(probabilities)));
+        }
         Some((entry.grade, Some(entry.probabilities.clone())))
     };
     let second =
@@ -245,6 +253,7 @@ fn level_measures(grading: Grading, answers: &[Answer]) -> Vec<LevelMeasures> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pipeline::tests::report;
     use crate::spine::PerGrading;
 
     fn answer(patient: u32, level: DiscLevel, truth: usize, present: f64) -> Answer {
@@ -301,5 +310,26 @@ mod tests {
         let measured = grading_measures(Grading::UpperEndplateDefect, &answers);
         assert_eq!((measured.calibration, measured.area_under_curve), (None, None));
         assert_eq!(measured.balanced_accuracy, Some(1.0));
+    }
+
+    /// A slip that is called where classes are equally common is none where it is rare.
+    #[test]
+    fn a_rare_finding_is_called_less_often_where_it_is_rare() {
+        let mut report = report();
+        let entry = report.discs[0].gradings.as_mut().and_then(|gradings| gradings.get_mut(Grading::Spondylolisthesis));
+        let entry = entry.expect("graded");
+        (entry.grade, entry.probabilities, entry.at_prevalence) = (1, vec![0.4, 0.6], Some(vec![0.96, 0.04]));
+        let mut truth = TruthTable::default();
+        let grades = PerGrading::from_fn([Grading::Spondylolisthesis, Grading::Pfirrmann], |_| 1);
+        truth.grades.insert((report.series_instance_uid.clone(), report.discs[0].level), grades);
+        let reports = [report.into()];
+        let confusion = |at_prevalence| {
+            let measured = measure_grades(&truth, &reports, None, at_prevalence).gradings;
+            measured.into_iter().map(|row| (row.grading, row.confusion)).collect::<Vec<_>>()
+        };
+        assert_eq!(confusion(false).len(), 2);
+        // Of Pfirrmann the report has no such probabilities.
+        assert_eq!(confusion(true), [(Grading::Spondylolisthesis, vec![vec![0, 0], vec![1, 0]])]);
+        assert_eq!(confusion(false)[1].1, [[0, 0], [0, 1]]);
     }
 }

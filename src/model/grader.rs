@@ -10,7 +10,8 @@ use super::grading::appearance;
 use super::weights::{WeightsError, WeightsFolder, WeightsInfo, find_weights};
 use super::{GradingConfig, GradingNetwork, ViewAverage, Views};
 use crate::spine::{
-    Disc, DiscFrame, DiscFrameError, DiscPrediction, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, most_probable,
+    Disc, DiscFrame, DiscFrameError, DiscPrediction, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, PerGrading, Prevalence,
+    at_prevalence, most_probable,
 };
 use crate::task::{CancelToken, Cancelled};
 use crate::volume::Volume;
@@ -42,6 +43,7 @@ pub enum GraderError {
 pub struct Grader {
     network: GradingNetwork,
     info: WeightsInfo,
+    prevalence: PerGrading<Prevalence>,
 }
 
 impl Grader {
@@ -61,7 +63,7 @@ impl Grader {
         let loaded = folder.load::<GradingConfig>(device)?;
         let vb = VarBuilder::from_tensors(loaded.tensors, candle_core::DType::F32, device);
         let network = GradingNetwork::new(&loaded.config, vb)?;
-        Ok(Self { network, info: loaded.info })
+        Ok(Self { network, info: loaded.info, prevalence: folder.prevalence() })
     }
 
     /// The network, for evidence maps.
@@ -100,6 +102,7 @@ impl Grader {
             None => true,
         };
         let spread = deviations.map(|grading, deviations| deviations[most_probable(&probabilities[grading])]);
-        Ok(DiscPrediction { level: disc.level, probabilities, spread, is_familiar })
+        let at_prevalence = at_prevalence(&probabilities, &self.prevalence);
+        Ok(DiscPrediction { level: disc.level, probabilities, spread, at_prevalence, is_familiar })
     }
 }

@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::files::{PathError, sha256, source_folder, write_whole};
 use crate::memory;
+use crate::spine::{Grading, PerGrading, Prevalence};
 
 pub(crate) use error::WeightsError;
 
@@ -190,6 +191,33 @@ impl WeightsFolder {
     pub(crate) fn set_evidence(&mut self, evidence: serde_json::Value) -> Result<(), WeightsError> {
         self.metadata.evidence = evidence;
         write_metadata(&self.metadata, &self.path.join(METADATA_FILE))
+    }
+
+    /// How common classes are among the discs of patients left out, on which grades were measured; of gradings whose
+    /// probabilities are calibrated, and that the table of measures counts.
+    pub(crate) fn prevalence(&self) -> PerGrading<Prevalence> {
+        /// A row of the table, as far as it counts discs.
+        #[derive(Deserialize)]
+        struct Counted {
+            grading: String,
+            class_counts: Vec<usize>,
+        }
+        let results = &self.metadata.training.results;
+        if results[CALIBRATION].is_null() {
+            return PerGrading::default();
+        }
+        let rows = Vec::<Counted>::deserialize(&results["cross_validation"]["table"]).unwrap_or_default();
+        let of_grading = |grading: Grading| {
+            // Labels of a cohort may say no more than whether there is something.
+            let is_of = |row: &&Counted| row.grading.strip_suffix("_present").unwrap_or(&row.grading) == grading.key();
+            let mut sums: Vec<usize> = Vec::new();
+            for row in rows.iter().filter(is_of) {
+                sums.resize(row.class_counts.len(), 0);
+                sums.iter_mut().zip(&row.class_counts).for_each(|(sum, count)| *sum += count);
+            }
+            Some((grading, Prevalence::of_counts(grading, &sums)?))
+        };
+        Grading::ALL.into_iter().filter_map(of_grading).collect()
     }
 
     /// Checks everything and puts the tensors on `device` as `f32`.

@@ -315,7 +315,8 @@ pub(super) mod tests {
 
     #[test]
     fn a_readers_grade_counts_and_computed_ones_of_experimental_gradings_do_not() {
-        let entry = |edited| GradeEntry { grade: 1, probabilities: vec![0.3, 0.7], spread: None, edited };
+        let entry =
+            |edited| GradeEntry { grade: 1, probabilities: vec![0.3, 0.7], spread: None, at_prevalence: None, edited };
         let found = |edited| {
             let grades = [(Grading::CentralCanalStenosis, entry(edited)), (Grading::DiscHerniation, entry(None))];
             let disc = DiscEntry {

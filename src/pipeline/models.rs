@@ -184,4 +184,18 @@ mod tests {
             assert_eq!((info.gradings, info.calibrated), (gradings, Some(calibrated)), "{name}");
         }
     }
+
+    /// Of the discs that weights 0.4.0 were measured on 1,029 do not slip and 25 do.
+    #[test]
+    fn shipped_weights_say_how_common_a_finding_is() {
+        let weights = find_weights(GRADING_WEIGHTS, None).expect("shipped weights");
+        let prevalence = weights.prevalence();
+        let slip = prevalence.get(Grading::Spondylolisthesis).expect("counted").applied_to(&[0.5, 0.5]);
+        assert!((slip[1] - 26.0 / 1056.0).abs() < 1e-6, "{slip:?}");
+        let counted: Vec<Grading> = prevalence.gradings().collect();
+        let marrow = [Grading::UpperMarrowChange, Grading::LowerMarrowChange];
+        assert_eq!(counted, Grading::ALL.into_iter().filter(|one| !marrow.contains(one)).collect::<Vec<_>>());
+        let without = find_weights(GRADING_2D_WEIGHTS, None).expect("shipped weights").prevalence();
+        assert!(without.is_empty(), "not calibrated");
+    }
 }

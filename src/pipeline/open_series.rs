@@ -265,7 +265,7 @@ impl OpenSeries {
             study_instance_uid: summary.study_instance_uid.clone(),
             series_instance_uid: summary.series_instance_uid.clone(),
             sop_instance_uids: summary.instances.iter().map(|instance| instance.sop_instance_uid.clone()).collect(),
-            voxel_sha256: self.series.voxel_sha256.clone(),
+            voxel_sha256: self.series.voxel_sha256().to_owned(),
             folder: None,
             warnings: self.series.warnings.iter().map(warning).collect(),
             vertebrae: vertebrae.into_iter().map(|vertebra| VertebraEntry::new(vertebra, geometry)).collect(),

@@ -110,7 +110,7 @@ impl Study {
         for stack in self.scan.series.iter().filter(has_them) {
             let series = self.load(stack, cancel, on_progress)?;
             // Stacks of one multi-frame file share its UID; their voxels tell them apart.
-            if series.voxel_sha256 == report.voxel_sha256 {
+            if series.voxel_sha256() == report.voxel_sha256 {
                 return Ok(series);
             }
             first.get_or_insert(series);
@@ -132,10 +132,13 @@ impl Study {
         on_progress: &mut dyn FnMut(Progress),
     ) -> Result<Arc<Series>, PipelineError> {
         let wanted = &series.series_instance_uid;
-        match self.volume.as_ref().filter(|it| it.summary.series_instance_uid == *wanted) {
-            Some(volume) => Ok(Arc::clone(volume)),
-            None => Ok(Arc::new(load_series(series, cancel, on_progress)?)),
+        if let Some(volume) = self.volume.as_ref().filter(|it| it.summary.series_instance_uid == *wanted) {
+            return Ok(Arc::clone(volume));
         }
+        let loaded = load_series(series, cancel, on_progress)?;
+        // Here, and not when the window's thread asks for it.
+        let _ = loaded.voxel_sha256();
+        Ok(Arc::new(loaded))
     }
 }
 

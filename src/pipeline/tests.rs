@@ -38,7 +38,13 @@ fn prediction(level: DiscLevel) -> DiscPrediction {
         probabilities[1] = 1.0 - 0.1 * (grading.classes() as f32 - 1.0);
         probabilities
     });
-    DiscPrediction { level, probabilities, spread: PerGrading::default(), is_familiar: true }
+    DiscPrediction {
+        level,
+        probabilities,
+        spread: PerGrading::default(),
+        at_prevalence: PerGrading::default(),
+        is_familiar: true,
+    }
 }
 
 fn models() -> ModelsInfo {
@@ -62,7 +68,7 @@ pub(crate) fn report() -> Report {
     series.summary.series_instance_uid = "1.2.3".into();
     let instance = |uid: &str| SliceSource { sop_instance_uid: uid.into(), ..SliceSource::default() };
     series.summary.instances = ["1.2.3.1", "1.2.3.2"].map(instance).to_vec();
-    series.voxel_sha256 = "cd".into();
+    series.voxel_sha256 = "cd".to_owned().into();
     series.warnings = vec![SeriesWarning::new(WarningCode::UnevenSliceSpacing, "uneven")];
     OpenSeries {
         series: Arc::new(series),

@@ -209,6 +209,10 @@ pub struct GradeEntry {
     /// Standard deviation over the views of the probability of [`Self::grade`]; absent where there is one view.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spread: Option<f64>,
+    /// The probabilities where classes are as common as among the discs that the weights were measured on; absent where they
+    /// do not say how common that is. [`Self::probabilities`] hold where classes are equally common.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_prevalence: Option<Vec<f64>>,
     /// The reader's grade where it differs; the computed one stays beside it.
     pub edited: Option<u8>,
 }
@@ -350,9 +354,11 @@ impl DiscEntry {
             centroid_lps: millimeters(disc.center_lps(geometry)),
             centroid_image: [slice, column, row].map(|index| rounded(index, 3)),
             gradings: prediction.map(|prediction| {
+                let written = |values: &Vec<f32>| values.iter().map(|value| rounded(f64::from(*value), 5)).collect();
                 prediction.probabilities.map(|grading, probabilities| GradeEntry {
                     grade: grading.grade_from_class(most_probable(probabilities)),
-                    probabilities: probabilities.iter().map(|value| rounded(f64::from(*value), 5)).collect(),
+                    probabilities: written(probabilities),
+                    at_prevalence: prediction.at_prevalence.get(grading).map(written),
                     spread: prediction
                         .spread
                         .get(grading)
@@ -372,10 +378,13 @@ impl DiscEntry {
     #[must_use]
     pub fn prediction(&self) -> Option<DiscPrediction> {
         let gradings = self.gradings.as_ref()?;
-        let probabilities = gradings.map(|_, entry| entry.probabilities.iter().map(|value| *value as f32).collect());
+        let read = |values: &Vec<f64>| values.iter().map(|value| *value as f32).collect();
+        let probabilities = gradings.map(|_, entry| read(&entry.probabilities));
+        let known = gradings.iter().filter_map(|(grading, entry)| Some((grading, entry.at_prevalence.as_ref()?)));
+        let at_prevalence = known.map(|(grading, values)| (grading, read(values))).collect();
         let is_familiar = !self.unlike_training_data;
         let spread = gradings.map(|_, entry| entry.spread.unwrap_or_default() as f32);
-        Some(DiscPrediction { level: self.level, probabilities, spread, is_familiar })
+        Some(DiscPrediction { level: self.level, probabilities, spread, at_prevalence, is_familiar })
     }
 }
 

@@ -8,6 +8,7 @@ mod grading;
 mod label;
 mod measurement;
 mod prediction;
+mod prevalence;
 mod signal;
 mod vertebra;
 
@@ -23,5 +24,6 @@ pub use label::{DiscLevel, VertebraLabel};
 pub(crate) use measurement::meyerding_grade;
 pub use measurement::{MeasuredValue, Measurement, MeasurementKind};
 pub use prediction::{DiscPrediction, most_probable};
+pub(crate) use prevalence::{Prevalence, at_prevalence};
 pub use signal::signal_of_fluid;
 pub use vertebra::{Corners, Disc, Vertebra, VertebraOutline, discs_between};

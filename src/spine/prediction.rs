@@ -13,6 +13,9 @@ pub struct DiscPrediction {
     /// For each grading the standard deviation over the views of the most probable class's probability; absent or 0 of one
     /// view.
     pub spread: PerGrading<f32>,
+    /// The probabilities where classes are as common as among the discs that grades were measured on, of the gradings whose
+    /// weights say how common that is.
+    pub at_prevalence: PerGrading<Vec<f32>>,
     /// Whether the disc looks like those that the network learned from. Where it does not, its grades are uncertain, however
     /// probable.
     pub is_familiar: bool,
@@ -25,10 +28,16 @@ impl DiscPrediction {
         self.probabilities.get(grading).map(|probabilities| most_probable(probabilities))
     }
 
-    /// How probable a class is.
+    /// How probable a class is where all are equally common.
     #[must_use]
     pub fn probability(&self, grading: Grading, class: ClassIndex) -> Option<f32> {
         self.probabilities.get(grading)?.get(class).copied()
+    }
+
+    /// How probable it is where classes are as common as among the discs that grades were measured on.
+    #[must_use]
+    pub(crate) fn probability_at_prevalence(&self, grading: Grading, class: ClassIndex) -> Option<f32> {
+        self.at_prevalence.get(grading)?.get(class).copied()
     }
 }
 
@@ -48,7 +57,9 @@ mod tests {
         assert_eq!(most_probable(&[0.2, 0.4, 0.4]), 1);
         let probabilities = PerGrading::from_fn([Grading::DiscNarrowing], |_| vec![0.1, 0.2, 0.6, 0.1]);
         let spread = PerGrading::default();
-        let prediction = DiscPrediction { level: DiscLevel::L4L5, probabilities, spread, is_familiar: true };
+        let at_prevalence = PerGrading::default();
+        let prediction =
+            DiscPrediction { level: DiscLevel::L4L5, probabilities, spread, at_prevalence, is_familiar: true };
         assert_eq!(prediction.class(Grading::DiscNarrowing), Some(2));
         assert_eq!(prediction.probability(Grading::DiscNarrowing, 2), Some(0.6));
         assert_eq!(

@@ -303,7 +303,13 @@ mod tests {
             probabilities
         });
         let (level, spread) = (selection.level, PerGrading::default());
-        let grades = DiscPrediction { level, probabilities: grades, spread, is_familiar: true };
+        let grades = DiscPrediction {
+            level,
+            probabilities: grades,
+            spread,
+            at_prevalence: PerGrading::default(),
+            is_familiar: true,
+        };
         state.reading.grades.insert(DiscLevel::L4L5, Loadable::Ready(Arc::new(grades)));
         let cell = cell_of(&state, selection);
         assert_eq!(cell_label(&state, selection, &cell), "L4-L5 Pfirrmann grade: II, 60 %");

@@ -214,7 +214,13 @@ mod tests {
         assert_eq!(state.columns(), [Grading::Pfirrmann, Grading::DiscHerniation]);
         let level = DiscLevel::L4L5;
         let probabilities = PerGrading::from_fn(state.gradings.clone(), |grading| vec![1.0; grading.classes()]);
-        let grades = DiscPrediction { level, probabilities, spread: PerGrading::default(), is_familiar: true };
+        let grades = DiscPrediction {
+            level,
+            probabilities,
+            spread: PerGrading::default(),
+            at_prevalence: PerGrading::default(),
+            is_familiar: true,
+        };
         state.reading.grades.insert(level, Loadable::Ready(Arc::new(grades)));
         assert!(state.grade(Selection { level, grading: Grading::DiscHerniation }).is_some());
         assert_eq!(state.grade(Selection { level, grading: Grading::DiscBulging }), None);

@@ -71,7 +71,18 @@ pub(super) fn classes_ui(
         let color = if is_computed { colors.accent } else { colors.text_weak };
         painter.rect_filled(bar, CornerRadius::same(3), color);
         let meaning = criteria::criterion(grading, class);
-        if response.on_hover_cursor(CursorIcon::PointingHand).on_hover_text(format!("{name}: {meaning}")).clicked() {
+        let mut hint = format!("{name}: {meaning}");
+        if let Some(common) = grades.and_then(|grades| grades.probability_at_prevalence(grading, class)) {
+            let percent_of = |probability: f32| format!("{:.0}", probability * 100.0);
+            let both = tr!(
+                "{balanced} % where all classes are equally common; {common} % where they are as common as among the discs \
+                 that the grades were measured on.",
+                balanced = percent_of(probability),
+                common = percent_of(common)
+            );
+            hint = format!("{hint}\n{both}");
+        }
+        if response.on_hover_cursor(CursorIcon::PointingHand).on_hover_text(hint).clicked() {
             actions.push(ReadAction::SetGrade { selection, class: Some(class) });
         }
     }

@@ -288,7 +288,13 @@ fn prediction(level: DiscLevel) -> DiscPrediction {
         probabilities[0] = 1.0 - sure;
         probabilities
     });
-    DiscPrediction { level, probabilities, spread: PerGrading::default(), is_familiar: true }
+    DiscPrediction {
+        level,
+        probabilities,
+        spread: PerGrading::default(),
+        at_prevalence: PerGrading::default(),
+        is_familiar: true,
+    }
 }
 
 /// Evidence around the middle of the disc, narrower with more augmentations.

@@ -145,7 +145,7 @@ fn full_screen_is_asked_for_by_its_key_and_by_the_menu() {
 fn reviews_of_earlier_versions_open() {
     let folder = scratch();
     let window = graded_window(folder.path());
-    let voxels = window.state().state.loaded().expect("a series").series.voxel_sha256.clone();
+    let voxels = window.state().state.loaded().expect("a series").series.voxel_sha256().to_owned();
     drop(window);
     let head = format!(r#""schema": "spinenet-review/1", "series_instance_uid": "1.2.3", "voxel_sha256": "{voxels}""#);
     let decided = r#""discs": {"L4-L5": {"grades": {"pfirrmann": 3}, "comment": "seen"}},
