@@ -22,9 +22,10 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             self.apply_to_plane(ctx, axis, action);
         } else if self.state.keyed_series().is_some() {
             self.apply_to_series(ctx, action);
-        } else {
+        } else if self.state.keyed_beside().is_none() {
             navigation::apply(&mut self.state, ctx, on_slice(action));
         }
+        // A view whose series is not there yet has nothing to change.
     }
 
     /// In a plane steps move the crosshair; it has the window of the slice.
@@ -65,8 +66,10 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
 
     /// Keeps the window of the view that is worked with under a name.
     pub(super) fn keep_window(&mut self, name: String) {
-        let series = self.state.keyed_series().map(|(_, series)| series).or(self.state.loaded().map(AsRef::as_ref));
-        let Some(series) = series else { return };
+        // A plane has the window of the slice.
+        let is_of_slice = self.state.keyed_beside().is_none_or(|view| self.state.companions[view].plane.is_some());
+        let of_slice = self.state.loaded().filter(|_| is_of_slice).map(AsRef::as_ref);
+        let Some(series) = self.state.keyed_series().map(|(_, series)| series).or(of_slice) else { return };
         let gray = WindowLevel::from_percentiles(series.volume.voxels());
         let window = RelativeWindow::of(self.state.active_window(), gray);
         let windows = &mut self.settings.windows;

@@ -143,7 +143,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     }
 
     /// Shows a plane through the crosshair in a view.
-    fn show_plane(&mut self, view: usize, axis: SectionAxis) {
+    pub(super) fn show_plane(&mut self, view: usize, axis: SectionAxis) {
         self.empty_view(view);
         self.state.companions[view] = Companion { plane: Some(axis), ..Companion::default() };
     }

@@ -183,10 +183,12 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             self.state.study.preview = None;
         }
         // What stands beside it need not be read again, but how they lie to each other is another question.
-        let beside: Vec<_> = self.state.shown_beside().iter().map(|beside| beside.index).collect();
+        let beside: Vec<_> = self.state.shown_beside().iter().map(|beside| (beside.index, beside.plane)).collect();
         self.clear_companions();
-        for (view, beside) in beside.into_iter().enumerate() {
-            if let Some(beside) = beside.filter(|beside| *beside != index) {
+        for (view, (beside, plane)) in beside.into_iter().enumerate() {
+            if let Some(axis) = plane {
+                self.show_plane(view, axis);
+            } else if let Some(beside) = beside.filter(|beside| *beside != index) {
                 self.show_companion(view, beside);
             }
         }

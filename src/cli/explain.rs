@@ -226,7 +226,8 @@ fn write_learned_location(
     console.say(&format!("{} {}: learned location (not evidence)", disc.level, grading.name()));
     say_boxes(&boxes, console);
     let file = folder.join(format!("{}_{grading}_learned-location.json", disc.level));
-    BoxesFile::new("", &analysis.series.summary.series_instance_uid, boxes).save(&file)?;
+    let series = &analysis.series;
+    BoxesFile::new("", &series.summary.series_instance_uid, boxes).on_voxels(series.voxel_sha256()).save(&file)?;
     Ok(1)
 }
 

@@ -9,10 +9,11 @@ use super::series::SourceFrame;
 /// Fewer images than this are left as they are.
 const FEWEST_IMAGES: usize = 3;
 
-/// Joins single images that were one series, by study, patient, number and description; where each has a number of its own,
-/// too, by description and place alone. What comes together stands where the first of it stood.
+/// Joins single images that were one series, by study, patient, number and description; where they have no number, or each
+/// one of its own, by description, place and how they were made. What comes together stands where the first of it stood.
 pub(super) fn rejoined(series: Vec<Vec<SourceFrame>>) -> Vec<Vec<SourceFrame>> {
-    let numbered = join(series, |frame| frame.image.header.series_number, |_| true);
+    let number = |frame: SourceFrame| frame.image.header.series_number;
+    let numbered = join(series, number, |frames| number(frames[0]).is_some() || is_one_stack(frames));
     join(numbered, |_| None, is_one_stack)
 }
 
@@ -49,7 +50,13 @@ fn join<'a>(
     joined
 }
 
-/// Whether frames are slices of one stack, each at a position of its own.
+/// Whether frames are slices of one stack, made alike, each at a position of its own.
 fn is_one_stack(frames: &[SourceFrame]) -> bool {
-    frames.iter().all(|frame| stacks_with(frames[0], *frame)) && !share_positions(frames)
+    let made = |frame: SourceFrame| {
+        let header = &frame.image.header;
+        let times = [header.texts.repetition_time_ms, header.texts.inversion_time_ms];
+        (times, header.scan_options.clone(), frame.header().frame_type.clone())
+    };
+    let are_alike = frames.iter().all(|frame| stacks_with(frames[0], *frame) && made(*frame) == made(frames[0]));
+    are_alike && !share_positions(frames)
 }

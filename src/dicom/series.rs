@@ -142,16 +142,33 @@ impl SeriesSummary {
         let (ours, theirs) = (&self.texts, &other.texts);
         let differ = |a: &str, b: &str| !a.is_empty() && !b.is_empty() && a != b;
         let are_born_apart = differ(ours.patient_birth_date.trim(), theirs.patient_birth_date.trim());
-        let first_group =
-            |name: &str| words(name.split('=').find(|group| !group.trim().is_empty()).unwrap_or("")).concat();
-        let names = [&ours.patient_name, &theirs.patient_name].map(|name| first_group(name));
+        let names = [&ours.patient_name, &theirs.patient_name].map(|name| name_groups(name));
+        let are_named = names.iter().all(|groups| groups.iter().any(|group| !group.is_empty()));
         let ids = [&ours.patient_id, &theirs.patient_id].map(|id| id.trim().to_uppercase());
         if ids.iter().any(String::is_empty) {
-            names[0] == names[1] && !are_born_apart
+            is_one_name(&names) && !are_born_apart
         } else {
-            ids[0] == ids[1] && !(are_born_apart && differ(&names[0], &names[1]))
+            ids[0] == ids[1] && !(are_born_apart && are_named && !is_one_name(&names))
         }
     }
+}
+
+/// The groups of a person's name (PS3.5 6.2.1) as they are compared: Latin letters without case, accents and carets; of other
+/// scripts marks tell letters apart.
+fn name_groups(name: &str) -> Vec<String> {
+    let group = |group: &str| {
+        let plain = words(group).concat();
+        let is_latin = plain.is_ascii() && !plain.is_empty();
+        if is_latin { plain } else { group.trim_matches(['^', ' ']).to_uppercase() }
+    };
+    name.split('=').map(group).collect()
+}
+
+/// Whether two names agree in every group that both have, and both have one, or none has any.
+fn is_one_name([one, other]: &[Vec<String>; 2]) -> bool {
+    let both = || one.iter().zip(other).filter(|(a, b)| !a.is_empty() && !b.is_empty());
+    let is_empty = |groups: &[String]| groups.iter().all(String::is_empty);
+    both().all(|(a, b)| a == b) && (both().next().is_some() || is_empty(one) && is_empty(other))
 }
 
 /// An image file that the scan accepted.

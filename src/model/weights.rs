@@ -210,11 +210,16 @@ impl WeightsFolder {
         let of_grading = |grading: Grading| {
             // Labels of a cohort may say no more than whether there is something.
             let is_of = |row: &&Counted| row.grading.strip_suffix("_present").unwrap_or(&row.grading) == grading.key();
-            let mut sums: Vec<usize> = Vec::new();
-            for row in rows.iter().filter(is_of) {
-                sums.resize(row.class_counts.len(), 0);
-                sums.iter_mut().zip(&row.class_counts).for_each(|(sum, count)| *sum += count);
-            }
+            let counts: Vec<&[usize]> = rows.iter().filter(is_of).map(|row| row.class_counts.as_slice()).collect();
+            // Where any label only says whether there is something, more is not counted of the others either.
+            let classes = counts.iter().map(|counts| counts.len()).min()?;
+            let sum = |class: usize| {
+                let of_row = |counts: &&[usize]| {
+                    if class + 1 == classes { counts[class..].iter().sum() } else { counts[class] }
+                };
+                counts.iter().map(of_row).sum::<usize>()
+            };
+            let sums: Vec<usize> = (0..classes).map(sum).collect();
             Some((grading, Prevalence::of_counts(grading, &sums)?))
         };
         Grading::ALL.into_iter().filter_map(of_grading).collect()

@@ -172,8 +172,9 @@ impl DiscFindings {
             .then(|| say!(language, "not confirmed by measurement: {findings}", findings = words.join(", ")))
     }
 
+    /// What a reader graded stands, whatever the program measured; that they disagree is told beside it.
     fn is_contradicted(&self, finding: &Finding) -> bool {
-        self.conflicts.iter().any(|conflict| conflict.finding.grading == finding.grading)
+        !finding.is_read && self.conflicts.iter().any(|conflict| conflict.finding.grading == finding.grading)
     }
 
     /// The note beside the disc of an overview picture.
@@ -336,6 +337,21 @@ pub(super) mod tests {
         assert_eq!(computed.sentence(Language::ENGLISH), "L4-L5: disc herniation.");
         let read = found(Some(0));
         assert!(read.experimental.is_empty() && read.findings[0].is_read && !read.findings[0].is_abnormal());
+    }
+
+    #[test]
+    fn what_a_measurement_contradicts_is_found_only_if_a_reader_says_so() {
+        let mut found = disc(DiscLevel::L4L5, &[(Grading::Spondylolisthesis, 1, 0.9)]);
+        found.measured = DiscMeasures { slip_percent: Some(0.3), ..DiscMeasures::default() };
+        found.conflicts = conflicts(&found);
+        assert_eq!(
+            found.sentence(Language::ENGLISH),
+            "L4-L5: not confirmed by measurement: spondylolisthesis; slip 0 %."
+        );
+        found.findings[0].is_read = true;
+        found.conflicts = conflicts(&found);
+        assert_eq!(found.conflicts.len(), 1);
+        assert_eq!(found.sentence(Language::ENGLISH), "L4-L5: spondylolisthesis; slip 0 %.");
     }
 
     #[test]

@@ -133,13 +133,16 @@ impl Study {
     ) -> Result<Arc<Series>, PipelineError> {
         let wanted = &series.series_instance_uid;
         if let Some(volume) = self.volume.as_ref().filter(|it| it.summary.series_instance_uid == *wanted) {
-            return Ok(Arc::clone(volume));
+            return Ok(hashed(Arc::clone(volume)));
         }
-        let loaded = load_series(series, cancel, on_progress)?;
-        // Here, and not when the window's thread asks for it.
-        let _ = loaded.voxel_sha256();
-        Ok(Arc::new(loaded))
+        Ok(hashed(Arc::new(load_series(series, cancel, on_progress)?)))
     }
+}
+
+/// The series with its hash computed: here, and not when the window's thread asks for it.
+fn hashed(series: Arc<Series>) -> Arc<Series> {
+    let _ = series.voxel_sha256();
+    series
 }
 
 #[cfg(test)]

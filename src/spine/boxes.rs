@@ -113,7 +113,7 @@ impl BoxSource {
         match self {
             Self::Reader => "reader",
             Self::Predicted => "predicted",
-            Self::LearnedLocation => "learned location",
+            Self::LearnedLocation => "learned location (not evidence)",
         }
     }
 }

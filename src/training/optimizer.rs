@@ -1,6 +1,7 @@
 //! `AdamW` and SGD with momentum, seeded initialization, and a state that can be saved.
 
 use std::collections::HashMap;
+use std::f64::consts::PI;
 
 use candle_core::backprop::GradStore;
 use candle_core::{CpuStorage, DType, Device, InplaceOp2, InplaceOp3, Layout, Result, Tensor, Var, bail};
@@ -8,7 +9,6 @@ use candle_nn::VarMap;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
-use rand_distr::StandardNormal;
 use serde::{Deserialize, Serialize};
 
 const FIRST_DECAY: f64 = 0.9;
@@ -324,12 +324,18 @@ pub(crate) fn initialize(variables: &VarMap, seed: u64) -> Result<()> {
         if variable.rank() > 1 {
             let fan_in: usize = variable.dims()[1..].iter().product();
             let deviation = (2.0 / fan_in as f32).sqrt();
-            let values: Vec<f32> =
-                (0..variable.elem_count()).map(|_| random.sample::<f32, _>(StandardNormal) * deviation).collect();
+            let values: Vec<f32> = (0..variable.elem_count()).map(|_| normal(&mut random) * deviation).collect();
             variable.set(&Tensor::from_vec(values, variable.shape(), &Device::Cpu)?.to_device(variable.device())?)?;
         }
     }
     Ok(())
+}
+
+/// A draw from the standard normal distribution (Box and Muller 1958). Those of a library would be others, and weights name the
+/// seed that makes them.
+pub(crate) fn normal(random: &mut impl Rng) -> f32 {
+    let radius = (-2.0 * (1.0 - random.random::<f64>()).ln()).sqrt();
+    (radius * (2.0 * PI * random.random::<f64>()).cos()) as f32
 }
 
 #[cfg(test)]

@@ -319,6 +319,13 @@ fn patients_are_told_apart_by_number_name_and_date_of_birth() {
         (["ONE^A", "1", "19500101"], ["ONE^A", "2", "19500101"], 2),
         (["ONE^A", "", "19500101"], ["ONE^A", "", "19620202"], 2),
         (["ONE^A", "", ""], ["TWO^B", "7", ""], 2),
+        // Marks that tell letters apart, letters that were lost, and other characters for the same sounds.
+        (["カワダ^ア", "", ""], ["カワタ^ア", "", ""], 2),
+        (["राम", "", ""], ["रमा", "", ""], 2),
+        (["???^??", "", ""], ["", "", ""], 2),
+        (["YAMADA^TARO=山田^太郎", "", ""], ["YAMADA^TARO=山田^多郎", "", ""], 2),
+        (["Yamada^Taro=山田^太郎", "", ""], ["YAMADA^TARO", "", ""], 1),
+        (["=山田^太郎", "", ""], ["YAMADA^TARO=山田^太郎", "", ""], 1),
     ] {
         let mut study = Study::new();
         for [name, id, born] in [one, other] {

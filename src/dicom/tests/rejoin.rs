@@ -47,6 +47,25 @@ fn images_that_are_a_series_each_are_put_together_by_name_and_place() {
     assert!(chosen.is_of_series("2.25.2008") && !chosen.is_of_series("2.25.1003"));
 }
 
+/// Without numbers, names and times nothing but how they were made tells one contrast from another at the same places.
+#[test]
+fn images_without_numbers_are_not_put_together_across_contrasts() {
+    let nameless = |series: u32, options: &'static str| {
+        move |slice: usize, object: &mut DefaultDicomObject| {
+            alone(series)(slice, object);
+            put(object, tags::SERIES_NUMBER, VR::IS, "");
+            put(object, tags::SCAN_OPTIONS, VR::CS, options);
+        }
+    };
+    let written = || Written { description: "", slices: 6, ..Written::default() };
+    let mut one = Study::new();
+    one.add_changed(written(), nameless(1, ""));
+    assert_eq!(one.scan().series.iter().map(|series| series.slices).collect::<Vec<_>>(), [6]);
+    let mut two = Study::new();
+    two.add_changed(written(), nameless(1, "")).add_changed(written(), nameless(2, "FS"));
+    assert!(two.scan().series.iter().all(|series| series.slices == 1));
+}
+
 #[test]
 fn a_repetition_under_another_number_stays_apart() {
     let mut study = Study::new();

@@ -2,7 +2,6 @@
 
 use glam::DVec2;
 use rand::Rng;
-use rand_distr::StandardNormal;
 use serde::{Deserialize, Serialize};
 
 use super::lessons::BoxedScan;
@@ -10,6 +9,7 @@ use super::targets::CanvasBody;
 use crate::detection::canvas::{CanvasFrame, SlicePicture};
 use crate::phantom::PhantomPatient;
 use crate::spine::{Vertebra, VertebraLabel};
+use crate::training::optimizer::normal;
 use crate::training::spider::ScanCase;
 use crate::volume::{Volume, VolumeGeometry};
 
@@ -143,9 +143,9 @@ impl LabelledSlice {
 
 fn vary_intensity(pixels: &mut [f32], edge: usize, augmentation: &AugmentationConfig, random: &mut impl Rng) {
     let dark_fluid = random.random_bool(augmentation.dark_fluid_share);
-    let gamma = (augmentation.gamma * random.sample::<f32, _>(StandardNormal)).exp();
-    let slopes: [f32; 2] = std::array::from_fn(|_| augmentation.bias_field * random.sample::<f32, _>(StandardNormal));
-    let gain = (0.15 * random.sample::<f32, _>(StandardNormal)).exp();
+    let gamma = (augmentation.gamma * normal(random)).exp();
+    let slopes: [f32; 2] = std::array::from_fn(|_| augmentation.bias_field * normal(random));
+    let gain = (0.15 * normal(random)).exp();
     let noise = augmentation.noise * random.random::<f32>().powi(2);
     let half = edge as f32 / 2.0;
     for (index, pixel) in pixels.iter_mut().enumerate() {
