@@ -14,6 +14,9 @@ const CLASSES: [&str; 4] = [
     "1.2.840.10008.5.1.4.1.1.3.1",
     "1.2.840.10008.5.1.4.1.1.77.",
 ];
+/// Beginning of all classes that are not private.
+const OF_THE_STANDARD: &str = "1.2.840.10008.";
+
 /// Why text may be burned into the pixels of an image, in words that follow "files left out"; `None` where the header gives
 /// no hint.
 pub(super) fn suspicion(header: &InMemDicomObject, media_sop_class: Option<&str>) -> Option<&'static str> {
@@ -22,9 +25,13 @@ pub(super) fn suspicion(header: &InMemDicomObject, media_sop_class: Option<&str>
         return Some("text is burned into them");
     }
     let class = word(tags::SOP_CLASS_UID);
+    let classes = || [Some(class.as_str()), media_sop_class].into_iter().flatten().filter(|class| !class.is_empty());
     let is_of = |class: &str| CLASSES.iter().any(|beginning| class.starts_with(beginning));
-    if is_of(&class) || media_sop_class.is_some_and(is_of) || !word(tags::CONVERSION_TYPE).is_empty() {
+    if classes().any(is_of) || !word(tags::CONVERSION_TYPE).is_empty() {
         return Some("they were captured or photographed, and such pictures often show the patient's name");
+    }
+    if classes().any(|class| !class.starts_with(OF_THE_STANDARD)) {
+        return Some("they are of a class that their maker alone knows, and may show the patient's name");
     }
     let said = [tags::IMAGE_TYPE, tags::SERIES_DESCRIPTION, tags::PROTOCOL_NAME, tags::IMAGE_COMMENTS].map(word);
     if said.iter().any(|text| concepts(text).contains(&Concept::ScreenCopy)) {
@@ -54,6 +61,7 @@ mod tests {
         let class = |uid: &'static str| (tags::SOP_CLASS_UID, VR::UI, uid);
         let (mr, capture) = ("1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.5.1.4.1.1.7.4");
         assert!(suspected(&[class(capture)]));
+        assert!(suspected(&[class("1.3.46.670589.11.0.0.12.1")]), "a private class");
         assert!(suspected(&[class(mr), (tags::BURNED_IN_ANNOTATION, VR::CS, "yes")]));
         assert!(suspected(&[class(mr), (tags::CONVERSION_TYPE, VR::CS, "WSD")]));
         assert!(suspected(&[class(mr), (tags::PHOTOMETRIC_INTERPRETATION, VR::CS, "PALETTE COLOR")]));

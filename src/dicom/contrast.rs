@@ -271,6 +271,7 @@ fn named_weighting(concepts: &BTreeSet<Concept>) -> Option<Weighting> {
         (Concept::Diffusion, Weighting::Diffusion),
         (Concept::Stir, Weighting::Stir),
         (Concept::GradientEcho, Weighting::GradientEcho),
+        (Concept::EchoPlanar, Weighting::Other),
         (Concept::Myelogram, Weighting::Other),
         (Concept::Perfusion, Weighting::Other),
         (Concept::T1, Weighting::T1),

@@ -150,8 +150,12 @@ impl DicomFile {
         })
     }
 
-    /// Whether the object may be an MR image, by its SOP class; objects without one may be.
+    /// Whether the object may be an MR image, by its SOP class; objects without one may be. Pictures in color are none, whatever
+    /// class a scanner gives its copies of screens and its colored maps.
     pub(crate) fn may_be_mr(&self) -> bool {
+        if integer(&self.header, tags::SAMPLES_PER_PIXEL).is_some_and(|samples| samples > 1) {
+            return false;
+        }
         let sop_class = text(&self.header, tags::SOP_CLASS_UID).or_else(|| self.media_sop_class.clone());
         sop_class.is_none_or(|uid| MR_SOP_CLASSES.contains(&uid.as_str()))
     }

@@ -22,6 +22,8 @@ pub struct HeaderTexts {
     /// Patient's name as written (components parted by `^`).
     pub patient_name: String,
     pub patient_id: String,
+    /// Who gave the patient that number.
+    pub patient_id_issuer: String,
     /// Birth date, `YYYYMMDD`.
     pub patient_birth_date: String,
     /// `M`, `F`, `O` or empty.
@@ -95,7 +97,7 @@ pub(super) struct FrameHeader {
     pub part: SignalPart,
     /// Stack that the frame belongs to, where the image has several of them.
     pub stack_id: Option<String>,
-    /// When it was acquired, as written: date and time, or time alone.
+    /// When it was acquired and made, as written: sorted, such texts of one series are in the order of time.
     pub acquired_at: Option<String>,
     pub rescale: Rescale,
     pub window: Option<WindowLevel>,
@@ -243,14 +245,27 @@ impl<'a> Places<'a> {
             },
             frame_type,
             stack_id: content.and_then(|content| text(content, tags::STACK_ID)),
-            acquired_at: content
-                .and_then(|content| text(content, tags::FRAME_ACQUISITION_DATE_TIME))
-                .or_else(|| self.plain().find_map(|header| text(header, tags::ACQUISITION_DATE_TIME)))
-                .or_else(|| self.plain().find_map(|header| text(header, tags::ACQUISITION_TIME)))
-                .or_else(|| self.plain().find_map(|header| text(header, tags::CONTENT_TIME))),
+            acquired_at: self.acquired_at(),
             rescale: self.rescale(),
             window: self.window(),
         }
+    }
+
+    /// All that is said of its time, the time of acquisition first: it may be the same for all images of a series.
+    fn acquired_at(self) -> Option<String> {
+        let frame = self.group(tags::FRAME_CONTENT_SEQUENCE);
+        let frame = frame.and_then(|content| text(content, tags::FRAME_ACQUISITION_DATE_TIME));
+        let plain = [
+            tags::ACQUISITION_DATE_TIME,
+            tags::ACQUISITION_DATE,
+            tags::ACQUISITION_TIME,
+            tags::CONTENT_DATE,
+            tags::CONTENT_TIME,
+            tags::INSTANCE_CREATION_DATE,
+            tags::INSTANCE_CREATION_TIME,
+        ];
+        let said: Vec<String> = frame.into_iter().chain(plain.map(|tag| self.word(tag))).collect();
+        said.iter().any(|text| !text.is_empty()).then(|| said.join(" "))
     }
 
     /// Scanning Sequence, or what the attributes of enhanced images say in its terms.
@@ -311,6 +326,7 @@ impl<'a> Places<'a> {
         HeaderTexts {
             patient_name: word(tags::PATIENT_NAME),
             patient_id: word(tags::PATIENT_ID),
+            patient_id_issuer: word(tags::ISSUER_OF_PATIENT_ID),
             patient_birth_date: word(tags::PATIENT_BIRTH_DATE),
             patient_sex: word(tags::PATIENT_SEX),
             study_date: word(tags::STUDY_DATE),

@@ -21,12 +21,17 @@ struct PrivateNumber {
 /// GE: 0 magnitude, 1 phase, 2 real, 3 imaginary.
 const IMAGE_TYPE: PrivateNumber = PrivateNumber { group: 0x0043, creator: "GEMS_PARM_01", place: 0x2F, vr: VR::SS };
 
-/// Diffusion weightings, s/mm²: Siemens, Philips, Hitachi.
-const B_VALUES: [PrivateNumber; 3] = [
+/// Diffusion weightings, s/mm²: Siemens, Philips, Hitachi, United Imaging, GE.
+const B_VALUES: [PrivateNumber; 5] = [
     PrivateNumber { group: 0x0019, creator: "SIEMENS MR HEADER", place: 0x0C, vr: VR::IS },
     PrivateNumber { group: 0x2001, creator: "Philips Imaging DD 001", place: 0x03, vr: VR::FL },
     PrivateNumber { group: 0x0029, creator: "MMCPrivate", place: 0x30, vr: VR::FD },
+    PrivateNumber { group: 0x0065, creator: "Image Private Header", place: 0x09, vr: VR::FD },
+    PrivateNumber { group: 0x0043, creator: "GEMS_PARM_01", place: 0x39, vr: VR::IS },
 ];
+
+/// What newer scanners of GE add to the diffusion weighting.
+const ADDED_BY_GE: f64 = 1e9;
 
 /// Longest value that is looked at: a creator, or a number.
 const LONGEST_BYTES: u32 = 64;
@@ -52,7 +57,8 @@ pub(super) fn signal_part(header: &InMemDicomObject) -> Option<SignalPart> {
 
 /// The diffusion weighting, s/mm².
 pub(super) fn diffusion_b_value(header: &InMemDicomObject) -> Option<f64> {
-    B_VALUES.iter().find_map(|known| known.read(header))
+    let value = B_VALUES.iter().find_map(|known| known.read(header))?;
+    Some(if value >= ADDED_BY_GE { value - ADDED_BY_GE } else { value })
 }
 
 impl PrivateNumber {
@@ -71,7 +77,8 @@ impl PrivateNumber {
             VR::SS => Some(f64::from(i16::from_le_bytes(bytes.try_into().ok()?))),
             VR::FL => Some(f64::from(f32::from_le_bytes(bytes.try_into().ok()?))),
             VR::FD => Some(f64::from_le_bytes(bytes.try_into().ok()?)),
-            _ => std::str::from_utf8(bytes).ok()?.trim_matches(['\0', ' ']).parse().ok(),
+            // The first of several.
+            _ => std::str::from_utf8(bytes).ok()?.split('\\').next()?.trim_matches(['\0', ' ']).parse().ok(),
         }
     }
 }

@@ -34,8 +34,7 @@ pub struct Choice {
 
 /// Fills in [`SeriesSummary::choice`] of every series; at most one is chosen, and none where `patients` are several.
 pub(super) fn choose_t2_sagittal(series: &mut [SeriesSummary], patients: usize) {
-    let lowest: Vec<f64> = series.iter().map(|one| height_above_lowest(one, series)).collect();
-    let ranks: Vec<Rank> = series.iter().zip(&lowest).map(|(one, above)| rank(one, *above)).collect();
+    let ranks: Vec<Rank> = series.iter().map(|one| rank(one, series)).collect();
     let mut order: Vec<usize> = (0..series.len()).filter(|index| obstacle(&series[*index]).is_none()).collect();
     order.sort_by(|a, b| compare(&ranks[*a], &ranks[*b]));
     let mut eligible = order.iter().copied().filter(|index| patients < 2 && elsewhere(&series[*index]).is_none());
@@ -228,44 +227,48 @@ fn elsewhere(series: &SeriesSummary) -> Option<String> {
     }
 }
 
-/// How much higher the middle of a series lies than that of the lowest T2 sagittal one in the same coordinates, mm.
-fn height_above_lowest(series: &SeriesSummary, all: &[SeriesSummary]) -> f64 {
+/// How much higher the middle of a series lies than that of the lowest T2 sagittal one of the same study, mm, where that is another
+/// part of the body; zero elsewhere. Only series `with_its_coordinates` may be asked for.
+fn height_above_lowest(series: &SeriesSummary, all: &[SeriesSummary], with_its_coordinates: bool) -> f64 {
     let middle = |one: &SeriesSummary| {
         let [slices, rows, columns] = [one.slices, one.rows, one.columns].map(|side| (side as f64 - 1.0) / 2.0);
         one.geometry.lps_from_voxel([slices, rows, columns]).z
     };
     let beside = |other: &&SeriesSummary| {
-        other.frame_of_reference_uid == series.frame_of_reference_uid
+        (!with_its_coordinates || other.frame_of_reference_uid == series.frame_of_reference_uid)
             && other.study_instance_uid == series.study_instance_uid
             && obstacle(other).is_none()
             && elsewhere(other).is_none()
     };
     let lowest = all.iter().filter(beside).map(middle).min_by(f64::total_cmp);
-    lowest.map_or(0.0, |lowest| middle(series) - lowest)
+    let above = lowest.map_or(0.0, |lowest| middle(series) - lowest);
+    if above > OTHER_PART_MM { above.round() } else { 0.0 }
 }
 
 /// Reasons to prefer another T2 sagittal series, most important first: a penalty, and what to say where it decides.
-type Rank = [Reason; 13];
+type Rank = [Reason; 14];
 type Reason = (f64, &'static str);
 /// From here on the reasons are of taste: a reader may prefer the other one.
 const OF_TASTE: usize = 8;
 
-fn rank(series: &SeriesSummary, above_lowest_mm: f64) -> Rank {
+fn rank(series: &SeriesSummary, all: &[SeriesSummary]) -> Rank {
     let contrast = series.traits.contrast;
     let is = |what: fn(Contrast) -> bool| f64::from(contrast.is_some_and(what));
     let study_date: f64 = series.texts.study_date.parse().unwrap_or(0.0);
     let echo = series.texts.echo_time_ms.unwrap_or(*USUAL_ECHO_MS.start());
     let from_usual_echo = (USUAL_ECHO_MS.start() - echo).max(echo - USUAL_ECHO_MS.end()).max(0.0);
-    let is_higher = f64::from(above_lowest_mm > OTHER_PART_MM);
+    let higher = message!("of a part higher in the body");
     [
         (f64::from(series.weighting == Weighting::Unknown), message!("of a contrast that its header does not tell")),
         (series.traits.region.penalty(), message!("not said to show the lumbar spine, or not it alone")),
-        (is_higher * above_lowest_mm.round(), message!("of a part higher in the body")),
+        (height_above_lowest(series, all, true), higher),
         (series.traits.later_echoes as f64, message!("an earlier echo, and so less T2-weighted")),
         (is(|contrast| contrast.is_derived), message!("derived, where another is original")),
         (is(|contrast| contrast.is_fat_suppressed), message!("fat-suppressed, where another is not")),
         (f64::from(series.slices < 5), message!("with fewer than five slices")),
         (-study_date, message!("of an older study")),
+        // In coordinates of their own series may lie anywhere, though those of one examination seldom do.
+        (height_above_lowest(series, all, false), higher),
         (is(|contrast| contrast.is_for_a_map), message!("one of several echoes for a map")),
         (from_usual_echo, message!("with a less usual echo time")),
         (f64::from(series.is_three_dimensional), message!("3-D, where another is 2-D")),

@@ -136,19 +136,21 @@ impl SeriesSummary {
     }
 
     /// Whether both name the same patient: by number where both have one, else by name. Numbers of two hospitals may be the
-    /// same by chance, and so may names; other dates of birth tell such patients apart.
+    /// same by chance, and so may names; other dates of birth, or who gave the numbers, tell such patients apart.
     #[must_use]
     pub(crate) fn is_of_patient(&self, other: &Self) -> bool {
         let (ours, theirs) = (&self.texts, &other.texts);
         let differ = |a: &str, b: &str| !a.is_empty() && !b.is_empty() && a != b;
         let are_born_apart = differ(ours.patient_birth_date.trim(), theirs.patient_birth_date.trim());
+        let are_of_two_issuers = differ(ours.patient_id_issuer.trim(), theirs.patient_id_issuer.trim());
         let names = [&ours.patient_name, &theirs.patient_name].map(|name| name_groups(name));
         let are_named = names.iter().all(|groups| groups.iter().any(|group| !group.is_empty()));
         let ids = [&ours.patient_id, &theirs.patient_id].map(|id| id.trim().to_uppercase());
         if ids.iter().any(String::is_empty) {
             is_one_name(&names) && !are_born_apart
         } else {
-            ids[0] == ids[1] && !(are_born_apart && are_named && !is_one_name(&names))
+            let may_be_chance = are_born_apart || are_of_two_issuers;
+            ids[0] == ids[1] && !(may_be_chance && are_named && !is_one_name(&names))
         }
     }
 }

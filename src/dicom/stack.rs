@@ -1,5 +1,7 @@
 //! Orders the slices of one stack by position and says what is odd about their places.
 
+use std::collections::BTreeSet;
+
 use glam::DVec3;
 
 use super::partition::SAME_POSITION_MM;
@@ -24,8 +26,12 @@ impl<'a> Stack<'a> {
     ///
     /// Without positions or orientation the order is that of instance numbers, which a warning says.
     pub(super) fn sort(mut frames: Vec<SourceFrame<'a>>) -> Self {
-        let order = |frame: &SourceFrame| (frame.image.header.instance_number, frame.index);
-        frames.sort_by(|a, b| order(a).cmp(&order(b)).then_with(|| a.image.path.cmp(&b.image.path)));
+        // Numbers that several images share may be those of several acquisitions, which files keep apart better.
+        let numbers: BTreeSet<_> = frames.iter().map(number_of).collect();
+        let are_numbered = numbers.len() == frames.len();
+        let order = |frame: &SourceFrame| are_numbered.then(|| number_of(frame));
+        let file = |frame: &SourceFrame<'a>| (&frame.image.path, frame.index);
+        frames.sort_by(|a, b| order(a).cmp(&order(b)).then_with(|| file(a).cmp(&file(b))));
         let mut warnings = Vec::new();
         let orientation = frames[0].header().orientation.and_then(|axes| orthonormal(axes, &mut warnings));
         if orientation.is_none() {
@@ -74,6 +80,11 @@ impl<'a> Stack<'a> {
             .with_slice_thickness(thickness);
         Self { frames, geometry, has_orientation: orientation.is_some(), warnings }
     }
+}
+
+/// Number of the image in its series, and of the frame in the image.
+fn number_of(frame: &SourceFrame) -> (Option<i64>, usize) {
+    (frame.image.header.instance_number, frame.index)
 }
 
 /// Exactly orthogonal unit vectors next to the given ones; `None` where they are too far from that.

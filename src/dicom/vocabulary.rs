@@ -35,6 +35,7 @@ pub(super) enum Concept {
     Stir,
     FluidNulled,
     GradientEcho,
+    EchoPlanar,
     Diffusion,
     Myelogram,
     Perfusion,
@@ -132,9 +133,9 @@ fn level(word: &str) -> Option<Concept> {
     }
 }
 
-/// Whether a word gives a diffusion weighting: `B0`, `B800`.
+/// Whether a word gives a diffusion weighting: `B0`, `B800`, `B800T` (of all directions).
 fn is_b_value(word: &str) -> bool {
-    let number = word.strip_prefix('B').and_then(|number| number.parse::<u32>().ok());
+    let number = word.strip_prefix('B').and_then(|number| number.trim_end_matches('T').parse::<u32>().ok());
     number.is_some_and(|value| value == 0 || (50..=5000).contains(&value))
 }
 

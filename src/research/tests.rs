@@ -187,6 +187,54 @@ fn nifti_files_lie_where_nibabel_says() {
     check(&read_volume(&path).expect("readable"));
 }
 
+/// The same image as nibabel 5.4 stores it as NIfTI-2: the numbers of [`nifti_header`], wider and in another order, before four
+/// bytes that say that there are no extensions.
+fn second_version(is_big_endian: bool) -> Vec<u8> {
+    let first = nifti_header();
+    let float = |at: usize| f64::from(f32::from_le_bytes(first[at..at + 4].try_into().expect("four bytes")));
+    let mut bytes = vec![0; 544];
+    let mut put = |at: usize, little: &[u8]| {
+        let value: Vec<u8> = if is_big_endian { little.iter().rev().copied().collect() } else { little.to_vec() };
+        bytes[at..at + value.len()].copy_from_slice(&value);
+    };
+    put(0, &540_i32.to_le_bytes());
+    put(12, &4_i16.to_le_bytes());
+    put(14, &16_i16.to_le_bytes());
+    for (index, side) in [3_i64, 4, 3, 5, 1, 1, 1, 1].into_iter().enumerate() {
+        put(16 + 8 * index, &side.to_le_bytes());
+    }
+    for index in 0..4 {
+        put(104 + 8 * index, &float(76 + 4 * index).to_le_bytes());
+    }
+    put(168, &544_i64.to_le_bytes());
+    put(176, &1_f64.to_le_bytes());
+    put(344, &1_i32.to_le_bytes());
+    put(348, &1_i32.to_le_bytes());
+    for index in 0..18 {
+        put(352 + 8 * index, &float(256 + 4 * index).to_le_bytes());
+    }
+    put(500, &2_i32.to_le_bytes());
+    bytes[4..12].copy_from_slice(b"n+2\0\r\n\x1a\n");
+    bytes
+}
+
+#[test]
+fn nifti_files_of_the_second_version_lie_where_nibabel_says() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let swapped: Vec<u8> = samples().as_chunks::<2>().0.iter().flat_map(|[low, high]| [*high, *low]).collect();
+    for (is_big_endian, voxels) in [(false, samples()), (true, swapped)] {
+        let header = second_version(is_big_endian);
+        check(&read_volume(&written(folder.path(), "a.nii", &header, &voxels)).expect("readable"));
+        let mut quaternion_only = header.clone();
+        quaternion_only[348..352].fill(0);
+        check(&read_volume(&written(folder.path(), "b.nii", &quaternion_only, &voxels)).expect("readable"));
+        let mut packed = GzEncoder::new(Vec::new(), Compression::default());
+        packed.write_all(&[header, voxels].concat()).expect("to memory");
+        let path = written(folder.path(), "c.nii.gz", &[], &packed.finish().expect("to memory"));
+        check(&read_volume(&path).expect("readable"));
+    }
+}
+
 #[test]
 fn a_written_volume_reads_back_in_place() {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -301,9 +349,12 @@ fn what_a_header_declares_is_checked_before_it_is_believed() {
     series[40] = 4;
     series[48..50].copy_from_slice(&20_i16.to_le_bytes());
     assert!(refusal("d.nii", &series).contains("an image of 4 dimensions (save the volume"));
-    let mut second = vec![0; 540];
-    second[..4].copy_from_slice(&540_i32.to_le_bytes());
-    assert!(refusal("e.nii", &second).contains("NIfTI-2 (convert the file to NIfTI-1) is not supported"));
+    let mut pair = second_version(false);
+    pair[4..8].copy_from_slice(b"ni2\0");
+    assert!(refusal("e.nii", &pair).contains("its voxels are not in the file"));
+    let mut negative = second_version(false);
+    negative[24..32].copy_from_slice(&(-4_i64).to_le_bytes());
+    assert!(refusal("f.nii", &negative).contains("too many"));
     assert!(refusal("c.nii", b"not NIfTI").contains("is not a NIfTI file"));
     assert!(!is_volume_file(Path::new("a.dcm")) && is_volume_file(Path::new("A.NII.GZ")));
 }

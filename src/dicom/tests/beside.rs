@@ -34,8 +34,15 @@ fn objects_beside_the_images_are_no_failures() {
             }
         });
     }
+    // A copy of a screen that calls itself an MR image.
+    let colored = folder.path().join("colored.dcm");
+    fs::copy(&paths[0], &colored).unwrap();
+    edit(&colored, |object| {
+        put(object, tags::SAMPLES_PER_PIXEL, VR::US, 3_u16);
+        put(object, tags::PHOTOMETRIC_INTERPRETATION, VR::CS, "RGB");
+    });
     let scan = scan(folder.path());
-    assert_eq!((scan.passed_over, scan.refused.len(), scan.warnings.len()), (8, 0, 0), "{:?}", scan.refused);
+    assert_eq!((scan.passed_over, scan.refused.len(), scan.warnings.len()), (9, 0, 0), "{:?}", scan.refused);
     assert_eq!((scan.series.len(), scan.series[0].slices), (1, 3));
 }
 

@@ -183,6 +183,11 @@ fn the_lumbar_series_is_chosen_in_the_languages_of_departments() {
         ["SAG T2 charnière cervico-dorsale", "SAG T2 rachis D", "SAG T2 charnière lombo-sacrée"],
         ["T2 sag obere WS", "T2 sag mittlere WS", "T2 sag untere WS"],
         ["T2 SAG SZYJA", "T2 SAG PIERŚ", "T2 SAG LĘDŹWIA"],
+        ["T2 sag шыйны", "T2 sag грудны", "T2 sag паяснічны"],
+        ["T2 sag კისრის", "T2 sag გულმკერდის", "T2 sag წელის"],
+        ["T2 sag պարանոցային", "T2 sag կրծքային", "T2 sag գոտկային"],
+        ["T2 sag qafë", "T2 sag kraharor", "T2 sag mesit"],
+        ["T2 sag lepoa", "T2 sag bizkarra", "T2 sag gerria"],
         ["sag T2 krk", "sag T2 hrudník", "sag T2 bedra"],
         ["t2_sag_шея", "t2_sag_грудь", "t2_sag_поясница"],
         ["T2 ШИЯ", "T2 ГЪРДИ", "T2 КРЪСТ"],
@@ -338,6 +343,34 @@ fn patients_are_told_apart_by_number_name_and_date_of_birth() {
         }
         assert_eq!(study.scan().patients(), patients, "{one:?} {other:?}");
     }
+}
+
+#[test]
+fn one_number_of_two_issuers_is_of_two_patients_where_names_differ() {
+    for (name, issuer, patients) in
+        [("TWO^B", "NORTH", 2), ("TWO^B", "SOUTH", 1), ("TWO^B", "", 1), ("ONE^A", "NORTH", 1)]
+    {
+        let mut study = Study::new();
+        for [name, issuer] in [["ONE^A", "SOUTH"], [name, issuer]] {
+            study.add_changed(Written::default(), |_, object| {
+                put(object, tags::PATIENT_NAME, VR::PN, name);
+                put(object, tags::PATIENT_ID, VR::LO, "7");
+                put(object, tags::ISSUER_OF_PATIENT_ID, VR::LO, issuer);
+            });
+        }
+        assert_eq!(study.scan().patients(), patients, "{name} {issuer}");
+    }
+}
+
+#[test]
+fn in_other_coordinates_the_lower_series_comes_first_but_the_other_is_named() {
+    let mut study = Study::new();
+    study.add(Written { above: 300.0, ..Written::default() });
+    study.add_changed(Written::default(), |_, object| put(object, tags::FRAME_OF_REFERENCE_UID, VR::UI, "2.25.77"));
+    let scan = study.scan();
+    let chosen = scan.t2_sagittal().unwrap();
+    assert_eq!(chosen.series_number, Some(2));
+    assert_eq!(chosen.choice.reason, "chosen: T2 sagittal, 10 slices; series 1 is nearly as good");
 }
 
 #[test]

@@ -163,6 +163,15 @@ fn what_makers_say_in_private_elements_alone_is_read() {
         (0x0019, "SIEMENS MR HEADER", 0x0C, VR::UN, PrimitiveValue::U8(b"500 ".to_vec().into())),
         (0x2001, "Philips Imaging DD 001", 0x03, VR::FL, PrimitiveValue::from(500_f32)),
         (0x0029, "MMCPrivate", 0x30, VR::FD, PrimitiveValue::from(500_f64)),
+        (0x0065, "Image Private Header", 0x09, VR::FD, PrimitiveValue::from(500_f64)),
+        (
+            0x0043,
+            "GEMS_PARM_01",
+            0x39,
+            VR::IS,
+            PrimitiveValue::Strs(["500", "8", "0", "0"].map(str::to_owned).to_vec().into()),
+        ),
+        (0x0043, "GEMS_PARM_01", 0x39, VR::UN, PrimitiveValue::U8(b"1000000500\\8\\0\\0".to_vec().into())),
     ] {
         let mut study = Study::new();
         study.add_changed(Written::default(), |_, object| {
@@ -174,6 +183,67 @@ fn what_makers_say_in_private_elements_alone_is_read() {
             put_private(object, (group, "ANOTHER MAKER", place), vr, value.clone());
         });
         assert_eq!(other.chosen(), Some(1), "the block is not of {creator}");
+    }
+}
+
+#[test]
+fn images_of_ge_without_diffusion_say_so_in_the_same_element() {
+    for value in ["0\\8\\0\\0", "1000000000\\8\\0\\0"] {
+        let mut study = Study::new();
+        study.add_changed(Written::default(), |_, object| {
+            put_private(object, (0x0043, "GEMS_PARM_01", 0x39), VR::IS, PrimitiveValue::from(value));
+        });
+        assert_eq!(study.chosen(), Some(1), "{value}");
+    }
+}
+
+#[test]
+fn sequences_of_diffusion_are_told_by_their_names() {
+    for (sequence, description) in
+        [("*ep_b800t", "sag"), ("ep_b500#3", "sag"), ("*ep2d1_128", "sag"), ("", "SAG SE-EPI")]
+    {
+        let mut study = Study::new();
+        let words = Written { description, ..Written::default() };
+        study.add_changed(words, |_, object| put(object, tags::SEQUENCE_NAME, VR::SH, sequence));
+        assert_eq!(study.chosen(), None, "{sequence} {description}");
+    }
+    let mut study = Study::new();
+    study.add_changed(Written::default(), |_, object| put(object, tags::SEQUENCE_NAME, VR::SH, "*tse2d1_17"));
+    assert_eq!(study.chosen(), Some(1));
+}
+
+/// Parts of a Dixon series as departments and makers call them: fat, opposed phase, water, in phase.
+#[test]
+fn of_the_parts_of_a_dixon_series_the_one_in_phase_is_chosen_in_any_language() {
+    for names in [
+        ["T2 矢状位 脂相", "T2 矢状位 反相位", "T2 矢状位 水相", "T2 矢状位 同相位"],
+        ["T2 SAG 脂肪画像", "T2 SAG 逆位相", "T2 SAG 水画像", "T2 SAG 同位相"],
+        ["T2 SAG DIXON ЖИР", "T2 SAG DIXON ПРОТИВОФАЗА", "T2 SAG DIXON ВОДА", "T2 SAG DIXON СИНФАЗА"],
+        ["T2 SAG DIXON TLUSZCZ", "T2 SAG DIXON PRZECIWFAZA", "T2 SAG DIXON WODA", "T2 SAG DIXON W FAZIE"],
+        ["T2 sag Dixon tuk", "T2 sag Dixon protifáze", "T2 sag Dixon voda", "T2 sag Dixon ve fázi"],
+        ["T2 sag Dixon yağ", "T2 sag Dixon faz dışı", "T2 sag Dixon su", "T2 sag Dixon faz içi"],
+        ["T2 sag Dixon fett", "T2 sag Dixon motfas", "T2 sag Dixon vatten", "T2 sag Dixon infas"],
+    ] {
+        let mut study = Study::new();
+        for description in names {
+            study.add(Written { description, ..Written::default() });
+        }
+        assert_eq!(study.chosen(), Some(4), "{names:?}");
+        study = Study::new();
+        for description in &names[..3] {
+            study.add(Written { description, ..Written::default() });
+        }
+        assert_eq!(study.chosen(), Some(3), "water where nothing else is left: {names:?}");
+    }
+    for image_types in [["FATIMG", "OUTPHASEIMG", "WATERIMG", "INPHASEIMG"]] {
+        let mut study = Study::new();
+        for image_type in image_types {
+            let written = |_, object: &mut DefaultDicomObject| {
+                put(object, tags::IMAGE_TYPE, VR::CS, format!("ORIGINAL\\PRIMARY\\{image_type}"));
+            };
+            study.add_changed(Written::default(), written);
+        }
+        assert_eq!(study.chosen(), Some(4), "{image_types:?}");
     }
 }
 

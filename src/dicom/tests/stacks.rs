@@ -87,6 +87,48 @@ fn repetitions_that_only_the_clock_parts_are_not_mixed() {
     }
 }
 
+#[test]
+fn repetitions_are_parted_by_when_they_were_made_where_all_were_acquired_at_one_time() {
+    for tag in [tags::CONTENT_TIME, tags::INSTANCE_CREATION_TIME] {
+        let original = volume(&[4.0; 3]);
+        let (folder, paths) = written(&original);
+        for path in &paths {
+            edit(path, |object| {
+                put(object, tags::ACQUISITION_TIME, VR::TM, "100000");
+                put(object, tag, VR::TM, "100500");
+            });
+        }
+        doubled(&paths, |_, object| {
+            put(object, tag, VR::TM, "101000");
+            let other = dicom_core::PrimitiveValue::U16(vec![9; 30].into());
+            put(object, tags::PIXEL_DATA, VR::OW, other);
+        });
+        let scan = scan(folder.path());
+        assert_eq!(scan.series.iter().map(|series| series.slices).collect::<Vec<_>>(), [4, 4]);
+        assert_eq!(*load(&scan.series[0]).unwrap().volume, original);
+    }
+}
+
+#[test]
+fn of_acquisitions_that_nothing_tells_apart_the_first_files_are_kept() {
+    let original = volume(&[4.0; 3]);
+    let (folder, paths) = written(&original);
+    // Other files behind those of the first acquisition, numbered like them, but from the other end.
+    for (slice, path) in paths.iter().enumerate() {
+        let later = folder.path().join(format!("z{slice}.dcm"));
+        fs::copy(path, &later).unwrap();
+        edit(&later, |object| {
+            put(object, tags::SOP_INSTANCE_UID, VR::UI, format!("2.25.{}", 1000 + slice));
+            put(object, tags::INSTANCE_NUMBER, VR::IS, (4 - slice).to_string());
+            put(object, tags::PIXEL_DATA, VR::OW, dicom_core::PrimitiveValue::U16(vec![9; 30].into()));
+        });
+    }
+    let scan = scan(folder.path());
+    assert_eq!((scan.series.len(), scan.series[0].slices), (1, 4));
+    assert!(codes(&scan.series[0]).contains(&"duplicate_positions"));
+    assert_eq!(*load(&scan.series[0]).unwrap().volume, original, "slices of one acquisition alone");
+}
+
 /// A series of two stations, the upper one `shift` from the lower one; all slices follow `step`.
 fn stations(folder: &Path, shift: DVec3, turn: f64) {
     let (sine, cosine) = turn.sin_cos();
