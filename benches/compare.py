@@ -83,6 +83,22 @@ def torch_layers():
     return seconds
 
 
+def largest_speed():
+    """Floating-point operations per second of a large product of matrices in PyTorch: what these cores reach at best."""
+    size = 2048
+    one, other = torch.rand(size, size), torch.rand(size, size)
+    return 2 * size**3 / median_seconds(lambda: one @ other)
+
+
+def operations(network, batch, layer):
+    """Multiplications and additions of a convolution; the ways back need as many."""
+    channels = [1, *WIDTHS[network]]
+    index = [name for name, *_ in LAYERS].index(layer)
+    _, size, kernel, stride, padding = LAYERS[index]
+    voxels = math.prod((n + 2 * p - k) // s + 1 for n, k, s, p in zip(size, kernel, stride, padding))
+    return 2 * batch * voxels * math.prod(kernel) * channels[index] * channels[index + 1]
+
+
 def cargo_bench(bench, threads):
     """Median seconds by name, as criterion wrote them."""
     env = dict(os.environ, RAYON_NUM_THREADS=str(threads))
@@ -108,12 +124,15 @@ def layers(arguments):
     names = list(rounds[0][1])
     ours = {name: statistics.median(r[0][name] for r in rounds) for name in names}
     theirs = {name: statistics.median(r[1][name] for r in rounds) for name in names}
-    print("| network, batch | layer | direction | program, ms | PyTorch, ms | ratio |\n|---|---|---|---|---|---|")
+    largest = largest_speed()
+    print(f"A product of 2048 x 2048 matrices in PyTorch: {largest / 1e9:.0f} GFLOP/s; shares are of that.\n")
+    print("| network, batch | layer | direction | program, ms | PyTorch, ms | ratio | share |\n|---|---|---|---|---|---|---|")
     for name in names:
         network, batch, layer, direction = name.split("-")
         ratio = theirs[name] / ours[name]
+        share = "" if "pool" in layer else f"{operations(network, int(batch), layer) / ours[name] / largest:.0%}"
         print(f"| {network}, {batch} | {layer} | {direction.replace('_', ' ')} "
-              f"| {ours[name] * 1e3:.2f} | {theirs[name] * 1e3:.2f} | {ratio:.2f} |")
+              f"| {ours[name] * 1e3:.2f} | {theirs[name] * 1e3:.2f} | {ratio:.2f} | {share} |")
     ratios = {name: theirs[name] / ours[name] for name in names if "pool" not in name}
     mean = math.exp(statistics.fmean(math.log(ratio) for ratio in ratios.values()))
     worst = min(ratios, key=ratios.get)
@@ -124,7 +143,7 @@ def load_network():
     """The shipped grading network's tensors."""
     from safetensors.torch import load_file
 
-    newest = sorted(ROOT.glob("weights/grading-*/model.safetensors"))[-1]
+    newest = sorted(ROOT.glob("weights/grading-[0-9].*/model.safetensors"))[-1]
     return {name: tensor.float() for name, tensor in load_file(newest).items()}
 
 

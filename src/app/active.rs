@@ -103,7 +103,6 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
 
     fn keep_windows(&mut self) {
         self.state.windows.clone_from(&self.settings.windows);
-        self.store.save_settings(self.settings.clone());
     }
 }
 

@@ -54,7 +54,6 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         if blind && self.state.page == Some(Page::Report) {
             self.state.page = None;
         }
-        self.store.save_settings(self.settings.clone());
         self.request_evidence();
     }
 

@@ -35,23 +35,27 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         self.settings.remember(folder);
         self.settings.open_study = Some(folder.to_owned());
         self.state.recent.clone_from(&self.settings.recent);
-        self.store.save_settings(self.settings.clone());
     }
 
     /// Notes that no study is open any more.
     pub(crate) fn forget_open_study(&mut self) {
-        if self.settings.open_study.take().is_some() {
+        self.settings.open_study = None;
+    }
+
+    /// Saves the settings, once they were changed.
+    pub(super) fn keep_settings(&mut self) {
+        if self.settings != self.kept_settings {
+            self.kept_settings.clone_from(&self.settings);
             self.store.save_settings(self.settings.clone());
         }
     }
 
-    /// Keeps the size of the window's texts for the next run, once it was changed.
+    /// Notes the size of the window's texts for the next run, once it was changed.
     pub(super) fn keep_scale(&mut self, ctx: &egui::Context) {
         let scale = ctx.zoom_factor();
         let kept = if self.settings.ui_scale > 0.0 { self.settings.ui_scale } else { 1.0 };
         if (scale - kept).abs() > 1e-3 {
             self.settings.ui_scale = scale;
-            self.store.save_settings(self.settings.clone());
         }
     }
 
@@ -116,10 +120,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             self.open_demo(DemoOptions::default());
             self.state.tour = step;
         }
-        if !self.settings.tour_was_shown {
-            self.settings.tour_was_shown = true;
-            self.store.save_settings(self.settings.clone());
-        }
+        self.settings.tour_was_shown = true;
     }
 
     /// Begins the guided first minute, unless it was shown before.
@@ -132,26 +133,22 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     pub(super) fn clear_recent(&mut self) {
         self.settings.recent.clear();
         self.state.recent.clear();
-        self.store.save_settings(self.settings.clone());
     }
 
     pub(super) fn set_reader(&mut self, reader: String) {
         self.settings.reader.clone_from(&reader);
         self.state.reader = reader;
-        self.store.save_settings(self.settings.clone());
         self.go_on_reading_blind();
     }
 
     fn name_patient(&mut self, is_named: bool) {
         (self.settings.pdf_names_patient, self.state.pdf_names_patient) = (is_named, is_named);
-        self.store.save_settings(self.settings.clone());
     }
 
     fn toggle_theme(&mut self, ctx: &egui::Context) {
         self.settings.light_theme = !self.settings.light_theme;
         self.state.light_theme = self.settings.light_theme;
         theme::set_light(ctx, self.settings.light_theme);
-        self.store.save_settings(self.settings.clone());
     }
 
     /// Shows all texts in the language of this code, and keeps it for the next run. Texts that a study was opened with
@@ -159,7 +156,6 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     fn set_language(&mut self, code: String) {
         language::install(self.language_of(&code));
         self.settings.language = code;
-        self.store.save_settings(self.settings.clone());
     }
 
     /// The language of a code; English where there is no such table.
@@ -204,14 +200,12 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     fn toggle_right_drag(&mut self) {
         self.settings.right_drag_windows = !self.settings.right_drag_windows;
         self.state.right_drag_windows = self.settings.right_drag_windows;
-        self.store.save_settings(self.settings.clone());
     }
 
     fn toggle_panel(&mut self, ctx: &egui::Context, panel: SidePanel) {
         let is_shown = panel.is_shown(&self.settings.panels, ctx.content_rect().width());
         self.settings.panels.insert(panel, !is_shown);
         self.state.panels.clone_from(&self.settings.panels);
-        self.store.save_settings(self.settings.clone());
     }
 
     fn toggle_disc_zoom(&mut self) {
@@ -220,7 +214,6 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             Approach::Stay => Approach::Zoom,
         };
         self.state.approach = self.settings.approach;
-        self.store.save_settings(self.settings.clone());
     }
 
     /// Changes keys, and keeps them for the next run.
@@ -250,7 +243,6 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             self.tell(BannerKind::Warning, text);
         }
         self.settings.keys = keymap.to_texts();
-        self.store.save_settings(self.settings.clone());
     }
 
     /// Shows the next slice when its time has come, and asks to be called again.

@@ -105,7 +105,6 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         } else if self.new_looks.as_ref() == Some(&now) {
             self.new_looks = None;
             self.settings.looks = now;
-            self.store.save_settings(self.settings.clone());
         } else {
             self.new_looks = Some(now);
             ctx.request_repaint();

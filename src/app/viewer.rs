@@ -41,6 +41,8 @@ pub struct Viewer<W: Work<Command = Command, Event = Event>> {
     pub(super) worker: Handle<W>,
     pub(super) store: ReaderStore,
     pub(super) settings: Settings,
+    /// The settings that were saved last.
+    pub(super) kept_settings: Settings,
     /// How the window looks since the last frame, if that is not kept yet.
     pub(super) new_looks: Option<Looks>,
     pub(super) study: OpenedStudy,
@@ -105,6 +107,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             state,
             worker,
             store,
+            kept_settings: settings.clone(),
             settings,
             new_looks: None,
             study: OpenedStudy::default(),
@@ -174,6 +177,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         if let Some(path) = dropped {
             self.open_folder(path);
         }
+        self.keep_settings();
     }
 
     /// Draws the window and then does what was asked for in it.
@@ -209,6 +213,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             UiAction::Keys(action) => self.change_keys(ctx, action),
             UiAction::Program(action) => self.apply_program(ctx, action),
         }
+        self.keep_settings();
     }
 
     /// Closes the page that lies on top, or a message; says whether there was one.

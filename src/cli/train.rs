@@ -1,9 +1,10 @@
 //! `spinenet train` and `spinenet experiment`.
 
+use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use clap::{Args, Subcommand, ValueEnum};
 use image::RgbImage;
 use serde::de::DeserializeOwned;
@@ -19,6 +20,7 @@ use crate::picture::study_overview;
 use crate::pipeline::DeviceChoice;
 use crate::task::{CancelToken, Progress};
 use crate::training::TrainingJob;
+use crate::training::contrast::ContrastRow;
 use crate::training::grading::{Experiment, GradingExample};
 use crate::training::located::LeftOut;
 use crate::training::location::LocationRow;
@@ -40,29 +42,26 @@ enum Network {
     /// Train the network that grades discs.
     Grading(Files),
     /// Learn to tell contrasts by the image, and measure it on patients left out: contrast.json.
-    Contrast {
-        /// Data manifest (TOML) with sets of kind spider-dev, boxed and phantom, such as `assets/training/contrast.toml`.
-        #[arg(long, value_name = "MANIFEST")]
-        data: PathBuf,
-        /// Folder for the file.
-        #[arg(long, value_name = "DIR")]
-        out: PathBuf,
-    },
+    Contrast(SmallModel),
     /// Learn where findings lie from readers' boxes, and measure it on patients left out: location.json.
-    Location {
-        /// Data manifest (TOML) with sets whose findings are boxed, such as `assets/training/location.toml`.
-        #[arg(long, value_name = "MANIFEST")]
-        data: PathBuf,
-        /// Folder for the file.
-        #[arg(long, value_name = "DIR")]
-        out: PathBuf,
-    },
+    Location(SmallModel),
     /// Draw the logs of a training, also while it runs: log.png beside each log.csv.
     Log {
         /// The folder of the training.
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
     },
+}
+
+/// A model of a few numbers, which needs no configuration.
+#[derive(Debug, Args)]
+struct SmallModel {
+    /// Data manifest (TOML): `assets/training/contrast.toml` or `location.toml`, or one of your own.
+    #[arg(long, value_name = "MANIFEST")]
+    data: PathBuf,
+    /// Folder for the file.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
 }
 
 /// Arguments of `spinenet experiment`.
@@ -127,7 +126,7 @@ struct Job<'a> {
 
 impl<'a> Job<'a> {
     fn new(files: &'a Files, console: Console) -> anyhow::Result<Self> {
-        fs::create_dir_all(&files.out).with_context(|| format!("cannot make the folder: {}", files.out.display()))?;
+        make_folder(&files.out)?;
         let manifest = DataManifest::read(&files.data)?;
         let (resume, device) = (files.resume, files.device.open()?);
         let training = TrainingJob { resume, device, ..TrainingJob::new(&files.out) };
@@ -190,8 +189,8 @@ pub(super) fn run(arguments: &TrainArguments, console: Console) -> anyhow::Resul
     let (files, weights) = match &arguments.network {
         Network::Detector(files) => (files, Job::new(files, console)?.detector()?),
         Network::Grading(files) => (files, Job::new(files, console)?.grading()?),
-        Network::Contrast { data, out } => return learn_contrasts(data, out, console),
-        Network::Location { data, out } => return learn_locations(data, out, console),
+        Network::Contrast(model) => return learn_contrasts(model, console),
+        Network::Location(model) => return learn_locations(model, console),
         Network::Log { out } => return show_logs(out, console),
     };
     draw_logs(&files.out)?;
@@ -202,52 +201,65 @@ pub(super) fn run(arguments: &TrainArguments, console: Console) -> anyhow::Resul
     Ok(Outcome::Done)
 }
 
-fn learn_contrasts(data: &Path, out: &Path, console: Console) -> anyhow::Result<Outcome> {
-    fs::create_dir_all(out).with_context(|| format!("cannot make the folder: {}", out.display()))?;
-    let line = console.long_progress("");
-    let manifest = DataManifest::read(data)?;
-    let learned = contrast::learn(&manifest, &CancelToken::default(), &mut |progress| line.show(progress))?;
-    drop(line);
-    let file = out.join("contrast.json");
-    write_whole(&file, &serde_json::to_vec_pretty(&learned)?)
-        .with_context(|| format!("cannot write: {}", file.display()))?;
-    for row in &learned.measured {
-        let (scans, without) = (row.scans, row.without_spine);
-        console.say(&format!(
-            "{} ({:?}): {scans} scans, {without} without spine, {:?}",
-            row.source, row.contrast, row.judged
-        ));
+impl SmallModel {
+    /// Lets `learn` learn from the data.
+    fn learned<T, E: Error + Send + Sync + 'static>(
+        &self,
+        console: Console,
+        learn: impl FnOnce(&DataManifest, &CancelToken, &mut dyn FnMut(Progress)) -> Result<T, E>,
+    ) -> anyhow::Result<T> {
+        make_folder(&self.out)?;
+        let manifest = DataManifest::read(&self.data)?;
+        let line = console.long_progress("");
+        Ok(learn(&manifest, &CancelToken::default(), &mut |progress| line.show(progress))?)
     }
-    console.say(&format!("model in {}", file.display()));
-    Ok(Outcome::Done)
+
+    /// Writes what was learned, and says so behind its measures.
+    fn write(&self, name: &str, json: &[u8], measures: &[String], console: Console) -> anyhow::Result<Outcome> {
+        let file = self.out.join(name);
+        write_whole(&file, json).with_context(|| format!("cannot write: {}", file.display()))?;
+        for row in measures {
+            console.say(row);
+        }
+        console.say(&format!("model in {}", file.display()));
+        Ok(Outcome::Done)
+    }
 }
 
-fn learn_locations(data: &Path, out: &Path, console: Console) -> anyhow::Result<Outcome> {
-    fs::create_dir_all(out).with_context(|| format!("cannot make the folder: {}", out.display()))?;
-    let line = console.long_progress("");
-    let manifest = DataManifest::read(data)?;
-    let learned = location::learn(&manifest, &CancelToken::default(), &mut |progress| line.show(progress))?;
-    drop(line);
-    tell_left_out(out, &learned.left_out, learned.scans, console)?;
-    anyhow::ensure!(!learned.measured.is_empty(), "none of the {} scans has a boxed finding", learned.scans);
-    let file = out.join("location.json");
-    write_whole(&file, &serde_json::to_vec(&learned)?).with_context(|| format!("cannot write: {}", file.display()))?;
-    for row in &learned.measured {
+fn learn_contrasts(model: &SmallModel, console: Console) -> anyhow::Result<Outcome> {
+    let learned = model.learned(console, contrast::learn)?;
+    let row = |row: &ContrastRow| {
+        let ContrastRow { source, contrast, scans, without_spine, judged } = row;
+        format!("{source} ({contrast:?}): {scans} scans, {without_spine} without spine, {judged:?}")
+    };
+    let measures: Vec<String> = learned.measured.iter().map(row).collect();
+    model.write("contrast.json", &serde_json::to_vec_pretty(&learned)?, &measures, console)
+}
+
+fn learn_locations(model: &SmallModel, console: Console) -> anyhow::Result<Outcome> {
+    let learned = model.learned(console, location::learn)?;
+    tell_left_out(&model.out, &learned.left_out, learned.scans, console)?;
+    ensure!(!learned.measured.is_empty(), "none of the {} scans has a boxed finding", learned.scans);
+    let row = |row: &LocationRow| {
         let LocationRow { grading, discs, patients, iou, fixed_place_iou, above_fixed_place, .. } = row;
         let [low, high] = row.above_fixed_place_interval;
         let kept = if row.beats_fixed_place() { "kept" } else { "not kept" };
-        console.say(&format!(
+        format!(
             "{grading}: {discs} discs of {patients} patients, IoU {iou:.3}, a fixed place {fixed_place_iou:.3}, difference \
              {above_fixed_place:+.3} ({low:+.3} to {high:+.3}): {kept}"
-        ));
-    }
-    console.say(&format!("model in {}", file.display()));
-    Ok(Outcome::Done)
+        )
+    };
+    let measures: Vec<String> = learned.measured.iter().map(row).collect();
+    model.write("location.json", &serde_json::to_vec(&learned)?, &measures, console)
+}
+
+fn make_folder(folder: &Path) -> anyhow::Result<()> {
+    fs::create_dir_all(folder).with_context(|| format!("cannot make the folder: {}", folder.display()))
 }
 
 fn show_logs(out: &Path, console: Console) -> anyhow::Result<Outcome> {
     let pictures = draw_logs(out)?;
-    anyhow::ensure!(!pictures.is_empty(), "there is no log.csv in {} or below", out.display());
+    ensure!(!pictures.is_empty(), "there is no log.csv in {} or below", out.display());
     for picture in &pictures {
         console.say(&picture.display().to_string());
     }
@@ -306,7 +318,7 @@ fn write_left_out(file: &Path, left_out: &[LeftOut]) -> anyhow::Result<()> {
 /// was detected on the right.
 fn draw_failures(data: &Path, failures: &[detector::MissedDiscs], out: &Path) -> anyhow::Result<()> {
     let folder = out.join("failures");
-    fs::create_dir_all(&folder).with_context(|| format!("cannot make the folder: {}", folder.display()))?;
+    make_folder(&folder)?;
     for case in load_cases(data)? {
         let Some(missed) = failures.iter().find(|missed| missed.scan == case.name) else { continue };
         let found = missed.detection.as_ref().map(|detection| detection.vertebrae.as_slice()).unwrap_or_default();

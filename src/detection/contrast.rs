@@ -11,6 +11,7 @@ use std::sync::LazyLock;
 use glam::DVec2;
 use serde::{Deserialize, Serialize};
 
+use crate::model::built_in_model;
 use crate::spine::{Corners, Vertebra, VertebraLabel};
 use crate::volume::Volume;
 
@@ -117,20 +118,10 @@ pub struct ContrastModel {
 
 impl ContrastModel {
     /// The model that ships.
-    ///
-    /// # Panics
-    /// Never: a test reads the file.
     #[must_use]
     pub fn shipped() -> &'static Self {
-        #[derive(Deserialize)]
-        struct File {
-            model: ContrastModel,
-        }
-        static SHIPPED: LazyLock<ContrastModel> = LazyLock::new(|| {
-            let file: File = serde_json::from_str(include_str!("../../assets/detection/contrast.json"))
-                .expect("the file belongs to the program");
-            file.model
-        });
+        static SHIPPED: LazyLock<ContrastModel> =
+            LazyLock::new(|| built_in_model(include_str!("../../assets/detection/contrast.json")));
         &SHIPPED
     }
 

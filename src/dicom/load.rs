@@ -128,25 +128,27 @@ pub fn load_series(
     let too_large = DicomError::TooLarge { slices, rows, columns };
     let pixels = rows.saturating_mul(columns);
     let voxel_count = pixels.checked_mul(slices).filter(|count| *count <= MAX_VOXELS).ok_or(too_large)?;
-    let mut voxels: Vec<f32> = Vec::new();
-    let mut done = 0;
-    // The first slice goes alone: only what was really decoded makes room for more, so that a lying header cannot.
-    let (first, rest) = series.instances.split_at(series.instances.len().min(1));
-    for batch in std::iter::once(first).chain(rest.chunks(BATCH * rayon::current_num_threads())) {
+    let mut decode = |batch: &[SliceSource], done, voxels: &mut [f32]| -> Result<(), DicomError> {
         cancel.check()?;
         on_progress(Progress { step: "Reading slices", done, total: slices });
-        let start = voxels.len();
-        if done > 0 {
-            voxels.reserve_exact(voxel_count - start);
-        }
-        voxels.resize(start + batch.len() * pixels, 0.0);
-        let parts = parts_of(batch, voxels[start..].chunks_exact_mut(pixels));
+        let parts = parts_of(batch, voxels.chunks_exact_mut(pixels));
         // The first failure in the order of slices is told, whichever came first.
         let decoded: Vec<_> = parts.into_par_iter().map(|part| decode_part(series, part, cancel)).collect();
-        decoded.into_iter().collect::<Result<(), _>>()?;
-        done += batch.len();
+        decoded.into_iter().collect()
+    };
+    // The first slice goes alone: only what was really decoded makes room for more, so that a lying header cannot.
+    let (first, rest) = series.instances.split_at(series.instances.len().min(1));
+    let mut first_slice = vec![0.0; first.len() * pixels];
+    decode(first, 0, &mut first_slice)?;
+    // Zeroed memory is first touched by the threads that decode into it.
+    let mut voxels = vec![0.0; voxel_count];
+    voxels[..first_slice.len()].copy_from_slice(&first_slice);
+    let batch = BATCH * rayon::current_num_threads();
+    for (index, slices) in rest.chunks(batch).enumerate() {
+        let done = first.len() + index * batch;
+        decode(slices, done, &mut voxels[done * pixels..])?;
     }
-    on_progress(Progress { step: "Reading slices", done, total: slices });
+    on_progress(Progress { step: "Reading slices", done: slices, total: slices });
     let volume = Volume::new(rows, columns, voxels, series.geometry.clone())?;
     let warnings: Vec<_> = series.warnings.iter().chain(series.folder_warnings.iter()).cloned().collect();
     tracing::info!(slices, rows, columns, warnings = warnings.len(), "a series is read");

@@ -10,6 +10,7 @@ use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::built_in_model;
 use crate::spine::{
     BoxSource, ClassIndex, Disc, DiscFrame, Grading, PATCH_COLUMNS, PATCH_ROWS, PATCH_SLICES, PixelBox, SliceBox,
 };
@@ -112,20 +113,10 @@ pub(crate) struct LocationModel(pub BTreeMap<Grading, LearnedPlace>);
 
 impl LocationModel {
     /// The model that ships.
-    ///
-    /// # Panics
-    /// Never: a test reads the file.
     #[must_use]
     pub(crate) fn shipped() -> &'static Self {
-        #[derive(Deserialize)]
-        struct File {
-            model: LocationModel,
-        }
-        static SHIPPED: LazyLock<LocationModel> = LazyLock::new(|| {
-            let file: File = serde_json::from_str(include_str!("../../assets/location.json"))
-                .expect("the file belongs to the program");
-            file.model
-        });
+        static SHIPPED: LazyLock<LocationModel> =
+            LazyLock::new(|| built_in_model(include_str!("../../assets/location.json")));
         &SHIPPED
     }
 

@@ -1,5 +1,7 @@
 //! The networks, each in one readable file, their weights on disk, and what they predict.
 
+mod built_in;
+mod cholesky;
 pub mod detector;
 pub mod grader;
 pub mod grading;
@@ -8,6 +10,8 @@ mod prediction;
 mod views;
 pub mod weights;
 
+pub(crate) use built_in::built_in_model;
+pub(crate) use cholesky::Cholesky;
 pub use detector::DetectorConfig;
 pub use grader::Grader;
 pub(crate) use grader::GraderError;

@@ -6,6 +6,8 @@
 //! tensor is there in its shape and none is left over. Nothing is ever downloaded.
 
 mod error;
+mod prevalence;
+mod search;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
@@ -17,11 +19,11 @@ use safetensors::{Dtype, SafeTensors};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::files::{PathError, sha256, source_folder, write_whole};
+use crate::files::{PathError, sha256, write_whole};
 use crate::memory;
-use crate::spine::{Grading, PerGrading, Prevalence};
 
 pub(crate) use error::WeightsError;
+pub(crate) use search::{find_weights, list_weights, weights_search_path};
 
 const METADATA_FILE: &str = "metadata.json";
 const TENSOR_FILE: &str = "model.safetensors";
@@ -193,38 +195,6 @@ impl WeightsFolder {
         write_metadata(&self.metadata, &self.path.join(METADATA_FILE))
     }
 
-    /// How common classes are among the discs of patients left out, on which grades were measured; of gradings whose
-    /// probabilities are calibrated, and that the table of measures counts.
-    pub(crate) fn prevalence(&self) -> PerGrading<Prevalence> {
-        /// A row of the table, as far as it counts discs.
-        #[derive(Deserialize)]
-        struct Counted {
-            grading: String,
-            class_counts: Vec<usize>,
-        }
-        let results = &self.metadata.training.results;
-        if results[CALIBRATION].is_null() {
-            return PerGrading::default();
-        }
-        let rows = Vec::<Counted>::deserialize(&results["cross_validation"]["table"]).unwrap_or_default();
-        let of_grading = |grading: Grading| {
-            // Labels of a cohort may say no more than whether there is something.
-            let is_of = |row: &&Counted| row.grading.strip_suffix("_present").unwrap_or(&row.grading) == grading.key();
-            let counts: Vec<&[usize]> = rows.iter().filter(is_of).map(|row| row.class_counts.as_slice()).collect();
-            // Where any label only says whether there is something, more is not counted of the others either.
-            let classes = counts.iter().map(|counts| counts.len()).min()?;
-            let sum = |class: usize| {
-                let of_row = |counts: &&[usize]| {
-                    if class + 1 == classes { counts[class..].iter().sum() } else { counts[class] }
-                };
-                counts.iter().map(of_row).sum::<usize>()
-            };
-            let sums: Vec<usize> = (0..classes).map(sum).collect();
-            Some((grading, Prevalence::of_counts(grading, &sums)?))
-        };
-        Grading::ALL.into_iter().filter_map(of_grading).collect()
-    }
-
     /// Checks everything and puts the tensors on `device` as `f32`.
     ///
     /// # Errors
@@ -347,76 +317,6 @@ fn write_metadata(metadata: &WeightsMetadata, path: &Path) -> Result<(), Weights
     let text = serde_json::to_string_pretty(metadata)
         .map_err(|error| WeightsError::Metadata { reason: error.to_string(), path: path.to_owned() })?;
     write_whole(path, (text + "\n").as_bytes()).map_err(file_error(path))
-}
-
-/// Folders that may hold weights, in the order of search: the user's, `SPINENET_WEIGHTS`, `weights` beside the program,
-/// `share/spinenet-viewer/weights` beside the folder of programs, `weights` of the source tree.
-#[must_use]
-pub(crate) fn weights_search_path(user_folder: Option<&Path>) -> Vec<PathBuf> {
-    let program = std::env::current_exe().ok();
-    let programs = program.as_deref().and_then(Path::parent);
-    let beside = programs.map(|folder| folder.join("weights"));
-    let shared = programs.and_then(Path::parent).map(|prefix| prefix.join("share/spinenet-viewer/weights"));
-    let variable = std::env::var_os("SPINENET_WEIGHTS").map(PathBuf::from);
-    let source = source_folder().map(|source| source.join("weights"));
-    [user_folder.map(Path::to_owned), variable, beside, shared, source].into_iter().flatten().collect()
-}
-
-/// All folders of weights under `folder`, or `folder` itself if it is one, by name and then version. Those whose metadata
-/// is not valid come as errors.
-#[must_use]
-pub(crate) fn list_weights(folder: &Path) -> Vec<Result<WeightsFolder, WeightsError>> {
-    if folder.join(METADATA_FILE).is_file() {
-        return vec![WeightsFolder::open(folder)];
-    }
-    let mut paths: Vec<PathBuf> = fs::read_dir(folder)
-        .map(|entries| entries.filter_map(|entry| Some(entry.ok()?.path())).collect())
-        .unwrap_or_default();
-    paths.retain(|path| path.join(METADATA_FILE).is_file());
-    paths.sort();
-    let mut found: Vec<_> = paths.iter().map(|path| WeightsFolder::open(path)).collect();
-    found.sort_by_key(|found| match found {
-        Ok(found) => (found.metadata.name.clone(), version_numbers(&found.metadata.version)),
-        Err(_) => (String::new(), None),
-    });
-    found
-}
-
-/// The newest weights named `name` in the first folder of [`weights_search_path`] that has any.
-///
-/// # Errors
-/// If there is none, or the metadata of the only candidate is not valid.
-pub(crate) fn find_weights(name: &str, user_folder: Option<&Path>) -> Result<WeightsFolder, WeightsError> {
-    let searched = weights_search_path(user_folder);
-    for folder in &searched {
-        let mut damaged = None;
-        let mut newest = None;
-        for found in list_weights(folder) {
-            match found {
-                Ok(found) if found.metadata.name == name => newest = Some(found),
-                Ok(_) => {}
-                Err(error) => damaged = damaged.or(candidate_error(error, name)),
-            }
-        }
-        match (newest, damaged) {
-            (Some(newest), _) => return Ok(newest),
-            (None, Some(error)) => return Err(error),
-            (None, None) => {}
-        }
-    }
-    Err(WeightsError::NotFound { name: name.to_owned(), searched })
-}
-
-/// `error` if the folder it is about is named as weights of `name` are.
-fn candidate_error(error: WeightsError, name: &str) -> Option<WeightsError> {
-    let path = match &error {
-        WeightsError::File(file) => file.path(),
-        WeightsError::Metadata { path, .. } => path,
-        _ => return Some(error),
-    };
-    let folder = path.parent()?.file_name()?.to_string_lossy().into_owned();
-    let version = folder.strip_prefix(name)?.strip_prefix('-')?;
-    version_numbers(version).map(|_| error)
 }
 
 fn version_numbers(version: &str) -> Option<[u64; 3]> {

@@ -15,6 +15,7 @@ use crate::evaluation::{
     BoxedFinding, BoxesBySlice, Estimate, PlacedBoxes, fixed_places, overlap_difference, summarize_overlap,
     usual_slices,
 };
+use crate::model::Cholesky;
 use crate::model::location::{
     FEATURE_KINDS, FEATURES, LearnedPlace, Line, LocationModel, location_features, regressed,
 };
@@ -198,11 +199,11 @@ impl Equations {
     }
 
     fn solved(&self, ridge: f64) -> LearnedPlace {
-        let mut matrix = self.products.clone();
-        (0..FEATURES).for_each(|at| matrix[at * (FEATURES + 1)] += ridge);
-        let root = cholesky(matrix, FEATURES);
+        let mut matrix: Vec<Vec<f64>> = self.products.chunks_exact(FEATURES).map(<[f64]>::to_vec).collect();
+        matrix.iter_mut().enumerate().for_each(|(at, line)| line[at] += ridge);
+        let root = Cholesky::of(matrix);
         let line = |at: usize| {
-            let solution = solve(&root, &self.right[at]);
+            let solution = root.solve(&self.right[at]);
             let weights: Vec<f64> = solution.iter().zip(&self.scale).map(|(weight, scale)| weight * scale).collect();
             let Target { mean, range } = self.targets[at];
             let constant = mean - weights.iter().zip(&self.mean).map(|(weight, mean)| weight * mean).sum::<f64>();
@@ -210,34 +211,6 @@ impl Equations {
         };
         LearnedPlace { slices: self.slices.clone(), lines: std::array::from_fn(line) }
     }
-}
-
-/// The lower triangle `L` of `L·Lᵀ = matrix`, which is symmetric, positive definite and row-major, `[size, size]`.
-fn cholesky(mut matrix: Vec<f64>, size: usize) -> Vec<f64> {
-    for row in 0..size {
-        for column in 0..=row {
-            let (one, other) = (row * size, column * size);
-            let known: f64 = (0..column).map(|at| matrix[one + at] * matrix[other + at]).sum();
-            let rest = matrix[one + column] - known;
-            matrix[one + column] = if row == column { rest.sqrt() } else { rest / matrix[other + column] };
-        }
-    }
-    matrix
-}
-
-/// Solves `L·Lᵀ·x = right`.
-fn solve(root: &[f64], right: &[f64]) -> Vec<f64> {
-    let size = right.len();
-    let mut solution = right.to_vec();
-    for row in 0..size {
-        let known: f64 = (0..row).map(|at| root[row * size + at] * solution[at]).sum();
-        solution[row] = (solution[row] - known) / root[row * size + row];
-    }
-    for row in (0..size).rev() {
-        let known: f64 = (row + 1..size).map(|at| root[at * size + row] * solution[at]).sum();
-        solution[row] = (solution[row] - known) / root[row * size + row];
-    }
-    solution
 }
 
 /// How well learned locations lie on the boxes of patients left out.
@@ -380,15 +353,5 @@ mod tests {
         let scattered = made(|_, _| 140.0 + shifts[next.replace(next.get() + 1)]);
         let row = LocationRow::measured(Grading::CentralCanalStenosis, &scattered).expect("boxed");
         assert!(!row.beats_fixed_place() && row.above_fixed_place.abs() < 0.05, "{row:?}");
-    }
-
-    #[test]
-    fn equations_are_solved() {
-        let matrix = vec![4.0, 2.0, 0.6, 2.0, 5.0, 1.0, 0.6, 1.0, 3.0];
-        let wanted = [1.0, -2.0, 0.5];
-        let right: Vec<f64> =
-            matrix.chunks_exact(3).map(|row| row.iter().zip(wanted).map(|(one, other)| one * other).sum()).collect();
-        let solution = solve(&cholesky(matrix, 3), &right);
-        assert!(solution.iter().zip(wanted).all(|(got, wanted)| (got - wanted).abs() < 1e-12), "{solution:?}");
     }
 }

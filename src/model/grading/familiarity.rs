@@ -9,6 +9,7 @@
 use candle_core::{Device, Result, Tensor, bail};
 use candle_nn::{Init, VarBuilder};
 
+use crate::model::Cholesky;
 use crate::spine::{PATCH_COLUMNS, PATCH_ROWS};
 
 /// Rows and columns of blocks.
@@ -70,7 +71,8 @@ impl Familiarity {
             line[row] += SHRINKAGE * spread.max(1e-6);
         }
         let device = &Device::Cpu;
-        let whitening: Vec<f32> = inverse_of_root(&covariance).concat().iter().map(|value| *value as f32).collect();
+        let whitening: Vec<f32> =
+            Cholesky::of(covariance).inverse_of_root().concat().iter().map(|value| *value as f32).collect();
         let mean: Vec<f32> = mean.iter().map(|value| *value as f32).collect();
         Ok(Self {
             mean: Tensor::from_vec(mean, length, device)?,
@@ -128,30 +130,6 @@ pub(crate) fn appearance(middle: &[f32]) -> Vec<f32> {
     means
 }
 
-/// The inverse of the lower triangular root of a symmetric positive definite matrix (Cholesky), row by row.
-fn inverse_of_root(matrix: &[Vec<f64>]) -> Vec<Vec<f64>> {
-    let size = matrix.len();
-    let mut root = vec![vec![0.0; size]; size];
-    for row in 0..size {
-        for column in 0..=row {
-            let known: f64 = (0..column).map(|k| root[row][k] * root[column][k]).sum();
-            let rest: f64 = matrix[row][column] - known;
-            root[row][column] = if row == column { rest.sqrt() } else { rest / root[column][column] };
-        }
-    }
-    let mut inverse: Vec<Vec<f64>> = Vec::with_capacity(size);
-    for (row, factors) in root.iter().enumerate() {
-        let mut line = vec![0.0; size];
-        for (column, cell) in line.iter_mut().enumerate().take(row + 1) {
-            let known: f64 = (column..row).map(|k| factors[k] * inverse[k][column]).sum();
-            let unit = f64::from(u8::from(row == column));
-            *cell = (unit - known) / factors[row];
-        }
-        inverse.push(line);
-    }
-    inverse
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -170,22 +148,6 @@ mod tests {
         let roughness = blocks[112] * (PATCH_ROWS * PATCH_COLUMNS) as f32;
         assert!((roughness - 7.0 * 2.0 * 0.8).abs() < 1e-3, "two edges in seven rows: {roughness}");
         assert_eq!(blocks.iter().filter(|block| **block > 0.0).count(), 3);
-    }
-
-    #[test]
-    fn the_root_is_inverted() {
-        let matrix = [[4.0, 2.0, 0.6], [2.0, 5.0, 1.0], [0.6, 1.0, 3.0]].map(Vec::from);
-        let inverse = inverse_of_root(&matrix);
-        // inverse · matrix · inverseᵀ is the unit matrix.
-        for row in 0..3 {
-            for column in 0..3 {
-                let value: f64 = (0..3)
-                    .flat_map(|i| (0..3).map(move |j| (i, j)))
-                    .map(|(i, j)| inverse[row][i] * matrix[i][j] * inverse[column][j])
-                    .sum();
-                assert!((value - f64::from(u8::from(row == column))).abs() < 1e-12, "{value}");
-            }
-        }
     }
 
     #[test]
