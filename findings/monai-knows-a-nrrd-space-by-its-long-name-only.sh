@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # MONAI 1.6.1, NrrdReader (what LoadImage reads .nrrd with): the format names the space of a volume by words or by their
-# initials, "left-posterior-superior" or "LPS". MONAI turns the first into its own right-anterior-superior and takes the second, though
-# the same, as right-anterior-superior already: the patient is turned by half a turn, left for right and front for back, with
-# no warning. "left-anterior-superior", the third space of a patient that the format knows, is mirrored, left for right.
+# initials, "left-posterior-superior" or "LPS". MONAI converts the first into its own right-anterior-superior and takes the
+# second, though the same, as right-anterior-superior already: the patient is turned by half a turn, left for right and front
+# for back, with no warning. "left-anterior-superior", the third such space of the format, is mirrored, left for right.
 # A labelled left side then is the right one, and volumes no longer lie over what is read from DICOM or NIfTI.
 # A voxel at x = 12, y = 26 mm (to the left and back, as DICOM counts), written by pynrrd 1.1.3 in each space:
 # seen on 30 November 2026, x and y: left-posterior-superior: SimpleITK 12 26, MONAI 12 26

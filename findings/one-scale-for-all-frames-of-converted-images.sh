@@ -37,7 +37,7 @@ def image(number, slope, intercept):
     image.PatientName, image.PatientID, image.PatientBirthDate, image.PatientSex = "A^B", "1", "", ""
     image.StudyDate, image.StudyTime, image.StudyID, image.AccessionNumber = "20260101", "", "", ""
     image.ReferringPhysicianName, image.PositionReferenceIndicator, image.PatientPosition = "", "", "HFS"
-    image.Modality, image.BodyPartExamined, image.Laterality, image.Manufacturer = "MR", "LSPINE", "", "Maker"
+    image.Modality, image.BodyPartExamined, image.Manufacturer = "MR", "LSPINE", "Maker"
     image.SeriesNumber, image.InstanceNumber, image.ContentDate, image.ContentTime = 1, number, "20260101", "120000"
     image.WindowCenter, image.WindowWidth = 300, 400
     image.ImageType, image.BurnedInAnnotation = ["ORIGINAL", "PRIMARY", "M"], "NO"
