@@ -326,7 +326,7 @@ fn boxed_finding(
 
 #[cfg(test)]
 mod tests {
-    use super::super::SeedRange;
+    use super::super::{SeedRange, evidence_measures_csv};
     use super::*;
     use crate::model::find_weights;
     use crate::model::grader::GRADING_WEIGHTS;
@@ -353,6 +353,19 @@ mod tests {
         let learned = measures.learned_locations.iter().map(|learned| gradings(&learned.overlap));
         assert_eq!(learned.collect::<Vec<_>>(), measures.fixed_places.iter().map(gradings).collect::<Vec<_>>());
         assert!(!measures.rows.is_empty() && measures.rows.len().is_multiple_of(12), "views, smoothings, rules");
+        let place = measures.fixed_places.first().expect("a finding");
+        let csv = evidence_measures_csv(&measures);
+        let cells: Vec<Vec<&str>> = csv.lines().map(|line| line.split(',').collect()).collect();
+        assert!(cells.iter().all(|row| row.len() == cells[0].len()), "{csv}");
+        let column = |name: &str| cells[0].iter().position(|head| *head == name).expect("a column");
+        for (method, overlap) in [("fixed-place", Some(place.mean_iou)), ("whole-slice", place.whole_slice_iou)] {
+            let is_it =
+                |row: &&Vec<&str>| row[column("method")] == method && row[column("grading")] == place.grading.key();
+            let row = cells.iter().find(is_it).expect("a row");
+            assert_eq!(row[column("mean_iou")].parse::<f64>().ok(), overlap);
+        }
+        let learned_rows = cells.iter().filter(|row| row[column("method")] == "learned-location");
+        assert_eq!(learned_rows.count(), measures.learned_locations.len());
         for row in &measures.rows {
             assert_eq!((row.dimensions.as_str(), row.way.layer), ("3-D", SaliencyLayer::Conv1));
             let chosen = row.validation.percentile.expect("chosen");

@@ -2,7 +2,7 @@
 
 use super::{BoxMeasures, EvidenceMeasures, EvidenceRow, GradeMeasures, GradingMeasures, GradingOverlap};
 use crate::picture::{Curve, Drawing, LineChart, chart_sheet};
-use crate::pipeline::method_in_words;
+use crate::pipeline::{CURVE_PERCENTILES, method_in_words};
 use crate::spine::BoxRule;
 
 /// Charts beside each other on a sheet.
@@ -166,6 +166,12 @@ fn curve(name: String, overlap: &GradingOverlap) -> Curve {
     Curve { name, points: points.collect(), stressed: overlap.percentile }
 }
 
+/// What no percentile changes.
+fn level_line(name: String, overlap: f64) -> Curve {
+    let points = CURVE_PERCENTILES.iter().map(|percentile| (*percentile, overlap));
+    Curve { name, points: points.collect(), stressed: None }
+}
+
 fn overlap_chart(title: String, curves: Vec<Curve>) -> LineChart {
     let points = || curves.iter().flat_map(|curve| &curve.points);
     let mut ticks: Vec<f64> = points().map(|(percentile, _)| *percentile).collect();
@@ -181,14 +187,14 @@ fn overlap_chart(title: String, curves: Vec<Curve>) -> LineChart {
     }
 }
 
-/// Every row of the measures as CSV; the columns of overlap are those of the test, `validation_mean_iou` stands before.
+/// Every row of the measures as CSV; the columns of overlap are those of the test, `validation_mean_iou` stands before. Boxes that no
+/// map made come last: the fixed place, the learned location, and each slice whole.
 #[must_use]
 pub(crate) fn evidence_measures_csv(measures: &EvidenceMeasures) -> String {
-    let heads = ["network", "dimensions", "method", "layer", "augmentations", "smoothing_mm", "box_rule"];
-    let head = heads
-        .into_iter()
-        .chain(["is_chosen", "validation_discs", "validation_mean_iou", "found_discs", "found_mean_iou"])
-        .chain(OVERLAP_COLUMNS);
+    let ways = ["network", "dimensions", "method", "layer", "augmentations", "smoothing_mm", "box_rule"];
+    let chosen = ["is_chosen", "validation_discs", "validation_mean_iou", "found_discs", "found_mean_iou"];
+    let before = [&ways[..], &chosen].concat();
+    let head = before.iter().copied().chain(OVERLAP_COLUMNS);
     let rows = measures.rows.iter().filter_map(|row| {
         let mut cells = vec![
             row.network.clone(),
@@ -207,11 +213,31 @@ pub(crate) fn evidence_measures_csv(measures: &EvidenceMeasures) -> String {
         cells.extend(overlap_cells(row.test.as_ref()?));
         Some(cells)
     });
-    csv(std::iter::once(head.map(str::to_owned).collect()).chain(rows))
+    let without_map = |method: &str, cells: Vec<String>| {
+        let mut row = vec![String::new(); before.len()];
+        method.clone_into(&mut row[2]);
+        row.extend(cells);
+        row
+    };
+    let learned = measures.learned_locations.iter().map(|learned| &learned.overlap);
+    let others = (measures.fixed_places.iter().map(|place| without_map("fixed-place", overlap_cells(place))))
+        .chain(learned.map(|overlap| without_map("learned-location", overlap_cells(overlap))))
+        .chain(measures.fixed_places.iter().map(|place| without_map("whole-slice", whole_slice_cells(place))));
+    csv(std::iter::once(head.map(str::to_owned).collect()).chain(rows).chain(others))
+}
+
+/// The cells of [`OVERLAP_COLUMNS`] of boxes that take each slice whole: their overlap alone was measured.
+fn whole_slice_cells(overlap: &GradingOverlap) -> Vec<String> {
+    let mut cells = vec![String::new(); OVERLAP_COLUMNS.len()];
+    overlap.grading.key().clone_into(&mut cells[0]);
+    cells[1] = overlap.discs.to_string();
+    cells[2] = overlap.patients.to_string();
+    cells[6] = cell(overlap.whole_slice_iou);
+    cells
 }
 
 /// Overlap against percentile on the test scans, a chart for each grading, a curve for each network, method and layer at the
-/// smoothing that is best on the validation scans, with all views; boxes by `rule`.
+/// smoothing that is best on the validation scans, with all views, and a line for the fixed place; boxes by `rule`.
 #[must_use]
 pub(crate) fn evidence_measures_charts(measures: &EvidenceMeasures, rule: BoxRule) -> Drawing {
     let most = measures.study.augmentations.iter().copied().max().unwrap_or(1);
@@ -237,6 +263,8 @@ pub(crate) fn evidence_measures_charts(measures: &EvidenceMeasures, rule: BoxRul
                 let name = format!("{} at {}, {}", method_in_words(row.way.method), row.way.layer, row.dimensions);
                 row.test.as_ref().map(|test| curve(name, test))
             });
+            let place = measures.fixed_places.iter().find(|place| place.grading == grading);
+            let curves = curves.chain(place.map(|place| level_line("a fixed place".to_owned(), place.mean_iou)));
             overlap_chart(grading.name().to_owned(), curves.collect())
         })
         .collect();
