@@ -387,6 +387,34 @@ def row(name, discs, maps, smoothings_mm, is_measured):
     return f"| {name} | {' | '.join(cells)} |"
 
 
+# Geometric means of maps, each against the one that it starts from, which is HiResCAM at Conv3.
+HIRESCAM = ("gradient times activation (HiResCAM)", "conv3")
+PRODUCTS = [
+    [HIRESCAM, ("gradient times activation (HiResCAM)", "conv1")],
+    [HIRESCAM, ("excitation", "conv1")],
+    [HIRESCAM, ("excitation", "conv3")],
+    [HIRESCAM, ("… FC8 to FC6 plain", "conv1")],
+]
+
+
+def products(discs, maps, is_measured, mm=4.0):
+    """Rows of the products whose maps there are: the largest region, smoothed, and the difference to HiResCAM at Conv3."""
+    patients = [disc.patient for disc, chosen in zip(discs, is_measured) if chosen]
+    best = lambda of: measured(np.array([overlaps(d, smoothed(d, m, mm), True) for d, m in zip(discs, of)]), is_measured)[:2]
+    rows = []
+    for parts in PRODUCTS:
+        if any(part not in maps for part in parts):
+            continue
+        # A thousandth of a map's mean keeps single zeros from deciding.
+        scaled = [m / np.maximum(m.mean((1, 2), keepdims=True), 1e-30) + 1e-3 for m in (np.array(maps[part]) for part in parts)]
+        percentile, values = best(np.exp(np.mean(np.log(scaled), 0)))
+        above = values - best(maps[HIRESCAM])[1]
+        (low, high), (least, most) = interval(values, patients), interval(above, patients)
+        name = " × ".join(f"{variant}, {layer}" for variant, layer in parts)
+        rows.append(f"| {name} | {values.mean():.3f} ({low:.3f}–{high:.3f}) at {percentile} | {above.mean():+.3f} ({least:+.3f} to {most:+.3f}) |")
+    return rows
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("set", type=Path)
@@ -423,6 +451,8 @@ def main():
     print(f"| map, read at | {' | '.join(ways)} |\n|---|{'---|' * len(ways)}")
     for (variant, name), of in maps.items():
         print(row(f"{variant}, {name}", discs, of, arguments.smoothing, is_measured), flush=True)
+    print("\n| product | largest of slice, 4 mm | above HiResCAM at Conv3 |\n|---|---|---|")
+    print("\n".join(products(discs, maps, is_measured)))
     fixed = fixed_place(discs)[is_measured]
     print(f"\nFixed place {fixed.mean():.3f}; whole slice {whole_slice(discs)[is_measured].mean():.3f}.")
     print("Share of positive biases in what excites a unit that answers: " + ", ".join(f"{name} {np.mean([s[name] for s in shares]):.2f}" for name in shares[0]))
