@@ -43,8 +43,14 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         let companion = &mut self.state.companions[active];
         match action {
             CompanionAction::Activate(view) => self.state.active = view.min(MOST_BESIDE - 1),
-            CompanionAction::Show(index) => self.show_companion(active, index),
-            CompanionAction::ShowPlane(axis) => self.show_plane(active, axis),
+            CompanionAction::Show(index) => {
+                self.state.view.planes[active] = None;
+                self.show_companion(active, index);
+            }
+            CompanionAction::ShowPlane(axis) => {
+                self.state.view.planes[active] = Some(axis);
+                self.show_plane(active, axis);
+            }
             CompanionAction::Step(steps) => self.step_companion(steps),
             CompanionAction::SetWindow(window) => companion.window = window,
             CompanionAction::SetCamera(camera) => companion.camera = camera,
@@ -80,7 +86,9 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             if companion.index.is_some() || companion.plane.is_some() {
                 continue;
             }
-            if let Some(index) = self.best_companion() {
+            if let Some(axis) = self.state.view.planes[view].filter(|_| self.has_planes()) {
+                self.show_plane(view, axis);
+            } else if let Some(index) = self.best_companion() {
                 self.show_companion(view, index);
             } else if let Some(axis) = self.unseen_plane() {
                 self.show_plane(view, axis);
@@ -135,11 +143,15 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         others.min_by_key(|(_, series)| rank(series)).map(|(index, _)| index)
     }
 
+    /// Whether the read series can be cut across; a single slice cannot.
+    fn has_planes(&self) -> bool {
+        self.state.loaded().is_some_and(|series| series.volume.slices() > 1)
+    }
+
     /// A plane that no view shows; none of a single slice.
     fn unseen_plane(&self) -> Option<SectionAxis> {
-        let has_planes = self.state.loaded()?.volume.slices() > 1;
         let is_seen = |axis: &SectionAxis| self.state.companions.iter().any(|beside| beside.plane == Some(*axis));
-        SectionAxis::ALL.into_iter().find(|axis| has_planes && !is_seen(axis))
+        SectionAxis::ALL.into_iter().find(|axis| self.has_planes() && !is_seen(axis))
     }
 
     /// Shows a plane through the crosshair in a view.
@@ -168,7 +180,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         self.state.view.maximized = None;
         match self.state.shown_beside().iter().position(|beside| beside.index == Some(index)) {
             Some(view) => self.state.active = view,
-            None => self.show_companion(self.state.active, index),
+            None => self.companion(CompanionAction::Show(index)),
         }
     }
 

@@ -7,7 +7,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{Command, Event, Viewer};
 use crate::picture::{ColorMap, EvidenceFill};
+use crate::ui::companion::MOST_BESIDE;
 use crate::ui::state::{SidePanel, ViewLayout, ViewerState, WindowPreset};
+use crate::volume::SectionAxis;
 use crate::worker::Work;
 
 /// Sizes, layout, window and colors.
@@ -22,6 +24,8 @@ pub(crate) struct Looks {
     pub(crate) panel_widths: BTreeMap<SidePanel, f32>,
     /// Which views are shown.
     pub(crate) layout: ViewLayout,
+    /// Planes that were chosen for the views beside the slice.
+    pub(crate) planes: [Option<SectionAxis>; MOST_BESIDE],
     /// The ready-made display window of each new series.
     pub(crate) preset: WindowPreset,
     /// Bilinear between pixels.
@@ -48,6 +52,7 @@ impl Looks {
             is_maximized: false,
             panel_widths: state.panel_widths.clone(),
             layout: state.view.layout,
+            planes: state.view.planes,
             preset: state.view.preset,
             smooth: state.view.smooth,
             color_map: state.evidence.color_map,
@@ -77,6 +82,7 @@ impl Looks {
     pub(super) fn apply(&self, state: &mut ViewerState) {
         state.panel_widths.clone_from(&self.panel_widths);
         (state.view.layout, state.view.preset, state.view.smooth) = (self.layout, self.preset, self.smooth);
+        state.view.planes = self.planes;
         let evidence = &mut state.evidence;
         (evidence.color_map, evidence.fill) = (self.color_map, self.fill);
         evidence.opacity = if (0.0..=1.0).contains(&self.opacity) { self.opacity } else { evidence.opacity };
@@ -124,6 +130,7 @@ mod tests {
         let mut state = ViewerState::default();
         assert_eq!(Looks::of(&state), Looks::default());
         state.view.layout = ViewLayout::Planes;
+        state.view.planes[1] = Some(SectionAxis::Column);
         state.view.preset = WindowPreset::Wide;
         state.evidence.opacity = 0.4;
         state.evidence.fill = EvidenceFill::Contour;

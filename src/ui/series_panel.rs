@@ -15,7 +15,7 @@ const THUMBNAIL_SIDE: f32 = 96.0;
 
 /// The list along the left side.
 pub(crate) fn series_panel_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
-    ui.label(RichText::new(tr!("Series")).strong());
+    ui.label(RichText::new(tr!(in "list", "Series")).strong());
     ui.add_space(2.0);
     if state.study.series_list.is_empty() {
         let text = match &state.study.folder {

@@ -7,10 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use super::action::Probe;
 use super::camera::Camera;
+use super::companion::MOST_BESIDE;
 use super::language::tr;
 use super::window_menu::RelativeWindow;
 use crate::spine::MeasurementKind;
-use crate::volume::WindowLevel;
+use crate::volume::{SectionAxis, WindowLevel};
 
 /// How much text and outline lies on the image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -262,6 +263,8 @@ pub struct ViewState {
     pub layout: ViewLayout,
     /// The one of them that fills the middle of the window alone: the slice is 0, the others follow.
     pub maximized: Option<usize>,
+    /// The planes that the reader chose for the views beside the slice, for the next study too.
+    pub planes: [Option<SectionAxis>; MOST_BESIDE],
     /// Where the arrow keys go.
     pub pane: Pane,
     /// Where the other planes cross: row and column of the image; `None` is the middle.
@@ -286,6 +289,7 @@ impl Default for ViewState {
             cine: None,
             layout: ViewLayout::default(),
             maximized: None,
+            planes: [None; MOST_BESIDE],
             pane: Pane::default(),
             crosshair: None,
             plane_cameras: [None; 2],
@@ -297,8 +301,8 @@ impl ViewState {
     /// How images are looked at, without the place: for another series.
     #[must_use]
     pub(crate) fn of_another_series(&self) -> Self {
-        let Self { preset, inverted, smooth, annotations, viewport, layout, .. } = *self;
-        Self { preset, inverted, smooth, annotations, viewport, layout, ..Self::default() }
+        let Self { preset, inverted, smooth, annotations, viewport, layout, planes, .. } = *self;
+        Self { preset, inverted, smooth, annotations, viewport, layout, planes, ..Self::default() }
     }
 }
 

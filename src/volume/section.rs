@@ -1,12 +1,13 @@
 //! Planes across a stack of slices, reconstructed from its voxels.
 
 use glam::DVec3;
-use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use super::{Volume, VolumeGeometry};
 
 /// Which plane is cut out of a stack.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum SectionAxis {
     /// Along one image row: of a sagittal stack the axial plane.
     Row,
@@ -54,17 +55,24 @@ impl Volume {
 
         let places: Vec<Place> =
             (0..columns).map(|column| stack.place(geometry, across_mm[0] + across_mm[1] * column as f64)).collect();
+        // Every slice is read once along the plane, at its own place; what lies between two slices is mixed of them.
+        let shifts: Vec<Place> = stack.heights.iter().map(|height| stack.place(geometry, *height)).collect();
+        let mut line = vec![0.0; shifts.len()];
         let mut voxels = vec![0.0; length * columns];
-        voxels.par_chunks_mut(columns).enumerate().for_each(|(row, voxels)| {
+        for (row, voxels) in voxels.chunks_exact_mut(columns).enumerate() {
             let index = along[0] + along[1] * row as f64;
             let (x, y) = match axis {
                 SectionAxis::Row => (index, at),
                 SectionAxis::Column => (at, index),
             };
-            for (voxel, place) in voxels.iter_mut().zip(&places) {
-                *voxel = place.sample(self, x, y);
+            for (slice, (value, Place { dx, dy, .. })) in line.iter_mut().zip(&shifts).enumerate() {
+                *value = self.sample_bilinear(slice, x + dx, y + dy).unwrap_or(0.0);
             }
-        });
+            for (voxel, place) in voxels.iter_mut().zip(&places) {
+                let (low, high) = (line[place.lower], line[place.lower + 1]);
+                *voxel = low + (high - low) * place.share;
+            }
+        }
         let [row, column] = match axis {
             SectionAxis::Row => [at, along[0]],
             SectionAxis::Column => [along[0], at],
@@ -213,6 +221,28 @@ mod tests {
                 (geometry.lps_from_voxel([0.0, 1.0, 3.0]) - there).length() < 1e-9,
                 "the same place in the patient"
             );
+        }
+    }
+
+    /// Slices each lie a little lower than the one before, unevenly far apart: a value that grows evenly through the patient
+    /// grows evenly in the plane.
+    #[test]
+    fn planes_of_a_sheared_stack_show_what_lies_there() {
+        let value = |at: DVec3| (at.x * 3.0 + at.y * 5.0 - at.z * 7.0) as f32;
+        let origins = [0.0, 3.0, 8.0, 12.0].map(|x| DVec3::new(x, 0.3 * x, -0.2 * x)).to_vec();
+        let geometry = VolumeGeometry::new(origins, DVec3::Y, -DVec3::Z, 1.0, 1.0).expect("valid");
+        let voxel = |index: usize| [index / 900, index / 30 % 30, index % 30].map(|place| place as f64);
+        let voxels = (0..4 * 900).map(|index| value(geometry.lps_from_voxel(voxel(index)))).collect();
+        let volume = Volume::new(30, 30, voxels, geometry).expect("matching size");
+        for axis in [SectionAxis::Row, SectionAxis::Column] {
+            let section = volume.section(axis, 15.0).expect("a stack");
+            let (plane, pixels) = (section.volume.geometry(), section.volume.slice(0));
+            assert_eq!(section.volume.shape(), [1, 30, 13]);
+            for (row, column) in (5..25).flat_map(|row| (0..13).map(move |column| (row, column))) {
+                let there = value(plane.lps_from_voxel([0.0, row as f64, column as f64]));
+                let shown = pixels[row * 13 + column];
+                assert!((shown - there).abs() < 1e-3, "{axis:?} {row} {column}: {shown} instead of {there}");
+            }
         }
     }
 

@@ -16,6 +16,7 @@ mod help;
 mod journeys;
 mod key_images;
 mod keyboard;
+mod languages;
 #[path = "../needs/mod.rs"]
 mod needs;
 mod opening;

@@ -3,8 +3,12 @@
 use super::*;
 
 use spinenet_viewer::picture::{ColorMap, EvidenceFill};
-use spinenet_viewer::ui::action::EvidenceAction;
+use spinenet_viewer::ui::action::{EvidenceAction, FileAction};
 use spinenet_viewer::ui::state::{SidePanel, ViewLayout, WindowPreset};
+use spinenet_viewer::volume::SectionAxis;
+
+use super::grid::{all_loaded, choose};
+use super::series::graded_examination;
 
 #[test]
 fn window_layout_colors_and_panels_are_there_at_the_next_start() {
@@ -47,4 +51,52 @@ fn window_layout_colors_and_panels_are_there_at_the_next_start() {
     assert_eq!(state.panel_widths.get(&SidePanel::Findings), Some(&width));
     let table = again.get_by_label_contains("L5-S1 Pfirrmann grade").rect();
     assert!(table.left() > SIZE.x - width, "{table:?}");
+}
+
+/// What was chosen by hand counts for the next study and the next run; what only filled an empty view does not.
+#[test]
+fn a_plane_chosen_for_a_view_is_there_at_the_next_start() {
+    let folder = scratch();
+    let (mut window, _) = graded_examination(folder.path());
+    choose(&mut window, "1×3");
+    wait_for(&mut window, "both series", all_loaded);
+    let planes = |window: &Window| window.state().state.companions.each_ref().map(|beside| beside.plane);
+    assert_eq!(planes(&window), [None; 3], "there are series for both");
+    // The list of the view on the right.
+    let lists = window.get_all_by_label("Series").map(|node| node.rect());
+    let list = lists.max_by(|a, b| a.left().total_cmp(&b.left())).expect("one a view");
+    window.hover_at(list.center());
+    window.step();
+    window.drag_at(list.center());
+    window.drop_at(list.center());
+    window.run();
+    window.get_by_label_contains("Coronal plane").click();
+    window.run();
+    let chosen = [None, Some(SectionAxis::Column), None];
+    assert_eq!(planes(&window), chosen);
+    apply(&mut window, FileAction::Close);
+    assert_eq!(planes(&window), [None; 3]);
+    window.state_mut().open_folder(folder.path().join("study"));
+    wait_for(&mut window, "the views", |viewer| viewer.state.is_graded() && viewer.state.companions[1].plane.is_some());
+    assert_eq!(planes(&window), chosen, "for another study too");
+    drop(window);
+
+    let mut again = window_of(
+        Handle::start("answers", Answers::default(), || ()).expect("a thread"),
+        &folder.path().join("work"),
+        SIZE,
+        1.0,
+    );
+    again.state_mut().open_folder(folder.path().join("study"));
+    wait_for(&mut again, "the views", |viewer| viewer.state.is_graded() && all_loaded(viewer));
+    assert_eq!(planes(&again), chosen, "for another run too");
+    // A series chosen in its place is what counts from then on.
+    let from = again.get_by_label("Series T1 TSE SAG").rect().center();
+    let target = again.get_by_label("Coronal plane").rect().center();
+    drag(&mut again, from, target);
+    wait_for(&mut again, "the series", all_loaded);
+    apply(&mut again, FileAction::Close);
+    again.state_mut().open_folder(folder.path().join("study"));
+    wait_for(&mut again, "the views", |viewer| viewer.state.is_graded() && all_loaded(viewer));
+    assert_eq!(planes(&again), [None; 3]);
 }
