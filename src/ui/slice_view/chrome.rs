@@ -7,7 +7,7 @@ use super::{Scene, name_on_image, text_on_image};
 use crate::ui::action::Probe;
 use crate::ui::companion::{CommonSpace, Companion};
 use crate::ui::evidence_panel::method_name;
-use crate::ui::language::tr;
+use crate::ui::language::{in_force, tr};
 use crate::ui::state::{AnnotationLevel, MapState, Tool, ViewerState};
 use crate::ui::{criteria, theme};
 use crate::volume::{PlaneOrientation, orientation_letters};
@@ -115,7 +115,7 @@ fn position_lines(scene: &Scene, probe: Option<Probe>, pixels_per_point: f32) ->
     let value = probe.map_or_else(|| "–".to_owned(), |probe| format!("{:.0}", probe.value));
     vec![
         tr!("Slice {slice} / {count}", slice = scene.slice + 1, count = volume.slices()),
-        tr!("Position {side} {mm} mm", side = side, mm = format!("{:.1}", distance.abs())),
+        tr!("Position {side} {mm} mm", side = side, mm = in_force().decimal(distance.abs(), 1)),
         tr!("W {width}  L {level}", width = format!("{:.0}", window.width), level = format!("{:.0}", window.center)),
         tr!("Zoom {percent} %", percent = format!("{zoom:.0}")),
         tr!("Value {value}", value = value),
