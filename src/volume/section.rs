@@ -1,6 +1,7 @@
 //! Planes across a stack of slices, reconstructed from its voxels.
 
 use glam::DVec3;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::{Volume, VolumeGeometry};
@@ -57,9 +58,9 @@ impl Volume {
             (0..columns).map(|column| stack.place(geometry, across_mm[0] + across_mm[1] * column as f64)).collect();
         // Every slice is read once along the plane, at its own place; what lies between two slices is mixed of them.
         let shifts: Vec<Place> = stack.heights.iter().map(|height| stack.place(geometry, *height)).collect();
-        let mut line = vec![0.0; shifts.len()];
         let mut voxels = vec![0.0; length * columns];
-        for (row, voxels) in voxels.chunks_exact_mut(columns).enumerate() {
+        let line = || vec![0.0; shifts.len()];
+        voxels.par_chunks_mut(columns).enumerate().for_each_init(line, |line, (row, voxels)| {
             let index = along[0] + along[1] * row as f64;
             let (x, y) = match axis {
                 SectionAxis::Row => (index, at),
@@ -72,7 +73,7 @@ impl Volume {
                 let (low, high) = (line[place.lower], line[place.lower + 1]);
                 *voxel = low + (high - low) * place.share;
             }
-        }
+        });
         let [row, column] = match axis {
             SectionAxis::Row => [at, along[0]],
             SectionAxis::Column => [along[0], at],
