@@ -105,8 +105,8 @@ fn series_lines(series: &SeriesSummary) -> Vec<String> {
     let texts = &series.texts;
     let milliseconds = |name: &str, value: Option<f64>| value.map(|value| format!("{name} {value:.0}"));
     let times = [milliseconds("TR", texts.repetition_time_ms), milliseconds("TE", texts.echo_time_ms)];
-    let spacing = series.geometry.slice_spacing_mm().map(|mm| tr!("{mm} mm apart", mm = format!("{mm:.1}")));
-    let thickness = texts.slice_thickness_mm.map(|mm| tr!("{mm} mm thick", mm = format!("{mm:.1}")));
+    let spacing = series.geometry.slice_spacing_mm().map(|mm| tr!("{mm} mm apart", mm = in_force().decimal(mm, 1)));
+    let thickness = texts.slice_thickness_mm.map(|mm| tr!("{mm} mm thick", mm = in_force().decimal(mm, 1)));
     let slices = [thickness, spacing].into_iter().flatten().collect::<Vec<_>>().join(", ");
     filled(&[title(series), times.into_iter().flatten().collect::<Vec<_>>().join("  "), slices])
 }

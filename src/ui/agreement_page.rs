@@ -5,7 +5,7 @@ use eframe::egui::{Align2, Button, ComboBox, Grid, RichText, Role, Ui, WidgetInf
 use super::action::{Actions, ProgramAction};
 use super::command::UiCommand;
 use super::criteria;
-use super::language::tr;
+use super::language::{in_force, tr};
 use super::state::{Page, ViewerState};
 use super::theme;
 use crate::measuring::{COMPUTED, Comparison, GradingAgreement};
@@ -141,8 +141,11 @@ fn of(comparison: &Comparison, grading: Grading) -> Option<&GradingAgreement> {
 fn kappa_text(kappa: Option<f64>, interval: Option<[f64; 2]>) -> String {
     match (kappa, interval) {
         (None, _) => "–".to_owned(),
-        (Some(kappa), None) => format!("{kappa:.2}"),
-        (Some(kappa), Some([low, high])) => format!("{kappa:.2} ({low:.2}–{high:.2})"),
+        (Some(kappa), None) => in_force().decimal(kappa, 2),
+        (Some(kappa), Some([low, high])) => {
+            let [kappa, low, high] = [kappa, low, high].map(|value| in_force().decimal(value, 2));
+            format!("{kappa} ({low}–{high})")
+        }
     }
 }
 

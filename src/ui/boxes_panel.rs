@@ -4,7 +4,7 @@ use eframe::egui::{Button, Grid, RichText, Ui, vec2};
 
 use super::action::{Actions, BoxAction, ReadAction, ViewAction};
 use super::command::UiCommand;
-use super::language::tr;
+use super::language::{in_force, tr};
 use super::percentile_curve::percentile_curve_ui;
 use super::state::{Tool, ViewerState};
 use super::{criteria, theme};
@@ -64,5 +64,5 @@ pub(crate) fn boxes_panel_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Act
 /// An overlap in words; a dash where there is no evidence map to compare with.
 #[must_use]
 pub(crate) fn overlap_text(name: &str, overlap: Option<f64>) -> String {
-    overlap.map_or_else(|| format!("{name} –"), |overlap| format!("{name} {overlap:.2}"))
+    overlap.map_or_else(|| format!("{name} –"), |overlap| format!("{name} {}", in_force().decimal(overlap, 2)))
 }

@@ -3,7 +3,7 @@
 use eframe::egui::{CollapsingHeader, ComboBox, Grid, RichText, Slider, Ui, vec2};
 
 use super::action::{Actions, EvidenceAction, VertebraAction};
-use super::language::{tr, translated};
+use super::language::{in_force, tr, translated};
 use super::state::{ColorMap, Selection, ViewerState};
 use super::{criteria, theme};
 use crate::saliency::{EvidenceWay, GradingEvidence, MeasuredEvidence, SaliencyLayer, SaliencyMethod};
@@ -74,7 +74,7 @@ fn worth(state: &ViewerState, grading: Grading) -> String {
         return tr!("Where maps of this grading point was never measured: take them as a hint.").to_owned();
     };
     let MeasuredEvidence { on, discs, iou, fixed_place_iou, paper_iou, .. } = measured;
-    let [iou, fixed_place, paper] = [iou, fixed_place_iou, paper_iou].map(|value| format!("{value:.2}"));
+    let [iou, fixed_place, paper] = [iou, fixed_place_iou, paper_iou].map(|value| in_force().decimal(*value, 2));
     match state.evidence.own_way {
         None => {
             let overlap = tr!(

@@ -3,7 +3,7 @@
 use eframe::egui::{Align2, CursorIcon, Pos2, Rect, Role, Sense, Stroke, Ui, WidgetInfo, pos2, vec2};
 
 use super::action::{Actions, EvidenceAction};
-use super::language::tr;
+use super::language::{in_force, tr};
 use super::theme;
 
 const SIZE: (f32, f32) = (300.0, 96.0);
@@ -19,7 +19,7 @@ pub(crate) fn percentile_curve_ui(ui: &mut Ui, curve: &[(f64, f64)], now: (f64, 
     let (Some((first, _)), Some((last, _))) = (curve.first(), curve.last()) else { return };
     let (area, response) = ui.allocate_exact_size(vec2(SIZE.0, SIZE.1), Sense::click());
     let best = curve.iter().fold(curve[0], |best, point| if point.1 > best.1 { *point } else { best });
-    let overlap = format!("{:.2}", best.1);
+    let overlap = in_force().decimal(best.1, 2);
     let words = tr!("Overlap by percentile, best {overlap} at {percentile}", overlap = overlap, percentile = best.0);
     response.widget_info(|| WidgetInfo::labeled(Role::Image, true, &words));
     let plot = Rect::from_min_max(area.min + vec2(LEFT, 6.0), area.max - vec2(8.0, BELOW));
@@ -35,7 +35,7 @@ pub(crate) fn percentile_curve_ui(ui: &mut Ui, curve: &[(f64, f64)], now: (f64, 
         let y = place((*first, top * share)).y;
         painter.line_segment([pos2(plot.left(), y), pos2(plot.right(), y)], Stroke::new(1.0, tokens.line));
         let at = pos2(plot.left() - 5.0, y);
-        painter.text(at, Align2::RIGHT_CENTER, format!("{:.2}", top * share), font.clone(), tokens.text_weak);
+        painter.text(at, Align2::RIGHT_CENTER, in_force().decimal(top * share, 2), font.clone(), tokens.text_weak);
     }
     let mut free = f32::NEG_INFINITY;
     for (percentile, _) in curve {
