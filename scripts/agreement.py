@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Agreement of the program with the readers of each cohort, beside how far readers of the paper agreed with themselves.
+"""Agreement of the program with the readers of each cohort.
 
     scripts/agreement.py held-out.json [--at-prevalence]
 

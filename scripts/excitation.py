@@ -201,14 +201,14 @@ class Network:
             x = F.max_pool3d(answer, (1, 2, 2)) if pooled else answer
         features = x.flatten(1)
         fc6 = F.relu(F.linear(features, *self.head("fc6")))
-        units = 0
+        of_level = excited_by_level = torch.zeros(())
         if "level.weight" in self.w:
             units = F.relu(self.w["level.weight"][:, LEVELS.index(level)] + self.w["level.bias"])
-        of_level = self.w[f"{self.grading}.fc7_level.weight"] @ units if "level.weight" in self.w else torch.zeros(())
+            to_fc7 = self.w[f"{self.grading}.fc7_level.weight"]
+            of_level, excited_by_level = to_fc7 @ units, to_fc7.clamp(min=0) @ units
         weight, bias = self.head("fc7")
         fc7 = F.relu(F.linear(fc6, weight, bias + of_level))
-        excited = self.w[f"{self.grading}.fc7_level.weight"].clamp(min=0) @ units if "level.weight" in self.w else torch.zeros(())
-        return SimpleNamespace(steps=steps, pool5=x, features=features, fc6=fc6, fc7=fc7, of_level=excited,
+        return SimpleNamespace(steps=steps, pool5=x, features=features, fc6=fc6, fc7=fc7, of_level=excited_by_level,
                                logits=F.linear(fc7, *self.head("fc8")))
 
     def evidence(self, trace, variant):

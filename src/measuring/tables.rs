@@ -214,10 +214,8 @@ pub(crate) fn evidence_measures_csv(measures: &EvidenceMeasures) -> String {
         Some(cells)
     });
     let without_map = |method: &str, cells: Vec<String>| {
-        let mut row = vec![String::new(); before.len()];
-        method.clone_into(&mut row[2]);
-        row.extend(cells);
-        row
+        let of_column = |column: &&str| if *column == "method" { method.to_owned() } else { String::new() };
+        before.iter().map(of_column).chain(cells).collect::<Vec<_>>()
     };
     let learned = measures.learned_locations.iter().map(|learned| &learned.overlap);
     let others = (measures.fixed_places.iter().map(|place| without_map("fixed-place", overlap_cells(place))))
@@ -228,12 +226,14 @@ pub(crate) fn evidence_measures_csv(measures: &EvidenceMeasures) -> String {
 
 /// The cells of [`OVERLAP_COLUMNS`] of boxes that take each slice whole: their overlap alone was measured.
 fn whole_slice_cells(overlap: &GradingOverlap) -> Vec<String> {
-    let mut cells = vec![String::new(); OVERLAP_COLUMNS.len()];
-    overlap.grading.key().clone_into(&mut cells[0]);
-    cells[1] = overlap.discs.to_string();
-    cells[2] = overlap.patients.to_string();
-    cells[6] = cell(overlap.whole_slice_iou);
-    cells
+    let of_column = |column: &str| match column {
+        "grading" => overlap.grading.key().to_owned(),
+        "discs" => overlap.discs.to_string(),
+        "patients" => overlap.patients.to_string(),
+        "mean_iou" => cell(overlap.whole_slice_iou),
+        _ => String::new(),
+    };
+    OVERLAP_COLUMNS.map(of_column).to_vec()
 }
 
 /// Overlap against percentile on the test scans, a chart for each grading, a curve for each network, method and layer at the
