@@ -20,6 +20,18 @@ pub(crate) enum DialogOutcome {
     },
 }
 
+/// Ending of a report whose name has none.
+pub(super) const REPORT_ENDING: &str = "pdf";
+
+/// Name of a report unless the reader has a better one; nothing in it is of the patient.
+const REPORT_FILE: &str = "lumbar-spine-report.pdf";
+
+/// Formats of a report, the one that readers send on before those for programs.
+fn report_formats() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let is_to_read = |(_, ending): &(&str, &str)| *ending == REPORT_ENDING;
+    named_formats().filter(is_to_read).chain(named_formats().filter(move |format| !is_to_read(format)))
+}
+
 /// Faster than this nobody cancels a dialog.
 const FASTEST_CANCEL_SECS: f32 = 0.4;
 
@@ -72,12 +84,25 @@ fn ask(wanted: PathPurpose) -> Option<PathBuf> {
             .save_file(),
         PathPurpose::LoadBoxes => dialog.add_filter(tr!("Boxes (JSON, COCO)"), &["json"]).pick_file(),
         PathPurpose::SaveReport => {
-            let dialog = dialog.set_file_name("report.json");
-            let dialog = named_formats().fold(dialog, |dialog, (name, ending)| dialog.add_filter(name, &[ending]));
-            dialog.save_file()
+            let dialog = dialog.set_file_name(REPORT_FILE);
+            report_formats().fold(dialog, |dialog, (name, ending)| dialog.add_filter(name, &[ending])).save_file()
         }
         PathPurpose::SaveImage => {
             dialog.set_file_name("image.png").add_filter(tr!("Picture (PNG)"), &["png"]).save_file()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_is_a_pdf_unless_another_format_is_chosen() {
+        let endings: Vec<&str> = report_formats().map(|(_, ending)| ending).collect();
+        assert_eq!(endings[0], "pdf");
+        assert!(REPORT_FILE.ends_with(REPORT_ENDING) && endings.contains(&"json"), "{endings:?}");
+        assert_eq!(endings.iter().filter(|ending| **ending == "pdf").count(), 1);
+        assert_eq!(endings.len(), named_formats().count());
     }
 }

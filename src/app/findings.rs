@@ -1,7 +1,10 @@
 //! What the reader corrects and draws, with undo, kept on disk the moment it is made.
 
+use std::path::Path;
+
 use super::correction::{is_same_disc, relabelled};
-use super::history::TypedInto;
+use super::history::{History, TypedInto};
+use super::reader_store::JoinedWork;
 use super::{Command, Event, Viewer};
 use crate::records::{BlindReading, GradesByDisc, ReviewFile, VertebraEntry};
 use crate::spine::{BoxSource, DiscLevel, Grading, PixelBox, SliceBox, Vertebra, discs_between, vertebral_window};
@@ -212,17 +215,60 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     }
 
     fn save_review(&mut self) {
-        let Some(series) = self.state.loaded() else { return };
+        let Some(file) = self.review_file() else { return };
+        if let Err(message) = self.store_is_open().and_then(|()| self.store.save_review(file)) {
+            self.tell_error(message.to_owned());
+        }
+    }
+
+    /// The review as it is kept.
+    fn review_file(&self) -> Option<ReviewFile> {
+        let series = self.state.loaded()?;
         let findings = &self.state.reading.findings;
         let vertebrae = findings.vertebrae_corrected.then(|| {
             let geometry = series.volume.geometry();
             findings.vertebrae.iter().map(|vertebra| VertebraEntry::new(vertebra, geometry)).collect()
         });
         let (summary, voxel_sha256) = (&series.series.summary, series.series.voxel_sha256());
-        let file = ReviewFile::new(&summary.series_instance_uid, voxel_sha256, vertebrae, findings.review.clone());
-        if let Err(message) = self.store_is_open().and_then(|()| self.store.save_review(file)) {
-            self.tell_error(message.to_owned());
+        Some(ReviewFile::new(&summary.series_instance_uid, voxel_sha256, vertebrae, findings.review.clone()))
+    }
+
+    /// Takes in what another window changed in the same work. Where something was changed here since `ours` was saved, the
+    /// next save joins both and tells again.
+    pub(super) fn work_joined(&mut self, ours: &[u8], joined: JoinedWork) {
+        let mut findings = self.state.reading.findings.clone();
+        match joined {
+            JoinedWork::Boxes(file) => {
+                if self.boxes_file().and_then(|now| now.json().ok()).is_none_or(|now| now != ours) {
+                    return;
+                }
+                findings.boxes = file.boxes;
+            }
+            JoinedWork::Review(file) => {
+                let Some(now) = self.review_file() else { return };
+                if now.json().ok().is_none_or(|now| now != ours) {
+                    return;
+                }
+                if now.vertebrae != file.vertebrae
+                    && let Some(vertebrae) = file.corrected_vertebrae()
+                {
+                    (findings.vertebrae, findings.vertebrae_corrected) = (vertebrae, true);
+                }
+                findings.review = file.review;
+            }
+            JoinedWork::Reading(reading) => {
+                let is_ours = |now: &&mut BlindReading| now.json(Path::new("")).is_ok_and(|now| now == ours);
+                let Some(now) = findings.readings.iter_mut().find(is_ours) else { return };
+                *now = reading;
+            }
         }
+        // A step back from here would take away what was done in the other window.
+        self.reading.history = History::default();
+        self.adopt(findings);
+        let text = tr!(
+            "This series is open in another window too. What was changed there is taken in here; undo begins anew."
+        );
+        self.tell(BannerKind::Warning, text.to_owned());
     }
 
     /// Whether saving would not overwrite what could not be read.

@@ -1,10 +1,11 @@
 //! What the program keeps of its user's habits: recent studies, name, theme; and the cine that runs by itself.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use eframe::egui;
 
-use super::{Command, DemoOptions, Event, Viewer, navigation};
+use super::{Command, DemoOptions, Event, Viewer, navigation, present};
 use crate::language::Language;
 use crate::ui::action::ProgramAction;
 use crate::ui::keymap::{Keymap, KeysAction};
@@ -151,11 +152,20 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         theme::set_light(ctx, self.settings.light_theme);
     }
 
-    /// Shows all texts in the language of this code, and keeps it for the next run. Texts that a study was opened with
-    /// stay as they are until it is opened again.
+    /// Shows all texts in the language of this code, also those of the open study, and keeps it for the next run.
     fn set_language(&mut self, code: String) {
         language::install(self.language_of(&code));
         self.settings.language = code;
+        self.list_series();
+        if let Some(scan) = &self.study.scan {
+            self.state.study.folder_warnings = present::folder_warnings(scan);
+        }
+        let beside = self.state.companions.iter_mut().map(|beside| &mut beside.image);
+        for image in beside.chain([&mut self.state.reading.image]) {
+            if let Loadable::Ready(loaded) = image {
+                *loaded = Arc::new(present::told_again(loaded));
+            }
+        }
     }
 
     /// The language of a code; English where there is no such table.

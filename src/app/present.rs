@@ -43,10 +43,20 @@ pub(crate) fn folder_warnings(scan: &FolderScan) -> Vec<String> {
 
 /// A series with the texts for the corners.
 pub(crate) fn loaded_series(series: Arc<Series>) -> LoadedSeries {
+    let default_window = series.window.unwrap_or_else(|| WindowLevel::from_percentiles(series.volume.voxels()));
+    told(series, default_window)
+}
+
+/// The same in the language that is in force now.
+pub(super) fn told_again(loaded: &LoadedSeries) -> LoadedSeries {
+    told(Arc::clone(&loaded.series), loaded.default_window)
+}
+
+fn told(series: Arc<Series>, default_window: WindowLevel) -> LoadedSeries {
     let summary = &series.summary;
     let texts = &summary.texts;
     LoadedSeries {
-        default_window: series.window.unwrap_or_else(|| WindowLevel::from_percentiles(series.volume.voxels())),
+        default_window,
         patient_lines: patient_lines(texts),
         study_lines: filled(&[
             readable_date(&texts.study_date),

@@ -241,7 +241,12 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             JobKind::Explain => state.evidence.main.request.abandon(job),
             JobKind::ExplainBeside => state.evidence.beside.request.abandon(job),
             JobKind::Agree => state.agreement.measured.abandon(job),
-            JobKind::DetectBeside | JobKind::GradeBeside | JobKind::Export | JobKind::Import => false,
+            JobKind::DetectBeside | JobKind::GradeBeside | JobKind::Import => false,
+            JobKind::Export => {
+                let text = tr!("Saving was stopped; not everything was written.");
+                self.tell(BannerKind::Warning, text.to_owned());
+                false
+            }
         };
     }
 

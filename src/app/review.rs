@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use chrono::{SecondsFormat, Utc};
 
+use super::dialog::REPORT_ENDING;
 use super::history::TypedInto;
 use super::{Command, Event, Viewer};
 use crate::export::ExportOptions;
@@ -175,7 +176,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
     /// Writes the report with the reader's changes.
     pub(super) fn save_report(&mut self, file: PathBuf) {
         self.state.path_entry = None;
-        let file = if file.extension().is_none() { file.with_extension("json") } else { file };
+        let file = if file.extension().is_none() { file.with_extension(REPORT_ENDING) } else { file };
         let beside = file.clone();
         let (with_identity, template) = (self.state.pdf_names_patient, self.template.clone());
         let options = ExportOptions { with_identity, template, created: None };

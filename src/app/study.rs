@@ -120,8 +120,10 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
 
     /// Closes the shown series; all that is asked about it is cancelled. How it was looked at stays.
     fn close_series(&mut self) {
-        self.worker.cancel_all();
-        // What was written by then is still told.
+        // Files that are being written are finished, and told.
+        for job in self.jobs.iter().filter(|(_, kind)| **kind != JobKind::Export).map(|(job, _)| *job) {
+            self.worker.cancel(job);
+        }
         self.jobs.retain(|_, kind| *kind == JobKind::Export);
         self.reading = OpenedSeries::default();
         self.state.reading = ReadingState::default();

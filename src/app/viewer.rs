@@ -40,6 +40,10 @@ pub struct Viewer<W: Work<Command = Command, Event = Event>> {
     pub state: ViewerState,
     pub(super) worker: Handle<W>,
     pub(super) store: ReaderStore,
+    /// A change is not on the disk; it is tried again.
+    is_unsaved: bool,
+    /// Closing the window was refused once; the next time is meant.
+    was_held_open: bool,
     pub(super) settings: Settings,
     /// The settings that were saved last.
     pub(super) kept_settings: Settings,
@@ -107,6 +111,8 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             state,
             worker,
             store,
+            is_unsaved: false,
+            was_held_open: false,
             kept_settings: settings.clone(),
             settings,
             new_looks: None,
@@ -137,6 +143,11 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
         viewer
     }
 
+    /// Asks for paths in the window and never by a dialog of the system, as where there is none.
+    pub fn ask_in_window(&mut self) {
+        self.dialogs_are_missing = true;
+    }
+
     /// Takes in what happened on other threads and what was dropped on the window; draws nothing.
     pub fn logic(&mut self, ctx: &egui::Context) {
         while let Some(event) = self.worker.poll() {
@@ -149,8 +160,14 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             match event {
                 StoreEvent::Work(key, work) => self.work_read(&key, work),
                 StoreEvent::NotSaved(error) => {
+                    self.is_unsaved = true;
                     self.tell_error(tr!("Your last change was not saved. {reason}", reason = with_causes(&error)));
                 }
+                StoreEvent::SavedAfterAll => {
+                    self.is_unsaved = false;
+                    self.tell(BannerKind::Done, tr!("What could not be saved before is saved now.").to_owned());
+                }
+                StoreEvent::Joined { ours, joined } => self.work_joined(&ours, joined),
             }
         }
         if let Some((wanted, outcome)) =
@@ -159,6 +176,7 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             self.dialog = None;
             self.dialog_closed(ctx, wanted, outcome);
         }
+        self.hold_close(ctx);
         self.follow_path_field();
         self.keep_scale(ctx);
         self.keep_looks(ctx);
@@ -178,6 +196,25 @@ impl<W: Work<Command = Command, Event = Event>> Viewer<W> {
             self.open_folder(path);
         }
         self.keep_settings();
+    }
+
+    /// Closing the window would lose what is not on the disk: the first time it stays and says so.
+    fn hold_close(&mut self, ctx: &egui::Context) {
+        let is_writing = self.jobs.values().any(|kind| *kind == JobKind::Export);
+        let is_asked = ctx.input(|input| input.viewport().close_requested());
+        if !is_asked || !(self.is_unsaved || is_writing) || std::mem::replace(&mut self.was_held_open, true) {
+            return;
+        }
+        ctx.send_viewport_cmd(egui::ViewportCommand::CancelClose);
+        let text = if self.is_unsaved {
+            tr!(
+                "Changes are not saved yet, so the window stays open. See that the folder of your work can be written to, or \
+                 close again to lose them."
+            )
+        } else {
+            tr!("Files are still being written, so the window stays open. Close again to stop that.")
+        };
+        self.tell(BannerKind::Warning, text.to_owned());
     }
 
     /// Draws the window and then does what was asked for in it.

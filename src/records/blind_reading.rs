@@ -125,10 +125,17 @@ impl BlindReading {
     /// # Errors
     /// If it cannot be read, is no blind reading of this schema, or holds a grade that does not exist.
     pub fn read(path: &Path) -> Result<Self, RecordError> {
+        Self::parse(&std::fs::read(path).map_err(PathError::at(path))?, path)
+    }
+
+    /// Parses and validates JSON that stands in the file `path`.
+    ///
+    /// # Errors
+    /// If it is no blind reading of this schema, or holds a grade that does not exist.
+    pub(crate) fn parse(json: &[u8], path: &Path) -> Result<Self, RecordError> {
         let broken = |reason: String| RecordError::BlindReading { reason, path: path.to_owned() };
-        let bytes = std::fs::read(path).map_err(PathError::at(path))?;
         // The schema is looked at first, so that a newer file is named as such and not as broken.
-        let value: serde_json::Value = serde_json::from_slice(&bytes).map_err(|error| broken(error.to_string()))?;
+        let value: serde_json::Value = serde_json::from_slice(json).map_err(|error| broken(error.to_string()))?;
         let schema = value.get("schema").and_then(serde_json::Value::as_str).unwrap_or_default();
         if schema != BLIND_READING_SCHEMA {
             return Err(broken(format!("expected schema {BLIND_READING_SCHEMA}, got \"{schema}\"")));
@@ -159,10 +166,14 @@ impl BlindReading {
     /// # Errors
     /// If it cannot be written.
     pub fn save(&self, path: &Path) -> Result<(), RecordError> {
+        Ok(write_private(path, &self.json(path)?).map_err(PathError::at(path))?)
+    }
+
+    /// What stands in its file, `path`.
+    pub(crate) fn json(&self, path: &Path) -> Result<Vec<u8>, RecordError> {
         let broken =
             |error: serde_json::Error| RecordError::BlindReading { reason: error.to_string(), path: path.to_owned() };
-        let text = serde_json::to_string_pretty(self).map_err(broken)? + "\n";
-        Ok(write_private(path, text.as_bytes()).map_err(PathError::at(path))?)
+        Ok((serde_json::to_string_pretty(self).map_err(broken)? + "\n").into_bytes())
     }
 }
 

@@ -155,10 +155,13 @@ impl BoxesFile {
     /// # Errors
     /// If a box cannot be or the file cannot be written.
     pub fn save(&self, path: &Path) -> Result<(), BoxesError> {
+        write_private(path, &self.json()?).map_err(BoxesError::Write)
+    }
+
+    /// What stands in its file.
+    pub(crate) fn json(&self) -> Result<Vec<u8>, BoxesError> {
         self.validate()?;
-        let mut text = serde_json::to_string_pretty(&self.with_rounded_sides())?;
-        text.push('\n');
-        write_private(path, text.as_bytes()).map_err(BoxesError::Write)
+        Ok((serde_json::to_string_pretty(&self.with_rounded_sides())? + "\n").into_bytes())
     }
 
     fn with_rounded_sides(&self) -> Self {

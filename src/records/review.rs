@@ -171,8 +171,16 @@ impl ReviewFile {
     /// # Errors
     /// If it cannot be read, is no review of this schema, or holds what cannot be.
     pub fn read(path: &Path) -> Result<Self, ReviewError> {
+        Self::parse(&fs::read(path).map_err(ReviewError::Read)?)
+    }
+
+    /// Parses and validates JSON.
+    ///
+    /// # Errors
+    /// If it is no review of this schema, or holds what cannot be.
+    pub(crate) fn parse(json: &[u8]) -> Result<Self, ReviewError> {
         // The schema is looked at first, so that a newer file is named as such and not as broken.
-        let value: serde_json::Value = serde_json::from_slice(&fs::read(path).map_err(ReviewError::Read)?)?;
+        let value: serde_json::Value = serde_json::from_slice(json)?;
         let schema = value.get("schema").and_then(serde_json::Value::as_str).unwrap_or_default();
         if schema != REVIEW_SCHEMA {
             return Err(ReviewError::Schema(schema.to_owned()));
@@ -212,9 +220,12 @@ impl ReviewFile {
     /// # Errors
     /// If it cannot be written.
     pub fn save(&self, path: &Path) -> Result<(), ReviewError> {
-        let mut text = serde_json::to_string_pretty(self)?;
-        text.push('\n');
-        write_private(path, text.as_bytes()).map_err(ReviewError::Write)
+        write_private(path, &self.json()?).map_err(ReviewError::Write)
+    }
+
+    /// What stands in its file.
+    pub(crate) fn json(&self) -> Result<Vec<u8>, ReviewError> {
+        Ok((serde_json::to_string_pretty(self)? + "\n").into_bytes())
     }
 
     /// The bodies as the reader left them; `None` if none was corrected.

@@ -2,7 +2,7 @@
 
 use std::iter;
 
-use eframe::egui::{Align, Align2, Label, RichText, Sense, Ui, Window, vec2};
+use eframe::egui::{Align, Align2, Label, Layout, RichText, Ui, Window, vec2};
 
 use super::action::{Actions, ProgramAction};
 use super::language::tr;
@@ -27,11 +27,10 @@ pub(super) fn about_ui(ui: &Ui, state: &ViewerState, actions: &mut Actions) {
         let rows = rows(state);
         for (name, value) in &rows {
             ui.horizontal_top(|ui| {
-                let (column, _) = ui.allocate_exact_size(vec2(NAMES, 18.0), Sense::hover());
-                ui.put(
-                    column,
-                    Label::new(RichText::new(*name).color(theme::of(ui).text_weak)).truncate().halign(Align::Min),
-                );
+                ui.allocate_ui_with_layout(vec2(NAMES, 18.0), Layout::left_to_right(Align::Min), |ui| {
+                    ui.set_min_width(NAMES);
+                    ui.add(Label::new(RichText::new(*name).color(theme::of(ui).text_weak)).truncate());
+                });
                 ui.add(Label::new(value).wrap().selectable(true));
             });
         }

@@ -1,5 +1,8 @@
 //! How the evidence map is computed and shown.
 
+use std::ops::RangeInclusive;
+
+use eframe::egui::emath::Numeric;
 use eframe::egui::{CollapsingHeader, ComboBox, Grid, RichText, Slider, Ui, vec2};
 
 use super::action::{Actions, EvidenceAction, VertebraAction};
@@ -224,17 +227,25 @@ fn computation_ui(ui: &mut Ui, state: &ViewerState, selection: Selection, action
     });
 }
 
+/// A slider whose number has so many digits after the decimal mark of the language, and takes either mark.
+fn slider<N: Numeric>(value: &mut N, range: RangeInclusive<N>, digits: usize) -> Slider<'_> {
+    Slider::new(value, range)
+        .fixed_decimals(digits)
+        .custom_formatter(move |value, _| in_force().decimal(value, digits))
+        .custom_parser(|text| text.trim().replace(',', ".").parse().ok())
+}
+
 fn display_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
     let (evidence, way) = (&state.evidence, state.evidence_way());
     row_ui(ui, tr!("Opacity"), "", |ui| {
         let mut opacity = evidence.opacity;
-        if ui.add(Slider::new(&mut opacity, 0.0..=1.0).fixed_decimals(2)).changed() {
+        if ui.add(slider(&mut opacity, 0.0..=1.0, 2)).changed() {
             actions.push(EvidenceAction::SetOpacity(opacity));
         }
     });
     row_ui(ui, tr!("Percentile"), tr!("Evidence above this percentile of the disc volume is shown and boxed"), |ui| {
         let mut percentile = way.percentile;
-        if ui.add(Slider::new(&mut percentile, 70.0..=99.5).step_by(0.1).fixed_decimals(1)).changed() {
+        if ui.add(slider(&mut percentile, 70.0..=99.5, 1).step_by(0.1)).changed() {
             actions.push(EvidenceAction::SetPercentile(percentile));
         }
     });

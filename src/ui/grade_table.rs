@@ -1,7 +1,10 @@
 //! The table of grades: a row for each disc, a column for each grading.
 
+use std::sync::Arc;
+
 use eframe::egui::{
-    Align2, CursorIcon, EventFilter, Id, Rect, RichText, Role, Sense, Stroke, StrokeKind, Ui, WidgetInfo, pos2, vec2,
+    Align2, Color32, CursorIcon, EventFilter, Galley, Id, Painter, Rect, RichText, Role, Sense, Stroke, StrokeKind, Ui,
+    WidgetInfo, pos2, vec2,
 };
 
 use super::action::{Actions, ReadAction, ViewAction};
@@ -9,11 +12,16 @@ use super::grade_cell::{cell_ui, scale_ui};
 use super::language::{in_force, tr, translated};
 use super::state::{Pane, Selection, ViewerState};
 use super::theme;
+use crate::language::Language;
 use crate::records::{DiscMeasures, EXPERIMENTAL_NOTE, slip_in_short};
 use crate::spine::{DiscLevel, Grading, MeasuredValue};
 
 const ROW_HEIGHT: f32 = 30.0;
 const HEADER_HEIGHT: f32 = 32.0;
+/// Size of the headings' letters, where there is room for it.
+const HEADING_SIZE: f32 = 10.0;
+/// Between two headings at least.
+const HEADING_GAP: f32 = 3.0;
 /// Width of the levels' names relative to those of the columns' headings.
 const LEVEL_SHARE: f32 = 84.0;
 
@@ -39,7 +47,7 @@ pub(crate) fn grade_table_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Act
     let (area, _) = ui.allocate_exact_size(size, Sense::hover());
     keyboard_ui(ui, state, area, actions);
     let gradings = state.columns();
-    let columns = column_edges(area, gradings);
+    let columns = column_edges(area, gradings, in_force());
     header_ui(ui, state, area.top(), &columns);
     for (row, level) in levels.iter().copied().enumerate() {
         let top = area.top() + HEADER_HEIGHT + ROW_HEIGHT * row as f32;
@@ -87,8 +95,8 @@ fn can_grade(state: &ViewerState) -> bool {
 }
 
 /// Edges of the columns: the level's name, then each grading as wide as its heading needs.
-pub(super) fn column_edges(area: Rect, gradings: &[Grading]) -> Vec<f32> {
-    let share = |grading: &Grading| (10.0 + 5.0 * grading.spec().heading.chars().count() as f32).max(36.0);
+pub(super) fn column_edges(area: Rect, gradings: &[Grading], language: Language) -> Vec<f32> {
+    let share = |grading: &Grading| (10.0 + 5.0 * heading(*grading, language).chars().count() as f32).max(36.0);
     let shares: Vec<f32> = std::iter::once(LEVEL_SHARE).chain(gradings.iter().map(share)).collect();
     let scale = area.width() / shares.iter().sum::<f32>();
     let mut edges = vec![area.left()];
@@ -96,6 +104,18 @@ pub(super) fn column_edges(area: Rect, gradings: &[Grading]) -> Vec<f32> {
         edges.push(edges[edges.len() - 1] + share * scale);
     }
     edges
+}
+
+fn heading(grading: Grading, language: Language) -> &'static str {
+    language.text(grading.spec().heading)
+}
+
+/// A heading as large as the room of its columns lets it be.
+fn heading_galley(painter: &Painter, text: &str, room: f32, color: Color32) -> Arc<Galley> {
+    let galley = |size: f32| painter.layout_no_wrap(text.to_owned(), theme::image_font(size), color);
+    let usual = galley(HEADING_SIZE);
+    let width = usual.size().x;
+    if width <= room { usual } else { galley(HEADING_SIZE * room / width) }
 }
 
 fn cell_rect(columns: &[f32], column: usize, top: f32) -> Rect {
@@ -110,7 +130,9 @@ pub(super) fn unfamiliar_text() -> &'static str {
 fn header_ui(ui: &Ui, state: &ViewerState, top: f32, columns: &[f32]) {
     let text = |first: usize, last: usize, y: f32, text: &str| {
         let at = pos2(f32::midpoint(columns[first], columns[last]), top + y);
-        ui.painter().text(at, Align2::CENTER_CENTER, text, theme::image_font(10.0), theme::of(ui).text);
+        let (room, color) = (columns[last] - columns[first] - HEADING_GAP, theme::of(ui).text);
+        let galley = heading_galley(ui.painter(), text, room, color);
+        ui.painter().galley(at - galley.size() / 2.0, galley, color);
     };
     ui.painter().text(
         pos2(columns[0], top + 23.0),
@@ -124,7 +146,7 @@ fn header_ui(ui: &Ui, state: &ViewerState, top: f32, columns: &[f32]) {
         text(column, column + group.len(), 8.0, translated(group[0].spec().group));
         for grading in group.iter().copied() {
             let mark = if state.experimental.contains(grading) { "*" } else { "" };
-            text(column, column + 1, 23.0, &format!("{}{mark}", translated(grading.spec().heading)));
+            text(column, column + 1, 23.0, &format!("{}{mark}", heading(grading, in_force())));
             let rect = Rect::from_min_max(pos2(columns[column], top), pos2(columns[column + 1], top + HEADER_HEIGHT));
             let response = ui.interact(rect, ui.scope_id().with(("grade heading", column)), Sense::hover());
             response.on_hover_ui(|ui| scale_ui(ui, state, grading, None));
@@ -196,14 +218,41 @@ mod tests {
     use super::*;
     use crate::spine::{DiscPrediction, PerGrading};
     use crate::worker::Loadable;
-    use std::sync::Arc;
+    use eframe::egui;
 
     #[test]
     fn columns_fill_the_width() {
         let area = Rect::from_min_size(pos2(10.0, 0.0), vec2(400.0, 100.0));
-        let edges = column_edges(area, &Grading::ALL);
+        let edges = column_edges(area, &Grading::ALL, Language::ENGLISH);
         assert!(edges.len() == Grading::ALL.len() + 2 && (edges[edges.len() - 1] - 410.0).abs() < 1e-3);
         assert!(edges.windows(2).all(|pair| pair[1] > pair[0]));
+    }
+
+    /// In the narrowest panel, and with the mark of experimental ones, headings stand apart and stay readable in every
+    /// language: those of the paper's gradings nearly as large as ever, all ten a little smaller.
+    #[test]
+    fn headings_have_room_in_every_language() {
+        let area = Rect::from_min_size(pos2(0.0, 0.0), vec2(360.0 - 16.0, 100.0));
+        let context = egui::Context::default();
+        let output = context.run_ui(egui::RawInput::default(), |ui| {
+            let width = |text: &str, size: f32| {
+                ui.painter().layout_no_wrap(text.to_owned(), theme::image_font(size), Color32::WHITE).size().x
+            };
+            for (language, (gradings, smallest)) in Language::shipped().into_iter().flat_map(|language| {
+                [(&Grading::PAPER[..], 9.0), (&Grading::ALL[..], 7.5)].map(|case| (language, case))
+            }) {
+                let edges = column_edges(area, gradings, language);
+                for (column, grading) in gradings.iter().copied().enumerate() {
+                    let text = format!("{}*", heading(grading, language));
+                    let room = edges[column + 2] - edges[column + 1] - HEADING_GAP;
+                    let (code, needed) = (language.code(), width(&text, smallest));
+                    assert!(needed <= room, "{code}: {text} needs {needed} of {room}");
+                    let shown = heading_galley(ui.painter(), &text, room, Color32::WHITE).size().x;
+                    assert!(shown <= room + 0.5, "{code}: {text} takes {shown} of {room}");
+                }
+            }
+        });
+        output.drop_without_applying_deltas();
     }
 
     #[test]

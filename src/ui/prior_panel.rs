@@ -6,7 +6,7 @@ use super::action::Actions;
 use super::companion::examination_name;
 use super::grade_cell::short_name;
 use super::grade_table::column_edges;
-use super::language::tr;
+use super::language::{in_force, tr};
 use super::state::{Selection, ViewerState};
 use super::{action::ReadAction, criteria, theme};
 
@@ -22,7 +22,7 @@ pub(super) fn prior_panel_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Act
     let size = vec2(ui.available_width(), ROW_HEIGHT * levels.len() as f32);
     let (area, _) = ui.allocate_exact_size(size, Sense::hover());
     let columns = state.columns();
-    let edges = column_edges(area, columns);
+    let edges = column_edges(area, columns, in_force());
     let colors = theme::of(ui);
     for (row, grades) in levels.into_iter().enumerate() {
         let top = area.top() + ROW_HEIGHT * row as f32;

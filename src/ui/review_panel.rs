@@ -1,6 +1,8 @@
 //! The reader's verdict: findings in words, the selected grade, comment and signature.
 
-use eframe::egui::{Align, Button, CursorIcon, Label, Layout, RichText, ScrollArea, Sense, TextEdit, Ui, vec2};
+use eframe::egui::{
+    Align, Button, CursorIcon, Label, Layout, RichText, ScrollArea, Sense, TextEdit, TextStyle, Ui, vec2,
+};
 
 use super::action::{Actions, ProgramAction, ReadAction};
 use super::command::UiCommand;
@@ -183,11 +185,24 @@ pub(crate) fn grade_menu_ui(ui: &mut Ui, selection: Selection, grade: ShownGrade
     }
 }
 
-/// Who reads.
-fn reader_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
+/// Width of the reader's name, points, where there is room for it.
+const READER_WIDTH: f32 = 110.0;
+/// Least width of the reader's name: initials.
+const LEAST_READER_WIDTH: f32 = 40.0;
+
+/// Who reads, in the room that `beside` leaves: the texts of what stands in the same row.
+fn reader_ui(ui: &mut Ui, state: &ViewerState, beside: &[&str], actions: &mut Actions) {
+    let font = TextStyle::Button.resolve(ui.style());
+    let (padding, gap) = (2.0 * ui.spacing().button_padding.x, ui.spacing().item_spacing.x);
+    let width = |text: &&str| {
+        let galley = ui.painter().layout_no_wrap((*text).to_owned(), font.clone(), theme::of(ui).text);
+        galley.size().x + padding + gap
+    };
+    let taken: f32 = beside.iter().map(width).sum();
     let mut reader = state.reader.clone();
     let label = ui.label(tr!("Reader"));
-    let field = ui.add(TextEdit::singleline(&mut reader).desired_width(110.0).hint_text(tr!("name or initials")));
+    let width = (ui.available_width() - taken - padding).clamp(LEAST_READER_WIDTH, READER_WIDTH);
+    let field = ui.add(TextEdit::singleline(&mut reader).desired_width(width).hint_text(tr!("name or initials")));
     if field.labelled_by(label.id).changed() {
         actions.push(ReadAction::SetReader(reader));
     }
@@ -196,17 +211,19 @@ fn reader_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
 /// Who reads blind, how far the reading is, and its end.
 fn blind_reader_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
     ui.horizontal(|ui| {
-        reader_ui(ui, state, actions);
         let (given, total) = state.blind_progress();
-        ui.label(tr!("{given} of {total}", given = given, total = total));
+        let progress = tr!("{given} of {total}", given = given, total = total);
+        let is_finished = state.own_reading().is_some_and(|reading| reading.finished.is_some());
+        let end = if is_finished { tr!("Show computed grades") } else { tr!("Finish") };
+        reader_ui(ui, state, &[&progress, end], actions);
+        ui.label(progress);
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            if state.own_reading().is_some_and(|reading| reading.finished.is_some()) {
-                if ui.button(tr!("Show computed grades")).on_hover_text(UiCommand::ToggleBlind.hint(ui.ctx())).clicked()
-                {
+            if is_finished {
+                if ui.button(end).on_hover_text(UiCommand::ToggleBlind.hint(ui.ctx())).clicked() {
                     actions.push(UiCommand::ToggleBlind.action());
                 }
             } else {
-                let button = ui.add_enabled(given > 0, Button::new(tr!("Finish")));
+                let button = ui.add_enabled(given > 0, Button::new(end));
                 if button.on_hover_text(UiCommand::FinishBlind.label()).clicked() {
                     actions.push(UiCommand::FinishBlind.action());
                 }
@@ -234,7 +251,8 @@ pub(super) fn sign_off_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Action
                 actions.push(ReadAction::WithdrawSignOff);
             }
         } else {
-            reader_ui(ui, state, actions);
+            let buttons = [UiCommand::SignOff.label(), UiCommand::EditReport.label()];
+            reader_ui(ui, state, &buttons, actions);
             let button = ui.add_enabled(state.is_graded(), Button::new(UiCommand::SignOff.label()));
             let button = button.on_disabled_hover_text(tr!("Possible when all discs are graded"));
             if button.on_hover_text(UiCommand::SignOff.hint(ui.ctx())).clicked() {

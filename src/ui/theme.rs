@@ -1,5 +1,6 @@
 //! Colors and text sizes of the window: the only place that writes a color as numbers.
 
+use eframe::egui::style::ScrollStyle;
 use eframe::egui::{self, Color32, CornerRadius, FontFamily, FontId, Stroke, TextStyle, Theme, Visuals, vec2};
 
 /// Opaque color from its sRGB bytes.
@@ -119,7 +120,7 @@ pub(crate) static LIGHT: Palette = Palette {
     raised: rgb(255, 255, 255),
     button: rgb(225, 229, 234),
     button_hovered: rgb(212, 218, 225),
-    field: rgb(255, 255, 255),
+    field: rgb(233, 237, 241),
     line: rgb(203, 209, 216),
     text: rgb(45, 51, 58),
     text_strong: rgb(12, 15, 19),
@@ -194,6 +195,8 @@ pub fn install(ctx: &egui::Context) {
             style.spacing.button_padding = vec2(8.0, 3.0);
             style.spacing.interact_size.y = 22.0;
             style.spacing.slider_width = 120.0;
+            // A list that is cut off shows its bar without being pointed at; nothing moves when it appears.
+            style.spacing.scroll = ScrollStyle { dormant_handle_opacity: 0.6, ..ScrollStyle::floating() };
             style.interaction.selectable_labels = false;
             style.interaction.tooltip_delay = 0.4;
             let proportional = |size| FontId::new(size, FontFamily::Proportional);
@@ -272,6 +275,10 @@ mod tests {
                     assert!(contrast(text, background) >= 4.5, "{text:?} on {background:?}");
                 }
             }
+            for text in [text, text_strong, text_weak] {
+                assert!(contrast(text, palette.field) >= 4.5, "{text:?} in a field");
+            }
+            assert!(contrast(palette.field, palette.raised) > 1.15, "a field is seen as one");
             for (text, fill) in
                 [(warning, palette.warning_fill), (error, palette.error_fill), (good, palette.good_fill)]
             {

@@ -13,6 +13,9 @@ use super::{theme, window_menu};
 use crate::language::Language;
 use crate::spine::MeasurementKind;
 
+/// Width from which on the title of the series is shown, points.
+const LEAST_TITLE: f32 = 70.0;
+
 /// The strip along the top.
 pub(crate) fn top_bar_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions) {
     Panel::top("top_bar").resizable(false).show(ui, |ui| {
@@ -25,7 +28,9 @@ pub(crate) fn top_bar_ui(ui: &mut Ui, state: &ViewerState, actions: &mut Actions
                 window_menu::window_menu_ui(ui, state, actions);
                 layout_ui(ui, state, actions);
             }
-            if let Some(series) = state.study.series_list.iter().find(|series| series.shown) {
+            // It stands in the list too: less than this would be three dots.
+            let has_room = ui.available_width() >= LEAST_TITLE;
+            if let Some(series) = state.study.series_list.iter().find(|series| series.shown && has_room) {
                 ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                     ui.add(Label::new(RichText::new(&series.title).color(theme::of(ui).text_weak)).truncate());
                 });

@@ -4,7 +4,7 @@
 use eframe::egui::text::LayoutJob;
 use eframe::egui::{
     Align2, Color32, CornerRadius, CursorIcon, FontSelection, Label, Rect, RichText, Role, Sense, Stroke, StrokeKind,
-    TextWrapMode, Ui, WidgetInfo, pos2, vec2,
+    TextStyle, TextWrapMode, Ui, WidgetInfo, pos2, vec2,
 };
 
 use super::action::{Actions, EvidenceAction, ReadAction};
@@ -140,8 +140,9 @@ pub(super) fn switches_ui(ui: &mut Ui, state: &ViewerState, selection: Selection
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = 5.0;
         let mut shown = evidence.shown;
+        let progress = evidence_panel::progress_text(state, selection);
         let hint = tr!("E; hold H to hide it for a moment");
-        if ui.checkbox(&mut shown, tr!("Evidence")).on_hover_text(hint).changed() {
+        if ui.checkbox(&mut shown, tr!("Evidence")).on_hover_text(format!("{hint}\n{progress}")).changed() {
             actions.push(EvidenceAction::Toggle);
         }
         let hint = tr!("Shown filled or as its contour ({keys})", keys = UiCommand::ToggleContour.keys_text(ui.ctx()));
@@ -154,7 +155,11 @@ pub(super) fn switches_ui(ui: &mut Ui, state: &ViewerState, selection: Selection
                 actions.push(EvidenceAction::SetFill(fill));
             }
         }
-        let progress = evidence_panel::progress_text(state, selection);
-        ui.add(Label::new(RichText::new(progress).small().color(theme::of(ui).text_weak)).truncate());
+        // Where it has no room it stands under the pointer only: half of a word says nothing.
+        let (font, color) = (TextStyle::Small.resolve(ui.style()), theme::of(ui).text_weak);
+        let galley = ui.painter().layout_no_wrap(progress, font, color);
+        if galley.size().x <= ui.available_width() {
+            ui.label(galley);
+        }
     });
 }

@@ -25,9 +25,45 @@ pub(crate) const THIN_SLICES: usize = 41;
 const ROWS: usize = 320;
 const COLUMNS: usize = 256;
 
+/// Where answers can be held back, to see what a reader may do meanwhile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Hold {
+    Load,
+    /// After half of the discs.
+    Grade,
+    /// Before the last map.
+    Explain,
+    Export,
+}
+
+/// Holds answers back until it is opened.
+#[derive(Clone, Default)]
+pub(crate) struct Gate(Arc<Mutex<Option<Hold>>>);
+
+impl Gate {
+    pub(crate) fn close(&self, at: Hold) {
+        *self.0.lock().expect("not poisoned") = Some(at);
+    }
+
+    pub(crate) fn open(&self) {
+        *self.0.lock().expect("not poisoned") = None;
+    }
+
+    /// Waits here while the gate is closed; a job that is cancelled meanwhile goes no further.
+    fn pass(&self, at: Hold, job: &JobContext<Event>) -> Result<(), JobError> {
+        while *self.0.lock().expect("not poisoned") == Some(at) {
+            let progress = Progress { step: "Grading discs", done: 1, total: 2 };
+            job.emit(Event::Progressed(progress)).map_err(JobError::failed)?;
+            std::thread::sleep(std::time::Duration::from_millis(3));
+        }
+        Ok(())
+    }
+}
+
 /// Answers at once and always the same.
 #[derive(Default)]
 pub(crate) struct Answers {
+    pub(crate) gate: Gate,
     /// Discs in the order in which they were graded.
     pub(crate) graded: Arc<Mutex<Vec<DiscLevel>>>,
     /// The grading that its weights say must not be relied on, and why.
@@ -47,6 +83,11 @@ impl Work for Answers {
 
     #[allow(clippy::too_many_lines, reason = "one short arm for each command")]
     fn run(&mut self, command: Command, job: &JobContext<Event>) -> Result<Event, JobError> {
+        match &command {
+            Command::LoadSeries { .. } => self.gate.pass(Hold::Load, job)?,
+            Command::ExportStudy { .. } => self.gate.pass(Hold::Export, job)?,
+            _ => {}
+        }
         match command {
             Command::ScanFolder { folder } if folder.ends_with("empty") => {
                 Ok(Event::FolderScanned(Arc::new(scan(&[]))))
@@ -110,6 +151,9 @@ impl Work for Answers {
             }
             Command::GradeDiscs { discs, .. } => {
                 for (done, disc) in discs.iter().enumerate() {
+                    if done == discs.len() / 2 {
+                        self.gate.pass(Hold::Grade, job)?;
+                    }
                     self.graded.lock().expect("not poisoned").push(disc.level);
                     job.progress(Progress { step: "Grading discs", done, total: discs.len() });
                     job.emit(Event::DiscGraded(Arc::new(prediction(disc.level)))).map_err(JobError::failed)?;
@@ -141,6 +185,7 @@ impl Work for Answers {
                     Arc::new(map)
                 };
                 job.emit(Event::SaliencyRefined(map(1))).map_err(JobError::failed)?;
+                self.gate.pass(Hold::Explain, job)?;
                 Ok(Event::SaliencyFinished(map(16)))
             }
             Command::ExportStudy { study, options, file } => {

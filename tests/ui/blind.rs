@@ -19,6 +19,15 @@ fn blind_window(folder: &Path, reader: &str) -> Window {
     window
 }
 
+/// The window of a reader who has finished a blind reading and sees the agreement.
+pub(crate) fn finished_window(folder: &Path) -> Window {
+    let mut window = blind_window(folder, "AB");
+    grade_all(&mut window, Key::Num4);
+    window.get_by_label("Finish").click();
+    wait_for(&mut window, "the agreement", |viewer| viewer.state.agreement.measured.ready().is_some());
+    window
+}
+
 fn readings(folder: &Path) -> Vec<BlindReading> {
     let (mut readings, unreadable) = BlindReading::read_all(&folder.join("readings"));
     assert_eq!(unreadable, 0);

@@ -7,6 +7,7 @@ mod answers;
 mod archive;
 mod blind;
 mod boxes;
+mod breaking;
 mod companion;
 mod evidence;
 mod frame_time;
@@ -74,7 +75,8 @@ fn window_of<W: Work<Command = Command, Event = worker::Event>>(
     let render_state = create_render_state(default_wgpu_setup(), options);
     let renderer = SliceRenderer::new(&render_state);
     let store = ReaderStore::start(Some(folder.to_owned()), || ()).expect("a thread");
-    let viewer = Viewer::new(worker, store, Some(renderer), std::sync::Arc::new(|| ()));
+    let mut viewer = Viewer::new(worker, store, Some(renderer), std::sync::Arc::new(|| ()));
+    viewer.ask_in_window();
     Harness::builder()
         .with_size(size)
         .with_pixels_per_point(pixels_per_point)
@@ -128,6 +130,20 @@ fn apply(window: &mut Window, action: impl Into<UiAction>) {
     let context = window.ctx.clone();
     window.state_mut().apply(&context, action);
     window.run();
+}
+
+/// Types a path into the field that asks for one, and presses Enter.
+fn enter_path<W: Work<Command = Command, Event = worker::Event>>(window: &mut WindowOf<W>, path: &Path) {
+    window.run();
+    let typed = window.state().state.path_entry.as_ref().expect("a path is asked for").text.chars().count();
+    for _ in 0..typed {
+        window.key_press(Key::Backspace);
+    }
+    window.run();
+    window.event(Event::Text(path.display().to_string()));
+    window.run();
+    window.key_press(Key::Enter);
+    window.step();
 }
 
 fn visible_map(window: &Window) -> Option<&std::sync::Arc<spinenet_viewer::saliency::SaliencyMap>> {

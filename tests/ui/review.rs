@@ -95,11 +95,11 @@ fn a_signature_ends_with_the_next_change_and_the_report_has_it_all() {
     window.get_by_label("Sign off").click();
     window.run();
     window.get_by_label("Signed by Dr. A");
-    let report = folder.path().join("report");
+    let report = folder.path().join("report.json");
     window.state_mut().apply(&context, FileAction::Chosen(PathPurpose::SaveReport, report.clone()));
     wait_for(&mut window, "the report", |viewer| !viewer.state.banners.is_empty());
     window.get_by_label("Saved: report.json");
-    let entries = read_reports(&report.with_extension("json")).expect("a report");
+    let entries = read_reports(&report).expect("a report");
     let [ReportEntry::Report(report)] = &entries[..] else { panic!("one report") };
     let report: &Report = report;
     assert_eq!(report.sign_off.as_ref().expect("signed").reader, "Dr. A");

@@ -16,7 +16,7 @@ fn empty(folder: &Path, size: Vec2, scale: f32) -> Window {
 }
 
 /// The study open and graded, with the worst grade explained.
-fn explained(folder: &Path, size: Vec2, scale: f32) -> Window {
+pub(crate) fn explained(folder: &Path, size: Vec2, scale: f32) -> Window {
     let mut window = empty(folder, size, scale);
     window.state_mut().open_folder(study());
     wait_for(&mut window, "the grades", |viewer| viewer.state.is_graded());

@@ -58,7 +58,7 @@ fn three_readers_come_from_opening_to_a_saved_result() {
     let mut window = opened(&study, &work, SIZE, 1.0);
     radiologist(&mut window, folder.path());
     clinician(&mut window, folder.path());
-    researcher(&mut window);
+    researcher(&mut window, folder.path());
     let boxes = window.state().state.reading.findings.boxes.clone();
     let review = window.state().state.reading.findings.review.clone();
     drop(window);
@@ -216,8 +216,8 @@ fn clinician(window: &mut RealWindow, folder: &Path) {
     assert_eq!(table.lines().count(), 1 + window.state().state.reading.discs.len());
 }
 
-/// Boxes a finding, compares it with the evidence, and moves the percentile.
-fn researcher(window: &mut RealWindow) {
+/// Boxes a finding, compares it with the evidence, moves the percentile, and takes the figures home.
+fn researcher(window: &mut RealWindow, folder: &Path) {
     let level = window.state().state.reading.discs.last().expect("discs").level;
     select(window, level, Grading::UpperEndplateDefect);
     window.key_press(Key::B);
@@ -233,6 +233,27 @@ fn researcher(window: &mut RealWindow) {
     window.run();
     let after = window.state().state.volume_iou().expect("a box and a map");
     assert!((0.0..=1.0).contains(&before) && before != after, "{before} {after}");
+    // By keys alone: the palette, a part of the command's name, the folder.
+    window.state_mut().state.banners.clear();
+    window.key_press_modifiers(Modifiers::COMMAND, Key::P);
+    window.run();
+    window.event(Event::Text("figures".to_owned()));
+    window.run();
+    window.key_press(Key::Enter);
+    let out = folder.join("figures");
+    enter_path(window, &out);
+    wait_for(window, "the figures", |viewer| !viewer.state.banners.is_empty());
+    window.get_by_label("Saved: 9 files in figures");
+    for name in ["methods", "thresholds", "convergence"] {
+        let [png, svg, pdf] = ["png", "svg", "pdf"]
+            .map(|ending| out.join(format!("{level}_{}_{name}.{ending}", Grading::UpperEndplateDefect)));
+        let picture = image::open(png).expect("a picture").to_luma8();
+        let (darkest, brightest) =
+            picture.pixels().fold((255, 0), |(low, high): (u8, u8), pixel| (low.min(pixel.0[0]), high.max(pixel.0[0])));
+        assert!(brightest - darkest > 100, "{name} shows something");
+        assert!(std::fs::read_to_string(svg).expect("a drawing").starts_with("<svg"), "{name}");
+        assert!(std::fs::read(pdf).expect("a page").starts_with(b"%PDF"), "{name}");
+    }
 }
 
 /// Every main state of the window, for the README: `cargo test --test ui -- --ignored pictures`.

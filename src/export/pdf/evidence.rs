@@ -37,8 +37,10 @@ pub(super) fn draw(sheet: &mut Sheet, evidence: &[&Evidence], language: Language
         let words = format!("{}  {}", figure.level, figure.finding());
         sheet.text(x, y + height + 13.0, title, &title.shortened(&words, width));
         let quiet = Style::new(7.2, QUIET);
-        sheet.text(x, y + height + 24.0, quiet, &quiet.shortened(&figure.making(), width));
         let boxes = say!(language, "{boxing}; seed {seed}", boxing = figure.boxing(), seed = evidence.seed);
-        sheet.text(x, y + height + 33.0, quiet, &quiet.shortened(&boxes, width));
+        for (line, words) in [(24.0, figure.making()), (33.0, boxes)] {
+            let quiet = quiet.fitting(&words, width);
+            sheet.text(x, y + height + line, quiet, &quiet.shortened(&words, width));
+        }
     }
 }

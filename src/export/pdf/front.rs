@@ -134,7 +134,9 @@ fn study_lines(sheet: &mut Sheet, study: &ReportedStudy, options: &ExportOptions
         for (index, (name, text)) in lines.iter().enumerate() {
             let y = 98.0 + index as f32 * 12.5;
             sheet.text(x, y, label, name);
-            sheet.text(x + 44.0, y, value, &value.shortened(text, WIDTH / 2.0 - MARGIN - 54.0));
+            let room = WIDTH / 2.0 - MARGIN - 54.0;
+            let value = value.fitting(text, room);
+            sheet.text(x + 44.0, y, value, &value.shortened(text, room));
         }
     }
     sheet.rule(130.0);

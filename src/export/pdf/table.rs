@@ -51,9 +51,10 @@ pub(super) fn draw(sheet: &mut Sheet, study: &ReportedStudy, top: f32) {
                     let area = (column(place), y, width);
                     cell(sheet, area, *grading, entry, experimental, language);
                     if found.is_some_and(|found| found.conflicts.iter().any(|it| it.finding.grading == *grading)) {
-                        // "present" takes the width of its line, bars that below a number.
+                        // "present" takes the width of its line, bars that below a number; near its own, not the next column.
                         let line = if grading.is_presence() { 22.5 } else { 12.0 };
-                        sheet.text_right(column(place) + width - 4.0, y + line, Style::new(10.0, CAUTION).bold(), "≠");
+                        let right = column(place) + (width - 4.0).min(36.0);
+                        sheet.text_right(right, y + line, Style::new(10.0, CAUTION).bold(), "≠");
                     }
                 }
             }

@@ -1,18 +1,23 @@
 //! Keeps the reader's work on disk: boxes and reviews, in the user's own data folder and never beside the patient's
 //! images.
 
+mod saving;
+
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 use thiserror::Error;
+
+pub(super) use saving::JoinedWork;
+use saving::{Save, Saving};
 
 use super::languages::FoundLanguages;
 use super::settings::{SETTINGS_FILE, Settings};
 use crate::dicom::Series;
 use crate::export::{ReportTemplate, TEMPLATE_FILE, TemplateError};
-use crate::files::{PathError, make_private_folder, remove_unfinished};
+use crate::files::{PathError, remove_unfinished};
 use crate::pacs::{CONNECTIONS_FILE, Connection, Connections, PacsError};
 use crate::records::{BlindReading, BoxesError, BoxesFile, RecordError, ReviewError, ReviewFile};
 use crate::spine::SliceBox;
@@ -53,23 +58,6 @@ enum Request {
     Save(Save),
 }
 
-type Write = dyn FnOnce(&Path) -> Result<(), StoreError> + Send;
-
-/// A whole file to be saved; a later one of the same path takes its place.
-struct Save {
-    path: PathBuf,
-    write: Box<Write>,
-}
-
-impl Save {
-    fn run(self) -> Result<(), StoreError> {
-        if let Some(folder) = self.path.parent() {
-            make_private_folder(folder).map_err(PathError::at(folder))?;
-        }
-        (self.write)(&self.path)
-    }
-}
-
 /// The images that work is about: a series, and the SHA-256 of its voxels.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SeenImages {
@@ -89,7 +77,13 @@ pub(crate) enum StoreEvent {
     /// Earlier work on the images asked for. An error means that there is a file that cannot be read; then the other one is
     /// lost for this session too, so that nothing is overwritten half known.
     Work(SeenImages, Result<Box<SavedWork>, StoreError>),
+    /// A change is not on the disk; it is tried again until it is.
     NotSaved(StoreError),
+    /// Everything that could not be saved before is on the disk now.
+    SavedAfterAll,
+    /// Another window changed the same work meanwhile: what was saved, `ours`, and what stands on the disk instead, with
+    /// the changes of both.
+    Joined { ours: Vec<u8>, joined: JoinedWork },
 }
 
 /// What was saved for a series.
@@ -132,23 +126,26 @@ impl ReaderStore {
                 let _ = told.try_send(event);
                 wake();
             };
-            while let Ok(first) = waiting.recv() {
-                let mut saves = Vec::new();
-                for request in std::iter::once(first).chain(waiting.try_iter()) {
+            let mut saving = Saving::new(work.0.as_deref());
+            loop {
+                let first = match saving.next(&waiting) {
+                    Ok(request) => Some(request),
+                    Err(RecvTimeoutError::Timeout) => None,
+                    Err(RecvTimeoutError::Disconnected) => break,
+                };
+                for request in first.into_iter().chain(waiting.try_iter()) {
                     match request {
-                        Request::Save(save) => {
-                            saves.retain(|earlier: &Save| earlier.path != save.path);
-                            saves.push(save);
-                        }
+                        Request::Save(save) => saving.queue(save),
                         Request::Work(key) => {
-                            run_all(&mut saves, tell);
-                            let found = work.read(&key).map(Box::new);
+                            saving.run(tell);
+                            let found = work.read(&key, &mut saving).map(Box::new);
                             tell(StoreEvent::Work(key, found));
                         }
                     }
                 }
-                run_all(&mut saves, tell);
+                saving.run(tell);
             }
+            saving.run(tell);
         })?;
         Ok(Self { folder: WorkFolder(folder), requests: Some(requests), events, thread: Some(thread) })
     }
@@ -168,7 +165,7 @@ impl ReaderStore {
     pub(crate) fn save_boxes(&self, file: BoxesFile) -> Result<(), &'static str> {
         let voxels = file.voxel_sha256.as_deref().unwrap_or_default();
         let path = self.folder.path_of("boxes", &file.series_instance_uid, voxels).ok_or_else(not_kept)?;
-        self.queue_save(path, move |path| Ok(file.save(path)?))
+        self.queue(Request::Save(Save::shared(path, JoinedWork::Boxes(file))))
     }
 
     /// Queues the review of a series to be saved.
@@ -178,7 +175,7 @@ impl ReaderStore {
     pub(crate) fn save_review(&self, file: ReviewFile) -> Result<(), &'static str> {
         let path =
             self.folder.path_of("reviews", &file.series_instance_uid, &file.voxel_sha256).ok_or_else(not_kept)?;
-        self.queue_save(path, move |path| Ok(file.save(path)?))
+        self.queue(Request::Save(Save::shared(path, JoinedWork::Review(file))))
     }
 
     /// Queues a blind reading to be saved.
@@ -189,7 +186,7 @@ impl ReaderStore {
         let stem = file_stem_of(&reading.series_instance_uid, &reading.voxel_sha256);
         let (folder, stem) = self.folder.readings().zip(stem).ok_or_else(not_kept)?;
         let path = folder.join(format!("{stem}-{}.json", reading.reader_key()));
-        self.queue_save(path, move |path| Ok(reading.save(path)?))
+        self.queue(Request::Save(Save::shared(path, JoinedWork::Reading(reading))))
     }
 
     /// Where the work is kept; `None` if nothing is.
@@ -246,15 +243,15 @@ impl ReaderStore {
     /// A message for the user if the disk has not answered for many changes.
     pub(crate) fn save_connections(&self, list: Vec<Connection>) -> Result<(), &'static str> {
         let file = self.folder.0.as_ref().map(|folder| folder.join(CONNECTIONS_FILE));
-        self.queue_save(file.ok_or_else(not_kept)?, move |path| Ok(Connections { list }.save(path)?))
+        self.queue_save(file.ok_or_else(not_kept)?, move |path| Ok(Connections { list: list.clone() }.save(path)?))
     }
 
     fn queue_save(
         &self,
         path: PathBuf,
-        write: impl FnOnce(&Path) -> Result<(), StoreError> + Send + 'static,
+        write: impl Fn(&Path) -> Result<(), StoreError> + Send + 'static,
     ) -> Result<(), &'static str> {
-        self.queue(Request::Save(Save { path, write: Box::new(write) }))
+        self.queue(Request::Save(Save::own(path, write)))
     }
 
     fn queue(&self, request: Request) -> Result<(), &'static str> {
@@ -289,13 +286,24 @@ impl WorkFolder {
     }
 
     /// What was saved for these images.
-    fn read(&self, SeenImages { series_instance_uid, voxel_sha256 }: &SeenImages) -> Result<SavedWork, StoreError> {
-        let existing = |kind| self.path_of(kind, series_instance_uid, voxel_sha256).filter(|path| path.exists());
-        let boxes = existing("boxes").map(|path| BoxesFile::read(&path)).transpose()?;
-        let review = existing("reviews").map(|path| ReviewFile::read(&path)).transpose()?;
+    fn read(
+        &self,
+        SeenImages { series_instance_uid, voxel_sha256 }: &SeenImages,
+        saving: &mut Saving,
+    ) -> Result<SavedWork, StoreError> {
+        let mut existing = |kind| {
+            let path = self.path_of(kind, series_instance_uid, voxel_sha256).filter(|path| path.exists())?;
+            Some(saving.read(&path))
+        };
+        let boxes =
+            existing("boxes").map(|json| Ok::<_, StoreError>(BoxesFile::parse(&json.map_err(BoxesError::Read)?)?));
+        let boxes = boxes.transpose()?;
+        let review =
+            existing("reviews").map(|json| Ok::<_, StoreError>(ReviewFile::parse(&json.map_err(ReviewError::Read)?)?));
+        let review = review.transpose()?;
         let boxes = boxes.filter(|file| file.voxel_sha256.as_deref() == Some(voxel_sha256.as_str()));
         let review = review.filter(|file| file.voxel_sha256 == *voxel_sha256);
-        let readings = self.readings_of(series_instance_uid, voxel_sha256)?;
+        let readings = self.readings_of(series_instance_uid, voxel_sha256, saving)?;
         let is_unknown = boxes.is_none() && review.is_none() && readings.is_empty();
         let is_on_other_images = is_unknown && self.has_work_on(series_instance_uid);
         let boxes = boxes.map_or_else(Vec::new, |file| file.boxes);
@@ -303,14 +311,24 @@ impl WorkFolder {
     }
 
     /// The blind readings of a series with these voxels.
-    fn readings_of(&self, series_instance_uid: &str, voxel_sha256: &str) -> Result<Vec<BlindReading>, StoreError> {
+    fn readings_of(
+        &self,
+        series_instance_uid: &str,
+        voxel_sha256: &str,
+        saving: &mut Saving,
+    ) -> Result<Vec<BlindReading>, StoreError> {
         let Some((folder, start)) = self.readings().zip(file_stem_of(series_instance_uid, voxel_sha256)) else {
             return Ok(Vec::new());
         };
         let files = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
         let is_of_series = |name: &str| name.strip_prefix(&*start).is_some_and(|rest| rest.starts_with('-'));
         let files = files.filter(|file| file.file_name().to_str().is_some_and(is_of_series));
-        let readings: Result<Vec<_>, _> = files.map(|file| BlindReading::read(&file.path())).collect();
+        let read = |file: std::fs::DirEntry| {
+            let path = file.path();
+            let json = saving.read(&path).map_err(PathError::at(&path)).map_err(RecordError::from)?;
+            Ok::<_, StoreError>(BlindReading::parse(&json, &path)?)
+        };
+        let readings: Result<Vec<_>, _> = files.map(read).collect();
         Ok(readings?.into_iter().filter(|reading| reading.voxel_sha256 == voxel_sha256).collect())
     }
 
@@ -360,177 +378,5 @@ impl Drop for ReaderStore {
     }
 }
 
-/// Saves what is left of `saves`, and tells what could not be.
-fn run_all(saves: &mut Vec<Save>, tell: impl Fn(StoreEvent)) {
-    for save in saves.drain(..) {
-        if let Err(error) = save.run() {
-            tell(StoreEvent::NotSaved(error));
-        }
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::records::Review;
-    use crate::spine::{BoxSource, DiscLevel, Grading, PixelBox};
-
-    fn a_box(x: f64) -> SliceBox {
-        let rect = PixelBox { x, y: 2.0, width: 3.0, height: 4.0 };
-        let (level, grading) = (DiscLevel::L4L5, Grading::UpperMarrowChange);
-        SliceBox { level, grading, slice: 5, rect, source: BoxSource::Reader, percentile: None }
-    }
-
-    fn voxels(letter: char) -> String {
-        letter.to_string().repeat(64)
-    }
-
-    fn boxes_file(boxes: Vec<SliceBox>) -> BoxesFile {
-        BoxesFile::new("AB", "1.2.3", boxes).on_voxels(&voxels('a'))
-    }
-
-    /// Earlier work on the images, as the window gets it.
-    fn work_on(store: &ReaderStore, series: &str, letter: char) -> SavedWork {
-        let key = SeenImages { series_instance_uid: series.to_owned(), voxel_sha256: voxels(letter) };
-        store.request_work(key.clone()).expect("room");
-        match store.events.recv_timeout(Duration::from_secs(20)).expect("an answer") {
-            StoreEvent::Work(of, work) => {
-                assert_eq!(of, key);
-                *work.expect("readable")
-            }
-            StoreEvent::NotSaved(error) => panic!("{error}"),
-        }
-    }
-
-    /// A decision is queued before the look for earlier work, so the look finds it.
-    #[test]
-    fn work_asked_for_after_a_decision_holds_the_decision() {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let store = ReaderStore::start(Some(folder.path().to_owned()), || ()).expect("a thread");
-        for x in 0..20 {
-            store.save_boxes(boxes_file(vec![a_box(f64::from(x))])).expect("room");
-        }
-        assert_eq!(work_on(&store, "1.2.3", 'a').boxes, [a_box(19.0)]);
-    }
-
-    /// However many changes wait for a slow disk, each file is written once more, as it is at last.
-    #[test]
-    fn changes_that_wait_for_the_disk_are_saved_together() {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let store = ReaderStore::start(Some(folder.path().to_owned()), || ()).expect("a thread");
-        let (begun, begin) = bounded(0);
-        let (release, released) = bounded(0);
-        let wait = move |_: &Path| {
-            begun.send(()).expect("awaited");
-            released.recv().expect("released");
-            Ok(())
-        };
-        store.queue_save(folder.path().join("slow"), wait).expect("room");
-        begin.recv().expect("the thread is at work");
-        let (told, written) = bounded(WAITING);
-        for change in 0..WAITING / 2 {
-            for name in ["one", "other"] {
-                let told = told.clone();
-                let write = move |_: &Path| {
-                    told.send((name, change)).expect("room");
-                    Ok(())
-                };
-                store.queue_save(folder.path().join(name), write).expect("room");
-            }
-        }
-        release.send(()).expect("the disk answers");
-        drop(store);
-        let last = WAITING / 2 - 1;
-        assert_eq!(written.try_iter().collect::<Vec<_>>(), [("one", last), ("other", last)]);
-    }
-
-    #[test]
-    fn work_that_cannot_be_read_is_told_and_stays() {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let file = folder.path().join("boxes").join(format!("1.2.3-{}.json", &voxels('a')[..16]));
-        std::fs::create_dir(folder.path().join("boxes")).expect("made");
-        std::fs::write(&file, "{ broken").expect("written");
-        let store = ReaderStore::start(Some(folder.path().to_owned()), || ()).expect("a thread");
-        let key = SeenImages { series_instance_uid: "1.2.3".to_owned(), voxel_sha256: voxels('a') };
-        store.request_work(key).expect("room");
-        let answer = store.events.recv_timeout(Duration::from_secs(20)).expect("an answer");
-        assert!(matches!(answer, StoreEvent::Work(_, Err(StoreError::Boxes(BoxesError::Json(_))))));
-        assert_eq!(std::fs::read_to_string(file).expect("there"), "{ broken");
-    }
-
-    #[test]
-    fn work_comes_back_from_disk() {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let place = folder.path().join("deep/data");
-        let store = ReaderStore::start(Some(place.clone()), || ()).expect("a thread");
-        assert!(work_on(&store, "1.2.3", 'a').boxes.is_empty());
-        store.save_boxes(boxes_file(vec![a_box(1.0)])).expect("room");
-        store.save_boxes(boxes_file(vec![a_box(1.0), a_box(9.0)])).expect("room");
-        let mut review = Review::default();
-        review.set_comment(DiscLevel::L5S1, "seen");
-        let file = ReviewFile::new("1.2.3", &voxels('a'), None, review);
-        store.save_review(file.clone()).expect("room");
-        drop(store);
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            let mode = std::fs::metadata(place.join("reviews")).expect("there").permissions().mode();
-            assert_eq!(mode & 0o777, 0o700, "closed to other users");
-        }
-        let store = ReaderStore::start(Some(place), || ()).expect("a thread");
-        let saved = work_on(&store, "1.2.3", 'a');
-        assert_eq!(saved.boxes, [a_box(1.0), a_box(9.0)]);
-        assert_eq!((saved.review, saved.is_on_other_images), (Some(file), false));
-    }
-
-    /// The same series with other images: what was decided about the first ones stays on disk and does not show.
-    #[test]
-    fn work_is_about_the_images_that_were_seen() {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let place = folder.path().to_owned();
-        let store = ReaderStore::start(Some(place.clone()), || ()).expect("a thread");
-        let review = |words: &str| {
-            let mut review = Review::default();
-            review.set_comment(DiscLevel::L5S1, words);
-            review
-        };
-        store.save_review(ReviewFile::new("1.2.3", &voxels('a'), None, review("all slices"))).expect("room");
-        drop(store);
-        let store = ReaderStore::start(Some(place.clone()), || ()).expect("a thread");
-        let half = work_on(&store, "1.2.3", 'b');
-        assert!(half.is_on_other_images && half.review.is_none() && half.boxes.is_empty());
-        for unseen in ["1.2", "1.2.3.4"] {
-            assert!(!work_on(&store, unseen, 'b').is_on_other_images, "{unseen}");
-        }
-        store.save_review(ReviewFile::new("1.2.3", &voxels('b'), None, review("half of them"))).expect("room");
-        drop(store);
-        let store = ReaderStore::start(Some(place), || ()).expect("a thread");
-        for (images, words) in [('a', "all slices"), ('b', "half of them")] {
-            let saved = work_on(&store, "1.2.3", images);
-            assert_eq!(saved.review.expect("kept").review.comment_of(DiscLevel::L5S1), words);
-        }
-    }
-
-    #[test]
-    fn a_hostile_uid_stays_in_the_folder() {
-        let place = WorkFolder(Some(PathBuf::from("/data")));
-        let path = place.path_of("boxes", "../../etc/passwd", &voxels('a')).expect("a path");
-        assert_eq!(path.parent(), Some(Path::new("/data/boxes")));
-        assert_eq!(place.path_of("boxes", "../..", &voxels('a')), None);
-    }
-
-    #[test]
-    fn a_failed_save_is_told() {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let blocked = folder.path().join("file");
-        std::fs::write(&blocked, b"in the way").expect("writable");
-        let (told, wake) = bounded(1);
-        let wake_once = move || {
-            let _ = told.try_send(());
-        };
-        let store = ReaderStore::start(Some(blocked), wake_once).expect("a thread");
-        store.save_boxes(boxes_file(vec![a_box(1.0)])).expect("room");
-        wake.recv_timeout(std::time::Duration::from_secs(20)).expect("the failure wakes the window");
-        assert!(matches!(store.poll(), Some(StoreEvent::NotSaved(_))));
-    }
-}
+mod tests;
