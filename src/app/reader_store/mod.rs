@@ -1,6 +1,7 @@
 //! Keeps the reader's work on disk: boxes and reviews, in the user's own data folder and never beside the patient's
 //! images.
 
+mod joined;
 mod saving;
 
 use std::path::{Path, PathBuf};

@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 
+use super::joined::joined;
 use super::{StoreError, StoreEvent};
 use crate::files::{PathError, make_private_folder};
-use crate::records::{BlindReading, BoxesError, BoxesFile, RecordError, ReviewError, ReviewFile, joined};
+use crate::records::{BlindReading, BoxesError, BoxesFile, RecordError, ReviewError, ReviewFile};
 
 /// Between two attempts to save what could not be saved.
 const RETRY: Duration = Duration::from_secs(2);

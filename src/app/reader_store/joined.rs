@@ -19,7 +19,7 @@ const PLACE: [&str; 3] = ["level", "grading", "slice"];
 ///
 /// # Errors
 /// If one of them is not JSON.
-pub(crate) fn joined(base: &[u8], ours: &[u8], theirs: &[u8]) -> serde_json::Result<Vec<u8>> {
+pub(super) fn joined(base: &[u8], ours: &[u8], theirs: &[u8]) -> serde_json::Result<Vec<u8>> {
     let [base, ours, theirs]: [Value; 3] =
         [serde_json::from_slice(base)?, serde_json::from_slice(ours)?, serde_json::from_slice(theirs)?];
     if theirs.get(FINISHED).is_some() && base.get(FINISHED).is_none() {
