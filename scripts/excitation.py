@@ -415,6 +415,25 @@ def products(discs, maps, is_measured, mm=4.0):
     return rows
 
 
+def with_prior(discs, maps, is_measured, mm=4.0):
+    """Rows of geometric means of maps with the mean map of other patients' discs, by the share of that mean: the largest region."""
+    patients = np.array([disc.patient for disc in discs])
+    rows = []
+    for (variant, name), of in maps.items():
+        scaled = np.array([smoothed(d, m, mm) for d, m in zip(discs, of)])
+        scaled /= np.maximum(scaled.mean((1, 2), keepdims=True), 1e-30)
+        prior = np.array([scaled[patients != patient].mean(0) for patient in patients])
+        cells, alone = [], None
+        for share in (0, 0.25, 0.5, 0.75, 1):
+            mixed = np.exp((1 - share) * np.log(scaled + 1e-3) + share * np.log(prior + 1e-3))
+            _, values, _ = measured(np.array([overlaps(d, m, True) for d, m in zip(discs, mixed)]), is_measured)
+            alone = values if alone is None else alone
+            low, high = interval(values - alone, patients[is_measured])
+            cells.append(f"{values.mean():.3f} ({low:+.3f} to {high:+.3f})")
+        rows.append(f"| {variant}, {name} | {' | '.join(cells)} |")
+    return rows
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("set", type=Path)
@@ -453,6 +472,8 @@ def main():
         print(row(f"{variant}, {name}", discs, of, arguments.smoothing, is_measured), flush=True)
     print("\n| product | largest of slice, 4 mm | above HiResCAM at Conv3 |\n|---|---|---|")
     print("\n".join(products(discs, maps, is_measured)))
+    print("\n| with the mean map of other patients, share | 0 | 1/4 | 1/2 | 3/4 | 1 |\n|---|---|---|---|---|---|")
+    print("\n".join(with_prior(discs, maps, is_measured)))
     fixed = fixed_place(discs)[is_measured]
     print(f"\nFixed place {fixed.mean():.3f}; whole slice {whole_slice(discs)[is_measured].mean():.3f}.")
     print("Share of positive biases in what excites a unit that answers: " + ", ".join(f"{name} {np.mean([s[name] for s in shares]):.2f}" for name in shares[0]))

@@ -10,19 +10,19 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::boxes::{GradingOverlap, PercentileFrom, grading_overlap, seen_slices};
-use super::{BoxedScans, MEASURES_SCHEMA};
+use super::{BoxedScans, EvidenceCase, MEASURES_SCHEMA};
 use crate::evaluation::{BoxedFinding, BoxesBySlice, SeenSlices, best_percentile, fixed_places, overlap_difference};
 use crate::model::{Grader, Views};
 use crate::pipeline::{CURVE_PERCENTILES, PipelineError, map_entry};
 use crate::records::{Software, WeightsUsed, rounded};
 use crate::saliency::{SaliencyLayer, SaliencyMap, SaliencyMethod, SaliencyPlan, SaliencyTarget, explain_each};
-use crate::spine::{BoxRule, ClassIndex, Disc, DiscFrame, Grading, SliceBox};
+use crate::spine::{BoxRule, ClassIndex, Disc, DiscFrame, DiscLevel, Grading, SliceBox};
 use crate::task::{CancelToken, Progress};
 use crate::training::location::{LocationExample, locations_held_out};
 use crate::volume::Volume;
 
 /// The class of a finding that is there.
-const PRESENT: ClassIndex = 1;
+pub(super) const PRESENT: ClassIndex = 1;
 
 /// What is measured.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -102,10 +102,16 @@ pub(crate) struct EvidenceRow {
     pub test: Option<GradingOverlap>,
     /// The same on the findings that the network itself calls present.
     pub test_found: Option<GradingOverlap>,
+    /// Overlap on each of the test discs, from the best; of the chosen way only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cases: Vec<EvidenceCase>,
 }
 
 /// Boxes of one finding by every way to make them.
 struct Measured {
+    /// Which of the scans.
+    scan: usize,
+    level: DiscLevel,
     grading: Grading,
     is_found: bool,
     example: LocationExample,
@@ -179,6 +185,8 @@ impl EvidenceStudy {
                 let frame = DiscFrame::of_disc(&scan.volume, disc).map_err(crate::saliency::SaliencyError::Frame)?;
                 let first = measured.len();
                 measured.extend(truth.into_iter().map(|(grading, truth)| Measured {
+                    scan: index,
+                    level: disc.level,
                     grading,
                     is_found: prediction.class(grading) == Some(PRESENT),
                     example: LocationExample::new(scan.patient, &scan.volume, disc, frame.clone(), truth),
@@ -255,6 +263,7 @@ fn rows_of(grading: Grading, grader: &Grader, validation: &[Measured], test: &[M
             validation: overlap(&chosen_on)?,
             test: overlap(&of_grading(test, index, false)),
             test_found: overlap(&of_grading(test, index, true)),
+            cases: Vec::new(),
         })
     };
     let mut rows: Vec<EvidenceRow> = ways.par_iter().enumerate().filter_map(row).collect();
@@ -263,8 +272,23 @@ fn rows_of(grading: Grading, grader: &Grader, validation: &[Measured], test: &[M
         (0..rows.len()).reduce(|best, next| if iou(&rows[next]) > iou(&rows[best]) { next } else { best })
     {
         rows[best].is_chosen = true;
+        rows[best].cases = cases(grading, test, best, rows[best].validation.percentile);
     }
     rows
+}
+
+/// The overlap on each finding of a grading, boxed in one way, from the best.
+fn cases(grading: Grading, test: &[Measured], way: usize, percentile: Option<f64>) -> Vec<EvidenceCase> {
+    let Some(index) = CURVE_PERCENTILES.iter().position(|offered| Some(*offered) == percentile) else {
+        return Vec::new();
+    };
+    let case = |found: &Measured| {
+        let scores = found.by_way[way].1.scores(index)?;
+        Some(EvidenceCase { scan: found.scan, level: found.level, iou: rounded(scores.volume, 5) })
+    };
+    let mut cases: Vec<EvidenceCase> = test.iter().filter(|found| found.grading == grading).filter_map(case).collect();
+    cases.sort_by(|a, b| b.iou.total_cmp(&a.iou));
+    cases
 }
 
 /// The overlap on the test scans of boxes that no map made: those that are always where other patients of the test have theirs, and
@@ -366,6 +390,13 @@ mod tests {
         }
         let learned_rows = cells.iter().filter(|row| row[column("method")] == "learned-location");
         assert_eq!(learned_rows.count(), measures.learned_locations.len());
+        for row in measures.rows.iter().filter(|row| row.is_chosen) {
+            let ious: Vec<f64> = row.cases.iter().map(|case| case.iou).collect();
+            assert!(ious.is_sorted_by(|a, b| a >= b));
+            let Some(test) = &row.test else { continue };
+            assert_eq!(ious.len(), test.discs);
+            assert!((ious.iter().sum::<f64>() / ious.len() as f64 - test.mean_iou).abs() < 1e-4, "{ious:?}");
+        }
         for row in &measures.rows {
             assert_eq!((row.dimensions.as_str(), row.way.layer), ("3-D", SaliencyLayer::Conv1));
             let chosen = row.validation.percentile.expect("chosen");

@@ -3,6 +3,7 @@
 
 mod agreement;
 mod boxes;
+mod cases;
 mod choice;
 mod evidence;
 mod grades;
@@ -12,6 +13,7 @@ mod tables;
 pub use agreement::Agreement;
 pub(crate) use agreement::{COMPUTED, Comparison, GradingAgreement};
 pub(crate) use boxes::{BoxFiles, BoxMeasures, GradingOverlap, PercentileChoice, PercentileFrom, measure_boxes};
+pub(crate) use cases::EvidenceCase;
 pub(crate) use choice::chosen_ways;
 pub(crate) use evidence::{EvidenceMeasures, EvidenceRow, EvidenceStudy, LearnedLocationOverlap};
 pub(crate) use grades::{GradeMeasures, GradingMeasures, measure_grades};

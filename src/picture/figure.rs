@@ -129,7 +129,7 @@ impl EvidenceFigure<'_> {
 }
 
 /// `95` as "95th", `91` as "91st", `97.5` as "97.5th".
-pub(super) fn ordinal(number: f64) -> String {
+pub(crate) fn ordinal(number: f64) -> String {
     let whole = number.fract() == 0.0;
     let (tens, units) = ((number / 10.0) as i64 % 10, number as i64 % 10);
     let ending = match units {

@@ -36,6 +36,7 @@ pub(crate) use disc_sheet::disc_sheet;
 pub(crate) use drawing::Drawing;
 pub use faces::Face;
 pub(crate) use faces::faces_of;
+pub(crate) use figure::ordinal;
 pub use figure::{DISCLAIMER, EvidenceFigure};
 pub(crate) use marked::{MarkedSlice, marked_slice};
 pub(crate) use overlay::{OverlayStyle, overlay};
@@ -44,7 +45,7 @@ pub use overview::{key_image, key_slice};
 pub(crate) use placement::ImageFromScreen;
 pub use shade::EvidenceFill;
 pub(crate) use shade::{EvidenceLook, SliceLook, SliceScene};
-pub(crate) use sheets::{figure_sheet, methods_sheet, steps_sheet, thresholds_sheet};
+pub(crate) use sheets::{CaseFigure, CaseRow, cases_sheet, figure_sheet, methods_sheet, steps_sheet, thresholds_sheet};
 pub(crate) use tile::evidence_tile;
 
 use std::io::Cursor;

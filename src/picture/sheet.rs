@@ -33,6 +33,8 @@ const CHART_HEIGHT: f64 = 460.0;
 
 /// One picture of a row.
 pub(crate) struct Tile<'a> {
+    /// The scan of the map.
+    pub volume: &'a Volume,
     /// The map shown.
     pub figure: &'a EvidenceFigure<'a>,
     /// Slice of its disc volume.
@@ -52,7 +54,7 @@ pub(crate) struct TileRow<'a> {
     pub tiles: Vec<Tile<'a>>,
 }
 
-/// A sheet of one disc.
+/// A sheet of one disc, or of one way to make maps of several.
 pub(crate) struct EvidenceSheet<'a> {
     /// Large at the top.
     pub title: String,
@@ -71,7 +73,7 @@ pub(crate) struct EvidenceSheet<'a> {
 impl EvidenceSheet<'_> {
     /// Draws the sheet.
     #[must_use]
-    pub(crate) fn drawing(&self, volume: &Volume) -> Drawing {
+    pub(crate) fn drawing(&self) -> Drawing {
         let plan = Plan::new(self);
         let mut canvas = Canvas::new(plan.width as u32, plan.height as u32);
         self.header(&mut canvas, &plan);
@@ -79,7 +81,7 @@ impl EvidenceSheet<'_> {
             row_name(&mut canvas, *top, &row.name, &row.detail);
             for (column, tile) in row.tiles.iter().enumerate() {
                 let corner = DVec2::new(plan.column(column), *top).round();
-                draw_tile(&mut canvas, volume, tile, corner, plan.scale);
+                draw_tile(&mut canvas, tile, corner, plan.scale);
                 let below = corner + DVec2::new(plan.tile_width() / 2.0, tile_height(tile.view, plan.scale) + 26.0);
                 canvas.text(below, TextStyle::new(17.0, Ink::QUIET).aligned(Align::Center), &tile.caption);
             }

@@ -13,7 +13,7 @@ const PAPER_SLICES: std::ops::RangeInclusive<usize> = 1..=7;
 
 /// Rows for the slices of `patch_slices` that the scan has.
 fn row<'a>(
-    volume: &Volume,
+    volume: &'a Volume,
     figure: &'a EvidenceFigure<'a>,
     (name, detail): (String, String),
     view: TileView,
@@ -23,7 +23,7 @@ fn row<'a>(
     let tiles = patch_slices.filter_map(|patch_slice| {
         let slice = figure.frame.scan_slice(patch_slice)?;
         let caption = if with_captions { format!("Slice {} of {}", slice + 1, volume.slices()) } else { String::new() };
-        Some(Tile { figure, patch_slice, view, caption })
+        Some(Tile { volume, figure, patch_slice, view, caption })
     });
     TileRow { name, detail, tiles: tiles.collect() }
 }
@@ -50,7 +50,7 @@ pub(crate) fn figure_sheet(volume: &Volume, figure: &EvidenceFigure, scan: &str)
         chart: None,
         notes: vec![figure.boxing()],
     };
-    sheet.drawing(volume)
+    sheet.drawing()
 }
 
 /// The methods side by side, after the figures of the paper: slices 2 to 8 of the disc volume, then for each map the heat
@@ -76,7 +76,7 @@ pub(crate) fn methods_sheet(volume: &Volume, figures: &[EvidenceFigure], scan: &
         chart: None,
         notes,
     };
-    sheet.drawing(volume)
+    sheet.drawing()
 }
 
 /// One map cut at several percentiles, with its predicted boxes and a reader's: one figure for each percentile.
@@ -99,7 +99,7 @@ pub(crate) fn thresholds_sheet(volume: &Volume, figures: &[EvidenceFigure], scan
         chart: None,
         notes,
     };
-    sheet.drawing(volume)
+    sheet.drawing()
 }
 
 /// Maps of one disc that follow each other (more views, more layers unlearned), each a row of steps with a caption, shown
@@ -119,10 +119,54 @@ pub(crate) fn steps_sheet(
     let steps = &rows.first().expect("a row at least").1;
     let (_, shown) = if by_first { steps.first() } else { steps.last() }.expect("a map at least");
     let patch_slice = strongest_slice(shown).unwrap_or(PATCH_SLICES / 2);
-    let tile = |(caption, figure)| Tile { figure, patch_slice, view: TileView::Overlay, caption };
+    let tile = |(caption, figure)| Tile { volume, figure, patch_slice, view: TileView::Overlay, caption };
     let rows = rows.iter().map(|(name, steps)| {
         let tiles = steps.iter().map(|(caption, figure)| tile((caption.clone(), figure))).collect();
         TileRow { name: name.clone(), detail: String::new(), tiles }
     });
-    EvidenceSheet { title, subtitle, scan, rows: rows.collect(), chart: Some(chart), notes }.drawing(volume)
+    EvidenceSheet { title, subtitle, scan, rows: rows.collect(), chart: Some(chart), notes }.drawing()
+}
+
+/// A map among others that were measured, shown on one slice.
+pub(crate) struct CaseFigure<'a> {
+    pub volume: &'a Volume,
+    pub figure: EvidenceFigure<'a>,
+    /// Slice of the disc volume.
+    pub patch_slice: usize,
+    /// Below the picture.
+    pub caption: String,
+}
+
+impl CaseFigure<'_> {
+    fn tile(&self) -> Tile<'_> {
+        let Self { volume, figure, patch_slice, caption } = self;
+        Tile { volume, figure, patch_slice: *patch_slice, view: TileView::InScan, caption: caption.clone() }
+    }
+}
+
+/// Maps that were made in one way.
+pub(crate) struct CaseRow<'a> {
+    pub name: String,
+    /// More of it, in quiet letters.
+    pub detail: String,
+    pub cases: Vec<CaseFigure<'a>>,
+}
+
+/// Maps of several discs with their boxes.
+#[must_use]
+pub(crate) fn cases_sheet(rows: &[CaseRow], subtitle: String, notes: Vec<String>) -> Drawing {
+    let rows = rows.iter().map(|CaseRow { name, detail, cases }| TileRow {
+        name: name.clone(),
+        detail: detail.clone(),
+        tiles: cases.iter().map(CaseFigure::tile).collect(),
+    });
+    EvidenceSheet {
+        title: "Evidence against boxes: best, median and worst discs".to_owned(),
+        subtitle,
+        scan: String::new(),
+        rows: rows.collect(),
+        chart: None,
+        notes,
+    }
+    .drawing()
 }

@@ -38,7 +38,8 @@ pub(super) fn tile_height(view: TileView, scale: f64) -> f64 {
 }
 
 /// Draws a tile with its corner at `corner`, `scale` sheet pixels to a patch pixel; nothing where the scan has no slice.
-pub(super) fn draw_tile(canvas: &mut Canvas, volume: &Volume, tile: &Tile, corner: DVec2, scale: f64) {
+pub(super) fn draw_tile(canvas: &mut Canvas, tile: &Tile, corner: DVec2, scale: f64) {
+    let volume = tile.volume;
     let Some(scan_slice) = tile.figure.frame.scan_slice(tile.patch_slice).filter(|slice| *slice < volume.slices())
     else {
         return;
@@ -54,7 +55,7 @@ pub(super) fn draw_tile(canvas: &mut Canvas, volume: &Volume, tile: &Tile, corne
             }
         }
     } else {
-        place(canvas, &patch_tile(volume, tile, scale, size));
+        place(canvas, &patch_tile(tile, scale, size));
         if tile.view == TileView::Disc {
             scale_mark(canvas, tile.figure, corner + DVec2::new(0.0, size.y), scale);
         }
@@ -71,10 +72,10 @@ fn scan_tile(volume: &Volume, figure: &EvidenceFigure, slice: usize, scale: f64,
 }
 
 /// One slice of the disc volume, enlarged.
-fn patch_tile(volume: &Volume, tile: &Tile, scale: f64, size: DVec2) -> RgbImage {
+fn patch_tile(tile: &Tile, scale: f64, size: DVec2) -> RgbImage {
     let figure = tile.figure;
     let mut pixels = vec![0.0; PATCH_ROWS * PATCH_COLUMNS];
-    figure.frame.sample_slice(volume, tile.patch_slice, &mut pixels);
+    figure.frame.sample_slice(tile.volume, tile.patch_slice, &mut pixels);
     let disc = patch_plane(&pixels, 0);
     let map = patch_plane(figure.values, tile.patch_slice);
     let strongest = figure.strongest();

@@ -72,7 +72,7 @@ pub(crate) struct EvidenceArguments {
     /// Seed of the augmentations.
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Folder for measures (JSON, CSV) and curves (PNG, SVG).
+    /// Folder for measures (JSON, CSV), curves and typical cases (PNG, SVG).
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     #[command(flatten)]
@@ -130,16 +130,19 @@ pub(super) fn run(arguments: &EvidenceArguments, console: Console) -> anyhow::Re
     };
     let line = console.progress("");
     let (cancel, mut show) = (CancelToken::default(), |progress: Progress| line.show(progress));
-    let measures = if let Some(manifest) = &arguments.data {
+    let cases;
+    let (validation, test) = if let Some(manifest) = &arguments.data {
         let data = DataManifest::read(manifest)?.load(&cancel, &mut show)?;
-        let (validation, test) = arguments.split(data, &study.gradings)?;
-        study.measure(&graders, BoxedScans::Cases(&validation), BoxedScans::Cases(&test), &cancel, &mut show)?
+        cases = arguments.split(data, &study.gradings)?;
+        (BoxedScans::Cases(&cases.0), BoxedScans::Cases(&cases.1))
     } else {
         let validation = SeedRange { first: arguments.validation_seed, count: arguments.validation };
         let test = SeedRange { first: arguments.test_seed, count: arguments.test };
         anyhow::ensure!(!validation.overlaps(&test), "the validation and the test studies share seeds");
-        study.measure(&graders, BoxedScans::Phantoms(validation), BoxedScans::Phantoms(test), &cancel, &mut show)?
+        (BoxedScans::Phantoms(validation), BoxedScans::Phantoms(test))
     };
+    let measures = study.measure(&graders, validation, test, &cancel, &mut show)?;
+    let drawn_cases = study.draw_cases(&graders, &measures, test, &cancel, &mut show)?;
     drop(line);
     print(&table(&measures, arguments.box_rule), console);
     console.say(
@@ -158,8 +161,9 @@ pub(super) fn run(arguments: &EvidenceArguments, console: Console) -> anyhow::Re
     let charts = evidence_measures_charts(&measures, arguments.box_rule);
     for ending in ["png", "svg"] {
         charts.write(&out.join(format!("evidence-measures.{ending}")))?;
+        drawn_cases.write(&out.join(format!("evidence-cases.{ending}")))?;
     }
-    console.say(&format!("4 files in {}", out.display()));
+    console.say(&format!("6 files in {}", out.display()));
     Ok(Outcome::Done)
 }
 
