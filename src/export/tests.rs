@@ -84,7 +84,10 @@ fn csv_has_one_row_a_disc_and_one_a_failure() {
         (cell(0, "height_mm"), cell(0, "slip_percent"), cell(0, "canal_mm")),
         ("5".into(), "0".into(), String::new())
     );
-    assert_eq!(cell(0, "conflicts"), "spondylolisthesis present (90 %), measured slip 0 %");
+    assert_eq!(
+        cell(0, "conflicts"),
+        "spondylolisthesis present (90 %), measured slip 0 %, further forward than usual at L4-L5"
+    );
     assert_eq!(cell(0, "comment"), "old, \"stable\"");
     assert_eq!((cell(0, "signed_by"), cell(0, "signed_at")), ("AB".into(), "2026-11-24T18:30:00Z".into()));
     assert_eq!(cell(1, "error"), "no images, none");

@@ -116,6 +116,7 @@ mod tests {
             validation: overlap(validation, 88.0, 0.0),
             test: Some(overlap(test, 88.0, at_97)),
             test_found: None,
+            cases: Vec::new(),
         }
     }
 

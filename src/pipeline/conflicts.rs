@@ -3,9 +3,9 @@
 use super::{DiscFindings, Finding};
 use crate::language::{Language, say};
 use crate::records::slip_in_words;
-use crate::spine::{DiscLevel, Grading, MeasuredValue, meyerding_grade};
+use crate::spine::{DiscLevel, Grading, MeasuredValue, SlipClass, slip_among_usual};
 
-/// A slip of so many percent is more than corners can be wrong by: "absent" is contradicted.
+/// A forward slip of so many percent is more than corners can be wrong by: "absent" is contradicted.
 const CLEAR_SLIP_PERCENT: f64 = 10.0;
 /// A disc of less than this share of its neighbors' height has lost height.
 const LOST_HEIGHT: f64 = 0.5;
@@ -26,8 +26,8 @@ pub(crate) struct Conflict {
 /// What was measured instead.
 #[derive(Debug, Clone, PartialEq)]
 enum Contradiction {
-    /// Percent.
-    Slip(f64),
+    /// Percent, and where.
+    Slip(f64, DiscLevel),
     /// Height of the disc and of those beside it, mm.
     Height(f64, Vec<(DiscLevel, f64)>),
     /// Width of the canal, mm.
@@ -48,13 +48,32 @@ impl Conflict {
             measured = self.measured.in_words(language)
         )
     }
+
+    /// Whether the grade is not stated as found: not where the measurement is beyond what discs without the finding measure.
+    #[must_use]
+    pub(crate) fn is_doubt(&self) -> bool {
+        !self.measured.is_small_yet_unusual()
+    }
 }
 
 impl Contradiction {
+    /// Less than is called a slip, and further forward than discs of the level that have none.
+    fn is_small_yet_unusual(&self) -> bool {
+        matches!(self, Self::Slip(percent, level)
+            if SlipClass::of(*percent) == SlipClass::Small && slip_among_usual(*percent, *level).is_gt())
+    }
+
     fn in_words(&self, language: Language) -> String {
         let mm = |value| MeasuredValue::Millimeters(value).in_words(language);
         match self {
-            Self::Slip(percent) => slip_in_words(*percent, language),
+            Self::Slip(percent, level) => {
+                let slip = slip_in_words(*percent, *level, language);
+                if self.is_small_yet_unusual() {
+                    say!(language, "{slip}, further forward than usual at {level}", slip = slip, level = level)
+                } else {
+                    slip
+                }
+            }
             Self::Height(height, beside) => {
                 let height = say!(language, "height {value}", value = mm(*height));
                 format!("{height} ({})", heights_in_words(beside, language))
@@ -71,17 +90,21 @@ pub(super) fn conflicts(disc: &DiscFindings) -> Vec<Conflict> {
         Some(Conflict { finding: *finding, measured: rule(finding)? })
     };
     let rules = [
-        found(Grading::Spondylolisthesis, &|finding| slip(finding, disc.measured.slip_percent?)),
+        found(Grading::Spondylolisthesis, &|finding| slip(finding, disc.measured.slip_percent?, disc.level)),
         found(Grading::DiscNarrowing, &|finding| narrowing(finding, disc.measured.height_mm?, &disc.beside_mm)),
         found(Grading::CentralCanalStenosis, &|finding| stenosis(finding, disc.measured.canal_mm?)),
     ];
     rules.into_iter().flatten().collect()
 }
 
-fn slip(finding: &Finding, percent: f64) -> Option<Contradiction> {
-    let disagrees =
-        if finding.is_abnormal() { meyerding_grade(percent).is_none() } else { percent.abs() >= CLEAR_SLIP_PERCENT };
-    disagrees.then_some(Contradiction::Slip(percent))
+fn slip(finding: &Finding, percent: f64, level: DiscLevel) -> Option<Contradiction> {
+    let class = SlipClass::of(percent);
+    let disagrees = if finding.is_abnormal() {
+        class == SlipClass::Small
+    } else {
+        class == SlipClass::Retrolisthesis || percent >= CLEAR_SLIP_PERCENT
+    };
+    disagrees.then_some(Contradiction::Slip(percent, level))
 }
 
 fn narrowing(finding: &Finding, height: f64, neighbors: &[(DiscLevel, f64)]) -> Option<Contradiction> {
@@ -123,7 +146,14 @@ mod tests {
     fn a_slip_that_is_called_and_not_measured_is_a_conflict() {
         let measured = |percent| DiscMeasures { slip_percent: Some(percent), ..DiscMeasures::default() };
         let said = |class, percent| texts(Grading::Spondylolisthesis, class, measured(percent), [8.0; 3]);
-        assert_eq!(said(1, 0.3), ["spondylolisthesis present (62 %), measured slip 0 %"]);
+        assert_eq!(said(1, -3.3), ["spondylolisthesis present (62 %), measured slip 3 %"]);
+        let usual = "spondylolisthesis present (62 %), measured slip 8 % backward, usual at L4-L5";
+        assert_eq!(said(1, -8.0), [usual]);
+        // 95 of 100 discs L4-L5 without a slip measure -12 to -1 percent.
+        let unusual = "spondylolisthesis present (62 %), measured slip 0 %, further forward than usual at L4-L5";
+        assert_eq!(said(1, 0.3), [unusual]);
+        assert_eq!(said(0, -8.0), [] as [&str; 0]);
+        assert_eq!(said(0, -14.0), ["spondylolisthesis absent (62 %), measured slip 14 % backward, retrolisthesis"]);
         assert_eq!(said(1, 14.0), [] as [&str; 0]);
         assert_eq!(said(0, 14.0), ["spondylolisthesis absent (62 %), measured slip 14 % forward, Meyerding I"]);
         assert_eq!(said(0, 7.0), [] as [&str; 0], "within the error of the corners");

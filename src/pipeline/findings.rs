@@ -141,7 +141,7 @@ impl DiscFindings {
     /// slip 1 %." What was not graded or measured is not mentioned.
     #[must_use]
     pub fn sentence(&self, language: Language) -> String {
-        let measures = Some(self.measured.in_words(language)).filter(|words| !words.is_empty());
+        let measures = Some(self.measured.in_words(self.level, language)).filter(|words| !words.is_empty());
         let parts: Vec<String> = std::iter::once(self.grades(language)).chain(measures).collect();
         format!("{}: {}.", self.level, parts.join("; "))
     }
@@ -174,7 +174,8 @@ impl DiscFindings {
 
     /// What a reader graded stands, whatever the program measured; that they disagree is told beside it.
     fn is_contradicted(&self, finding: &Finding) -> bool {
-        !finding.is_read && self.conflicts.iter().any(|conflict| conflict.finding.grading == finding.grading)
+        let contradicts = |conflict: &Conflict| conflict.finding.grading == finding.grading && conflict.is_doubt();
+        !finding.is_read && self.conflicts.iter().any(contradicts)
     }
 
     /// The note beside the disc of an overview picture.
@@ -342,16 +343,24 @@ pub(super) mod tests {
     #[test]
     fn what_a_measurement_contradicts_is_found_only_if_a_reader_says_so() {
         let mut found = disc(DiscLevel::L4L5, &[(Grading::Spondylolisthesis, 1, 0.9)]);
-        found.measured = DiscMeasures { slip_percent: Some(0.3), ..DiscMeasures::default() };
+        found.measured = DiscMeasures { slip_percent: Some(-3.3), ..DiscMeasures::default() };
         found.conflicts = conflicts(&found);
         assert_eq!(
             found.sentence(Language::ENGLISH),
-            "L4-L5: not confirmed by measurement: spondylolisthesis; slip 0 %."
+            "L4-L5: not confirmed by measurement: spondylolisthesis; slip 3 %."
         );
+        // Discs L4-L5 without a slip hardly ever measure so far forward.
+        found.measured.slip_percent = Some(0.3);
+        found.conflicts = conflicts(&found);
+        assert_eq!(
+            (found.conflicts.len(), found.sentence(Language::ENGLISH).as_str()),
+            (1, "L4-L5: spondylolisthesis; slip 0 %.")
+        );
+        found.measured.slip_percent = Some(-3.3);
         found.findings[0].is_read = true;
         found.conflicts = conflicts(&found);
         assert_eq!(found.conflicts.len(), 1);
-        assert_eq!(found.sentence(Language::ENGLISH), "L4-L5: spondylolisthesis; slip 0 %.");
+        assert_eq!(found.sentence(Language::ENGLISH), "L4-L5: spondylolisthesis; slip 3 %.");
     }
 
     #[test]

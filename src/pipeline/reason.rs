@@ -25,7 +25,9 @@ impl DiscFindings {
         let parts = match grading {
             Grading::Pfirrmann => [height(), signal()],
             Grading::DiscNarrowing => [height(), None],
-            Grading::Spondylolisthesis => [measured.slip_percent.map(|percent| slip_in_words(percent, language)), None],
+            Grading::Spondylolisthesis => {
+                [measured.slip_percent.map(|percent| slip_in_words(percent, self.level, language)), None]
+            }
             Grading::CentralCanalStenosis => {
                 let width = |mm| MeasuredValue::Millimeters(mm).in_words(language);
                 [measured.canal_mm.map(|mm| say!(language, "canal {value}", value = width(mm))), None]

@@ -137,7 +137,8 @@ fn the_report_has_the_keys_of_the_schema_in_their_order() {
     // Every voxel is alike.
     let measured = serde_json::json!({"height_mm": 5.0, "slip_percent": 0.0, "canal_mm": null, "signal_of_fluid": 1.0});
     assert_eq!(disc["measured"], measured);
-    let conflicts = serde_json::json!(["spondylolisthesis present (90 %), measured slip 0 %"]);
+    let conflicts =
+        serde_json::json!(["spondylolisthesis present (90 %), measured slip 0 %, further forward than usual at L4-L5"]);
     assert_eq!(disc["conflicts"], conflicts);
     assert_eq!(disc["comment"], serde_json::Value::Null);
     assert_eq!(value["sign_off"], serde_json::Value::Null);

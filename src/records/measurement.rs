@@ -1,11 +1,16 @@
 //! A reader's measurements as written into reports.
 
+use std::cmp::Ordering;
+
 use glam::DVec2;
 use serde::{Deserialize, Serialize};
 
 use super::rounded;
 use crate::language::{Language, say};
-use crate::spine::{Disc, DiscLevel, MeasuredValue, Measurement, MeasurementKind, meyerding_grade};
+use crate::spine::{Disc, DiscLevel, MeasuredValue, Measurement, MeasurementKind, SlipClass, slip_among_usual};
+
+/// Slips of less are within the error of the corners, whichever way.
+const ERROR_PERCENT: f64 = 5.0;
 
 /// What was measured of a disc; `None` (`null` in files) where it cannot be.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
@@ -39,26 +44,33 @@ impl DiscMeasures {
         }
     }
 
-    /// "height 7.2 mm, slip 12 % forward, canal 11.0 mm"; what was not measured is left out.
+    /// "height 7.2 mm, slip 12 % forward, canal 11.0 mm" of the disc of that level; what was not measured is left out.
     #[must_use]
-    pub fn in_words(&self, language: Language) -> String {
+    pub fn in_words(&self, level: DiscLevel, language: Language) -> String {
         let mm = |value| MeasuredValue::Millimeters(value).in_words(language);
         let height = self.height_mm.map(|height| say!(language, "height {value}", value = mm(height)));
-        let slip = self.slip_percent.map(|percent| slip_in_words(percent, language));
+        let slip = self.slip_percent.map(|percent| slip_in_words(percent, level, language));
         let canal = self.canal_mm.map(|canal| say!(language, "canal {value}", value = mm(canal)));
         [height, slip, canal].into_iter().flatten().collect::<Vec<_>>().join(", ")
     }
 }
 
-/// "slip 0 %", "slip 12 % forward, Meyerding I".
+/// "slip 0 %", "slip 12 % forward, Meyerding I", "slip 8 % backward, usual at L4-L5".
 #[must_use]
-pub(crate) fn slip_in_words(percent: f64, language: Language) -> String {
-    let value = match meyerding_grade(percent) {
-        // Whichever way, it is within the error of the corners.
-        None => format!("{:.0} %", percent.abs()),
-        Some(_) => MeasuredValue::SlipPercent(percent).in_words(language),
+pub(crate) fn slip_in_words(percent: f64, level: DiscLevel, language: Language) -> String {
+    let is_small = SlipClass::of(percent) == SlipClass::Small;
+    let value = if is_small && percent.abs() < ERROR_PERCENT {
+        format!("{:.0} %", percent.abs())
+    } else {
+        MeasuredValue::SlipPercent(percent).in_words(language)
     };
-    say!(language, "slip {value}", value = value)
+    let slip = say!(language, "slip {value}", value = value);
+    match slip_among_usual(percent, level) {
+        Ordering::Equal if is_small && percent.abs() >= ERROR_PERCENT => {
+            say!(language, "{slip}, usual at {level}", slip = slip, level = level)
+        }
+        _ => slip,
+    }
 }
 
 /// "+12 %", backward negative; a slip that rounds to nothing has no sign.
@@ -139,10 +151,23 @@ mod tests {
     #[test]
     fn measures_are_words_for_what_was_measured() {
         let measures = DiscMeasures { height_mm: Some(7.24), slip_percent: Some(-0.4), ..DiscMeasures::default() };
-        assert_eq!(measures.in_words(Language::ENGLISH), "height 7.2 mm, slip 0 %");
+        assert_eq!(measures.in_words(DiscLevel::L5S1, Language::ENGLISH), "height 7.2 mm, slip 0 %");
         let measures = DiscMeasures { slip_percent: Some(12.0), canal_mm: Some(9.0), ..DiscMeasures::default() };
-        assert_eq!(measures.in_words(Language::ENGLISH), "slip 12 % forward, Meyerding I, canal 9.0 mm");
-        assert_eq!(DiscMeasures::default().in_words(Language::ENGLISH), "");
+        let words = measures.in_words(DiscLevel::L4L5, Language::ENGLISH);
+        assert_eq!(words, "slip 12 % forward, Meyerding I, canal 9.0 mm");
+        assert_eq!(DiscMeasures::default().in_words(DiscLevel::L4L5, Language::ENGLISH), "");
+    }
+
+    #[test]
+    fn a_slip_is_read_against_what_is_usual_at_its_level() {
+        let words = |percent| slip_in_words(percent, DiscLevel::L4L5, Language::ENGLISH);
+        assert_eq!(words(-14.0), "slip 14 % backward, retrolisthesis");
+        assert_eq!(words(-8.0), "slip 8 % backward, usual at L4-L5");
+        assert_eq!(words(-3.0), "slip 3 %");
+        assert_eq!(words(0.1), "slip 0 %");
+        assert_eq!(words(12.0), "slip 12 % forward, Meyerding I");
+        let at_s1 = slip_in_words(-9.0, DiscLevel::L5S1, Language::ENGLISH);
+        assert_eq!(at_s1, "slip 9 % backward");
     }
 
     #[test]

@@ -1,14 +1,17 @@
 //! What a reader measures on a slice: lengths, angles, slips, heights of discs and widths of the canal.
 
+use std::cmp::Ordering;
+
 use glam::DVec2;
 use serde::{Deserialize, Serialize};
 
 use super::{Disc, DiscLevel};
 use crate::language::{Language, say};
 
-/// Slips of less are within the error of placing two points.
+/// Forward slips of less are within the error of placing two points.
 const LEAST_SLIP_PERCENT: f64 = 5.0;
-
+/// From so far backward on it is a retrolisthesis: of 1,319 discs without a slip, ten lie there.
+const RETROLISTHESIS_PERCENT: f64 = -12.0;
 /// A measurement belongs to the nearest disc whose middle lies within this distance of its own, mm: the canal lies that far
 /// behind.
 const REACH_MM: f64 = 32.0;
@@ -194,22 +197,57 @@ fn angle(a: DVec2, b: DVec2) -> Option<MeasuredValue> {
     Some(MeasuredValue::Degrees(a.perp_dot(b).atan2(a.dot(b)).abs().to_degrees()))
 }
 
-/// Grade of a slip (Meyerding 1932): I up to a quarter of the endplate, II up to a half, III up to three quarters, IV up
-/// to all of it, V beyond. `None` below 5 percent, which two placed points cannot tell from no slip.
+/// What a measured slip amounts to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SlipClass {
+    /// Grade of a forward slip (Meyerding 1932): I up to a quarter of the endplate, II up to a half, III up to three quarters,
+    /// IV up to all of it, V beyond.
+    Meyerding(&'static str),
+    /// Backward by 12 percent or more.
+    Retrolisthesis,
+    /// Neither.
+    Small,
+}
+
+impl SlipClass {
+    #[must_use]
+    pub(crate) fn of(percent: f64) -> Self {
+        match percent {
+            ..=RETROLISTHESIS_PERCENT => Self::Retrolisthesis,
+            ..LEAST_SLIP_PERCENT => Self::Small,
+            ..=25.0 => Self::Meyerding("I"),
+            ..=50.0 => Self::Meyerding("II"),
+            ..=75.0 => Self::Meyerding("III"),
+            ..=100.0 => Self::Meyerding("IV"),
+            _ => Self::Meyerding("V"),
+        }
+    }
+}
+
+/// How a slip compares with those of 95 of 100 discs of its level that have none: `Less` is further backward, `Greater`
+/// further forward. The posterior corner of the upper body usually lies behind that of the lower one; limits in percent, from
+/// the corners of 1,319 discs of two cohorts (docs/grading.md).
 #[must_use]
-pub(crate) fn meyerding_grade(percent: f64) -> Option<&'static str> {
-    match percent.abs() {
-        ..LEAST_SLIP_PERCENT => None,
-        ..=25.0 => Some("I"),
-        ..=50.0 => Some("II"),
-        ..=75.0 => Some("III"),
-        ..=100.0 => Some("IV"),
-        _ => Some("V"),
+pub(crate) fn slip_among_usual(percent: f64, level: DiscLevel) -> Ordering {
+    let (low, high) = match level {
+        DiscLevel::T12L1 => (-7.0, 0.0),
+        DiscLevel::L1L2 => (-8.0, 0.0),
+        DiscLevel::L2L3 => (-8.0, -2.0),
+        DiscLevel::L3L4 => (-11.0, -1.0),
+        DiscLevel::L4L5 | DiscLevel::L5L6 => (-12.0, -1.0),
+        DiscLevel::L5S1 | DiscLevel::L6S1 => (-6.0, 5.0),
+    };
+    if percent < low {
+        Ordering::Less
+    } else if percent > high {
+        Ordering::Greater
+    } else {
+        Ordering::Equal
     }
 }
 
 impl MeasuredValue {
-    /// The value with its unit: "7.2 mm", "12 % forward, Meyerding I".
+    /// The value with its unit: "7.2 mm", "12 % forward, Meyerding I", "8 % backward".
     #[must_use]
     pub fn in_words(self, language: Language) -> String {
         match self {
@@ -217,23 +255,18 @@ impl MeasuredValue {
             Self::Degrees(degrees) => format!("{}°", language.decimal(degrees, 1)),
             Self::SlipPercent(percent) => {
                 let direction = if percent < 0.0 { say!(language, "backward") } else { say!(language, "forward") };
-                let percent_shown = format!("{:.0}", percent.abs());
-                match meyerding_grade(percent) {
-                    Some(grade) => say!(
-                        language,
-                        "{percent} % {direction}, Meyerding {grade}",
-                        percent = percent_shown,
-                        direction = direction,
-                        grade = grade
-                    ),
-                    None => {
-                        say!(
-                            language,
-                            "{percent} % {direction}, no slip",
-                            percent = percent_shown,
-                            direction = direction
-                        )
+                let slip = say!(
+                    language,
+                    "{percent} % {direction}",
+                    percent = format!("{:.0}", percent.abs()),
+                    direction = direction
+                );
+                match SlipClass::of(percent) {
+                    SlipClass::Meyerding(grade) => {
+                        say!(language, "{slip}, Meyerding {grade}", slip = slip, grade = grade)
                     }
+                    SlipClass::Retrolisthesis => say!(language, "{slip}, retrolisthesis", slip = slip),
+                    SlipClass::Small => slip,
                 }
             }
         }
@@ -308,12 +341,25 @@ mod tests {
         let slip = measured(MeasurementKind::Slip, &[[20.0, 50.0], [0.0, 50.0], [14.0, 42.0]]).expect("whole");
         assert_eq!(slip.in_words(Language::ENGLISH), "30 % forward, Meyerding II");
         let back = measured(MeasurementKind::Slip, &[[20.0, 50.0], [0.0, 50.0], [22.0, 42.0]]).expect("whole");
-        assert_eq!(back.in_words(Language::ENGLISH), "10 % backward, Meyerding I");
+        assert_eq!(back.in_words(Language::ENGLISH), "10 % backward");
         let none = measured(MeasurementKind::Slip, &[[20.0, 50.0], [0.0, 50.0], [20.2, 42.0]]).expect("whole");
-        assert_eq!(none.in_words(Language::ENGLISH), "1 % backward, no slip");
-        for (percent, grade) in [(25.0, "I"), (26.0, "II"), (75.0, "III"), (76.0, "IV"), (101.0, "V")] {
-            assert_eq!(meyerding_grade(percent), Some(grade));
+        assert_eq!(none.in_words(Language::ENGLISH), "1 % backward");
+        for (percent, grade) in [(5.0, "I"), (25.0, "I"), (26.0, "II"), (75.0, "III"), (76.0, "IV"), (101.0, "V")] {
+            assert_eq!(SlipClass::of(percent), SlipClass::Meyerding(grade));
         }
+        assert_eq!(MeasuredValue::SlipPercent(-14.0).in_words(Language::ENGLISH), "14 % backward, retrolisthesis");
+    }
+
+    #[test]
+    fn a_body_usually_stands_behind_the_one_below_it() {
+        // Medians of discs without a slip, by the detector's corners.
+        let medians = [-3.3, -4.1, -5.4, -6.9, -8.6, -3.1];
+        for (level, median) in DiscLevel::ALL.into_iter().zip(medians) {
+            assert_eq!((SlipClass::of(median), slip_among_usual(median, level)), (SlipClass::Small, Ordering::Equal));
+        }
+        assert_eq!(slip_among_usual(0.0, DiscLevel::L4L5), Ordering::Greater);
+        assert_eq!(slip_among_usual(0.0, DiscLevel::L5S1), Ordering::Equal);
+        assert_eq!(slip_among_usual(-9.0, DiscLevel::L5S1), Ordering::Less);
     }
 
     #[test]
