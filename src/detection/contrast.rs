@@ -97,7 +97,7 @@ pub const FAT: usize = 10;
 /// What was read from an image.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Intensities {
-    /// Of the marrow, in voxel values.
+    /// Of the marrow, in voxel values above that of no signal.
     pub marrow: f64,
     /// Of the tissues against it.
     pub features: Features,
@@ -230,11 +230,11 @@ struct Sight<'a> {
 }
 
 impl Sight<'_> {
-    /// Values at the places that lie in the image.
+    /// Signal at the places that lie in the image.
     fn at(&self, places: impl Iterator<Item = DVec2>) -> Vec<f64> {
         let value = |mm: DVec2| {
             let at = mm / self.pixel;
-            self.volume.sample_bilinear(self.slice, at.x, at.y).map(f64::from)
+            self.volume.sample_bilinear(self.slice, at.x, at.y).map(|value| f64::from(value - self.volume.black()))
         };
         places.filter_map(value).collect()
     }

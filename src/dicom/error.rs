@@ -18,6 +18,11 @@ pub enum FileError {
     /// Neither the DICOM prefix nor a plausible data set was found.
     #[error("is not a DICOM file")]
     NotDicom,
+    /// The same of a file that was asked for by name.
+    #[error(
+        "is not a DICOM file; NIfTI (.nii, .nii.gz), MetaImage (.mha, .mhd) and ZIP files are read too: unpack or convert others"
+    )]
+    UnknownFormat,
     /// The file meta information names no transfer syntax and the data set does not look like one that can be guessed.
     #[error("names no transfer syntax")]
     MissingTransferSyntax,

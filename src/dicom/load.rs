@@ -114,8 +114,8 @@ struct FilePart<'a> {
     frames: Vec<(usize, &'a mut [f32])>,
 }
 
-/// Decodes all slices of `series`; high bits beyond `BitsStored` are masked, signs extended, MONOCHROME1 inverted
-/// and the rescale slope and intercept applied. Slices decode in parallel; the result does not depend on threads.
+/// Decodes all slices of `series`; high bits beyond `BitsStored` are masked, signs extended, the rescale slope and
+/// intercept applied, and MONOCHROME1 negated. Slices decode in parallel; the result does not depend on threads.
 ///
 /// # Errors
 /// The first file that cannot be decoded, by slice order, with its reason; [`DicomError::Cancelled`] on request.
@@ -150,6 +150,7 @@ pub fn load_series(
     }
     on_progress(Progress { step: "Reading slices", done: slices, total: slices });
     let volume = Volume::new(rows, columns, voxels, series.geometry.clone())?;
+    let volume = if series.traits.is_inverted { volume.black_at_darkest() } else { volume };
     let warnings: Vec<_> = series.warnings.iter().chain(series.folder_warnings.iter()).cloned().collect();
     tracing::info!(slices, rows, columns, warnings = warnings.len(), "a series is read");
     Ok(Series::new(series.clone(), volume, series.window, warnings))

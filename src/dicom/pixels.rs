@@ -144,40 +144,30 @@ impl PixelFormat {
         ((1u32 << self.bits_stored) - 1) as i32
     }
 
-    /// A stored sample inverted where high values are dark.
-    fn upright(&self, stored: i32) -> i32 {
-        match (self.is_inverted, self.is_signed) {
-            (false, _) => stored,
-            (true, false) => self.mask() - stored,
-            (true, true) => -1 - stored,
-        }
-    }
-
-    /// Writes the voxel values of the stored samples of a frame. Padding, which is no image content and may have any value,
-    /// becomes as dark as the darkest pixel (PS3.3 C.7.5.1.1.2).
-    pub(super) fn write_voxels(&self, samples: &[u16], rescale: Rescale, voxels: &mut [f32]) {
-        let Rescale { slope, intercept } = rescale;
-        let voxel = |upright: i32| (f64::from(upright) * slope + intercept) as f32;
+    /// Writes the voxel values of the stored samples of a frame: rescaled, and negated where high values are dark, as the
+    /// standard inverts what comes out of the modality LUT (PS3.3 C.7.6.3.1.2). Padding, which is no image content and may
+    /// have any value, becomes as dark as the darkest pixel (PS3.3 C.7.5.1.1.2).
+    pub(super) fn write_voxels(&self, samples: &[u16], Rescale { slope, intercept }: Rescale, voxels: &mut [f32]) {
+        let sign = self.sign();
+        let voxel = |stored: i32| sign * (f64::from(stored) * slope + intercept) as f32;
         let stored = samples.iter().map(|sample| self.stored(*sample));
         let voxels = voxels.iter_mut();
         let Some((least, greatest)) = self.padding else {
-            return voxels.zip(stored).for_each(|(into, stored)| *into = voxel(self.upright(stored)));
+            return voxels.zip(stored).for_each(|(into, stored)| *into = voxel(stored));
         };
         let is_padding = |stored: &i32| (least..=greatest).contains(stored);
-        let content = stored.clone().filter(|stored| !is_padding(stored)).map(|stored| self.upright(stored));
-        let darkest = content.min().unwrap_or(0);
-        let shown = stored.map(|stored| if is_padding(&stored) { darkest } else { self.upright(stored) });
-        voxels.zip(shown).for_each(|(into, shown)| *into = voxel(shown));
+        let content = stored.clone().filter(|stored| !is_padding(stored)).map(voxel);
+        let darkest = content.reduce(f32::min).unwrap_or_else(|| voxel(0));
+        voxels.zip(stored).for_each(|(into, stored)| *into = if is_padding(&stored) { darkest } else { voxel(stored) });
     }
 
-    /// A window of stored values as one of voxel values, and back: mirrored where pixel values are.
-    pub(super) fn window(&self, window: WindowLevel, rescale: Rescale) -> WindowLevel {
-        if !self.is_inverted {
-            return window;
-        }
-        let sum = f64::from(if self.is_signed { -1 } else { (1i32 << self.bits_stored) - 1 });
-        let center = sum * rescale.slope + 2.0 * rescale.intercept - f64::from(window.center);
-        WindowLevel { center: center as f32, ..window }
+    fn sign(&self) -> f32 {
+        if self.is_inverted { -1.0 } else { 1.0 }
+    }
+
+    /// A window of rescaled values as one of voxel values, and back.
+    pub(super) fn window(&self, window: WindowLevel) -> WindowLevel {
+        WindowLevel { center: self.sign() * window.center, ..window }
     }
 }
 

@@ -18,6 +18,7 @@ use super::series::{Image, SeriesSummary, group};
 use super::warning::{SeriesWarning, WarningCode};
 use crate::files::BorrowedFolder;
 use crate::language::message;
+use crate::research::is_volume_file;
 use crate::task::{CancelToken, Progress};
 
 /// Deepest folder below the given one that is searched.
@@ -123,7 +124,7 @@ pub(crate) fn scan_folder_listing(
     let files = Files::below(folder, cancel)?;
     let mut scan = FolderScan::default();
     let mut images = Vec::new();
-    let mut packed = 0;
+    let (mut packed, mut volumes) = (0, 0);
     let mut told_at: Option<Instant> = None;
     for (batch, paths) in files.paths.chunks(BATCH).enumerate() {
         cancel.check()?;
@@ -136,6 +137,7 @@ pub(crate) fn scan_folder_listing(
                 Err(FileError::NotDicom) if !is_single_file && !is_named_dicom(path) => {
                     scan.passed_over += 1;
                     packed += usize::from(is_packed_study(path));
+                    volumes += usize::from(is_volume_file(path));
                 }
                 Err(reason) => scan.refused.push(RefusedFile { path: path.clone(), reason: reason.into() }),
             }
@@ -156,6 +158,14 @@ pub(crate) fn scan_folder_listing(
         let message =
             message!("{count} ZIP files in the folder were not searched; open each of them by itself", count = packed);
         scan.warnings.push(SeriesWarning::new(WarningCode::PackedFiles, message));
+    }
+    // Beside images they are what was made of them.
+    if volumes > 0 && images.is_empty() {
+        let message = message!(
+            "{count} NIfTI or MetaImage files in the folder were not read; open each of them by itself",
+            count = volumes
+        );
+        scan.warnings.push(SeriesWarning::new(WarningCode::ResearchFiles, message));
     }
     if files.is_cut_short {
         let message = message!(
@@ -212,7 +222,10 @@ fn read_image(path: &Path, is_asked_for: bool) -> Result<Option<ImageHeader>, Fi
     if is_directory_file(path) {
         return Ok(None);
     }
-    let file = DicomFile::open(path)?;
+    let file = match DicomFile::open(path) {
+        Err(FileError::NotDicom) if is_asked_for && !is_named_dicom(path) => return Err(FileError::UnknownFormat),
+        opened => opened?,
+    };
     if file.media_sop_class.as_deref() == Some(uids::MEDIA_STORAGE_DIRECTORY_STORAGE) {
         return Ok(None);
     }

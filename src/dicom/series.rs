@@ -93,6 +93,8 @@ pub struct StackTraits {
     pub(super) contrast: Option<Contrast>,
     /// Echoes of the same series that came later, where echo times are not told.
     pub(super) later_echoes: usize,
+    /// Stored with high values dark: where its signal begins, its format does not say.
+    pub(super) is_inverted: bool,
 }
 
 impl fmt::Debug for SeriesSummary {
@@ -342,7 +344,12 @@ fn summarize(stack: &Stack, whole: &WholeSeries) -> SeriesSummary {
         image_type: first.image_type.clone(),
         plane: stack.has_orientation.then(|| stack.geometry.plane()),
         weighting: contrast.weighting,
-        traits: StackTraits { region, contrast: Some(contrast), later_echoes: whole.later_echoes(first_frame) },
+        traits: StackTraits {
+            region,
+            contrast: Some(contrast),
+            later_echoes: whole.later_echoes(first_frame),
+            is_inverted: first.format.is_inverted,
+        },
         is_three_dimensional: first.is_three_dimensional,
         slices: instances.len(),
         rows: first.format.rows,
@@ -350,7 +357,7 @@ fn summarize(stack: &Stack, whole: &WholeSeries) -> SeriesSummary {
         geometry: stack.geometry.clone(),
         instances,
         texts,
-        window: middle_frame.window.map(|window| middle.image.header.format.window(window, middle_frame.rescale)),
+        window: middle_frame.window.map(|window| middle.image.header.format.window(window)),
         warnings,
         folder_warnings: Arc::default(),
         choice: Choice::default(),

@@ -52,6 +52,7 @@ pub(super) enum Concept {
     Reformatted,
     Map,
     ScreenCopy,
+    Nothing,
 }
 
 /// The table in the form in which it is looked up.
@@ -139,9 +140,11 @@ fn is_b_value(word: &str) -> bool {
     number.is_some_and(|value| value == 0 || (50..=5000).contains(&value))
 }
 
-/// Words in capitals without accents; `T2*` becomes `T2 STAR`, `SagT2` and `T2SAG` become two words.
+/// Words in capitals without accents; `T2*` becomes `T2 STAR`, `w/o` becomes `WITHOUT`, `SagT2` and `T2SAG` become two words, as
+/// do scripts that do not part words and what stands beside them: `腰椎T2`.
 pub(super) fn words(text: &str) -> Vec<String> {
     let text = text.replace("T2*", "T2STAR").replace("t2*", "t2star");
+    let text = text.replace("W/O", "WITHOUT ").replace("w/o", "without ");
     let letters: Vec<char> = without_accents(&text).collect();
     let mut parted = String::with_capacity(text.len() + 8);
     let (mut before, mut run) = (' ', 0);
@@ -151,7 +154,8 @@ pub(super) fn words(text: &str) -> Vec<String> {
         let follows_number = before.is_ascii_digit() && following >= 3;
         // `SAGT2`: a contrast at the end of a word.
         let is_contrast = run >= 3 && matches!(letter, 'T' | 't') && matches!(letters.get(at + 1), Some('1' | '2'));
-        if starts_in_capitals || follows_number || is_contrast {
+        let changes_script = before.is_alphanumeric() && is_east_asian(before) != is_east_asian(letter);
+        if starts_in_capitals || follows_number || is_contrast || changes_script {
             parted.push(' ');
             run = 0;
         }
@@ -161,6 +165,11 @@ pub(super) fn words(text: &str) -> Vec<String> {
     }
     let words = parted.split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty());
     words.map(|word| word.to_uppercase().replace('Œ', "OE").replace('Æ', "AE")).collect()
+}
+
+/// Whether a letter is of the ideographs, syllables and kana of East Asia.
+fn is_east_asian(letter: char) -> bool {
+    ('\u{2E80}'..'\u{E000}').contains(&letter) || letter >= '\u{20000}'
 }
 
 /// The letters that remain of `text` where accents and strokes are left off.
@@ -189,6 +198,7 @@ mod tests {
         assert_eq!(words("T2SAG SAGT2 t2*"), ["T2", "SAG", "SAG", "T2", "T2", "STAR"]);
         assert_eq!(words("kręgosłup lędźwiowy ΟΣΦΥΪΚΗ"), ["KREGOSLUP", "LEDZWIOWY", "ΟΣΦΥΙΚΗ"]);
         assert_eq!(words("OutPhase: 3D T2w"), ["OUT", "PHASE", "3D", "T2W"]);
+        assert_eq!(words("腰椎T2強調 T2강조"), ["腰椎", "T2", "強調", "T2", "강조"]);
     }
 
     #[test]
@@ -205,6 +215,39 @@ mod tests {
         assert_eq!(named("T2 L1-S1"), [Concept::LumbarLetter, Concept::SacralLetter, Concept::T2]);
         assert_eq!(named("MR 腰椎"), [Concept::Lumbar]);
         assert_eq!(named("T-11503, 122494005"), [Concept::Lumbar, Concept::Cervical]);
+        assert_eq!(named("t2_tse_sag_DeepResolve"), [Concept::T2, Concept::Nothing]);
+        assert_eq!(named("SAG T2 w/o fat sat"), [Concept::T2, Concept::Nothing]);
+    }
+
+    /// What departments write for things that no lumbar T2 series is.
+    #[test]
+    fn words_of_ten_languages_are_known() {
+        for (concept, texts) in [
+            (Concept::T2, ["T2強調 矢状断", "T2강조 SAG", "腰椎T2", "Т2 ВИ саг"].as_slice()),
+            (Concept::T1, &["T1強調", "T1강조", "Т1 ВИ саг"]),
+            (Concept::Diffusion, &["弥散", "扩散加权 SAG", "拡散強調", "확산강조", "ИКД", "difüzyon"]),
+            (
+                Concept::FatSuppressed,
+                &["T2 脂肪飽和", "T2 去脂", "T2脂抑", "지방포화 T2", "T2 ЖП", "sag T2 vetverzadigd"],
+            ),
+            (Concept::OpposedPhase, &["T2 opposizione di fase", "T2 out faz", "T2 fora de fase", "T2 逆位相"]),
+            (Concept::InPhase, &["T2 in faz", "T2 em fase", "T2 同相位"]),
+            (Concept::Fat, &["水脂分离 脂像", "T2 tłuszcz"]),
+            (Concept::Localizer, &["overzicht", "разметка", "kılavuz", "plánovací", "로컬라이저", "스카우트"]),
+            (Concept::Myelogram, &["MR miyelografi", "МР-миелография", "척수조영", "椎管水成像"]),
+            (Concept::Reformatted, &["реконструкция T2", "T2 重建", "T2 再構成"]),
+            (Concept::Map, &["T2 карта", "T2マップ"]),
+            (Concept::WholeSpine, &["脊椎全長", "全脊柱", "tüm omurga"]),
+            (Concept::Sacrum, &["копчик", "尾骨", "kość ogonowa", "kuyruk sokumu", "꼬리뼈"]),
+            (
+                Concept::Elsewhere,
+                &["SI gewrichten", "гипофиз", "고관절", "骨盤", "HİPOFİZ", "staw skokowy", "mano", "SHLDR"],
+            ),
+        ] {
+            for text in texts {
+                assert!(concepts(text).contains(&concept), "{text}: {:?}", concepts(text));
+            }
+        }
     }
 
     #[test]

@@ -66,6 +66,8 @@ pub(crate) enum WarningCode {
     RefusedFiles,
     /// ZIP files lie in the folder.
     PackedFiles,
+    /// The folder holds research files and no images.
+    ResearchFiles,
     /// The folder has more files, or is deeper, than is searched.
     FolderNotSearchedFully,
 }
@@ -94,6 +96,7 @@ impl WarningCode {
             Self::CloseChoice => "close_choice",
             Self::RefusedFiles => "refused_files",
             Self::PackedFiles => "packed_files",
+            Self::ResearchFiles => "research_files",
             Self::FolderNotSearchedFully => "folder_not_searched_fully",
         }
     }

@@ -26,7 +26,7 @@ pub enum PipelineError {
     #[error(transparent)]
     Dicom(#[from] DicomError),
     /// A NIfTI or MetaImage file.
-    #[error("the file {reason}: {}", path.display())]
+    #[error("{}", path.display())]
     Research {
         #[source]
         reason: ResearchError,

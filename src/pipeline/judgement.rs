@@ -48,11 +48,17 @@ pub(crate) fn passed_over(series: &SeriesSummary, reason: &str) -> String {
 mod tests {
     use std::path::Path;
 
+    use dicom_core::value::PrimitiveValue;
+    use dicom_core::{DataElement, VR};
+    use dicom_dictionary_std::tags;
+    use dicom_object::{InMemDicomObject, open_file};
+
     use super::super::{AnalysisOptions, DeviceChoice, Models, OpenSeries, PipelineError, analyze_folder};
     use super::*;
     use crate::dicom::{Series, SeriesHeader, Weighting, write_series};
     use crate::model::Views;
     use crate::phantom::{Phantom, PhantomPatient, PhantomSettings, Sequence};
+    use crate::records::DiscEntry;
     use crate::spine::VertebraLabel;
     use crate::task::{CancelToken, Progress};
     use crate::volume::{Volume, VolumeGeometry};
@@ -122,6 +128,45 @@ mod tests {
             assert!(codes.iter().any(|code| code == expected), "{expected}: {codes:?}");
         }
         assert!(found.report().discs.iter().all(|disc| !disc.unlike_training_data));
+    }
+
+    /// `MONOCHROME1` says that high values are dark, and not which one is black; an intercept moves them all.
+    #[test]
+    fn images_whose_values_do_not_begin_at_zero_are_graded_as_those_that_do() {
+        let volume = patient().t2().volume;
+        let highest = volume.voxels().iter().copied().fold(0.0, f32::max).round() as u16;
+        let grades = |change: &dyn Fn(&mut InMemDicomObject)| {
+            let folder = tempfile::tempdir().expect("a temporary folder");
+            write(folder.path(), &volume, 2, "T2 TSE SAG LWS", [3500.0, 100.0]);
+            for file in std::fs::read_dir(folder.path().join("2")).expect("written") {
+                let path = file.expect("a file").path();
+                let mut object = open_file(&path).expect("readable");
+                change(&mut object);
+                object.write_to_file(&path).expect("written");
+            }
+            let report = analyzed(folder.path(), false).expect("graded").report();
+            let grade = |disc: &DiscEntry| disc.gradings.as_ref().expect("graded").map(|_, entry| entry.grade);
+            let signal = |disc: &DiscEntry| disc.measured.and_then(|measured| measured.signal_of_fluid);
+            let discs = report.discs.iter().map(|disc| (disc.level, grade(disc), signal(disc)));
+            (discs.collect::<Vec<_>>(), report.warnings)
+        };
+        let text = |object: &mut InMemDicomObject, tag, vr, value: &str| {
+            object.put(DataElement::new(tag, vr, PrimitiveValue::from(value)));
+        };
+        let upright = grades(&|_| ());
+        let inverted = grades(&|object| {
+            text(object, tags::PHOTOMETRIC_INTERPRETATION, VR::CS, "MONOCHROME1");
+            let pixels =
+                object.element(tags::PIXEL_DATA).expect("pixels").value().to_multi_int::<u16>().expect("words");
+            let pixels: Vec<u16> = pixels.into_iter().map(|value| highest - value).collect();
+            object.put(DataElement::new(tags::PIXEL_DATA, VR::OW, PrimitiveValue::U16(pixels.into())));
+        });
+        assert_eq!(inverted, upright);
+        let moved = grades(&|object| {
+            text(object, tags::RESCALE_INTERCEPT, VR::DS, "-30000");
+            text(object, tags::RESCALE_SLOPE, VR::DS, "1");
+        });
+        assert_eq!(moved, upright);
     }
 
     #[test]

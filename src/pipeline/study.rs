@@ -194,4 +194,27 @@ mod tests {
         let error = study.choose(None).expect_err("nothing to grade").to_string();
         assert!(error.contains("1 ZIP files in the folder were not searched"), "{error}");
     }
+
+    #[test]
+    fn a_folder_of_research_files_says_so_and_a_file_of_another_kind_what_is_read() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let told = |path: &Path| {
+            let study = Study::open(path, &CancelToken::default(), &mut |_| (), &mut |_| ()).expect("opened");
+            study.choose(None).expect_err("nothing to grade").to_string()
+        };
+        for name in ["a.nii.gz", "b.mha"] {
+            std::fs::write(folder.path().join(name), b"none").expect("written");
+        }
+        let error = told(folder.path());
+        assert!(error.contains("2 NIfTI or MetaImage files in the folder were not read"), "{error}");
+        for name in ["c.nrrd", "d.tar.gz", "e.hdr"] {
+            let file = folder.path().join(name);
+            std::fs::write(&file, b"NRRD0004").expect("written");
+            let error = told(&file);
+            assert!(
+                error.contains("NIfTI (.nii, .nii.gz), MetaImage (.mha, .mhd) and ZIP files are read too"),
+                "{error}"
+            );
+        }
+    }
 }

@@ -34,7 +34,7 @@ pub enum ResearchError {
         reason: String,
     },
     /// Something of the format that this program does not read.
-    #[error("{0} is not supported")]
+    #[error("holds {0}, which is not supported")]
     Unsupported(String),
     /// More voxels than any scan has.
     #[error("declares {0:?} voxels, too many")]
@@ -101,7 +101,7 @@ pub fn read_volume(path: &Path) -> Result<Volume, ResearchError> {
     let grid = match format_of(path) {
         Some(Format::Nifti { compressed }) => nifti_file::read(path, compressed)?,
         Some(Format::MetaImage) => meta_image::read(path)?,
-        None => return Err(ResearchError::Unsupported("a file of this name".to_owned())),
+        None => return Err(ResearchError::Unsupported("an unknown format".to_owned())),
     };
     orient::sagittal(&grid)
 }

@@ -5,19 +5,19 @@ use glam::DVec2;
 use super::{Corners, Vertebra};
 use crate::volume::{Volume, WindowLevel};
 
-/// The display window of a slice in which the vertebral bodies are mid-gray and black is zero; `None` where no body is
+/// The display window of a slice in which the vertebral bodies are mid-gray and no signal is black; `None` where no body is
 /// seen, or they are black.
 #[must_use]
 pub(crate) fn vertebral_window(volume: &Volume, vertebrae: &[Vertebra], slice: usize) -> Option<WindowLevel> {
-    median_of_bodies(volume, slice, vertebrae).map(mid_gray)
+    median_of_bodies(volume, slice, vertebrae).map(|signal| mid_gray(volume.black(), signal))
 }
 
-/// The window that shows `value` mid-gray and zero black.
-pub(super) fn mid_gray(value: f32) -> WindowLevel {
-    WindowLevel { center: value, width: 2.0 * value }
+/// The window that shows a `signal` above `black` mid-gray.
+pub(super) fn mid_gray(black: f32, signal: f32) -> WindowLevel {
+    WindowLevel { center: black + signal, width: 2.0 * signal }
 }
 
-/// The median of what lies inside the bodies on a slice; `None` where nothing does, or it is not above zero: a body that
+/// The median of the signal inside the bodies on a slice, counted from [`Volume::black`]; `None` where nothing does, or it is not above zero: a body that
 /// is black there (outside the saturation-free field) cannot set a scale.
 pub(super) fn median_of_bodies<'a>(
     volume: &Volume,
@@ -33,7 +33,7 @@ pub(super) fn median_of_bodies<'a>(
     }
     let middle = values.len() / 2;
     let (_, median, _) = values.select_nth_unstable_by(middle, f32::total_cmp);
-    Some(*median).filter(|median| *median > 0.0 && median.is_finite())
+    Some(*median - volume.black()).filter(|median| *median > 0.0 && median.is_finite())
 }
 
 fn collect_inside(volume: &Volume, slice: usize, corners: &Corners, values: &mut Vec<f32>) {
@@ -72,6 +72,12 @@ mod tests {
         let window = vertebral_window(&volume(120.0), &body, 0).expect("a body");
         assert_eq!((window.apply(120.0), window.apply(0.0), window.apply(900.0)), (0.5, 0.0, 1.0));
         assert_eq!(vertebral_window(&volume(0.0), &body, 0), None, "a black body");
+        // Of 1,000 more, the same gray.
+        let moved: Vec<f32> =
+            volume(120.0).voxels().iter().map(|value| if *value == 900.0 { 1000.0 } else { 1700.0 }).collect();
+        let moved = Volume::new(40, 40, moved, geometry.clone()).expect("matching size");
+        let window = vertebral_window(&moved, &body, 0).expect("a body");
+        assert_eq!((window.apply(1700.0), window.apply(1000.0)), (0.5, 0.0));
         assert_eq!(vertebral_window(&volume(120.0), &[], 0), None);
     }
 }

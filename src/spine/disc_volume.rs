@@ -103,8 +103,10 @@ pub struct DiscFrame {
     mid_slice: isize,
     /// Scan slices per patch slice; negative where the order is mirrored.
     slice_step: isize,
-    /// Factor that brings each scan slice's vertebral median to 0.5; 0 where it cannot be told.
+    /// Factor that brings the signal of each scan slice's vertebrae to 0.5; 0 where it cannot be told.
     slice_scales: Arc<[f32]>,
+    /// Value of a scan voxel without signal.
+    black: f32,
     /// Added to present voxels.
     intensity: f32,
 }
@@ -126,6 +128,7 @@ impl DiscFrame {
         frame.mid_slice = mid_slice;
         frame.slice_step = step as isize;
         frame.slice_scales = slice_scales(volume, disc);
+        frame.black = volume.black();
         Ok(frame)
     }
 
@@ -158,6 +161,7 @@ impl DiscFrame {
             mid_slice: 0,
             slice_step: 1,
             slice_scales: Arc::from([]),
+            black: 0.0,
             intensity: 0.0,
         })
     }
@@ -222,7 +226,7 @@ impl DiscFrame {
     /// slice cannot be normalized.
     #[must_use]
     pub(crate) fn window(&self, slice: usize) -> Option<WindowLevel> {
-        self.slice_scales.get(slice).filter(|scale| **scale > 0.0).map(|scale| mid_gray(0.5 / scale))
+        self.slice_scales.get(slice).filter(|scale| **scale > 0.0).map(|scale| mid_gray(self.black, 0.5 / scale))
     }
 
     /// As [`Self::scan_slice`], also before the first and after the last patch slice.
@@ -327,7 +331,7 @@ impl DiscFrame {
             for (column, voxel) in line.iter_mut().enumerate() {
                 let at = start + step * column as f64;
                 let value = volume.sample_bilinear(slice, at.x, at.y);
-                *voxel = value.map_or(0.0, |value| (value * scale + self.intensity).clamp(0.0, 1.0));
+                *voxel = value.map_or(0.0, |value| ((value - self.black) * scale + self.intensity).clamp(0.0, 1.0));
             }
         }
         true
@@ -457,7 +461,7 @@ mod tests {
 
     #[test]
     fn each_slice_has_its_vertebral_median_at_one_half_and_missing_slices_are_zero() {
-        let volume = scan(5, 4.0, |slice, _, _| 100.0 * (slice + 1) as f32);
+        let volume = scan(5, 4.0, |slice, row, _| if row < 30 { 0.0 } else { 100.0 * (slice + 1) as f32 });
         let patch = DiscFrame::of_disc(&volume, &disc(0.1, false)).expect("good outlines").sample(&volume);
         let slices: Vec<f32> = patch
             .voxels

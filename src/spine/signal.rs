@@ -68,11 +68,11 @@ fn brightest_behind(volume: &Volume, slice: usize, body: &Corners, down: f64) ->
     values.filter_map(|point| pixel(volume, slice, point)).reduce(f64::max)
 }
 
-/// The pixel at an image point; `None` outside the image.
+/// The signal at an image point; `None` outside the image.
 fn pixel(volume: &Volume, slice: usize, point: DVec2) -> Option<f64> {
     let [column, row] = point.round().to_array();
     let inside = column >= 0.0 && row >= 0.0 && column < volume.columns() as f64 && row < volume.rows() as f64;
-    inside.then(|| f64::from(volume.slice(slice)[row as usize * volume.columns() + column as usize]))
+    inside.then(|| f64::from(volume.slice(slice)[row as usize * volume.columns() + column as usize] - volume.black()))
 }
 
 #[cfg(test)]

@@ -256,17 +256,20 @@ fn inverted(volume: &Volume) -> Volume {
 /// A picture computed from a T2 and a T1 picture of the same slice: `join` gets both values against their marrow, what fat sends on
 /// the T2 picture, and what muscle and fat send on the T1 picture.
 fn joined(
-    (t2, on_t2): &(Volume, Intensities),
-    (t1, on_t1): &(Volume, Intensities),
+    (of_t2, on_t2): &(Volume, Intensities),
+    (of_t1, on_t1): &(Volume, Intensities),
     mut join: impl FnMut(f64, f64, f64, [f64; 2]) -> f64,
 ) -> Volume {
     let tissues = [on_t1.features[MUSCLE].exp(), on_t1.features[FAT].exp()];
     let fat2 = on_t2.features[FAT].exp();
-    let pairs = t2.voxels().iter().zip(t1.voxels());
+    let pairs = of_t2.voxels().iter().zip(of_t1.voxels());
     let join = |(t2, t1): (&f32, &f32)| {
-        (SCALE * join(f64::from(*t2) / on_t2.marrow, f64::from(*t1) / on_t1.marrow, fat2, tissues)) as f32
+        let [t2, t1] = [(t2, of_t2, on_t2), (t1, of_t1, on_t1)]
+            .map(|(value, volume, on)| f64::from(value - volume.black()) / on.marrow);
+        (SCALE * join(t2, t1, fat2, tissues)) as f32
     };
-    Volume::new(t2.rows(), t2.columns(), pairs.map(join).collect(), t2.geometry().clone()).expect("the same size")
+    Volume::new(of_t2.rows(), of_t2.columns(), pairs.map(join).collect(), of_t2.geometry().clone())
+        .expect("the same size")
 }
 
 /// The regression with the least cross-entropy, all contrasts counting the same.

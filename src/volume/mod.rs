@@ -3,6 +3,7 @@
 //! Pure: no file, no DICOM, no clock. Index order is `[slice, row, column]`; image coordinates are
 //! `x` = column, `y` = row, in pixels, with (0, 0) at the center of the top-left pixel.
 
+mod black;
 mod even;
 mod geometry;
 mod section;
@@ -22,6 +23,7 @@ pub struct Volume {
     columns: usize,
     voxels: Vec<f32>,
     geometry: VolumeGeometry,
+    black: f32,
 }
 
 impl Volume {
@@ -35,7 +37,22 @@ impl Volume {
         if expected == 0 || voxels.len() != expected {
             return Err(GeometryError::VoxelCount { expected, got: voxels.len() });
         }
-        Ok(Self { rows, columns, voxels, geometry })
+        let black = black::black(&voxels);
+        Ok(Self { rows, columns, voxels, geometry, black })
+    }
+
+    /// The same with its darkest voxels as those without signal, of images whose values may begin anywhere.
+    #[must_use]
+    pub(crate) fn black_at_darkest(mut self) -> Self {
+        self.black = black::limits(&self.voxels).0;
+        self
+    }
+
+    /// The value of a voxel without signal. Zero, but for images that were inverted or shifted: what compares
+    /// intensities compares their distances from here.
+    #[must_use]
+    pub fn black(&self) -> f32 {
+        self.black
     }
 
     /// Number of slices, rows and columns.

@@ -43,11 +43,7 @@ impl ObjectContext {
 impl GrayScale {
     /// Whether both show the same stored value as the same gray.
     pub(crate) fn is_like(&self, other: &Self) -> bool {
-        let polarity = |scale: &Self| {
-            let format = scale.format;
-            format.is_inverted.then_some((format.bits_stored, format.is_signed))
-        };
-        self.rescale == other.rescale && polarity(self) == polarity(other)
+        self.rescale == other.rescale && self.format.is_inverted == other.format.is_inverted
     }
 
     /// Puts modality LUT, window and presentation LUT into a state that shows voxel values through `window`.
@@ -58,7 +54,7 @@ impl GrayScale {
             state.text(tags::RESCALE_SLOPE, VR::DS, &decimal(slope));
             state.text(tags::RESCALE_TYPE, VR::LO, "US");
         }
-        let window = self.format.window(window, self.rescale);
+        let window = self.format.window(window);
         let mut shown = texts(&[
             (tags::WINDOW_CENTER, VR::DS, &decimal(f64::from(window.center))),
             (tags::WINDOW_WIDTH, VR::DS, &decimal(f64::from(window.width))),

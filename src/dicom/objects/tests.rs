@@ -286,6 +286,32 @@ fn images_of_several_gray_scales_get_a_state_each() {
 }
 
 #[test]
+fn results_name_the_study_of_their_images_where_a_folder_holds_several() {
+    let study = study(&[0.0, 4.0, 8.0, 12.0], None);
+    let studies = [("1.2.1", "20230101"), ("1.2.2", "20240501")];
+    study.edit(|index, image| {
+        put(image, tags::STUDY_INSTANCE_UID, VR::UI, studies[index / 2].0);
+        put(image, tags::STUDY_DATE, VR::DA, studies[index / 2].1);
+    });
+    let scan = scan_folder(&study.folder.path().join("study"), &CancelToken::default(), &mut |_| ()).expect("readable");
+    assert_eq!(scan.series.len(), 2);
+    for (series, (uid, date)) in scan.series.iter().zip(studies) {
+        let context = ObjectContext::of_series(series, "several", moment()).expect("a study");
+        let report = study.report(&context);
+        let evidence = item(&report, tags::CURRENT_REQUESTED_PROCEDURE_EVIDENCE_SEQUENCE);
+        let images = item(evidence, tags::REFERENCED_SERIES_SEQUENCE).get(tags::REFERENCED_SOP_SEQUENCE);
+        let images = images.and_then(DataElement::items).expect("images").iter();
+        let images: Vec<String> = images.map(|image| word(image, tags::REFERENCED_SOP_INSTANCE_UID)).collect();
+        assert_eq!(
+            (word(&report, tags::STUDY_INSTANCE_UID), word(&report, tags::STUDY_DATE)),
+            (uid.into(), date.into())
+        );
+        assert_eq!(word(evidence, tags::STUDY_INSTANCE_UID), uid);
+        assert!(images.iter().eq(series.instances.iter().map(|image| &image.sop_instance_uid)), "{images:?}");
+    }
+}
+
+#[test]
 fn times_are_those_of_the_zone_of_the_images() {
     let study = study(&[0.0, 4.0], None);
     for (zone, date, time) in

@@ -195,12 +195,12 @@ fn dark_high_values_are_inverted_with_their_window_and_rescaled() {
         put(object, tags::PHOTOMETRIC_INTERPRETATION, VR::CS, "MONOCHROME1");
         put(object, tags::RESCALE_SLOPE, VR::DS, "2");
         put(object, tags::RESCALE_INTERCEPT, VR::DS, "-10");
-        // Window around the stored value 1000, which shows as 3095.
+        // Window around the stored value 1000.
         put(object, tags::WINDOW_CENTER, VR::DS, "1990");
         put(object, tags::WINDOW_WIDTH, VR::DS, "500");
     });
-    assert_eq!(series.volume.voxels()[..3], [8180.0, -10.0, 6180.0]);
-    assert_eq!(series.window, Some(WindowLevel { center: 6180.0, width: 500.0 }));
+    assert_eq!(series.volume.voxels()[..3], [10.0, -8180.0, -1990.0]);
+    assert_eq!(series.window, Some(WindowLevel { center: -1990.0, width: 500.0 }));
 }
 
 #[test]

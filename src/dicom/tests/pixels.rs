@@ -35,9 +35,29 @@ fn padding_is_as_dark_as_the_darkest_pixel() {
         put(object, tags::PHOTOMETRIC_INTERPRETATION, VR::CS, "MONOCHROME1");
         put(object, tags::PIXEL_PADDING_VALUE, VR::US, 0_u16);
     });
-    assert_eq!(inverted.volume.voxels()[..2], [65_535.0 - 129.0, 65_535.0 - 101.0]);
+    assert_eq!(inverted.volume.voxels()[..2], [-129.0, -101.0]);
+    let negative = voxels_after(&samples(0), |object| {
+        put(object, tags::RESCALE_SLOPE, VR::DS, "-1");
+        put(object, tags::PIXEL_PADDING_VALUE, VR::US, 0_u16);
+    });
+    assert_eq!(negative.volume.voxels()[..2], [-129.0, -101.0]);
     let empty = voxels_after(&[7; 30], |object| put(object, tags::PIXEL_PADDING_VALUE, VR::US, 7_u16));
     assert_eq!(empty.volume.voxels(), [0.0; 30], "nothing but padding");
+}
+
+#[test]
+fn inverted_values_begin_at_the_darkest_of_them_whatever_the_bits() {
+    for (bits, signed, highest) in [(12, 0, 4095), (12, 0, 3000), (16, 0, 900), (16, 1, 900)] {
+        let samples: Vec<u16> = (0..30).map(|index| highest - index * 30).collect();
+        let series = voxels_after(&samples, |object| {
+            set_bits(object, bits, signed);
+            put(object, tags::PHOTOMETRIC_INTERPRETATION, VR::CS, "MONOCHROME1");
+        });
+        let volume = &series.volume;
+        assert_eq!(volume.voxels()[0], -f32::from(highest), "{bits} bits to {highest}");
+        let signal: Vec<f32> = volume.voxels().iter().map(|value| value - volume.black()).collect();
+        assert_eq!(signal, (0..30).map(|index| index as f32 * 30.0).collect::<Vec<_>>(), "{bits} bits to {highest}");
+    }
 }
 
 /// 24 x 20 pixels of twelve bits, `(37 row + 91 column) mod 4096`, as `OpenJPH` 0.26.3 compresses them (lossless):
