@@ -10,7 +10,7 @@ const BRIGHT: f32 = 0.99;
 /// range begin elsewhere: they were inverted, normalized, or have an intercept. Smoothing leaves a few a little below zero, and
 /// of a close field of view even the darkest tissue may send something.
 const FAR_BELOW: f32 = 0.05;
-const FAR_ABOVE: f32 = 0.2;
+const FAR_ABOVE: f32 = 0.4;
 
 /// The value of no signal of `voxels` that may have been moved: zero where they can begin there.
 pub(super) fn black(voxels: &[f32]) -> f32 {
@@ -41,7 +41,7 @@ mod tests {
         for (low, high) in [(0.0, 4095.0), (90.0, 900.0), (-30.0, 900.0), (7.0, 7.0)] {
             assert_eq!(black(&from(low, high)), 0.0, "{low} to {high}");
         }
-        for (low, high) in [(64_535.0, 65_535.0), (-1024.0, 3071.0), (-900.0, 0.0), (1000.0, 3000.0), (-0.8, 4.0)] {
+        for (low, high) in [(64_535.0, 65_535.0), (-1024.0, 3071.0), (-900.0, 0.0), (2000.0, 3000.0), (-0.8, 4.0)] {
             let found = black(&from(low, high));
             assert!((found - low).abs() <= 0.01 * (high - low), "{low} to {high}: {found}");
         }
