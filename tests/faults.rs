@@ -220,7 +220,7 @@ fn a_lost_graphics_card_costs_nothing_but_the_window() {
     let volume = spinenet_viewer::phantom::Phantom::generate(4).volume;
     spinenet_viewer::dicom::write_series(&study, &volume, &header).expect("written");
     std::thread::scope(|threads| {
-        for loss in ["reported", "unreported"] {
+        for loss in ["reported", "unreported", "twice"] {
             let (study, log, data) = (&study, folder.path().join(format!("{loss}.txt")), folder.path().join(loss));
             let Some(mut command) = needs::program("xvfb-run", "xvfb xauth") else { return };
             threads.spawn(move || {

@@ -75,6 +75,8 @@ const ICON: &[u8] = include_bytes!("../../assets/package/spinenet-viewer.png");
 const RESTARTS: &str = "SPINENET_GRAPHICS_RESTARTS";
 /// Times that it does.
 const MOST_RESTARTS: usize = 3;
+/// How long the thread that saves a reader's work is given where nothing can wait for it any more.
+const LAST_SAVES: Duration = Duration::from_secs(1);
 /// How long a device that may be lost is given to finish its work and say so.
 const LAST_ANSWER: Duration = Duration::from_secs(5);
 
@@ -90,16 +92,34 @@ pub fn run(options: AppOptions) -> Result<(), AppError> {
         let window = Window::new(context, options, watched)?;
         Ok(Box::new(window) as Box<dyn eframe::App>)
     };
-    // The toolkit panics where a lost device gives it no memory; unwinding saves the reader's work.
     // The window opens as it was left; its size must be known before there is a window.
     let settings = user_data_folder().map(|folder| Settings::read(&folder.join(SETTINGS_FILE))).unwrap_or_default();
     let shown = || eframe::run_native("spinenet-viewer", native_options(&settings.looks), Box::new(make));
+    // The toolkit panics where a lost device gives it no memory; unwinding saves the reader's work.
+    start_again_from_second_panic(&graphics);
     let ended = catch_unwind(AssertUnwindSafe(shown));
     if graphics.were_lost() {
         return start_again();
     }
     let ended = ended.unwrap_or_else(|panic| resume_unwind(panic));
     ended.map_err(|error| AppError::Window(error.to_string()))
+}
+
+/// While one panic over a lost device unwinds, parts of the toolkit that are dropped may panic too (wgpu-hal 30.0.1, for an
+/// image that the screen still had). That would abort the program, so it starts again before it comes to that.
+fn start_again_from_second_panic(graphics: &Arc<Graphics>) {
+    let (window_thread, graphics) = (std::thread::current().id(), Arc::clone(graphics));
+    let (is_unwinding, before) = (AtomicBool::new(false), std::panic::take_hook());
+    std::panic::set_hook(Box::new(move |panic| {
+        before(panic);
+        let is_first = std::thread::current().id() != window_thread || !is_unwinding.swap(true, Ordering::Relaxed);
+        if !is_first && graphics.were_lost() {
+            std::thread::sleep(LAST_SAVES);
+            if let Err(error) = start_again() {
+                tracing::error!(%error, "the program could not start again");
+            }
+        }
+    }));
 }
 
 /// How often the program started itself again.
@@ -158,8 +178,9 @@ impl Graphics {
         let device = self.device.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some((device, _queue)) = device {
             let last = wgpu::PollType::Wait { submission_index: None, timeout: Some(LAST_ANSWER) };
-            // The wait panics where the driver itself says that the device is lost, after reporting it.
-            let _ = catch_unwind(AssertUnwindSafe(|| device.poll(last)));
+            // The wait panics where the driver itself says that the device is lost, after reporting it; on this thread, which
+            // may be in a panic already, that would end the program.
+            let _ = std::thread::scope(|threads| threads.spawn(|| device.poll(last)).join());
         }
         self.are_lost()
     }
@@ -194,7 +215,7 @@ impl Graphics {
 }
 
 /// For the test of a loss: takes the device away a while after the first start. It reports that at once where the test
-/// asks for a loss that is `reported`; otherwise the next frame meets a device that is lost and has not said so.
+/// asks for a loss that is `reported`, or `twice` a panic; otherwise the next frame meets a device that is lost and has not said so.
 #[cfg(debug_assertions)]
 fn lose_on_request(device: &wgpu::Device, wake: &Arc<dyn Fn() + Send + Sync>) {
     let (Ok(way), 0) = (std::env::var("SPINENET_TEST_GRAPHICS_LOSS"), restarts()) else { return };
@@ -202,12 +223,32 @@ fn lose_on_request(device: &wgpu::Device, wake: &Arc<dyn Fn() + Send + Sync>) {
     let losing = std::thread::Builder::new().name("losing graphics".into()).spawn(move || {
         std::thread::sleep(Duration::from_secs(5));
         device.destroy();
-        if way == "reported" {
+        if way != "unreported" {
             let _ = device.poll(wgpu::PollType::Poll);
         }
         wake();
     });
     drop(losing);
+}
+
+/// For the test of a loss: what panics when it is dropped.
+#[cfg(debug_assertions)]
+struct SecondPanic;
+
+#[cfg(debug_assertions)]
+impl Drop for SecondPanic {
+    fn drop(&mut self) {
+        panic!("a part that was dropped");
+    }
+}
+
+/// For the test of a loss: where it asks for a loss that panics `twice`, does so once the device is gone.
+#[cfg(debug_assertions)]
+fn panic_twice_on_request(graphics: &Graphics) {
+    if graphics.are_lost() && std::env::var("SPINENET_TEST_GRAPHICS_LOSS").as_deref() == Ok("twice") {
+        let _second = SecondPanic;
+        panic!("the toolkit met a device that is gone");
+    }
 }
 
 struct Window {
@@ -267,6 +308,8 @@ impl Window {
 impl eframe::App for Window {
     fn logic(&mut self, ctx: &egui::Context, _frame: &mut eframe::Frame) {
         self.viewer.logic(ctx);
+        #[cfg(debug_assertions)]
+        panic_twice_on_request(&self.graphics);
         if self.graphics.are_lost() {
             ctx.send_viewport_cmd(egui::ViewportCommand::Close);
         }
