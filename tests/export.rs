@@ -384,6 +384,7 @@ const SAID: [(&str, &[&str], &[&str]); 3] = [
             "pixels",
             "possible",
             "technique",
+            "volume",
         ],
     ),
 ];

@@ -211,8 +211,8 @@ def slices_of(file):
         spacing = spacing if min(spacing) > 0 else [1, 1]
         values = apply_modality_lut(stored, data).astype(float)
         if data.PhotometricInterpretation == "MONOCHROME1":
-            # Shown dark where high: inverted within the range of the stored numbers.
-            values = 65535 - values
+            # Dark where high, whichever number is black.
+            values = -values
         yield (
             np.array([float(value) for value in first("ImagePositionPatient")]),
             orientation[:3] * spacing[1], orientation[3:] * spacing[0], values,
