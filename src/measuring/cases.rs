@@ -8,7 +8,7 @@ use super::evidence::PRESENT;
 use super::{BoxedScans, EvidenceMeasures, EvidenceRow, EvidenceStudy};
 use crate::language::Language;
 use crate::model::Grader;
-use crate::picture::{CaseFigure, CaseRow, DISCLAIMER, Drawing, cases_sheet, ordinal};
+use crate::picture::{CaseFigure, CaseRow, Drawing, cases_sheet, ordinal};
 use crate::pipeline::{Evidence, PipelineError, method_in_words, reading_in_words};
 use crate::saliency::{SaliencyPlan, SaliencyRequest, explain};
 use crate::spine::{BoxSource, DiscLevel, PATCH_SLICES, SliceBox};
@@ -68,9 +68,7 @@ impl EvidenceStudy {
         );
         let notes = vec![
             "Each map in its own colors, above the percentile of its row; reader: the boxes of the data.".to_owned(),
-            format!(
-                "Overlap (IoU) over all slices of the disc volume; shown is the slice with the largest true box. {DISCLAIMER}"
-            ),
+            format!("Overlap (IoU) over all slices of the disc volume; shown is the slice with the largest true box."),
         ];
         Ok(cases_sheet(&rows, subtitle, notes))
     }

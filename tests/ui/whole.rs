@@ -284,13 +284,13 @@ fn pictures_of_every_main_state() {
     let mut window = opened(&study, &folder.path().join("work"), SIZE + margins, 1.0);
     let context = window.ctx.clone();
     let worst = window.state().state.reading.summary.abnormal().first().map_or(DiscLevel::L4L5, |disc| disc.level);
-    select(&mut window, worst, Grading::LowerMarrowChange);
+    select(&mut window, worst, Grading::CentralCanalStenosis);
     save(&mut window, "viewer");
     let verdict: [UiAction; 6] = [
         ReadAction::SetReader("Reader".to_owned()).into(),
         ReadAction::SetGrade { selection: Selection { level: worst, grading: Grading::Pfirrmann }, class: Some(3) }
             .into(),
-        ReadAction::SetComment { level: worst, text: "Edema along the lower endplate.".to_owned() }.into(),
+        ReadAction::SetComment { level: worst, text: "Narrow canal behind the disc.".to_owned() }.into(),
         MeasureAction::OfDisc(MeasurementKind::Slip).into(),
         ReadAction::SignOff.into(),
         ViewAction::SetLayout(ViewLayout::Disc).into(),
@@ -330,11 +330,11 @@ fn series_beside(folder: &Path, work: &Path, save: &impl Fn(&mut RealWindow, &st
 
 /// Two maps of a finding beside each other, with a reader's box and its overlap.
 fn compared(window: &mut RealWindow, level: DiscLevel) {
-    select(window, level, Grading::LowerMarrowChange);
+    select(window, level, Grading::CentralCanalStenosis);
     let [_, row, column] = window.state().state.disc(level).expect("a disc").center_voxel;
     let context = window.ctx.clone();
     if window.state().state.selected_boxes().count() == 0 {
-        let rect = PixelBox { x: column - 28.0, y: row + 4.0, width: 56.0, height: 26.0 };
+        let rect = PixelBox { x: column + 12.0, y: row - 38.0, width: 28.0, height: 34.0 };
         window.state_mut().apply(&context, BoxAction::Add(rect));
     }
     window.state_mut().apply(&context, ViewAction::SetLayout(ViewLayout::Compare));

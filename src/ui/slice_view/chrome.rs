@@ -190,7 +190,7 @@ pub(crate) fn legend(painter: &Painter, scene: &Scene, shown: &MapState) {
         class = criteria::class_name(map.grading, map.class)
     );
     let between = if is_narrow { "\n" } else { " · " };
-    let text = format!("{evidence}{between}{}", method_name(map.method).to_lowercase());
+    let text = format!("{evidence}{between}{}", method_name(map.method));
     // In a narrow view the caption stands below the texts in the upper corners.
     let below = if is_narrow { lines * LINE_HEIGHT + 6.0 } else { 22.0 };
     let at = scene.transform.viewport.center_top() + vec2(0.0, MARGIN + below);
