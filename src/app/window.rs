@@ -215,7 +215,8 @@ impl Graphics {
 }
 
 /// For the test of a loss: takes the device away a while after the first start. It reports that at once where the test
-/// asks for a loss that is `reported`, or `twice` a panic; otherwise the next frame meets a device that is lost and has not said so.
+/// asks for a loss that is `reported`, or `twice` a panic; otherwise the next frame meets a device that is lost and has not
+/// said so.
 #[cfg(debug_assertions)]
 fn lose_on_request(device: &wgpu::Device, wake: &Arc<dyn Fn() + Send + Sync>) {
     let (Ok(way), 0) = (std::env::var("SPINENET_TEST_GRAPHICS_LOSS"), restarts()) else { return };

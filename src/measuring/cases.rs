@@ -68,7 +68,8 @@ impl EvidenceStudy {
         );
         let notes = vec![
             "Each map in its own colors, above the percentile of its row; reader: the boxes of the data.".to_owned(),
-            format!("Overlap (IoU) over all slices of the disc volume; shown is the slice with the largest true box."),
+            "Overlap (IoU) over all slices of the disc volume; shown is the slice with the largest true box."
+                .to_owned(),
         ];
         Ok(cases_sheet(&rows, subtitle, notes))
     }

@@ -1,16 +1,13 @@
 //! A reader's measurements as written into reports.
 
-use std::cmp::Ordering;
-
 use glam::DVec2;
 use serde::{Deserialize, Serialize};
 
 use super::rounded;
 use crate::language::{Language, say};
-use crate::spine::{Disc, DiscLevel, MeasuredValue, Measurement, MeasurementKind, SlipClass, slip_among_usual};
-
-/// Slips of less are within the error of the corners, whichever way.
-const ERROR_PERCENT: f64 = 5.0;
+use crate::spine::{
+    Disc, DiscLevel, LEAST_SLIP_PERCENT, MeasuredValue, Measurement, MeasurementKind, SlipClass, slip_among_usual,
+};
 
 /// What was measured of a disc; `None` (`null` in files) where it cannot be.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
@@ -58,18 +55,16 @@ impl DiscMeasures {
 /// "slip 0 %", "slip 12 % forward, Meyerding I", "slip 8 % backward, usual at L4-L5".
 #[must_use]
 pub(crate) fn slip_in_words(percent: f64, level: DiscLevel, language: Language) -> String {
+    let slip = |value: String| say!(language, "slip {value}", value = value);
     let is_small = SlipClass::of(percent) == SlipClass::Small;
-    let value = if is_small && percent.abs() < ERROR_PERCENT {
-        format!("{:.0} %", percent.abs())
+    if is_small && percent.abs() < LEAST_SLIP_PERCENT {
+        return slip(format!("{:.0} %", percent.abs()));
+    }
+    let slip = slip(MeasuredValue::SlipPercent(percent).in_words(language));
+    if is_small && slip_among_usual(percent, level).is_eq() {
+        say!(language, "{slip}, usual at {level}", slip = slip, level = level)
     } else {
-        MeasuredValue::SlipPercent(percent).in_words(language)
-    };
-    let slip = say!(language, "slip {value}", value = value);
-    match slip_among_usual(percent, level) {
-        Ordering::Equal if is_small && percent.abs() >= ERROR_PERCENT => {
-            say!(language, "{slip}, usual at {level}", slip = slip, level = level)
-        }
-        _ => slip,
+        slip
     }
 }
 

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::{Disc, DiscLevel};
 use crate::language::{Language, say};
 
-/// Forward slips of less are within the error of placing two points.
-const LEAST_SLIP_PERCENT: f64 = 5.0;
+/// Slips of less are within the error of placing two points, whichever way.
+pub(crate) const LEAST_SLIP_PERCENT: f64 = 5.0;
 /// From so far backward on it is a retrolisthesis: of 1,319 discs without a slip, ten lie there.
 const RETROLISTHESIS_PERCENT: f64 = -12.0;
 /// A measurement belongs to the nearest disc whose middle lies within this distance of its own, mm: the canal lies that far
